@@ -1,0 +1,157 @@
+"""Plain settings of the core; the registered fairseq dataclasses map onto these (paper sections in brackets)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional, Tuple
+
+SIGNALS = ("attention", "ffn", "ffn_residual", "block")
+"""The layer signals of the paper's target-feature ablation (section 5.4, table 4)."""
+
+ACTIVATIONS = ("gelu", "gelu_accurate", "gelu_fast", "relu", "silu", "swish", "tanh")
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """One encoder for every modality (section 3.1).
+
+    ``norm_first`` is pre-norm. ``norm_at`` places the encoder's own layer norm: before the layers
+    (``"input"``, speech with post-norm), after them (``"output"``) or nowhere (``"none"``).
+    """
+
+    layers: int = 12
+    dim: int = 768
+    ffn_dim: int = 3072
+    heads: int = 12
+    activation: str = "gelu"
+    norm_first: bool = False
+    norm_at: str = "input"
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    activation_dropout: float = 0.0
+    layer_drop: float = 0.0
+    drop_path: float = 0.0
+    layer_scale: float = 0.0
+    norm_eps: float = 1e-5
+    checkpoint_activations: bool = False
+
+    def __post_init__(self) -> None:
+        if self.dim % self.heads:
+            raise ValueError(
+                f"`encoder_attention_heads` must divide `encoder_embed_dim`: got {self.heads} heads for "
+                f"{self.dim} channels; choose a divisor of {self.dim}"
+            )
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"`activation_fn` is {self.activation!r}; expected one of {', '.join(ACTIVATIONS)}")
+        if self.norm_at not in ("input", "output", "none"):
+            raise ValueError(f"`norm_at` is {self.norm_at!r}; expected input, output or none")
+
+
+@dataclass(frozen=True)
+class TargetConfig:
+    """Which teacher signals are averaged and how they are normalised (section 3.3).
+
+    With ``reference_compat`` the statistics run over the axes the reference implementation used
+    and include padded positions; by default they run over time and leave padding out.
+    """
+
+    top_k: int = 8
+    signal: str = "ffn"
+    batch_norm: bool = False
+    instance_norm: bool = False
+    group_norm: bool = False
+    layer_norm: bool = False
+    layer_norm_average: bool = False
+    instance_norm_average: bool = False
+    reference_compat: bool = False
+
+    def __post_init__(self) -> None:
+        if self.signal not in SIGNALS:
+            raise ValueError(f"`target_signal` is {self.signal!r}; expected one of {', '.join(SIGNALS)}")
+        if self.top_k < 1:
+            raise ValueError(f"`average_top_k_layers` is {self.top_k}; expected at least 1")
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """What the teacher copies and how fast it follows the student (section 3.2).
+
+    ``scope`` is ``"layers"`` (the encoder; its position signal is copied, not averaged),
+    ``"encoder"`` (all of the encoder averaged) or ``"model"`` (the input embedding too).
+    """
+
+    scope: str = "layers"
+    decay: float = 0.999
+    end_decay: float = 0.9999
+    anneal_end_step: int = 30_000
+
+    def __post_init__(self) -> None:
+        if self.scope not in ("layers", "encoder", "model"):
+            raise ValueError(f"teacher scope is {self.scope!r}; expected layers, encoder or model")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Smooth L1 (section 3.3): ``beta`` 0 is the squared error, ``scale`` None is 1/sqrt(channels)."""
+
+    beta: float = 0.0
+    scale: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class SpanMaskConfig:
+    """Span masking (section 4.2): spans of ``length`` positions over a share ``prob`` of the sequence.
+
+    ``selection`` draws the span lengths: all ``length`` (static), uniform in [``other``, 2·length],
+    normal(length, ``other``) or poisson(length). ``same_share`` trims rows of one batch to the smallest
+    masked share; ``dropout`` unmasks that share again; ``min_space`` separates spans that may not overlap.
+    """
+
+    prob: float = 0.65
+    length: int = 10
+    selection: str = "static"
+    other: float = 0.0
+    min_masks: int = 0
+    no_overlap: bool = False
+    min_space: int = 1
+    same_share: bool = True
+    grow: bool = False
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.length < 1:
+            raise ValueError(f"`mask_length` is {self.length}; expected at least 1 position")
+        if self.prob < 0:
+            raise ValueError(f"`mask_prob` is {self.prob}; expected 0 (no mask) or more")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"`mask_dropout` is {self.dropout}; expected a share in [0, 1)")
+        if self.selection not in ("static", "uniform", "normal", "poisson"):
+            raise ValueError(
+                f"`mask_selection` is {self.selection!r}; expected static, uniform, normal or poisson"
+            )
+
+
+@dataclass(frozen=True)
+class Data2VecConfig:
+    """Everything the method needs to know, whatever the modality."""
+
+    transformer: TransformerConfig = field(default_factory=TransformerConfig)
+    targets: TargetConfig = field(default_factory=TargetConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    mask: SpanMaskConfig = field(default_factory=SpanMaskConfig)
+    channel_mask: SpanMaskConfig = field(default_factory=lambda: SpanMaskConfig(prob=0.0))
+    channel_mask_before: bool = False
+    input_dropout: float = 0.0
+    reference_compat: bool = False
+
+    def __post_init__(self) -> None:
+        if self.targets.top_k > self.transformer.layers:
+            raise ValueError(
+                f"`average_top_k_layers` is {self.targets.top_k}, but the encoder has "
+                f"`encoder_layers` = {self.transformer.layers}; choose at most {self.transformer.layers}"
+            )
+
+
+ConvSpec = Tuple[int, int, int]
+"""One convolution of the speech feature extractor: (channels, kernel, stride)."""

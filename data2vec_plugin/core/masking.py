@@ -1,0 +1,155 @@
+"""Span masks as pure functions of explicit random generators (section 4.2; wav2vec 2.0, section 3.2).
+
+Sampling is NumPy's, on the host: the model receives ready indices and never waits for the device.
+A row's generator comes from (seed, epoch, sample id), so a mask does not depend on batch or worker.
+"""
+
+from __future__ import annotations
+
+from typing import List, Optional, Sequence
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .config import SpanMaskConfig
+from .outputs import Mask
+
+Indices = NDArray[np.int64]
+BoolRows = NDArray[np.bool_]
+
+
+def row_generator(seed: int, epoch: int, index: int) -> Generator:
+    """The generator of sample ``index`` in ``epoch``, seeded as the reference seeds its seeded masks."""
+    return np.random.default_rng(int(hash((seed, epoch, index)) % 1e6))
+
+
+def batch_generators(rows: int) -> List[Generator]:
+    """Generators for a batch without sample ids: they follow torch's CPU seed, hence resume with it."""
+    entropy = int(torch.randint(2**31, ()).item())
+    return [np.random.default_rng((entropy, row)) for row in range(rows)]
+
+
+def span_mask(
+    sizes: Sequence[int], width: int, config: SpanMaskConfig, generators: Sequence[Generator], trim_to_count: bool = False
+) -> BoolRows:
+    """Mask spans in each row: ``sizes`` unpadded lengths, one generator a row -> (rows, width) bool.
+
+    No row is ever masked whole: one position stays visible. With ``same_share`` every row is trimmed, one
+    position at a time, to the smallest share in the batch; ``trim_to_count`` trims to the smallest *count*,
+    as the reference does, which starves long rows when lengths differ.
+    """
+    if len(sizes) != len(generators):
+        raise ValueError(f"`generators`: got {len(generators)} for {len(sizes)} rows; expected one for each row")
+    rows = [_row_spans(size, config, rng) for size, rng in zip(sizes, generators)]
+    mask = np.zeros((len(rows), width), dtype=bool)
+    goals = _equal_goals(rows, sizes, config, trim_to_count)
+    for row, (masked, goal, size) in enumerate(zip(rows, goals, sizes)):
+        # the reference equalises and drops with the last row's generator; recorded masks pin that
+        mask[row, _resize(masked, goal, size, generators[-1])] = True
+        if config.dropout > 0:
+            visible = np.flatnonzero(mask[row])
+            holes = int(np.rint(len(visible) * config.dropout))
+            mask[row, generators[-1].choice(visible, holes, replace=False)] = False
+    return mask
+
+
+def _row_spans(size: int, config: SpanMaskConfig, rng: Generator) -> Indices:
+    """Sorted masked positions of one row of ``size`` positions."""
+    count = max(config.min_masks, int(config.prob * size / config.length + rng.random()))
+    if size < 2 or count == 0:
+        return np.zeros(0, dtype=np.int64)
+    lengths = _span_lengths(count, size, config, rng)
+    if config.no_overlap:
+        starts, lengths = _separate_starts(size, lengths, config.min_space, rng)
+    else:
+        # the reference's bound: starts lie below size - shortest, or below count + 1 in short rows
+        bound = min(size, max(size - int(lengths.min()), len(lengths) + 1))
+        starts = rng.choice(bound, min(len(lengths), bound), replace=False)
+    spans = [np.arange(start, min(start + length, size)) for start, length in zip(starts, lengths)]
+    masked = np.unique(np.concatenate(spans))
+    if len(masked) == size:
+        masked = np.delete(masked, rng.integers(size))
+    return masked.astype(np.int64)
+
+
+def _span_lengths(count: int, size: int, config: SpanMaskConfig, rng: Generator) -> Indices:
+    """Lengths of ``count`` spans; at least one position in total."""
+    if config.selection == "static":
+        return np.full(count, config.length)
+    if config.selection == "uniform":
+        lengths = rng.integers(int(config.other), 2 * config.length + 1, size=count)
+    elif config.selection == "normal":
+        lengths = np.maximum(1, np.rint(rng.normal(config.length, config.other, size=count)).astype(np.int64))
+    else:
+        lengths = rng.poisson(config.length, size=count)
+    return lengths if lengths.sum() > 0 else np.array([min(config.length, size - 1)])
+
+
+def _separate_starts(size: int, lengths: Indices, space: int, rng: Generator) -> "tuple[Indices, Indices]":
+    """Starts of spans that keep ``space`` visible positions between them; spans that do not fit are left out.
+
+    Every arrangement is equally likely: the free positions are dealt out between the spans.
+    """
+    lengths = rng.permutation(lengths)
+    needed = np.cumsum(lengths + space) - space
+    lengths = lengths[needed < size]
+    if len(lengths) == 0:
+        return np.zeros(1, dtype=np.int64), np.array([max(1, size - 1)])
+    free = size - int(needed[len(lengths) - 1])
+    gaps = np.sort(rng.choice(free + len(lengths), len(lengths), replace=False)) - np.arange(len(lengths))
+    before = np.concatenate([[0], np.cumsum(lengths[:-1] + space)])
+    return gaps + before, lengths
+
+
+def _equal_goals(
+    rows: Sequence[Indices], sizes: Sequence[int], config: SpanMaskConfig, trim_to_count: bool
+) -> List[Optional[int]]:
+    """How many positions each row should mask; None where rows may differ."""
+    if not config.same_share or not rows:
+        return [None] * len(rows)
+    choose = max if config.grow else min
+    if trim_to_count or len(set(sizes)) == 1:
+        return [choose(len(row) for row in rows)] * len(rows)
+    share = choose(len(row) / max(size, 1) for row, size in zip(rows, sizes))
+    return [min(int(round(share * size)), max(size - 1, 0)) for size in sizes]
+
+
+def _resize(masked: Indices, goal: Optional[int], size: int, rng: Generator) -> Indices:
+    """Drop or add single positions at random until ``goal`` of them are masked."""
+    if goal is None or goal == len(masked):
+        return masked
+    if goal < len(masked):
+        return rng.choice(masked, goal, replace=False)
+    visible = np.setdiff1d(np.arange(size), masked)
+    return np.concatenate([masked, rng.choice(visible, goal - len(masked), replace=False)])
+
+
+class SpanMasker:
+    """Draws the time and channel masks of a batch; one object per kind of mask.
+
+    >>> masker = SpanMasker(SpanMaskConfig(prob=0.5, length=4))
+    >>> masker.sample([40, 40], 40, [row_generator(1, 1, i) for i in (0, 1)]).indices.shape
+    torch.Size([2, 40])
+    """
+
+    def __init__(self, config: SpanMaskConfig, trim_to_count: bool = False) -> None:
+        self.config = config
+        self.trim_to_count = trim_to_count
+
+    def sample(self, sizes: Sequence[int], width: int, generators: Sequence[Generator]) -> Mask:
+        """Mask rows of the given unpadded ``sizes`` in a (rows, ``width``) batch; on the CPU."""
+        return mask_from_indices(torch.from_numpy(self.rows(sizes, width, generators)))
+
+    def rows(self, sizes: Sequence[int], width: int, generators: Sequence[Generator]) -> BoolRows:
+        """The same as a NumPy array."""
+        return span_mask(sizes, width, self.config, generators, self.trim_to_count)
+
+
+def mask_from_indices(indices: Tensor, positions: Optional[Tensor] = None) -> Mask:
+    """Wrap a given (B, T) bool mask. Without ``positions`` they are counted, which waits for a CUDA tensor."""
+    if positions is None:
+        positions = indices.reshape(-1).nonzero().squeeze(1)
+    return Mask(indices=indices, positions=positions)

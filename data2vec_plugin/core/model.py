@@ -1,0 +1,157 @@
+"""data2vec: a student that sees a masked input regresses what a teacher makes of the whole one (section 3)."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, List, Optional
+
+import torch
+from torch import Tensor, nn
+
+from .config import Data2VecConfig
+from .loss import regression_loss
+from .masking import SpanMasker, batch_generators, mask_from_indices
+from .outputs import Data2VecOutput, EncoderOutput, Mask, Tokens
+from .targets import average_targets
+from .teacher import Teacher
+from .transformer import Transformer
+
+
+class Data2Vec(nn.Module):
+    """The method, whatever the modality: a subclass embeds raw input and may add positions to its encoder."""
+
+    final_proj: Optional[nn.Module]
+
+    def __init__(self, config: Data2VecConfig, encoder: Transformer) -> None:
+        super().__init__()
+        dim = config.transformer.dim
+        self.config = config
+        self.encoder = encoder
+        self.mask_emb = nn.Parameter(torch.empty(dim).uniform_())
+        self.final_proj = nn.Linear(dim, dim)
+        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.masker = SpanMasker(config.mask, trim_to_count=config.reference_compat)
+        self.channel_masker = SpanMasker(config.channel_mask)
+        self.teacher: Optional[Teacher] = None
+        self.num_updates = 0
+
+    def forward(
+        self, source: Tensor, padding_mask: Optional[Tensor] = None, mask: Optional[Mask] = None
+    ) -> Data2VecOutput:
+        """One pre-training step on raw input; without a ``mask`` one is sampled."""
+        tokens = self.embed(source, padding_mask)
+        mask = mask or self.sample_mask(tokens)
+        student = self.encode(self.masked(tokens, mask))
+        signals = self.teacher_signals(source, padding_mask, tokens)
+        targets = average_targets(signals, self.config.targets, mask.positions, tokens.padding_mask)
+        predictions = self.predict(student.x, mask)
+        loss = regression_loss(predictions, targets, self.config.loss.beta, self.config.loss.scale)
+        return Data2VecOutput(loss, predictions, targets, mask)
+
+    def embed(self, source: Tensor, padding_mask: Optional[Tensor]) -> Tokens:
+        """Raw input -> tokens (B, T, C) with their padding mask; given by the modality."""
+        raise NotImplementedError(f"{type(self).__name__} must embed its raw input")
+
+    def sample_mask(self, tokens: Tokens) -> Mask:
+        """Draw time and channel masks on the host, seeded by torch's CPU generator."""
+        batch, width, dim = tokens.x.shape
+        sizes = unpadded_sizes(tokens)
+        mask = self.masker.sample(sizes, width, batch_generators(batch))
+        mask.channels = self.sample_channels(batch, dim)
+        return to_device(mask, tokens.x.device)
+
+    def sample_channels(self, batch: int, dim: int) -> Optional[Tensor]:
+        """Channel mask (B, C) bool, or None where none is configured."""
+        if self.config.channel_mask.prob <= 0:
+            return None
+        return torch.from_numpy(self.channel_masker.rows([dim] * batch, dim, batch_generators(batch)))
+
+    def masked(self, tokens: Tokens, mask: Optional[Mask]) -> Tokens:
+        """The student's view: dropout on the input, mask embedding at masked positions, zeroed channels."""
+        x = self.input_dropout(tokens.x)
+        if mask is None:
+            return Tokens(x, tokens.padding_mask)
+        if self.config.channel_mask_before:
+            x = zero_channels(x, mask.channels)
+        x = torch.where(mask.indices.unsqueeze(-1), self.mask_emb.to(x.dtype), x)
+        if not self.config.channel_mask_before:
+            x = zero_channels(x, mask.channels)
+        return Tokens(x, tokens.padding_mask)
+
+    def encode(self, tokens: Tokens, **options: Any) -> EncoderOutput:
+        """Contextualise tokens with the student's encoder; see :meth:`Transformer.forward` for ``options``."""
+        encoded: EncoderOutput = self.encoder(tokens.x, tokens.padding_mask, **options)
+        return encoded
+
+    @torch.no_grad()
+    def teacher_signals(self, source: Tensor, padding_mask: Optional[Tensor], tokens: Tokens) -> List[Tensor]:
+        """The teacher's top layers on the whole input: K tensors (B, T, C)."""
+        teacher = self.ensure_teacher()
+        teacher.match(self.teacher_source())
+        targets = self.config.targets
+        encoder, whole = teacher.module, Tokens(tokens.x.detach(), tokens.padding_mask)
+        if isinstance(encoder, Data2Vec):
+            whole = encoder.embed(source, padding_mask)
+            encoder = encoder.encoder
+        first = self.config.transformer.layers - targets.top_k
+        encoded: EncoderOutput = encoder(whole.x, whole.padding_mask, record=(targets.signal,), first=first)
+        return encoded.signal(targets.signal)
+
+    def predict(self, x: Tensor, mask: Mask) -> Tensor:
+        """Prediction head at the masked positions: (B, T, C) -> (N, C)."""
+        if self.final_proj is None:
+            raise ValueError("this model was made for fine-tuning: its prediction head is gone, so it cannot pre-train")
+        rows = x.reshape(-1, x.size(-1)).index_select(0, mask.positions)
+        predictions: Tensor = self.final_proj(rows)
+        return predictions
+
+    def teacher_source(self) -> nn.Module:
+        """The part of the student that the teacher copies."""
+        return self if self.config.teacher.scope == "model" else self.encoder
+
+    def ensure_teacher(self, num_updates: Optional[int] = None) -> Teacher:
+        """The teacher; made as a copy of the student as it now is, when first needed."""
+        if self.teacher is None:
+            count = self.num_updates if num_updates is None else num_updates
+            self.teacher = Teacher(self.teacher_source(), self.config.teacher, count, self.teacher_copies())
+        return self.teacher
+
+    def teacher_copies(self) -> Callable[[str], bool]:
+        """Tells the parameters that the teacher takes over verbatim: a modality's position signal, if any."""
+        return lambda name: False
+
+    def follow(self, num_updates: int) -> None:
+        """Called with the count of finished updates before each forward: the teacher steps once per update."""
+        if self.teacher is None:
+            self.ensure_teacher(num_updates)
+        elif self.training:
+            self.teacher.follow(self.teacher_source(), num_updates)
+        self.num_updates = num_updates
+
+
+def unpadded_sizes(tokens: Tokens) -> List[int]:
+    """Lengths of the rows of (B, T, C) without their padding; waits for the device if they are padded there."""
+    batch, width = tokens.x.shape[:2]
+    if tokens.padding_mask is None:
+        return [width] * batch
+    sizes: List[int] = (~tokens.padding_mask).sum(1).tolist()
+    return sizes
+
+
+def zero_channels(x: Tensor, channels: Optional[Tensor]) -> Tensor:
+    """Zero the channels marked in (B, C) or (B, T, C)."""
+    if channels is None:
+        return x
+    return x.masked_fill(channels if channels.dim() == 3 else channels.unsqueeze(1), 0)
+
+
+def to_device(mask: Mask, device: torch.device) -> Mask:
+    """Move a mask made on the host, without waiting."""
+    channels = None if mask.channels is None else mask.channels.to(device, non_blocking=True)
+    return Mask(mask.indices.to(device, non_blocking=True), mask.positions.to(device, non_blocking=True), channels)
+
+
+def given_mask(indices: Tensor, positions: Optional[Tensor] = None, channels: Optional[Tensor] = None) -> Mask:
+    """A mask from outside: (B, T) bool, optionally its flat positions (N,) and channels (B, C) or (B, T, C)."""
+    mask = mask_from_indices(indices.bool(), positions)
+    mask.channels = None if channels is None else channels.bool()
+    return mask

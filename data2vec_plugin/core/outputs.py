@@ -1,0 +1,62 @@
+"""What travels between the steps of the method. B batch, T positions, C channels, N masked positions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Dict, List, Optional
+
+from torch import Tensor
+
+
+@dataclass
+class Tokens:
+    """Embedded input, before any mask: ``x`` (B, T, C), ``padding_mask`` (B, T) True where padded, or None."""
+
+    x: Tensor
+    padding_mask: Optional[Tensor] = None
+
+
+@dataclass
+class Mask:
+    """Positions hidden from the student.
+
+    ``indices`` is (B, T) bool; ``positions`` are the same as ascending flat indices into B·T (N,), so that
+    nothing has to be counted on the device; ``channels`` (B, C) or (B, T, C) bool zeroes whole channels.
+    """
+
+    indices: Tensor
+    positions: Tensor
+    channels: Optional[Tensor] = None
+
+    @property
+    def count(self) -> int:
+        """Number of masked positions, known without a device synchronisation."""
+        return self.positions.numel()
+
+
+@dataclass
+class EncoderOutput:
+    """``x`` (B, T, C) and, for each layer that was asked for, its signals by name, each (B, T, C)."""
+
+    x: Tensor
+    padding_mask: Optional[Tensor] = None
+    layers: List[Dict[str, Tensor]] = field(default_factory=list)
+
+    def signal(self, name: str) -> List[Tensor]:
+        """The named signal of every recorded layer, lowest layer first."""
+        return [layer[name] for layer in self.layers]
+
+
+@dataclass
+class Data2VecOutput:
+    """One pre-training step: ``loss`` summed over N rows, scale included; ``predictions``, ``targets`` (N, C)."""
+
+    loss: Tensor
+    predictions: Tensor
+    targets: Tensor
+    mask: Mask
+
+    @property
+    def sample_size(self) -> int:
+        """Number of regressed positions, by which the trainer divides the gradient."""
+        return self.mask.count

@@ -1,0 +1,144 @@
+"""The teacher: an exponential moving average of the student (section 3.2).
+
+It is a plain object outside the student's module tree, because the trainer halves, wraps and saves that
+tree, while the average has to stay in fp32 and must receive no gradient.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Callable, Dict, List, Mapping, Optional, Tuple
+
+import torch
+from torch import Tensor, nn
+
+from .config import TeacherConfig
+from .schedule import annealed_decay
+
+UPDATES_KEY = "_num_updates"
+FORMAT_KEY = "_format"
+FORMAT = 1
+"""Version of what we add to a checkpoint's teacher entry; the reference ignores both keys."""
+
+Rename = Callable[[str], str]
+
+
+class Teacher:
+    """Follows ``source`` (the student, or the part of it that the teacher copies), once per update.
+
+    ``copied(name)`` tells which parameters are taken over verbatim instead of averaged. The count of updates
+    it has followed makes a step happen exactly once per update: not per micro-batch, not again after an
+    overflow, and on resume the one step that a checkpoint still owes.
+    """
+
+    def __init__(
+        self,
+        source: nn.Module,
+        config: TeacherConfig,
+        num_updates: int = 0,
+        copied: Callable[[str], bool] = lambda name: False,
+    ) -> None:
+        self.config = config
+        self.copied = copied
+        self.num_updates = num_updates
+        self.decay = config.decay
+        self.module = _frozen_copy(source)
+        self.fp32: Dict[str, Tensor] = {}
+        self._take_fp32()
+
+    def _take_fp32(self) -> None:
+        """Make the fp32 master of the module's parameters; the module shares its memory when it is fp32 too."""
+        self.fp32 = {name: param.data.float() for name, param in self.module.named_parameters()}
+
+    def follow(self, source: nn.Module, num_updates: int) -> bool:
+        """Take the step of update ``num_updates`` if it has not been taken; returns whether it was."""
+        if num_updates <= self.num_updates:
+            return False
+        self.num_updates = num_updates
+        config = self.config
+        self.decay = annealed_decay(num_updates, config.decay, config.end_decay, config.anneal_end_step)
+        if self.decay < 1:
+            self.step(source)
+        return True
+
+    @torch.no_grad()
+    def step(self, source: nn.Module) -> None:
+        """teacher = decay · teacher + (1 - decay) · student, in fp32, and copies where nothing is averaged."""
+        self.match(source)
+        averaged, copied = self._pairs(source)
+        if averaged:
+            ours, theirs = zip(*averaged)
+            torch._foreach_lerp_(list(ours), [param.float() for param in theirs], 1 - self.decay)
+        if copied:
+            ours, theirs = zip(*copied)
+            torch._foreach_copy_(list(ours), list(theirs))
+        self._refresh_module()
+
+    def _pairs(self, source: nn.Module) -> Tuple[List[Tuple[Tensor, Tensor]], List[Tuple[Tensor, Tensor]]]:
+        """(teacher, student) tensors that are averaged, and those that are copied."""
+        averaged, copied = [], []
+        for name, param in source.named_parameters():
+            if name in self.fp32:
+                verbatim = self.copied(name) or not param.requires_grad
+                (copied if verbatim else averaged).append((self.fp32[name], param.detach()))
+        return averaged, copied
+
+    def match(self, source: nn.Module) -> None:
+        """Move to the student's device, and compute in its precision: the master stays fp32."""
+        theirs = next(source.parameters())
+        ours = next(self.module.parameters())
+        if ours.device == theirs.device and ours.dtype == theirs.dtype:
+            return
+        self.fp32 = {name: tensor.to(theirs.device) for name, tensor in self.fp32.items()}
+        self.module.to(device=theirs.device, dtype=theirs.dtype)
+        if theirs.dtype == torch.float32:
+            for name, param in self.module.named_parameters():
+                param.data = self.fp32[name]
+        else:
+            self._refresh_module()
+
+    @torch.no_grad()
+    def _refresh_module(self) -> None:
+        """Cast the master into the module, unless they are the same memory."""
+        stale = [(p, self.fp32[n]) for n, p in self.module.named_parameters() if p.data_ptr() != self.fp32[n].data_ptr()]
+        if stale:
+            ours, theirs = zip(*stale)
+            torch._foreach_copy_(list(ours), list(theirs))
+
+    def state_dict(self, rename: Rename = lambda name: name) -> Dict[str, Tensor]:
+        """The fp32 average by parameter name, the updates followed and the format number."""
+        state = {rename(name): tensor for name, tensor in self.fp32.items()}
+        state[UPDATES_KEY] = torch.tensor(self.num_updates)
+        state[FORMAT_KEY] = torch.tensor(FORMAT)
+        return state
+
+    @torch.no_grad()
+    def load_state_dict(
+        self, state: Mapping[str, Tensor], rename: Rename = lambda name: name, fallback_updates: Optional[int] = None
+    ) -> None:
+        """Restore what :meth:`state_dict` gave, or the reference's entry, which holds no count.
+
+        A checkpoint of the reference owes the teacher one step, so ``fallback_updates`` should be the saved
+        number of updates less one. Raises ValueError for missing or misshapen tensors.
+        """
+        for name, tensor in self.fp32.items():
+            key = rename(name)
+            if key not in state or state[key].shape != tensor.shape:
+                got = tuple(state[key].shape) if key in state else "nothing"
+                raise ValueError(
+                    f"teacher entry `_ema`: `{key}` is {got} in the checkpoint, expected shape {tuple(tensor.shape)}; "
+                    f"the checkpoint is of another model size or teacher scope (`ema_transformer_only`)"
+                )
+            tensor.copy_(state[key])
+        if UPDATES_KEY in state:
+            self.num_updates = int(state[UPDATES_KEY])
+        elif fallback_updates is not None:
+            self.num_updates = fallback_updates
+        self._refresh_module()
+
+
+def _frozen_copy(source: nn.Module) -> nn.Module:
+    """A copy in eval mode that takes no gradient."""
+    module = copy.deepcopy(source)
+    module.requires_grad_(False)
+    return module.eval()

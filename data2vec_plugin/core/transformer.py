@@ -1,0 +1,204 @@
+"""The one Transformer encoder of every modality (section 3.1), on scaled-dot-product attention."""
+
+from __future__ import annotations
+
+from typing import Callable, Collection, Dict, List, Optional
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from .config import TransformerConfig
+from .outputs import EncoderOutput
+
+
+def activation(name: str) -> Callable[[Tensor], Tensor]:
+    """The activation a configuration names."""
+    functions: Dict[str, Callable[[Tensor], Tensor]] = {
+        "gelu": F.gelu,
+        "gelu_accurate": lambda x: F.gelu(x, approximate="tanh"),
+        "gelu_fast": lambda x: F.gelu(x, approximate="tanh"),
+        "relu": F.relu,
+        "silu": F.silu,
+        "swish": F.silu,
+        "tanh": torch.tanh,
+    }
+    return functions[name]
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention; ``mask`` broadcasts to (B, H, T, T), bool (True = attend) or an additive bias."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.dropout = config.attention_dropout
+        self.k_proj = nn.Linear(config.dim, config.dim)
+        self.v_proj = nn.Linear(config.dim, config.dim)
+        self.q_proj = nn.Linear(config.dim, config.dim)
+        self.out_proj = nn.Linear(config.dim, config.dim)
+
+    def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
+        """(B, T, C) -> (B, T, C)."""
+        batch, time, dim = x.shape
+        # (B, T, C) -> (B, H, T, C/H)
+        q, k, v = (
+            proj(x).view(batch, time, self.heads, -1).transpose(1, 2) for proj in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        dropout = self.dropout if self.training else 0.0
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+        projected: Tensor = self.out_proj(attended.transpose(1, 2).reshape(batch, time, dim))
+        return projected
+
+
+class DropPath(nn.Module):
+    """Stochastic depth: drop a residual branch for whole samples in training."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) -> (B, T, C)."""
+        if self.rate == 0 or not self.training:
+            return x
+        keep = x.new_empty((x.size(0), 1, 1)).bernoulli_(1 - self.rate)
+        return x * keep / (1 - self.rate)
+
+
+class Block(nn.Module):
+    """Attention and feed-forward, each with a residual; pre- or post-norm, layer scale, drop path."""
+
+    def __init__(self, config: TransformerConfig, drop_path: float = 0.0) -> None:
+        super().__init__()
+        self.norm_first = config.norm_first
+        self.activation = activation(config.activation)
+        self.self_attn = SelfAttention(config)
+        self.self_attn_layer_norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
+        self.fc1 = nn.Linear(config.dim, config.ffn_dim)
+        self.fc2 = nn.Linear(config.ffn_dim, config.dim)
+        self.final_layer_norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
+        self.dropout = nn.Dropout(config.dropout)
+        self.activation_dropout = nn.Dropout(config.activation_dropout)
+        self.drop_path = DropPath(drop_path)
+        if config.layer_scale > 0:
+            self.gamma_1 = nn.Parameter(torch.full((config.dim,), config.layer_scale))
+            self.gamma_2 = nn.Parameter(torch.full((config.dim,), config.layer_scale))
+        else:
+            self.gamma_1 = self.gamma_2 = None  # type: ignore[assignment]
+
+    def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Dict[str, Tensor]:
+        """(B, T, C) -> the four signals a target may be made of, ``block`` being the output, each (B, T, C)."""
+        if self.norm_first:
+            attention = self.self_attn(self.self_attn_layer_norm(x), mask)
+            x = x + self.branch(attention, self.gamma_1)
+            ffn = self.feed_forward(self.final_layer_norm(x))
+            x = summed = x + self.branch(ffn, self.gamma_2)
+        else:
+            attention = self.self_attn(x, mask)
+            x = self.self_attn_layer_norm(x + self.branch(attention, self.gamma_1))
+            ffn = self.feed_forward(x)
+            summed = x + self.branch(ffn, self.gamma_2)
+            x = self.final_layer_norm(summed)
+        return {"attention": attention, "ffn": ffn, "ffn_residual": summed, "block": x}
+
+    def feed_forward(self, x: Tensor) -> Tensor:
+        """The two-layer perceptron, without its final dropout: (B, T, C) -> (B, T, C)."""
+        hidden = self.activation_dropout(self.activation(self.fc1(x)))
+        projected: Tensor = self.fc2(hidden)
+        return projected
+
+    def branch(self, x: Tensor, scale: Optional[Tensor]) -> Tensor:
+        """What a residual branch adds: dropout, layer scale and drop path on its output."""
+        x = self.dropout(x)
+        if scale is not None:
+            x = x * scale
+        dropped: Tensor = self.drop_path(x)
+        return dropped
+
+
+class Transformer(nn.Module):
+    """A stack of blocks; a modality overrides :meth:`add_positions` to give it a sense of order."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.dropout = nn.Dropout(config.dropout)
+        rates = [config.drop_path * i / max(config.layers - 1, 1) for i in range(config.layers)]
+        self.layers = nn.ModuleList(Block(config, rate) for rate in rates)
+        self.layer_norm = None if config.norm_at == "none" else nn.LayerNorm(config.dim, eps=config.norm_eps)
+        self.apply(init_bert)
+
+    def add_positions(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
+        """Hook for a position signal that the encoder owns: (B, T, C) -> (B, T, C)."""
+        return x
+
+    def forward(
+        self,
+        x: Tensor,
+        padding_mask: Optional[Tensor] = None,
+        bias: Optional[Tensor] = None,
+        record: Collection[str] = (),
+        first: int = 0,
+        last: Optional[int] = None,
+    ) -> EncoderOutput:
+        """Encode (B, T, C); ``padding_mask`` (B, T) True where padded, ``bias`` broadcasts to (B, H, T, T).
+
+        The signals named in ``record`` are kept of layers ``first`` and up. With ``last`` the encoder stops
+        after that layer (0-based) and leaves out a final norm.
+        """
+        x = self.dropout(self.enter(x, padding_mask))
+        mask = attention_mask(padding_mask, bias, x.dtype)
+        layers: List[Dict[str, Tensor]] = []
+        for index, block in enumerate(self.layers):
+            if not self.skips_layer():
+                signals = self.run_block(block, x, mask)
+                x = signals["block"]
+                if index >= first and record:
+                    layers.append({name: signals[name] for name in record})
+            if index == last:
+                return EncoderOutput(x, padding_mask, layers)
+        if self.layer_norm is not None and self.config.norm_at == "output":
+            x = self.layer_norm(x)
+        return EncoderOutput(x, padding_mask, layers)
+
+    def enter(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
+        """Silence padding, add positions, normalise before the first layer where the layout says so."""
+        if padding_mask is not None:
+            x = x.masked_fill(padding_mask.unsqueeze(-1), 0)
+        x = self.add_positions(x, padding_mask)
+        if self.layer_norm is not None and self.config.norm_at == "input":
+            x = self.layer_norm(x)
+        return x
+
+    def skips_layer(self) -> bool:
+        """Layer drop, decided on the host by torch's CPU generator so that it resumes with the run."""
+        rate = self.config.layer_drop
+        return self.training and rate > 0 and bool(torch.rand(()).item() < rate)
+
+    def run_block(self, block: nn.Module, x: Tensor, mask: Optional[Tensor]) -> Dict[str, Tensor]:
+        """One block, recomputed in the backward pass if activations are checkpointed."""
+        if self.config.checkpoint_activations and self.training:
+            recomputed: Dict[str, Tensor] = checkpoint(block, x, mask, use_reentrant=False)
+            return recomputed
+        signals: Dict[str, Tensor] = block(x, mask)
+        return signals
+
+
+def attention_mask(padding_mask: Optional[Tensor], bias: Optional[Tensor], dtype: torch.dtype) -> Optional[Tensor]:
+    """Combine key padding (B, T) and an additive bias into what SDPA takes: bool, or a bias in ``dtype``."""
+    if padding_mask is None:
+        return None if bias is None else bias.to(dtype)
+    keys = ~padding_mask[:, None, None, :]
+    if bias is None:
+        return keys
+    return bias.to(dtype).masked_fill(~keys, float("-inf"))
+
+
+def init_bert(module: nn.Module) -> None:
+    """Normal(0, 0.02) weights and zero biases, the initialisation of BERT."""
+    if isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

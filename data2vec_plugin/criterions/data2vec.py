@@ -1,0 +1,123 @@
+"""Criterion `data2vec`: the model's losses, and how much targets and predictions vary over the whole batch."""
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Optional, Tuple
+
+import torch
+from fairseq import metrics
+from fairseq.criterions import FairseqCriterion, register_criterion
+from fairseq.dataclass import FairseqDataclass
+from omegaconf import II
+from torch import Tensor
+
+from ..core.loss import deviation_from_sums
+from .collapse import CollapseGuard
+
+VARIANCES = {"target_var": "_target", "pred_var": "_prediction"}
+
+
+@dataclass
+class Data2VecCriterionConfig(FairseqDataclass):
+    """The keys of fairseq's `model` criterion, and the collapse guard."""
+
+    loss_weights: Dict[str, float] = field(default_factory=dict, metadata={"help": "weight of each loss; empty for 1"})
+    log_keys: List[str] = field(default_factory=list, metadata={"help": "further scalars of the model to log"})
+    can_sum: bool = field(default=True, metadata={"help": "accepted; our outputs are always summed"})
+    min_target_var: float = II("model.min_target_var")
+    min_pred_var: float = II("model.min_pred_var")
+    collapse_start: int = field(default=5000, metadata={"help": "updates before the collapse guard looks"})
+    collapse_patience: int = field(
+        default=100, metadata={"help": "updates in a row below the minimum before it stops the run; 0 never does"}
+    )
+
+
+@register_criterion("data2vec", dataclass=Data2VecCriterionConfig)
+class Data2VecCriterion(FairseqCriterion):
+    """Sums the model's losses; deviations are those of all masked positions of all micro-batches and ranks.
+
+    A batch of many ranks is known only where fairseq reduces the logs, in a static method; hence the guard
+    is the class's, renewed with every criterion that is built.
+    """
+
+    guard: Optional[CollapseGuard] = None
+
+    def __init__(self, cfg: Data2VecCriterionConfig, task: Any) -> None:
+        super().__init__(task)
+        self.cfg = cfg
+        floors = {"target_var": cfg.min_target_var, "pred_var": cfg.min_pred_var}
+        guard = CollapseGuard(floors, cfg.collapse_start, cfg.collapse_patience) if cfg.collapse_patience else None
+        type(self).guard = guard
+
+    def forward(self, model: Any, sample: Dict[str, Any], reduce: bool = True) -> Tuple[Tensor, Any, Dict[str, Any]]:
+        """fairseq's (loss, sample size, logging output); the loss is a sum over masked positions."""
+        output = model(**sample["net_input"])
+        losses = self.weighted(output["losses"])
+        loss = torch.stack([value.sum() for value in losses.values()]).sum()
+        sample_size = output["sample_size"]
+        logging: Dict[str, Any] = {
+            "loss": loss.detach(),
+            "ntokens": sample_size,
+            "nsentences": sample["id"].numel(),
+            "sample_size": sample_size,
+            "_batches": 1,
+            "_frames": output["mask_indices"].numel(),
+            "_training": int(model.training),
+            "_updates": output["num_updates"],
+            "ema_decay": output["ema_decay"],
+        }
+        logging.update({key: output[key] for key in self.cfg.log_keys if output.get(key) is not None})
+        if len(losses) > 1:
+            logging.update({f"loss_{name}": value.detach().sum() for name, value in losses.items()})
+        logging.update(row_sums("_target", output["targets"]))
+        logging.update(row_sums("_prediction", output["predictions"]))
+        return loss, sample_size, logging
+
+    def weighted(self, losses: Dict[str, Tensor]) -> Dict[str, Tensor]:
+        """Every loss times its weight; raises ValueError for a loss without one."""
+        weights = self.cfg.loss_weights
+        if not weights:
+            return {name: value.float() for name, value in losses.items()}
+        missing = set(losses) - set(weights)
+        if missing:
+            raise ValueError(f"`criterion.loss_weights` has no weight for {sorted(missing)}; got {dict(weights)}")
+        return {name: weights[name] * value.float() for name, value in losses.items() if weights[name] != 0}
+
+    @classmethod
+    def reduce_metrics(cls, logging_outputs: List[Dict[str, Any]]) -> None:
+        """Log the update as a whole, from the outputs of all micro-batches and ranks."""
+        totals = {key: sum(log[key] for log in logging_outputs if key in log) for key in keys_of(logging_outputs)}
+        count = int(totals["sample_size"])
+        metrics.log_scalar("loss", float(totals["loss"]) / max(count, 1), count, round=3)
+        metrics.log_scalar("ntokens", count)
+        metrics.log_scalar("nsentences", int(totals["nsentences"]))
+        metrics.log_scalar("masked_pct", 100 * count / max(int(totals["_frames"]), 1), round=2)
+        for name, key in VARIANCES.items():
+            deviation = float(deviation_from_sums(totals[key + "_sum"], totals[key + "_squares"], count))
+            metrics.log_scalar(name, deviation, count, round=4)
+            if cls.guard is not None and totals["_training"]:
+                cls.guard.observe(name, deviation, int(totals["_updates"] / totals["_batches"]))
+        for key, total in totals.items():
+            if key.startswith("loss_"):
+                metrics.log_scalar(key, float(total) / max(count, 1), count, round=3)
+            elif key not in LOGGED and not key.startswith("_"):
+                metrics.log_scalar(key, float(total) / totals["_batches"], round=3)
+
+    @staticmethod
+    def logging_outputs_can_be_summed() -> bool:
+        """Every entry is a sum, vectors included, so that ranks need not exchange more."""
+        return True
+
+
+LOGGED = ("loss", "ntokens", "nsentences", "sample_size")
+
+
+def row_sums(name: str, rows: Tensor) -> Dict[str, Tensor]:
+    """Per-channel sums of (N, C) rows and of their squares, each (C,): enough for a variance over many batches."""
+    rows = rows.detach().float()
+    return {f"{name}_sum": rows.sum(0), f"{name}_squares": rows.square().sum(0)}
+
+
+def keys_of(logging_outputs: List[Dict[str, Any]]) -> List[str]:
+    """All keys, in the order in which they first appear."""
+    return list(dict.fromkeys(key for log in logging_outputs for key in log))
+

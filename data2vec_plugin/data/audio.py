@@ -1,0 +1,157 @@
+"""Speech for pre-training: fairseq's audio data set with crops and masks that follow (seed, epoch, sample id).
+
+What a sample looks like then depends neither on the batch it falls into, nor on the worker that reads it,
+nor on how often the run was interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+import numpy as np
+import torch
+from fairseq.data import FileAudioDataset
+from torch import Tensor
+
+from ..core.config import ConvSpec
+from ..core.masking import SpanMasker, row_generator
+from ..modalities.conv_spec import output_length, samples_for
+from .manifest import check_manifest
+
+logger = logging.getLogger(__name__)
+
+
+class AudioFileError(ValueError):
+    """A clip that cannot be used; the message names manifest, line and file."""
+
+
+@dataclass(frozen=True)
+class LoaderMasks:
+    """What the loader has to know of a model to draw its masks."""
+
+    conv_layers: Sequence[ConvSpec]
+    time: SpanMasker
+    channels: Optional[SpanMasker]
+    dim: int
+
+    def shortest_clip(self) -> int:
+        """Samples of the shortest clip that can hide one span and still show a frame."""
+        return samples_for(self.time.config.length + 1, self.conv_layers)
+
+
+class CheckedAudioDataset(FileAudioDataset):
+    """fairseq's ``FileAudioDataset`` (WAV, FLAC, zip) whose faults name manifest, line and file.
+
+    ``shortest`` samples is what the model needs; shorter clips are left out, counted and named.
+    """
+
+    def __init__(self, manifest_path: str, sample_rate: int, shortest: int = 0, **options: Any) -> None:
+        self.manifest = Path(manifest_path)
+        lines = check_manifest(self.manifest)
+        wanted = options.pop("min_sample_size", None) or 0
+        super().__init__(manifest_path, sample_rate, min_sample_size=max(wanted, shortest), **options)
+        self.entries = len(lines)
+        self.line_numbers = [number for number, _, size in lines if size >= self.min_sample_size]
+        self._report_skips([name for _, name, size in lines if size < self.min_sample_size], wanted, shortest)
+
+    def _report_skips(self, names: List[str], wanted: int, shortest: int) -> None:
+        """Say how many clips are too short, by name; none left is an error."""
+        if not names:
+            return
+        limit = self.min_sample_size
+        needed_by = "`task.min_sample_size`" if wanted >= shortest else "the model: one mask and one visible frame"
+        reason = f"under {limit} samples ({limit / self.sample_rate:.3f} s, {needed_by})"
+        if len(names) == self.entries:
+            raise ValueError(f"{self.manifest}: all {len(names)} clips are {reason}; lower it or use longer clips")
+        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        logger.warning(f"{self.manifest}: left out {len(names)} of {self.entries} clips, {reason}: {shown}")
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        try:
+            item: Dict[str, Any] = super().__getitem__(index)
+        except AudioFileError:
+            raise
+        except (OSError, RuntimeError, ValueError) as error:
+            raise AudioFileError(f"{self.where(index)}: cannot be read ({error}); replace it or take it out") from error
+        self._check_signal(item["source"], index)
+        return item
+
+    def _check_signal(self, source: Tensor, index: int) -> None:
+        if len(source) < self.min_sample_size:
+            raise AudioFileError(
+                f"{self.where(index)}: {len(source)} samples on disk, {self.sizes[index]} in the manifest, at least "
+                f"{self.min_sample_size} needed; the file is truncated or the manifest old: run `data2vec manifest`"
+            )
+        if not bool(torch.isfinite(source).all()):
+            raise AudioFileError(f"{self.where(index)}: holds NaN or infinite samples; repair it or take it out")
+
+    def postprocess(self, feats: Tensor, curr_sample_rate: int) -> Tensor:
+        """Average channels, refuse another rate, normalise to zero mean and unit variance if asked to."""
+        if curr_sample_rate != self.sample_rate:
+            raise ValueError(
+                f"sample rate {curr_sample_rate}, expected {self.sample_rate}: "
+                f"run `data2vec manifest --resample`, which writes copies at the right rate"
+            )
+        processed: Tensor = super().postprocess(feats, curr_sample_rate)
+        return processed
+
+    def where(self, index: int) -> str:
+        """``manifest:line: file`` of sample ``index``."""
+        name = self.fnames[index]
+        name = self.text_compressor.decompress(name if isinstance(name, (str, bytes)) else name.as_py())
+        return f"{self.manifest}:{self.line_numbers[index]}: {Path(self.root_dir) / name}"
+
+
+class SeededAudioDataset(CheckedAudioDataset):
+    """Crops and masks drawn from (seed, epoch, id). Without ``masks`` the model draws its own."""
+
+    def __init__(self, manifest_path: str, sample_rate: int, seed: int, masks: Optional[LoaderMasks], **options: Any) -> None:
+        super().__init__(manifest_path, sample_rate, shortest=masks.shortest_clip() if masks else 0, **options)
+        self.seed = seed
+        self.masks = masks
+        self.epoch = 1
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by fairseq's iterator before each epoch."""
+        self.epoch = epoch
+
+    @property
+    def can_reuse_epoch_itr_across_epochs(self) -> bool:
+        """Batches are the same in every epoch; only crops and masks change."""
+        return True
+
+    def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
+        """Crop or pad to one length and mask: ``source`` (B, samples), ``mask_indices`` (B, T), and more."""
+        if not samples:
+            return {}
+        ids = [int(sample["id"]) for sample in samples]
+        sizes = [len(sample["source"]) for sample in samples]
+        width = min(max(sizes) if self.pad else min(sizes), self.max_sample_size)
+        source = torch.zeros(len(samples), width)
+        lengths = [min(size, width) for size in sizes]
+        for row, (sample, index, length) in enumerate(zip(samples, ids, lengths)):
+            source[row, :length] = self._crop(sample["source"], index, length)
+        net_input: Dict[str, Any] = {"source": source}
+        if min(lengths) < width:
+            net_input["padding_mask"] = torch.arange(width) >= torch.tensor(lengths).unsqueeze(1)
+        if self.masks is not None:
+            net_input.update(self._masks(self.masks, ids, lengths, width))
+        return {"id": torch.tensor(ids), "net_input": net_input}
+
+    def _crop(self, source: Tensor, index: int, length: int) -> Tensor:
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        start = int(rng.integers(len(source) - length + 1))
+        return source[start : start + length]
+
+    def _masks(self, masks: LoaderMasks, ids: List[int], lengths: List[int], width: int) -> Dict[str, Tensor]:
+        frames = [output_length(length, masks.conv_layers) for length in lengths]
+        rngs = [row_generator(self.seed, self.epoch, index) for index in ids]
+        mask = masks.time.sample(frames, output_length(width, masks.conv_layers), rngs)
+        drawn = {"mask_indices": mask.indices, "mask_positions": mask.positions}
+        if masks.channels is not None:
+            rows = masks.channels.rows([masks.dim] * len(ids), masks.dim, rngs)
+            drawn["mask_channel_indices"] = torch.from_numpy(rows)
+        return drawn

@@ -1,0 +1,1 @@
+"""One module for each modality: raw input -> tokens, positions, mask kind."""

@@ -1,0 +1,65 @@
+"""Convolutional position encoders of speech (section 4.2; wav2vec 2.0, section 2)."""
+
+from __future__ import annotations
+
+import math
+from typing import Optional
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+
+class PositionConv(nn.Sequential):
+    """One grouped convolution as child ``0`` (its checkpoint name), same length, then norm and GELU."""
+
+    def __init__(self, dim: int, kernel: int, groups: int) -> None:
+        super().__init__(nn.Conv1d(dim, dim, kernel, padding=kernel // 2, groups=groups))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, T) -> (B, C, T)."""
+        same_length = self[0](x)[..., : x.size(-1)]
+        normed = F.layer_norm(same_length.transpose(1, 2), same_length.shape[1:2]).transpose(1, 2)
+        return F.gelu(normed)
+
+
+class ConvPositions(nn.Sequential):
+    """``depth`` stacked convolutions that together span ``width`` frames, added to what they see.
+
+    Padded frames are silenced before every convolution, so that a padded utterance equals the same one
+    alone; ``reference_compat`` silences them once only, as the reference does, and lets padding leak in.
+    Depth 1 is wav2vec 2.0's single weight-normalised convolution.
+    """
+
+    def __init__(self, dim: int, width: int, groups: int, depth: int, reference_compat: bool = False) -> None:
+        if dim % groups:
+            raise ValueError(f"`conv_pos_groups` must divide `encoder_embed_dim`: got {groups} for {dim} channels")
+        if depth == 1:
+            super().__init__(SinglePositionConv(dim, width, groups))
+        else:
+            super().__init__(*(PositionConv(dim, max(3, width // depth), groups) for _ in range(depth)))
+        self.leaky = reference_compat
+
+    def forward(self, x: Tensor, padding_mask: Optional[Tensor] = None) -> Tensor:
+        """(B, T, C) with silenced padding -> the signal to add, (B, T, C)."""
+        channels = x.transpose(1, 2)
+        for index, conv in enumerate(self):
+            if index and padding_mask is not None and not self.leaky:
+                channels = channels.masked_fill(padding_mask.unsqueeze(1), 0)
+            channels = conv(channels)
+        return channels.transpose(1, 2)
+
+
+class SinglePositionConv(nn.Conv1d):
+    """wav2vec 2.0's position convolution; parametrised weight norm lets it be copied for the teacher."""
+
+    def __init__(self, dim: int, width: int, groups: int) -> None:
+        super().__init__(dim, dim, width, padding=width // 2, groups=groups)
+        nn.init.normal_(self.weight, std=math.sqrt(4 / (width * dim)))
+        nn.init.zeros_(self.bias)  # type: ignore[arg-type]
+        weight_norm(self, name="weight", dim=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, T) -> (B, C, T)."""
+        same_length = super().forward(x)[..., : x.size(-1)]
+        return F.gelu(same_length)

@@ -1,0 +1,1 @@
+"""Registered fairseq models and their dataclasses: configuration -> core and modality."""

@@ -1,0 +1,123 @@
+"""The registered speech model: upstream's name, keys, forward arguments and results on our core."""
+
+from typing import Any, Dict, List, MutableMapping, Optional
+
+import torch
+from fairseq.models import BaseFairseqModel, register_model
+from torch import Tensor, nn
+
+from ..core.model import given_mask
+from ..core.outputs import Mask
+from ..interop import audio_v1
+from ..modalities.audio import AudioData2Vec
+from ._border import features_result, training_result
+from .audio_config import Data2VecAudioConfig, audio_config, method_config
+
+
+@register_model("data2vec_audio", dataclass=Data2VecAudioConfig)
+class Data2VecAudioModel(AudioData2Vec, BaseFairseqModel):
+    """data2vec on speech for fairseq: pre-training, and the encoder of ``wav2vec_ctc`` in fine-tuning."""
+
+    def __init__(self, cfg: Data2VecAudioConfig) -> None:
+        super().__init__(method_config(cfg), audio_config(cfg))
+        self.cfg = cfg
+        if cfg.compile_encoder:
+            self.encoder.compile()
+
+    @classmethod
+    def build_model(cls, cfg: Data2VecAudioConfig, task: Any = None) -> "Data2VecAudioModel":
+        """fairseq's entry point; the task adds nothing to the model."""
+        return cls(cfg)
+
+    def forward(  # type: ignore[override]
+        self,
+        source: Tensor,
+        padding_mask: Optional[Tensor] = None,
+        mask: bool = True,
+        features_only: bool = False,
+        layer: Optional[int] = None,
+        mask_indices: Optional[Tensor] = None,
+        mask_channel_indices: Optional[Tensor] = None,
+        padding_count: Optional[int] = None,
+        mask_positions: Optional[Tensor] = None,
+    ) -> Dict[str, Any]:
+        """One step of pre-training, or features.
+
+        ``source`` (B, samples); ``padding_mask`` (B, samples), True where padded; ``mask_indices`` (B, T) bool
+        and ``mask_channel_indices`` (B, C) or (B, T, C) bool replace the masks that are drawn otherwise;
+        ``mask_positions`` (N,) are the flat indices of ``mask_indices``, which spare a wait for the device.
+        ``layer`` stops after that layer (0-based). ``padding_count`` is upstream's and not needed.
+        """
+        padding_mask = _none_if_unpadded(padding_mask)
+        given = None
+        if mask_indices is not None:
+            given = given_mask(mask_indices, mask_positions, mask_channel_indices)
+        if features_only:
+            return self.features(source, padding_mask, mask, given, layer)
+        output = super().forward(source, padding_mask, given)
+        return training_result(output, self.ensure_teacher().decay, self.num_updates)
+
+    def features(
+        self, source: Tensor, padding_mask: Optional[Tensor], masked: bool, mask: Optional[Mask], layer: Optional[int]
+    ) -> Dict[str, Any]:
+        """``x`` (B, T, C), ``padding_mask`` (B, T) or None, ``layer_results``; masked only if asked to."""
+        tokens = self.embed(source, padding_mask)
+        if masked and mask is None:
+            mask = self.sample_mask(tokens)
+        encoded = self.encode(self.masked(tokens, mask if masked else None), record=("block", "ffn"), last=layer)
+        return features_result(encoded, tokens.padding_mask)
+
+    def extract_features(
+        self,
+        source: Tensor,
+        padding_mask: Optional[Tensor] = None,
+        mask: bool = False,
+        layer: Optional[int] = None,
+        **kwargs: Any,
+    ) -> Dict[str, Any]:
+        """What ``wav2vec_ctc`` calls; see :meth:`features`."""
+        return self.forward(source, padding_mask, mask=mask, features_only=True, layer=layer, **kwargs)
+
+    def remove_pretraining_modules(self, last_layer: Optional[int] = None) -> None:
+        """Drop the teacher and the head, and the layers above ``last_layer``, before fine-tuning."""
+        self.final_proj = None
+        self.teacher = None
+        if last_layer is not None:
+            kept: List[nn.Module] = list(self.encoder.layers)[: last_layer + 1]
+            self.encoder.layers = nn.ModuleList(kept)
+
+    def set_num_updates(self, num_updates: int) -> None:
+        """fairseq calls this with the count of finished updates; in training the teacher follows."""
+        super().set_num_updates(num_updates)
+        if self.final_proj is not None:
+            self.follow(num_updates)
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:
+        """Upstream's layout, the fp32 teacher included as a dict under ``_ema``."""
+        prefix = kwargs.get("prefix", args[1] if len(args) > 1 else "")
+        state: Dict[str, Any] = super().state_dict(*args, **kwargs)
+        audio_v1.to_upstream(state, prefix)
+        if self.teacher is not None:
+            state[prefix + "_ema"] = self.teacher.state_dict(audio_v1.upstream_name)
+        return state
+
+    def upgrade_state_dict_named(self, state_dict: MutableMapping[str, Any], name: str) -> None:
+        """Accept upstream's layout and ours; fairseq calls this on every loading path."""
+        audio_v1.from_upstream(state_dict, name + "." if name else "")
+
+    def _load_from_state_dict(self, state_dict: Dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        """Take the teacher out of the state; without one, it starts again from the loaded student."""
+        audio_v1.from_upstream(state_dict, prefix)
+        saved = state_dict.pop(prefix + "_ema", None)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        self.teacher = None
+        if saved is not None and self.final_proj is not None:
+            owed = max(self.num_updates - 1, 0)
+            self.ensure_teacher().load_state_dict(saved, audio_v1.upstream_name, fallback_updates=owed)
+
+
+def _none_if_unpadded(padding_mask: Optional[Tensor]) -> Optional[Tensor]:
+    """Drop a mask that hides nothing, which frees attention from it; looked at on the host only."""
+    if padding_mask is None or padding_mask.is_cuda or torch.any(padding_mask):
+        return padding_mask
+    return None

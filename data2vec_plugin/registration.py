@@ -1,0 +1,37 @@
+"""Puts our models, tasks, criterions and scorers into fairseq's registries, once, and checks that they are ours."""
+
+from importlib import import_module
+
+MODULES = (
+    "models.data2vec_audio",
+    "tasks.data2vec_audio_pretraining",
+    "tasks.data2vec_asr",
+    "criterions.data2vec",
+    "scoring.data2vec_asr",
+)
+
+
+def register_all() -> None:
+    """Import everything that registers itself; harmless when done twice.
+
+    Raises RuntimeError if fairseq holds another package's class under one of our names: fairseq `main`
+    keeps the first one silently, and what ran would then not be ours.
+    """
+    for name in MODULES:
+        import_module(f"{__package__}.{name}")
+    from fairseq.criterions import CRITERION_REGISTRY
+    from fairseq.models import MODEL_REGISTRY
+    from fairseq.tasks import TASK_REGISTRY
+
+    for kind, registry, names in (
+        ("model", MODEL_REGISTRY, ("data2vec_audio",)),
+        ("task", TASK_REGISTRY, ("data2vec_audio_pretraining", "data2vec_asr")),
+        ("criterion", CRITERION_REGISTRY, ("data2vec",)),
+    ):
+        for name in names:
+            module = registry[name].__module__
+            if not module.startswith(f"{__package__}."):
+                raise RuntimeError(
+                    f"the {kind} `{name}` in fairseq's registry comes from {module}, not from {__package__}; "
+                    f"remove the other plugin from `common.user_dir` or from the Python path"
+                )

@@ -1,0 +1,79 @@
+"""Keys of the speech tasks: those of both hosts (the release and `main`), so that either's YAML is accepted."""
+
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from fairseq.dataclass import FairseqDataclass
+from fairseq.dataclass.configs import GenerationConfig
+from omegaconf import II, MISSING
+
+
+def key(default: Any, text: str) -> Any:
+    """A dataclass field with the help text that fairseq prints."""
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass
+class AudioTaskConfig(FairseqDataclass):
+    """What every speech task knows: fairseq's ``audio_pretraining``."""
+
+    data: str = key(MISSING, "folder with the manifests (SPLIT.tsv)")
+    labels: Optional[str] = key(None, "ending of the label files (ltr for SPLIT.ltr)")
+    binarized_dataset: bool = key(False, "not supported: manifests are read as they are")
+    sample_rate: int = key(16_000, "samples a second that the audio must have")
+    normalize: bool = key(False, "normalise each clip to zero mean and unit variance; every data2vec model needs it")
+    enable_padding: bool = key(False, "pad short clips of a batch instead of cropping long ones")
+    max_sample_size: Optional[int] = key(None, "crop clips to this many samples")
+    min_sample_size: Optional[int] = key(None, "leave out clips shorter than this many samples")
+    num_batch_buckets: int = key(0, "accepted; only 0")
+    tpu: bool = II("common.tpu")
+    text_compression_level: str = key("none", "keep file names and labels compressed: none, low or high")
+
+    precompute_mask_indices: bool = key(False, "accepted; our task always draws masks in the loader")
+    inferred_w2v_config: Any = key(None, "accepted; masks follow the model's keys")
+    multi_corpus_keys: Optional[str] = key(None, "not supported: list several folders in one manifest")
+    multi_corpus_sampling_weights: Optional[str] = key(None, "not supported, as multi_corpus_keys")
+    rebuild_batches: bool = key(True, "accepted; crops are drawn when a batch is made")
+    precompute_mask_config: Any = key(None, "accepted; belongs to data2vec 2")
+    post_save_script: Optional[str] = key(None, "not supported")
+    subsample: float = key(1, "not supported: shorten the manifest")
+    seed: int = II("common.seed")
+
+
+@dataclass
+class AsrTaskConfig(AudioTaskConfig):
+    """What fine-tuning adds: fairseq's ``audio_finetuning``."""
+
+    labels: Optional[str] = key("ltr", "ending of the label files (ltr for SPLIT.ltr)")
+    eval_wer: bool = key(False, "error rate of sequence-to-sequence models in validation; CTC has it anyway")
+    eval_wer_config: GenerationConfig = field(
+        default_factory=lambda: GenerationConfig(), metadata={"help": "beam search of eval_wer"}
+    )
+    eval_wer_tokenizer: Any = key(None, "tokenizer of eval_wer")
+    eval_wer_post_process: str = key("letter", "how eval_wer turns symbols into words")
+    eval_bleu: bool = key(False, "BLEU of sequence-to-sequence models in validation")
+    eval_bleu_detok: Optional[str] = key(None, "detokenizer of eval_bleu")
+    eval_bleu_detok_args: str = key("{}", "arguments of eval_bleu_detok, JSON")
+    eval_tokenized_bleu: bool = key(False, "BLEU of tokens")
+    eval_bleu_remove_bpe: Optional[str] = key(None, "subwords to join before BLEU")
+    eval_bleu_args: str = key("{}", "beam search of eval_bleu, JSON")
+    eval_bleu_print_samples: bool = key(False, "print samples in validation")
+    autoregressive: bool = key(False, "targets as decoder input, for sequence-to-sequence models")
+    target_dictionary: Optional[str] = key(None, "dictionary file, instead of dict.LABELS.txt in `data`")
+
+
+UNSUPPORTED = {
+    "binarized_dataset": False,
+    "num_batch_buckets": 0,
+    "multi_corpus_keys": None,
+    "post_save_script": None,
+    "subsample": 1,
+}
+
+
+def refuse_unsupported(cfg: AudioTaskConfig, stock: str) -> None:
+    """Raise ValueError for a key that only fairseq's own task honours, rather than ignore it."""
+    for name, value in UNSUPPORTED.items():
+        got = getattr(cfg, name)
+        if got != value:
+            raise ValueError(f"`task.{name}` is {got!r}; this task supports {value!r} only, `task._name={stock}` has it")

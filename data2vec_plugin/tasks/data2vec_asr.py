@@ -1,0 +1,95 @@
+"""Fine-tuning and decoding for speech recognition: fairseq's `audio_finetuning` with checks and a CTC generator."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Any, List, Optional
+
+from fairseq.data import AddTargetDataset, Dictionary
+from fairseq.data.text_compressor import TextCompressor
+from fairseq.tasks import register_task
+from fairseq.tasks.audio_finetuning import AudioFinetuningTask, LabelEncoder, label_len_fn
+
+from ..data.audio import CheckedAudioDataset
+from ..data.manifest import check_symbols, read_labels
+from ..decoding.greedy import GreedyCtcGenerator
+from ..modalities.audio import AudioData2Vec
+from ..modalities.conv_spec import receptive_field
+from .audio_config import AsrTaskConfig, refuse_unsupported
+from .data2vec_audio_pretraining import text_compression
+
+logger = logging.getLogger(__name__)
+
+
+@register_task("data2vec_asr", dataclass=AsrTaskConfig)
+class Data2VecAsrTask(AudioFinetuningTask):
+    """Clips with transcripts; ``fairseq-generate`` decodes CTC models greedily, others with its beam search."""
+
+    cfg: AsrTaskConfig
+
+    def __init__(self, cfg: AsrTaskConfig) -> None:
+        super().__init__(cfg)
+        refuse_unsupported(cfg, "audio_finetuning")
+        self.shortest_clip = 0
+
+    def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
+        """Build the model and learn from it how short a clip may be."""
+        model = super().build_model(model_cfg, from_checkpoint)
+        encoders = [module for module in model.modules() if isinstance(module, AudioData2Vec)]
+        self.shortest_clip = max((receptive_field(encoder.audio.conv_layers) for encoder in encoders), default=0)
+        return model
+
+    def load_target_dictionary(self) -> Optional[Dictionary]:
+        """The label dictionary; fairseq keeps it in the checkpoint too."""
+        path = self._dictionary_path()
+        if not os.path.isfile(path):
+            raise ValueError(f"dictionary {path} does not exist; make it with `data2vec labels`, or set `task.labels`")
+        return Dictionary.load(path)
+
+    def _dictionary_path(self) -> str:
+        return self.cfg.target_dictionary or os.path.join(self.cfg.data, f"dict.{self.cfg.labels}.txt")
+
+    def load_dataset(self, split: str, task_cfg: Any = None, **kwargs: Any) -> None:
+        """Read SPLIT.tsv and SPLIT.LABELS; raises ValueError, with file and line, if they do not fit together.
+
+        ``task_cfg`` is a checkpoint's own task: how it was trained decides whether clips are normalised.
+        """
+        cfg = task_cfg or self.cfg
+        audio = CheckedAudioDataset(
+            os.path.join(self.cfg.data, f"{split}.tsv"),
+            sample_rate=cfg.get("sample_rate", self.cfg.sample_rate),
+            shortest=self.shortest_clip,
+            max_sample_size=self.cfg.max_sample_size,
+            min_sample_size=self.cfg.min_sample_size,
+            pad=True,
+            normalize=cfg.normalize,
+            text_compression_level=text_compression(self.cfg.text_compression_level),
+        )
+        self.datasets[split] = self._with_labels(audio, split)
+
+    def _with_labels(self, audio: CheckedAudioDataset, split: str) -> AddTargetDataset:
+        path = Path(self.cfg.data) / f"{split}.{self.cfg.labels}"
+        labels = read_labels(path, audio.manifest, audio.entries)
+        dictionary = self.target_dictionary
+        check_symbols(labels, set(dictionary.symbols), path, f"the dictionary {self._dictionary_path()}")
+        level = text_compression(self.cfg.text_compression_level)
+        compress = TextCompressor(level=level).compress
+        kept = [compress(label) for i, label in enumerate(labels) if i not in audio.skipped_indices]
+        return AddTargetDataset(
+            audio,
+            kept,
+            pad=dictionary.pad(),
+            eos=dictionary.eos(),
+            batch_targets=True,
+            process_label=LabelEncoder(dictionary),
+            label_len_fn=label_len_fn,
+            add_to_input=self.cfg.autoregressive,
+            text_compression_level=level,
+        )
+
+    def build_generator(self, models: List[Any], args: Any, **kwargs: Any) -> Any:
+        """A greedy CTC generator if the models are CTC models, else fairseq's own."""
+        if all(hasattr(model, "get_logits") for model in models):
+            blank = self.target_dictionary.index(self.blank_symbol)
+            return GreedyCtcGenerator(self.target_dictionary, blank)
+        return super().build_generator(models, args, **kwargs)

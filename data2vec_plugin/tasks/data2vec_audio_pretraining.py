@@ -1,0 +1,54 @@
+"""Pre-training on speech: fairseq's `audio_pretraining` with reproducible crops and masks, and checks."""
+
+import os
+from typing import Any, Optional
+
+from fairseq.tasks import register_task
+from fairseq.tasks.audio_pretraining import AudioPretrainingTask
+
+from ..data.audio import LoaderMasks, SeededAudioDataset
+from ..modalities.audio import AudioData2Vec
+from .audio_config import AudioTaskConfig, refuse_unsupported
+
+
+@register_task("data2vec_audio_pretraining", dataclass=AudioTaskConfig)
+class Data2VecAudioPretrainingTask(AudioPretrainingTask):
+    """Draws crops and masks in the loader from (seed, epoch, sample id), for a ``data2vec_audio`` model."""
+
+    cfg: AudioTaskConfig
+
+    def __init__(self, cfg: AudioTaskConfig) -> None:
+        super().__init__(cfg)
+        refuse_unsupported(cfg, "audio_pretraining")
+        self.masks: Optional[LoaderMasks] = None
+
+    def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
+        """Build the model and learn from it what its masks look like."""
+        model = super().build_model(model_cfg, from_checkpoint)
+        if isinstance(model, AudioData2Vec) and model.config.mask.prob > 0:
+            channels = model.channel_masker if model.config.channel_mask.prob > 0 else None
+            dim = model.config.transformer.dim
+            self.masks = LoaderMasks(model.audio.conv_layers, model.masker, channels, dim)
+        return model
+
+    def load_dataset(self, split: str, task_cfg: Any = None, **kwargs: Any) -> None:
+        """Read SPLIT.tsv; raises ValueError for a manifest that cannot be trained on."""
+        cfg = task_cfg or self.cfg
+        self.datasets[split] = SeededAudioDataset(
+            os.path.join(self.cfg.data, f"{split}.tsv"),
+            sample_rate=cfg.get("sample_rate", self.cfg.sample_rate),
+            seed=self.cfg.seed,
+            masks=self.masks,
+            max_sample_size=self.cfg.max_sample_size,
+            min_sample_size=self.cfg.min_sample_size,
+            pad=cfg.enable_padding,
+            normalize=cfg.normalize,
+            text_compression_level=text_compression(self.cfg.text_compression_level),
+        )
+
+
+def text_compression(name: str) -> Any:
+    """fairseq's compression level by name."""
+    from fairseq.data.text_compressor import TextCompressionLevel
+
+    return TextCompressionLevel[str(name)]
