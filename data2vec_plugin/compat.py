@@ -39,9 +39,7 @@ def load() -> ModuleType:
 def _load_from_checkout() -> ModuleType:
     # without touching sys.path: a checkout has folders of very common names
     folder = Path(__file__).resolve().parent.parent / NAME
-    spec = spec_from_file_location(
-        NAME, folder / "__init__.py", submodule_search_locations=[str(folder)]
-    )
+    spec = spec_from_file_location(NAME, folder / "__init__.py", submodule_search_locations=[str(folder)])
     if spec is None or spec.loader is None or not folder.is_dir():
         raise ModuleNotFoundError(
             f"`{NAME}` is neither installed nor in {folder.parent}: run "

@@ -2,6 +2,8 @@
 
 from importlib import import_module
 
+from .config_keys import explain_unknown_keys
+
 MODULES = (
     "models.data2vec_audio",
     "tasks.data2vec_audio_pretraining",
@@ -17,6 +19,7 @@ def register_all() -> None:
     Raises RuntimeError if fairseq holds another package's class under one of our names: fairseq `main`
     keeps the first one silently, and what ran would then not be ours.
     """
+    explain_unknown_keys()
     for name in MODULES:
         import_module(f"{__package__}.{name}")
     from fairseq.criterions import CRITERION_REGISTRY

@@ -126,9 +126,7 @@ class SpanMaskConfig:
         if not 0 <= self.dropout < 1:
             raise ValueError(f"`mask_dropout` is {self.dropout}; expected a share in [0, 1)")
         if self.selection not in ("static", "uniform", "normal", "poisson"):
-            raise ValueError(
-                f"`mask_selection` is {self.selection!r}; expected static, uniform, normal or poisson"
-            )
+            raise ValueError(f"`mask_selection` is {self.selection!r}; expected static, uniform, normal or poisson")
 
 
 @dataclass(frozen=True)

@@ -27,13 +27,22 @@ def row_generator(seed: int, epoch: int, index: int) -> Generator:
 
 
 def batch_generators(rows: int) -> List[Generator]:
-    """Generators for a batch without sample ids: they follow torch's CPU seed, hence resume with it."""
+    """Generators for a batch without sample ids: they follow torch's CPU seed, hence resume with it.
+
+    The trainer seeds every rank alike, so that the rank has to keep their masks apart.
+    """
     entropy = int(torch.randint(2**31, ()).item())
-    return [np.random.default_rng((entropy, row)) for row in range(rows)]
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    rank = torch.distributed.get_rank() if distributed else 0
+    return [np.random.default_rng((entropy, row, rank)) for row in range(rows)]
 
 
 def span_mask(
-    sizes: Sequence[int], width: int, config: SpanMaskConfig, generators: Sequence[Generator], trim_to_count: bool = False
+    sizes: Sequence[int],
+    width: int,
+    config: SpanMaskConfig,
+    generators: Sequence[Generator],
+    trim_to_count: bool = False,
 ) -> BoolRows:
     """Mask spans in each row: ``sizes`` unpadded lengths, one generator a row -> (rows, width) bool.
 
@@ -59,7 +68,7 @@ def span_mask(
 def _row_spans(size: int, config: SpanMaskConfig, rng: Generator) -> Indices:
     """Sorted masked positions of one row of ``size`` positions."""
     count = max(config.min_masks, int(config.prob * size / config.length + rng.random()))
-    if size < 2 or count == 0:
+    if size < 2 or config.prob == 0 or count == 0:
         return np.zeros(0, dtype=np.int64)
     lengths = _span_lengths(count, size, config, rng)
     if config.no_overlap:
@@ -88,7 +97,7 @@ def _span_lengths(count: int, size: int, config: SpanMaskConfig, rng: Generator)
     return lengths if lengths.sum() > 0 else np.array([min(config.length, size - 1)])
 
 
-def _separate_starts(size: int, lengths: Indices, space: int, rng: Generator) -> "tuple[Indices, Indices]":
+def _separate_starts(size: int, lengths: Indices, space: int, rng: Generator) -> tuple[Indices, Indices]:
     """Starts of spans that keep ``space`` visible positions between them; spans that do not fit are left out.
 
     Every arrangement is equally likely: the free positions are dealt out between the spans.
@@ -113,8 +122,9 @@ def _equal_goals(
     choose = max if config.grow else min
     if trim_to_count or len(set(sizes)) == 1:
         return [choose(len(row) for row in rows)] * len(rows)
-    share = choose(len(row) / max(size, 1) for row, size in zip(rows, sizes))
-    return [min(int(round(share * size)), max(size - 1, 0)) for size in sizes]
+    shares = (len(row) / size for row, size in zip(rows, sizes) if size > 1)  # a row of one cannot be masked
+    share = choose(shares, default=0.0)
+    return [min(round(share * size), max(size - 1, 0)) for size in sizes]
 
 
 def _resize(masked: Indices, goal: Optional[int], size: int, rng: Generator) -> Indices:

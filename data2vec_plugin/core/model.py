@@ -147,7 +147,11 @@ def zero_channels(x: Tensor, channels: Optional[Tensor]) -> Tensor:
 def to_device(mask: Mask, device: torch.device) -> Mask:
     """Move a mask made on the host, without waiting."""
     channels = None if mask.channels is None else mask.channels.to(device, non_blocking=True)
-    return Mask(mask.indices.to(device, non_blocking=True), mask.positions.to(device, non_blocking=True), channels)
+    return Mask(
+        mask.indices.to(device, non_blocking=True),
+        mask.positions.to(device, non_blocking=True),
+        channels,
+    )
 
 
 def given_mask(indices: Tensor, positions: Optional[Tensor] = None, channels: Optional[Tensor] = None) -> Mask:

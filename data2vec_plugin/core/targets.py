@@ -37,7 +37,10 @@ class _Rows:
 
 
 def average_targets(
-    signals: Sequence[Tensor], config: TargetConfig, positions: Tensor, padding_mask: Optional[Tensor] = None
+    signals: Sequence[Tensor],
+    config: TargetConfig,
+    positions: Tensor,
+    padding_mask: Optional[Tensor] = None,
 ) -> Tensor:
     """Regression targets at the masked positions.
 
@@ -76,7 +79,10 @@ def normalisation_axes(config: TargetConfig) -> Tuple[List[Axes], List[Axes]]:
         group: config.group_norm,
         CHANNEL: config.layer_norm,
     }
-    averaged: Dict[Axes, bool] = {CHANNEL: config.layer_norm_average, instance_average: config.instance_norm_average}
+    averaged: Dict[Axes, bool] = {
+        CHANNEL: config.layer_norm_average,
+        instance_average: config.instance_norm_average,
+    }
     return [axes for axes, wanted in per_layer.items() if wanted], [axes for axes, wanted in averaged.items() if wanted]
 
 

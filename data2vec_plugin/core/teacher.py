@@ -51,8 +51,12 @@ class Teacher:
         self.fp32 = {name: param.data.float() for name, param in self.module.named_parameters()}
 
     def follow(self, source: nn.Module, num_updates: int) -> bool:
-        """Take the step of update ``num_updates`` if it has not been taken; returns whether it was."""
+        """Take the step of update ``num_updates`` if it has not been taken; returns whether it was.
+
+        A smaller count than the last is a new run that starts from this teacher; the count starts again with it.
+        """
         if num_updates <= self.num_updates:
+            self.num_updates = num_updates
             return False
         self.num_updates = num_updates
         config = self.config
@@ -76,7 +80,8 @@ class Teacher:
 
     def _pairs(self, source: nn.Module) -> Tuple[List[Tuple[Tensor, Tensor]], List[Tuple[Tensor, Tensor]]]:
         """(teacher, student) tensors that are averaged, and those that are copied."""
-        averaged, copied = [], []
+        averaged: List[Tuple[Tensor, Tensor]] = []
+        copied: List[Tuple[Tensor, Tensor]] = []
         for name, param in source.named_parameters():
             if name in self.fp32:
                 verbatim = self.copied(name) or not param.requires_grad
@@ -100,7 +105,9 @@ class Teacher:
     @torch.no_grad()
     def _refresh_module(self) -> None:
         """Cast the master into the module, unless they are the same memory."""
-        stale = [(p, self.fp32[n]) for n, p in self.module.named_parameters() if p.data_ptr() != self.fp32[n].data_ptr()]
+        stale = [
+            (p, self.fp32[n]) for n, p in self.module.named_parameters() if p.data_ptr() != self.fp32[n].data_ptr()
+        ]
         if stale:
             ours, theirs = zip(*stale)
             torch._foreach_copy_(list(ours), list(theirs))
@@ -114,7 +121,10 @@ class Teacher:
 
     @torch.no_grad()
     def load_state_dict(
-        self, state: Mapping[str, Tensor], rename: Rename = lambda name: name, fallback_updates: Optional[int] = None
+        self,
+        state: Mapping[str, Tensor],
+        rename: Rename = lambda name: name,
+        fallback_updates: Optional[int] = None,
     ) -> None:
         """Restore what :meth:`state_dict` gave, or the reference's entry, which holds no count.
 

@@ -44,7 +44,8 @@ class SelfAttention(nn.Module):
         batch, time, dim = x.shape
         # (B, T, C) -> (B, H, T, C/H)
         q, k, v = (
-            proj(x).view(batch, time, self.heads, -1).transpose(1, 2) for proj in (self.q_proj, self.k_proj, self.v_proj)
+            proj(x).view(batch, time, self.heads, -1).transpose(1, 2)
+            for proj in (self.q_proj, self.k_proj, self.v_proj)
         )
         dropout = self.dropout if self.training else 0.0
         attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)

@@ -28,7 +28,7 @@ class CollapseGuard:
     patience: int = 100
 
     def __post_init__(self) -> None:
-        self.low: Dict[str, int] = {name: 0 for name in self.floors}
+        self.low: Dict[str, int] = dict.fromkeys(self.floors, 0)
 
     def observe(self, name: str, deviation: float, update: int) -> None:
         """Take note of one update; raises :class:`CollapseError` that names the knob."""

@@ -27,7 +27,8 @@ class Data2VecCriterionConfig(FairseqDataclass):
     min_pred_var: float = II("model.min_pred_var")
     collapse_start: int = field(default=5000, metadata={"help": "updates before the collapse guard looks"})
     collapse_patience: int = field(
-        default=100, metadata={"help": "updates in a row below the minimum before it stops the run; 0 never does"}
+        default=100,
+        metadata={"help": "updates in a row below the minimum before it stops the run; 0 never does"},
     )
 
 
@@ -120,4 +121,3 @@ def row_sums(name: str, rows: Tensor) -> Dict[str, Tensor]:
 def keys_of(logging_outputs: List[Dict[str, Any]]) -> List[str]:
     """All keys, in the order in which they first appear."""
     return list(dict.fromkeys(key for log in logging_outputs for key in log))
-

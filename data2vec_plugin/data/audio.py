@@ -108,7 +108,14 @@ class CheckedAudioDataset(FileAudioDataset):
 class SeededAudioDataset(CheckedAudioDataset):
     """Crops and masks drawn from (seed, epoch, id). Without ``masks`` the model draws its own."""
 
-    def __init__(self, manifest_path: str, sample_rate: int, seed: int, masks: Optional[LoaderMasks], **options: Any) -> None:
+    def __init__(
+        self,
+        manifest_path: str,
+        sample_rate: int,
+        seed: int,
+        masks: Optional[LoaderMasks],
+        **options: Any,
+    ) -> None:
         super().__init__(manifest_path, sample_rate, shortest=masks.shortest_clip() if masks else 0, **options)
         self.seed = seed
         self.masks = masks

@@ -85,7 +85,7 @@ def read_labels(path: Path, manifest: Path, entries: int) -> List[str]:
     return labels
 
 
-def check_symbols(labels: Sequence[str], known: "set[str]", path: Path, dictionary: str) -> None:
+def check_symbols(labels: Sequence[str], known: set[str], path: Path, dictionary: str) -> None:
     """Raise ValueError for the first symbol that is not in the dictionary, naming file, line and symbol."""
     for number, label in enumerate(labels, start=1):
         for symbol in label.split():

@@ -1,1 +1,3 @@
 """Decoding of CTC models: what fairseq-generate needs."""
+
+import fairseq  # noqa: F401  first of all, because everything of ours registers when it is there

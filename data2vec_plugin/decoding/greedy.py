@@ -42,10 +42,7 @@ class GreedyCtcGenerator:
         mean = torch.stack([probs.float() for probs in log_probs]).logsumexp(0)
         scores, symbols = (mean - torch.tensor(len(models)).log()).max(-1)
         lengths = frame_lengths(outputs[0]["padding_mask"], symbols)
-        return [
-            [self._hypothesis(symbols[:length, row], scores[:length, row])]
-            for row, length in enumerate(lengths)
-        ]
+        return [[self._hypothesis(symbols[:length, row], scores[:length, row])] for row, length in enumerate(lengths)]
 
     def _hypothesis(self, symbols: Tensor, scores: Tensor) -> Hypothesis:
         """Collapse one row: (T,), (T,) -> hypothesis of N symbols, each with its first frame's score."""

@@ -25,7 +25,7 @@ def our_name(name: str) -> str:
     return _renamed(name, UPSTREAM_TO_OURS)
 
 
-def _renamed(name: str, table: "dict[str, str]") -> str:
+def _renamed(name: str, table: dict[str, str]) -> str:
     for old, new in table.items():
         if name == old or name.endswith("." + old):
             return name[: -len(old)] + new
@@ -42,7 +42,7 @@ def from_upstream(state: MutableMapping[str, Any], prefix: str = "") -> None:
     _rename_in_place(state, prefix, UPSTREAM_TO_OURS)
 
 
-def _rename_in_place(state: MutableMapping[str, Any], prefix: str, table: "dict[str, str]") -> None:
+def _rename_in_place(state: MutableMapping[str, Any], prefix: str, table: dict[str, str]) -> None:
     for key in [key for key in state if key.startswith(prefix)]:
         new = _renamed(key, table)
         if new != key:

@@ -20,7 +20,7 @@ from .positions import ConvPositions
 
 @dataclass(frozen=True)
 class AudioConfig:
-    """What speech adds to the method's settings. ``grad_mult`` scales the gradient into the extractor (0 freezes it)."""
+    """What speech adds to the method's settings; ``grad_mult`` scales the extractor's gradient, 0 freezes it."""
 
     conv_layers: List[ConvSpec] = field(default_factory=list)
     extractor_mode: str = "default"
@@ -57,7 +57,10 @@ class AudioData2Vec(Data2Vec):
         super().__init__(config, AudioEncoder(config, audio))
         self.audio = audio
         self.feature_extractor = FeatureExtractor(
-            audio.conv_layers, audio.extractor_mode, audio.conv_bias, reference_compat=config.reference_compat
+            audio.conv_layers,
+            audio.extractor_mode,
+            audio.conv_bias,
+            reference_compat=config.reference_compat,
         )
         channels = self.feature_extractor.out_channels
         self.layer_norm = nn.LayerNorm(channels)
@@ -75,7 +78,9 @@ class AudioData2Vec(Data2Vec):
         features = self.extract(source, lengths)
         frames_mask = None
         if lengths is not None:
-            frames_mask = lengths_to_padding(self.feature_extractor.output_lengths(lengths), features.size(1))
+            # a clip shorter than one frame keeps one: attention over nothing is NaN in torch < 2.5
+            frames = self.feature_extractor.output_lengths(lengths).clamp_min(1)
+            frames_mask = lengths_to_padding(frames, features.size(1))
         x = self.post_extract_proj(self.layer_norm(features))
         return Tokens(x, frames_mask)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import List, Sequence
+from typing import Any, List, Sequence
 
 from ..core.config import ConvSpec
 
@@ -14,8 +14,8 @@ def parse_conv_layers(text: str) -> List[ConvSpec]:
     Lists of (channels, kernel, stride), joined with + and repeated with *. Raises ValueError for anything else.
     """
     try:
-        layers = _evaluate(ast.parse(text, mode="eval").body)
-        specs = [(int(dim), int(kernel), int(stride)) for dim, kernel, stride in layers]  # type: ignore[union-attr]
+        layers: Any = _evaluate(ast.parse(text, mode="eval").body)
+        specs = [(int(dim), int(kernel), int(stride)) for dim, kernel, stride in layers]
     except (SyntaxError, TypeError, ValueError) as error:
         raise ValueError(
             f"`conv_feature_layers` is {text!r}, which is not a list of (channels, kernel, stride): {error}; "

@@ -13,50 +13,75 @@ from ..core.targets import TIME, moments
 
 
 class ChannelNorm(nn.Sequential):
-    """Layer norm over the channels of (B, C, T); the norm is child ``1``, as checkpoints name it."""
+    """Layer norm over the channels of (B, T, C); the norm is child ``1``, as checkpoints name it."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(nn.Identity(), nn.LayerNorm(channels))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T) -> (B, C, T)."""
-        normed: Tensor = self[1](x.transpose(1, 2))
-        return normed.transpose(1, 2)
-
 
 class TimeNorm(nn.GroupNorm):
-    """Normalises every channel of (B, C, T) over its unpadded frames: group norm with a group for each channel."""
+    """Normalises every channel of (B, T, C) over its unpadded frames: group norm with a group for each channel."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, channels)
 
     def forward(self, x: Tensor, padding_mask: Optional[Tensor] = None) -> Tensor:
-        """(B, C, T), (B, T) True where padded -> (B, C, T)."""
+        """(B, T, C), (B, T) True where padded -> (B, T, C)."""
         if padding_mask is None:
-            return super().forward(x)
-        frames = x.transpose(1, 2).float()
-        mean, deviation = moments(frames, TIME, padding_mask)
-        normed = (frames - mean) / deviation * self.weight.float() + self.bias.float()
-        return normed.to(x.dtype).transpose(1, 2)
+            return super().forward(x.transpose(1, 2)).transpose(1, 2)
+        mean, deviation = moments(x.float(), TIME, padding_mask)
+        normed = (x.float() - mean) / deviation * self.weight.float() + self.bias.float()
+        return normed.to(x.dtype)
 
 
 class ConvLayer(nn.Sequential):
     """Convolution ``0``, dropout ``1``, norm ``2`` if any, then GELU."""
 
-    def __init__(self, spec: ConvSpec, in_channels: int, norm: Optional[nn.Module], bias: bool, dropout: float) -> None:
+    def __init__(
+        self,
+        spec: ConvSpec,
+        in_channels: int,
+        norm: Optional[nn.Module],
+        bias: bool,
+        dropout: float,
+    ) -> None:
         channels, kernel, stride = spec
         conv = nn.Conv1d(in_channels, channels, kernel, stride, bias=bias)
         nn.init.kaiming_normal_(conv.weight)
         super().__init__(conv, nn.Dropout(dropout), *([norm] if norm is not None else []))
-        self.kernel, self.stride = kernel, stride
 
     def forward(self, x: Tensor, padding_mask: Optional[Tensor] = None) -> Tensor:
-        """(B, C, T) -> (B, C', T')."""
+        """(B, T, C) -> (B, T', C')."""
         conv, dropout, *norms = self.children()
-        x = dropout(conv(x))
+        x = dropout(convolve(x, conv))
         for norm in norms:
             x = norm(x, padding_mask) if isinstance(norm, TimeNorm) else norm(x)
         return F.gelu(x)
+
+
+def convolve(x: Tensor, conv: nn.Module) -> Tensor:
+    """Strided convolution of (B, T, C) with the weights of ``conv``, (B, T', C') out.
+
+    On a CPU one matrix product over windows, 1.6 times as fast as conv1d there, forward and backward, because
+    channels stay last for the norm that follows (`benchmarks/feature_extractor.py`).
+    """
+    if not isinstance(conv, nn.Conv1d):
+        raise TypeError(f"expected a Conv1d, got {type(conv).__name__}")
+    if x.is_cuda:
+        convolved: Tensor = conv(x.transpose(1, 2))
+        return convolved.transpose(1, 2)
+    weight = conv.weight.transpose(1, 2).flatten(1)
+    return F.linear(windows(x, conv.kernel_size[0], conv.stride[0]), weight, conv.bias)
+
+
+def windows(x: Tensor, kernel: int, stride: int) -> Tensor:
+    """What each step of a convolution sees: (B, T, C) -> (B, T', kernel · C)."""
+    steps = (x.size(1) - kernel) // stride + 1
+    if kernel == stride:
+        return x[:, : steps * kernel].reshape(x.size(0), steps, -1)
+    if x.size(-1) == 1:
+        return x.squeeze(-1).unfold(1, kernel, stride)
+    return torch.cat([x[:, tap : tap + stride * (steps - 1) + 1 : stride] for tap in range(kernel)], -1)
 
 
 class FeatureExtractor(nn.Module):
@@ -67,7 +92,12 @@ class FeatureExtractor(nn.Module):
     """
 
     def __init__(
-        self, layers: Sequence[ConvSpec], mode: str, bias: bool = False, dropout: float = 0.0, reference_compat: bool = False
+        self,
+        layers: Sequence[ConvSpec],
+        mode: str,
+        bias: bool = False,
+        dropout: float = 0.0,
+        reference_compat: bool = False,
     ) -> None:
         super().__init__()
         if mode not in ("default", "layer_norm"):
@@ -87,14 +117,14 @@ class FeatureExtractor(nn.Module):
 
     def forward(self, source: Tensor, lengths: Optional[Tensor] = None) -> Tensor:
         """(B, samples) and the rows' unpadded ``lengths`` (B,), or None -> (B, T, C)."""
-        x = source.unsqueeze(1)
+        x = source.unsqueeze(-1)
         for layer, spec in zip(self.conv_layers, self.specs):
             padding_mask = None
             if lengths is not None and not self.padding_in_norm:
                 lengths = conv_length(lengths, spec)
-                padding_mask = lengths_to_padding(lengths, conv_width(x.size(-1), spec))
+                padding_mask = lengths_to_padding(lengths, conv_width(x.size(1), spec))
             x = layer(x, padding_mask)
-        return x.transpose(1, 2)
+        return x
 
     def output_lengths(self, lengths: Tensor) -> Tensor:
         """Frames for each of ``lengths`` (B,) samples."""

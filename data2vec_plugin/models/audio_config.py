@@ -3,12 +3,13 @@
 A default decides what an absent key in somebody's YAML or checkpoint means, so none of upstream's changes.
 """
 
-from dataclasses import dataclass, field
-from typing import Any, Optional, Tuple
+from dataclasses import dataclass
+from typing import Optional, Tuple
 
 from fairseq.dataclass import FairseqDataclass
 from omegaconf import II
 
+from ..config_keys import key
 from ..core.config import (
     Data2VecConfig,
     LossConfig,
@@ -21,109 +22,108 @@ from ..modalities.audio import AudioConfig
 from ..modalities.conv_spec import parse_conv_layers
 
 
-def _key(default: Any, text: str) -> Any:
-    """A dataclass field with the help text that fairseq prints."""
-    return field(default=default, metadata={"help": text})
-
-
 @dataclass
 class Data2VecAudioConfig(FairseqDataclass):
     """Keys of wav2vec 2.0's model, of upstream's data2vec_audio, and three of ours at the end."""
 
-    extractor_mode: str = _key("default", "norms in the feature extractor: default (group norm in layer 0) or layer_norm")
-    encoder_layers: int = _key(12, "number of Transformer layers")
-    encoder_embed_dim: int = _key(768, "channels of the encoder")
-    encoder_ffn_embed_dim: int = _key(3072, "channels inside the feed-forward")
-    encoder_attention_heads: int = _key(12, "attention heads")
-    activation_fn: str = _key("gelu", "activation of the feed-forward")
-    layer_type: str = _key("transformer", "kind of layer; only transformer")
+    extractor_mode: str = key(
+        "default", "norms in the feature extractor: default (group norm in layer 0) or layer_norm"
+    )
+    encoder_layers: int = key(12, "number of Transformer layers")
+    encoder_embed_dim: int = key(768, "channels of the encoder")
+    encoder_ffn_embed_dim: int = key(3072, "channels inside the feed-forward")
+    encoder_attention_heads: int = key(12, "attention heads")
+    activation_fn: str = key("gelu", "activation of the feed-forward")
+    layer_type: str = key("transformer", "kind of layer; only transformer")
 
-    dropout: float = _key(0.1, "dropout of residual branches and encoder input")
-    attention_dropout: float = _key(0.1, "dropout of attention weights")
-    activation_dropout: float = _key(0.0, "dropout after the activation of the feed-forward")
-    encoder_layerdrop: float = _key(0.0, "probability to skip a layer in training")
-    dropout_input: float = _key(0.0, "dropout of the encoder's input, before the mask")
-    dropout_features: float = _key(0.0, "accepted; upstream never applies it")
+    dropout: float = key(0.1, "dropout of residual branches and encoder input")
+    attention_dropout: float = key(0.1, "dropout of attention weights")
+    activation_dropout: float = key(0.0, "dropout after the activation of the feed-forward")
+    encoder_layerdrop: float = key(0.0, "probability to skip a layer in training")
+    dropout_input: float = key(0.0, "dropout of the encoder's input, before the mask")
+    dropout_features: float = key(0.0, "accepted; upstream never applies it")
 
-    final_dim: int = _key(0, "accepted; belongs to wav2vec 2.0's quantiser")
-    layer_norm_first: bool = _key(False, "pre-norm instead of post-norm")
-    conv_feature_layers: str = _key(
+    final_dim: int = key(0, "accepted; belongs to wav2vec 2.0's quantiser")
+    layer_norm_first: bool = key(False, "pre-norm instead of post-norm")
+    conv_feature_layers: str = key(
         "[(512, 10, 5)] + [(512, 3, 2)] * 4 + [(512,2,2)] + [(512,2,2)]",
         "feature extractor: list of (channels, kernel, stride), with + and *",
     )
-    conv_bias: bool = _key(False, "bias in the feature extractor")
-    logit_temp: float = _key(0.1, "accepted; belongs to wav2vec 2.0's contrastive loss")
-    quantize_targets: bool = _key(False, "accepted; belongs to wav2vec 2.0's quantiser")
-    quantize_input: bool = _key(False, "accepted; belongs to wav2vec 2.0's quantiser")
-    same_quantizer: bool = _key(False, "accepted; belongs to wav2vec 2.0's quantiser")
-    target_glu: bool = _key(False, "accepted; belongs to wav2vec 2.0's quantiser")
-    feature_grad_mult: float = _key(1.0, "scale of the gradient into the feature extractor; 0 freezes it")
-    quantizer_depth: int = _key(1, "accepted; belongs to wav2vec 2.0's quantiser")
-    quantizer_factor: int = _key(3, "accepted; belongs to wav2vec 2.0's quantiser")
-    latent_vars: int = _key(320, "accepted; belongs to wav2vec 2.0's quantiser")
-    latent_groups: int = _key(2, "accepted; belongs to wav2vec 2.0's quantiser")
-    latent_dim: int = _key(0, "accepted; belongs to wav2vec 2.0's quantiser")
+    conv_bias: bool = key(False, "bias in the feature extractor")
+    logit_temp: float = key(0.1, "accepted; belongs to wav2vec 2.0's contrastive loss")
+    quantize_targets: bool = key(False, "accepted; belongs to wav2vec 2.0's quantiser")
+    quantize_input: bool = key(False, "accepted; belongs to wav2vec 2.0's quantiser")
+    same_quantizer: bool = key(False, "accepted; belongs to wav2vec 2.0's quantiser")
+    target_glu: bool = key(False, "accepted; belongs to wav2vec 2.0's quantiser")
+    feature_grad_mult: float = key(1.0, "scale of the gradient into the feature extractor; 0 freezes it")
+    quantizer_depth: int = key(1, "accepted; belongs to wav2vec 2.0's quantiser")
+    quantizer_factor: int = key(3, "accepted; belongs to wav2vec 2.0's quantiser")
+    latent_vars: int = key(320, "accepted; belongs to wav2vec 2.0's quantiser")
+    latent_groups: int = key(2, "accepted; belongs to wav2vec 2.0's quantiser")
+    latent_dim: int = key(0, "accepted; belongs to wav2vec 2.0's quantiser")
 
-    mask_length: int = _key(10, "frames in a masked span")
-    mask_prob: float = _key(0.65, "share of frames covered by spans, before overlaps; 0 for no mask")
-    mask_selection: str = _key("static", "span lengths: static, uniform, normal or poisson")
-    mask_other: float = _key(0, "second parameter of the span lengths")
-    no_mask_overlap: bool = _key(False, "keep spans apart")
-    mask_min_space: int = _key(1, "frames between spans that may not overlap")
-    require_same_masks: bool = _key(True, "mask the same share of every row of a batch")
-    mask_dropout: float = _key(0.0, "share of masked frames to show again")
+    mask_length: int = key(10, "frames in a masked span")
+    mask_prob: float = key(0.65, "share of frames covered by spans, before overlaps; 0 for no mask")
+    mask_selection: str = key("static", "span lengths: static, uniform, normal or poisson")
+    mask_other: float = key(0, "second parameter of the span lengths")
+    no_mask_overlap: bool = key(False, "keep spans apart")
+    mask_min_space: int = key(1, "frames between spans that may not overlap")
+    require_same_masks: bool = key(True, "mask the same share of every row of a batch")
+    mask_dropout: float = key(0.0, "share of masked frames to show again")
 
-    mask_channel_length: int = _key(10, "channels in a masked span")
-    mask_channel_prob: float = _key(0.0, "share of channels zeroed, before overlaps")
-    mask_channel_before: bool = _key(False, "zero channels before frames are masked")
-    mask_channel_selection: str = _key("static", "as mask_selection, for channels")
-    mask_channel_other: float = _key(0, "as mask_other, for channels")
-    no_mask_channel_overlap: bool = _key(False, "as no_mask_overlap, for channels")
-    mask_channel_min_space: int = _key(1, "as mask_min_space, for channels")
+    mask_channel_length: int = key(10, "channels in a masked span")
+    mask_channel_prob: float = key(0.0, "share of channels zeroed, before overlaps")
+    mask_channel_before: bool = key(False, "zero channels before frames are masked")
+    mask_channel_selection: str = key("static", "as mask_selection, for channels")
+    mask_channel_other: float = key(0, "as mask_other, for channels")
+    no_mask_channel_overlap: bool = key(False, "as no_mask_overlap, for channels")
+    mask_channel_min_space: int = key(1, "as mask_min_space, for channels")
 
-    num_negatives: int = _key(100, "accepted; belongs to wav2vec 2.0's contrastive loss")
-    negatives_from_everywhere: bool = _key(False, "accepted; belongs to wav2vec 2.0's contrastive loss")
-    cross_sample_negatives: int = _key(0, "accepted; belongs to wav2vec 2.0's contrastive loss")
-    codebook_negatives: int = _key(0, "accepted; belongs to wav2vec 2.0's contrastive loss")
+    num_negatives: int = key(100, "accepted; belongs to wav2vec 2.0's contrastive loss")
+    negatives_from_everywhere: bool = key(False, "accepted; belongs to wav2vec 2.0's contrastive loss")
+    cross_sample_negatives: int = key(0, "accepted; belongs to wav2vec 2.0's contrastive loss")
+    codebook_negatives: int = key(0, "accepted; belongs to wav2vec 2.0's contrastive loss")
 
-    conv_pos: int = _key(128, "frames spanned by the position convolutions")
-    conv_pos_groups: int = _key(16, "groups of the position convolutions")
-    pos_conv_depth: int = _key(1, "number of position convolutions; 1 is wav2vec 2.0's weight-normalised one")
-    latent_temp: Tuple[float, float, float] = _key((2, 0.5, 0.999995), "accepted; belongs to wav2vec 2.0's quantiser")
-    max_positions: int = _key(100000, "accepted; convolutional positions have no limit")
-    checkpoint_activations: bool = _key(False, "recompute activations in the backward pass, to save memory")
-    required_seq_len_multiple: int = _key(2, "accepted; our attention needs no padding to a multiple")
-    crop_seq_to_multiple: int = _key(1, "accepted; only 1")
-    depthwise_conv_kernel_size: int = _key(31, "accepted; belongs to conformer layers")
-    attn_type: str = _key("", "accepted; only the default")
-    pos_enc_type: str = _key("abs", "accepted; belongs to conformer layers")
-    fp16: bool = _key(False, "accepted; the precision is common.fp16's or common.bf16's")
-    adp_num: int = _key(-1, "accepted; only -1, no adapters")
-    adp_dim: int = _key(64, "accepted; belongs to adapters")
-    adp_act_fn: str = _key("relu", "accepted; belongs to adapters")
-    adp_trf_idx: str = _key("all", "accepted; belongs to adapters")
+    conv_pos: int = key(128, "frames spanned by the position convolutions")
+    conv_pos_groups: int = key(16, "groups of the position convolutions")
+    pos_conv_depth: int = key(1, "number of position convolutions; 1 is wav2vec 2.0's weight-normalised one")
+    latent_temp: Tuple[float, float, float] = key((2, 0.5, 0.999995), "accepted; belongs to wav2vec 2.0's quantiser")
+    max_positions: int = key(100000, "accepted; convolutional positions have no limit")
+    checkpoint_activations: bool = key(False, "recompute activations in the backward pass, to save memory")
+    required_seq_len_multiple: int = key(2, "accepted; our attention needs no padding to a multiple")
+    crop_seq_to_multiple: int = key(1, "accepted; only 1")
+    depthwise_conv_kernel_size: int = key(31, "accepted; belongs to conformer layers")
+    attn_type: str = key("", "accepted; only the default")
+    pos_enc_type: str = key("abs", "accepted; belongs to conformer layers")
+    fp16: bool = key(False, "accepted; the precision is common.fp16's or common.bf16's")
+    adp_num: int = key(-1, "accepted; only -1, no adapters")
+    adp_dim: int = key(64, "accepted; belongs to adapters")
+    adp_act_fn: str = key("relu", "accepted; belongs to adapters")
+    adp_trf_idx: str = key("all", "accepted; belongs to adapters")
 
-    loss_beta: float = _key(0, "beta of the smooth L1 loss; 0 is the squared error")
-    loss_scale: Optional[float] = _key(None, "factor on the loss; None is 1/sqrt(encoder_embed_dim)")
-    average_top_k_layers: int = _key(8, "K: how many of the teacher's top layers make the target")
-    layer_norm_target_layer: bool = _key(False, "layer-normalise every target layer")
-    instance_norm_target_layer: bool = _key(False, "normalise every channel of every target layer over time")
-    instance_norm_targets: bool = _key(False, "normalise every channel of the average over time")
-    layer_norm_targets: bool = _key(False, "layer-normalise the average")
-    batch_norm_target_layer: bool = _key(False, "normalise every channel of every target layer over batch and time")
-    group_norm_target_layer: bool = _key(False, "normalise every target layer over time and channels")
-    ema_decay: float = _key(0.999, "the teacher's decay at the start")
-    ema_end_decay: float = _key(0.9999, "the teacher's decay from ema_anneal_end_step on")
+    loss_beta: float = key(0, "beta of the smooth L1 loss; 0 is the squared error")
+    loss_scale: Optional[float] = key(None, "factor on the loss; None is 1/sqrt(encoder_embed_dim)")
+    average_top_k_layers: int = key(8, "K: how many of the teacher's top layers make the target")
+    layer_norm_target_layer: bool = key(False, "layer-normalise every target layer")
+    instance_norm_target_layer: bool = key(False, "normalise every channel of every target layer over time")
+    instance_norm_targets: bool = key(False, "normalise every channel of the average over time")
+    layer_norm_targets: bool = key(False, "layer-normalise the average")
+    batch_norm_target_layer: bool = key(False, "normalise every channel of every target layer over batch and time")
+    group_norm_target_layer: bool = key(False, "normalise every target layer over time and channels")
+    ema_decay: float = key(0.999, "the teacher's decay at the start")
+    ema_end_decay: float = key(0.9999, "the teacher's decay from ema_anneal_end_step on")
     ema_anneal_end_step: int = II("optimization.max_update")
-    ema_transformer_only: bool = _key(True, "the teacher copies the encoder only and shares the feature extractor")
-    ema_layers_only: bool = _key(True, "as ema_transformer_only, and its position convolution is copied, not averaged")
+    ema_transformer_only: bool = key(True, "the teacher copies the encoder only and shares the feature extractor")
+    ema_layers_only: bool = key(True, "as ema_transformer_only, and its position convolution is copied, not averaged")
     max_update: int = II("optimization.max_update")
-    min_target_var: float = _key(0.1, "deviation of the targets under which training has collapsed")
-    min_pred_var: float = _key(0.01, "deviation of the predictions under which training has collapsed")
+    min_target_var: float = key(0.1, "deviation of the targets under which training has collapsed")
+    min_pred_var: float = key(0.01, "deviation of the predictions under which training has collapsed")
 
-    target_signal: str = _key("ffn", "what of a layer is the target: attention, ffn, ffn_residual or block")
-    reference_compat: bool = _key(False, "reproduce upstream's numeric faults: padding in positions and statistics, axes")
-    compile_encoder: bool = _key(False, "run the encoder through torch.compile")
+    target_signal: str = key("ffn", "what of a layer is the target: attention, ffn, ffn_residual or block")
+    reference_compat: bool = key(
+        False, "reproduce upstream's numeric faults: padding in positions and statistics, axes"
+    )
+    compile_encoder: bool = key(False, "run the encoder through torch.compile")
 
 
 def method_config(cfg: Data2VecAudioConfig) -> Data2VecConfig:
@@ -209,7 +209,12 @@ def _scope(cfg: Data2VecAudioConfig) -> str:
 
 def _refuse_unsupported(cfg: Data2VecAudioConfig) -> None:
     """Keys that upstream inherits and data2vec never published a use for."""
-    supported = {"layer_type": "transformer", "adp_num": -1, "crop_seq_to_multiple": 1, "attn_type": ""}
+    supported = {
+        "layer_type": "transformer",
+        "adp_num": -1,
+        "crop_seq_to_multiple": 1,
+        "attn_type": "",
+    }
     for name, value in supported.items():
         if getattr(cfg, name) != value:
             raise ValueError(f"`model.{name}` is {getattr(cfg, name)!r}; this model supports {value!r} only")

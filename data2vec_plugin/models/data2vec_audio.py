@@ -49,16 +49,32 @@ class Data2VecAudioModel(AudioData2Vec, BaseFairseqModel):
         ``layer`` stops after that layer (0-based). ``padding_count`` is upstream's and not needed.
         """
         padding_mask = _none_if_unpadded(padding_mask)
-        given = None
-        if mask_indices is not None:
-            given = given_mask(mask_indices, mask_positions, mask_channel_indices)
+        given = self._given_mask(mask_indices, mask_positions, mask_channel_indices)
         if features_only:
             return self.features(source, padding_mask, mask, given, layer)
         output = super().forward(source, padding_mask, given)
         return training_result(output, self.ensure_teacher().decay, self.num_updates)
 
+    def _given_mask(
+        self, indices: Optional[Tensor], positions: Optional[Tensor], channels: Optional[Tensor]
+    ) -> Optional[Mask]:
+        """The caller's time mask, with channels drawn where they are configured and not given."""
+        if indices is None:
+            if channels is not None:
+                raise ValueError("`mask_channel_indices` came without `mask_indices`; give both or none")
+            return None
+        if channels is None:
+            drawn = self.sample_channels(len(indices), self.config.transformer.dim)
+            channels = None if drawn is None else drawn.to(indices.device, non_blocking=True)
+        return given_mask(indices, positions, channels)
+
     def features(
-        self, source: Tensor, padding_mask: Optional[Tensor], masked: bool, mask: Optional[Mask], layer: Optional[int]
+        self,
+        source: Tensor,
+        padding_mask: Optional[Tensor],
+        masked: bool,
+        mask: Optional[Mask],
+        layer: Optional[int],
     ) -> Dict[str, Any]:
         """``x`` (B, T, C), ``padding_mask`` (B, T) or None, ``layer_results``; masked only if asked to."""
         tokens = self.embed(source, padding_mask)
@@ -92,7 +108,7 @@ class Data2VecAudioModel(AudioData2Vec, BaseFairseqModel):
         if self.final_proj is not None:
             self.follow(num_updates)
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:
+    def state_dict(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:  # type: ignore[override]
         """Upstream's layout, the fp32 teacher included as a dict under ``_ema``."""
         prefix = kwargs.get("prefix", args[1] if len(args) > 1 else "")
         state: Dict[str, Any] = super().state_dict(*args, **kwargs)

@@ -1,1 +1,3 @@
 """Registered fairseq tasks."""
+
+import fairseq  # noqa: F401  first of all, because everything of ours registers when it is there

@@ -7,10 +7,7 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.dataclass.configs import GenerationConfig
 from omegaconf import II, MISSING
 
-
-def key(default: Any, text: str) -> Any:
-    """A dataclass field with the help text that fairseq prints."""
-    return field(default=default, metadata={"help": text})
+from ..config_keys import key
 
 
 @dataclass
@@ -76,4 +73,6 @@ def refuse_unsupported(cfg: AudioTaskConfig, stock: str) -> None:
     for name, value in UNSUPPORTED.items():
         got = getattr(cfg, name)
         if got != value:
-            raise ValueError(f"`task.{name}` is {got!r}; this task supports {value!r} only, `task._name={stock}` has it")
+            raise ValueError(
+                f"`task.{name}` is {got!r}; this task supports {value!r} only, `task._name={stock}` has it"
+            )

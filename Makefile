@@ -1,0 +1,57 @@
+# `make help` lists the targets. PYTHON=python3.12 chooses the interpreter, IMAGE=1 adds
+# torchvision, VENV=path another place than .venv.
+PYTHON ?= python3
+VENV ?= .venv
+IMAGE ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed$(if $(IMAGE),-image)
+TORCH := requirements/torch$(if $(IMAGE),-image).txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help install doctor test check smoke quickstart quickstart-long bench clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+install: $(STAMP)  ## make .venv with torch, fairseq and this plugin (IMAGE=1: torchvision too)
+
+$(STAMP): setup.py pyproject.toml requirements/fairseq.txt $(TORCH)
+	@started=$$(date +%s); set -e; \
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
+	echo "1/4 torch (the largest part, 1-2 minutes)"; $(PIP) install -q -r $(TORCH); \
+	echo "2/4 what fairseq needs"; $(PIP) install -q -r requirements/fairseq.txt; \
+	echo "3/4 fairseq, built from source"; $(PIP) install -q --no-deps fairseq==0.12.2; \
+	echo "4/4 this plugin"; $(PIP) install -q -e '.[audio,dev]'; \
+	seconds=$$(( $$(date +%s) - started )); \
+	echo $$seconds > $(VENV)/.install_seconds; touch $@; \
+	echo "installed into $(VENV) in $$seconds s"
+
+doctor: $(STAMP)  ## say what is installed, mended or missing
+	@$(BIN)/data2vec doctor
+
+test: $(STAMP)  ## install if needed, then run the tests
+	@$(BIN)/python -m pytest -q -n 2
+
+check: $(STAMP)  ## linter, types, duplicated lines, who imports whom
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/pylint --disable=all --enable=duplicate-code --score=n data2vec_compat data2vec_plugin
+	@test ! -f tests/test_architecture.py || $(BIN)/python -m pytest -q tests/test_architecture.py
+
+smoke: $(STAMP)  ## run each recipe for two updates with the real fairseq-hydra-train
+	@test ! -d tests/smoke || $(BIN)/python -m pytest -q tests/smoke
+
+quickstart: $(STAMP)  ## from nothing to a table in ten minutes: pre-train, fine-tune, decode
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/quickstart/run.py
+
+quickstart-long: $(STAMP)  ## the same with a longer budget
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/quickstart/run.py --profile long
+
+bench: $(STAMP)  ## measure speed and memory against the reference figures
+	@$(BIN)/python -m benchmarks
+
+clean:  ## remove .venv, outputs and caches
+	rm -rf $(VENV) build dist outputs *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

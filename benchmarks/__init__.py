@@ -1,0 +1,1 @@
+"""Ratios measured in one run, apart from the tests: ``python -m benchmarks [NAME]``."""

@@ -1,0 +1,11 @@
+"""Run all benchmarks, or those named on the command line."""
+
+import sys
+from importlib import import_module
+
+NAMES = ("feature_extractor", "audio_update")
+
+for name in sys.argv[1:] or NAMES:
+    if name not in NAMES:
+        sys.exit(f"no benchmark {name!r}; there are {', '.join(NAMES)}")
+    import_module(f"benchmarks.{name}").main()

@@ -1,0 +1,101 @@
+"""One pre-training update (forward, backward, Adam, teacher) of ours and of the model that fairseq 0.12.2 ships.
+
+The release's `examples/data2vec` is imported from the installed fairseq; its distributed variance, which needs
+CUDA, is the only thing replaced. Same weights, same input, same masks, same optimizer.
+"""
+
+import importlib.util
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Dict
+
+import fairseq
+import torch
+from omegaconf import OmegaConf
+
+from data2vec_plugin.models.data2vec_audio import Data2VecAudioConfig, Data2VecAudioModel
+
+from .timing import Work, interleaved, show
+
+SIZES: Dict[str, Dict[str, Any]] = {
+    "tiny": {
+        "encoder_layers": 4,
+        "encoder_embed_dim": 192,
+        "encoder_ffn_embed_dim": 768,
+        "encoder_attention_heads": 4,
+        "conv_feature_layers": "[(64,10,5)] + [(128,3,2)] * 2 + [(192,3,2)] * 2 + [(192,2,2)] * 2",
+        "average_top_k_layers": 3,
+    },
+    "base": {},
+}
+COMMON = {
+    "extractor_mode": "layer_norm",
+    "pos_conv_depth": 5,
+    "conv_pos": 95,
+    "instance_norm_target_layer": True,
+    "ema_anneal_end_step": 1000,
+    "max_update": 1000,
+}
+
+
+def reference_module() -> ModuleType:
+    """The release's own model file, with its registration turned off."""
+    path = Path(fairseq.__file__).parent / "examples" / "data2vec" / "models" / "data2vec_audio.py"
+    from fairseq import models
+
+    register = models.register_model
+    models.register_model = lambda *args, **kwargs: lambda cls: cls
+    try:
+        spec = importlib.util.spec_from_file_location("reference_data2vec_audio", path)
+        if spec is None or spec.loader is None:
+            raise FileNotFoundError(f"{path}: this fairseq ships no data2vec example; install fairseq==0.12.2")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    finally:
+        models.register_model = register
+    return module
+
+
+def update(model: Any, source: torch.Tensor, mask: torch.Tensor) -> Work:
+    """One update as fairseq's trainer makes it."""
+    model.train()
+    model.set_num_updates(0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+    count = 0
+
+    def step() -> None:
+        nonlocal count
+        model.set_num_updates(count)
+        count += 1
+        result = model(source, mask_indices=mask)
+        loss = result["losses"]["regression"]
+        (loss / int(result["sample_size"])).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+def main() -> None:
+    """Compare on a GPU if there is one, else on a CPU; `BENCH_SIZE` chooses tiny (default) or base."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    size = os.environ.get("BENCH_SIZE", "tiny")
+    reference = reference_module()
+    ours = Data2VecAudioModel.build_model(
+        OmegaConf.merge(OmegaConf.structured(Data2VecAudioConfig), COMMON, SIZES[size])
+    )
+    theirs = reference.Data2VecAudioModel.build_model(
+        OmegaConf.merge(OmegaConf.structured(reference.Data2VecAudioConfig), COMMON, SIZES[size])
+    )
+    theirs.load_state_dict({k: v for k, v in ours.state_dict().items() if k != "_ema"})
+    ours, theirs = ours.to(device), theirs.to(device)
+    source = torch.randn(4, 96_000, device=device)
+    frames = ours.embed(source[:1], None).x.size(1)
+    mask = torch.rand(4, frames, device=device) < 0.49
+    works = {"fairseq 0.12.2": update(theirs, source, mask), "ours": update(ours, source, mask)}
+    show(
+        f"update of data2vec_audio {size}, 24 s of speech, {device}",
+        interleaved(works),
+        "fairseq 0.12.2",
+    )

@@ -1,0 +1,32 @@
+"""All patches. Importing this package registers them; :func:`activate` arms them."""
+
+import sys
+from functools import partial
+
+from data2vec_compat import after_import
+from data2vec_compat.patches import (  # noqa: F401  (each registers its patches)
+    builtin_help,
+    checkpoints,
+    distributed,
+    encoder,
+    mutable_defaults,
+    numpy_names,
+    user_dir,
+)
+from data2vec_compat.registry import PATCHES, Patch
+
+_active = False
+
+
+def activate() -> None:
+    """Arms each patch: now if its module is imported, else right after it is."""
+    global _active
+    if _active:
+        return
+    _active = True
+    for entry in PATCHES:  # those of the standard library at once: it is imported
+        after_import(entry.module, partial(_run, entry))
+
+
+def _run(entry: Patch) -> None:
+    entry.run(sys.modules[entry.module])

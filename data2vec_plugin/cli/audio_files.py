@@ -1,0 +1,109 @@
+"""Audio files on disk: what their headers say, and copies of them at another sample rate."""
+
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Callable, Optional, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Source:
+    """An audio file to be listed: its path, its name below the root, and its split if known."""
+
+    file: Path
+    name: str
+    split: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an audio file says of itself, or why it cannot be listed."""
+
+    source: Source
+    frames: int = 0
+    sample_rate: int = 0
+    channels: int = 0
+    fault: str = ""
+
+
+def read_headers(sources: list[Source], threads: int, decode: bool) -> list[Header]:
+    """Open every file, several at a time, in the order given."""
+
+    def read(source: Source) -> Header:
+        return read_header(source, decode)
+
+    return in_threads(read, sources, threads, "read headers")
+
+
+def read_header(source: Source, decode: bool = False) -> Header:
+    """Read a file's length, rate and channels without its samples, unless `decode`."""
+    import soundfile
+
+    if set(source.name) & set("\t\r\n") or source.name != source.name.strip():
+        return Header(source, fault="has a tab, line break or outer blank in its name")
+    if source.file.stat().st_size == 0:
+        return Header(source, fault="empty")
+    try:
+        info = soundfile.info(str(source.file))
+        frames = len(soundfile.read(str(source.file))[0]) if decode else info.frames
+    except (soundfile.SoundFileError, OSError, TypeError):
+        return Header(source, fault="unreadable")
+    if frames == 0:
+        return Header(source, fault="empty")
+    if frames != info.frames:
+        return Header(source, fault=f"truncated ({frames} of {info.frames} samples)")
+    return Header(source, info.frames, info.samplerate, info.channels)
+
+
+def in_threads(call: Callable[[Item], Result], items: Sequence[Item], threads: int, title: str) -> list[Result]:
+    """Apply `call` to the items, several at a time, with a progress bar; keep their order."""
+    from tqdm import tqdm
+
+    with ThreadPoolExecutor(max(threads, 1)) as pool:
+        return list(tqdm(pool.map(call, items), title, len(items), unit="file"))
+
+
+def resample_all(headers: list[Header], out: Path, rate: int, threads: int) -> tuple[Path, list[Header]]:
+    """Write every file as mono FLAC at `rate` below `out`, its transcripts beside it.
+
+    Raises:
+        ValueError: a file is outside the root, or two differ in their extension only.
+    """
+    out = out.resolve()
+
+    def convert(header: Header) -> Header:
+        return resample(header, out, rate)
+
+    names: dict[str, str] = {}
+    for header in headers:
+        name = header.source.name
+        if Path(name).is_absolute():
+            raise ValueError(f"--resample-to: {name} is outside the root; give DIR above all files")
+        twin = names.setdefault(str(Path(name).with_suffix("")), name)
+        if twin != name:
+            raise ValueError(f"--resample-to: {twin} and {name} would become one file; rename one")
+    return out, in_threads(convert, headers, threads, f"resample to {rate} Hz")
+
+
+def resample(header: Header, out: Path, rate: int) -> Header:
+    """Write one file as mono FLAC at `rate` (Hz) below `out`; return the copy's header."""
+    import soundfile
+    import torch
+    from torchaudio.functional import resample as change_rate
+
+    name = Path(header.source.name).with_suffix(".flac")
+    source, target = header.source.file, out / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    samples, _ = soundfile.read(str(source), dtype="float32", always_2d=True)
+    mono = change_rate(torch.from_numpy(samples.mean(1)), header.sample_rate, rate).clamp(-1, 1)
+    soundfile.write(str(target), mono.numpy(), rate)
+    for text in (source.with_suffix(".txt"), *source.parent.glob("*.trans.txt")):
+        if text.is_file() and not (target.parent / text.name).exists():
+            shutil.copyfile(text, target.parent / text.name)
+    copied = replace(header.source, file=target, name=name.as_posix())
+    return Header(copied, len(mono), rate, 1)

@@ -1,0 +1,180 @@
+"""`data2vec doctor`: what is installed, what was patched and why, what is missing.
+
+Exits with 1 if training could not start. Runs with fairseq, or anything else, broken
+or missing: all imports happen in a process of their own (probe.py).
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+from data2vec_plugin.cli import remedies
+from data2vec_plugin.cli.tables import Row, print_table
+
+OK, WARNING, FATAL = "ok", "warning", "fatal"
+PROBE = Path(__file__).with_name("probe.py")
+PROBE_SECONDS = 300
+
+
+@dataclass
+class Finding:
+    """One line of the table: what was looked at, what was found, how to mend it."""
+
+    what: str
+    found: str
+    state: str = OK
+    mend: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `data2vec doctor`."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings; 1 if training could not start."""
+    probed = probe()
+    findings = examine(probed)
+    patches: List[Dict[str, str]] = probed.get("shim", {}).get("patches", [])
+    fatal = any(finding.state == FATAL for finding in findings)
+    if args.json:
+        report = {
+            "training_can_start": not fatal,
+            "findings": [asdict(finding) for finding in findings],
+            "patches": patches,
+        }
+        print(json.dumps(report, indent=2))
+    else:
+        show(findings, patches, fatal)
+    return 1 if fatal else 0
+
+
+def probe() -> Dict[str, Any]:
+    """What probe.py found, or {"error": …} if it did not live to tell."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", str(PROBE)],
+            capture_output=True,
+            text=True,
+            timeout=PROBE_SECONDS,
+            check=False,
+        )
+        result: Dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        return {"error": f"importing torch and fairseq took more than {PROBE_SECONDS} s"}
+    except (IndexError, ValueError):
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        return {"error": f"the test process ended with code {done.returncode}: {last}"}
+    return result
+
+
+def examine(probed: Dict[str, Any]) -> List[Finding]:
+    """Judges what the probe found."""
+    findings = [Finding("python", f"{platform.python_version()} ({sys.executable})")]
+    if "error" in probed:
+        findings.append(Finding("imports", probed["error"], FATAL, remedies.REINSTALL_TORCH))
+        return findings
+    packages = probed["packages"]
+    torch = packages["torch"]["version"]
+    for name, needed in (
+        ("torch", FATAL),
+        ("torchaudio", WARNING),
+        ("torchvision", OK),
+        ("numpy", FATAL),
+        ("omegaconf", FATAL),
+        ("hydra", FATAL),
+        ("soundfile", FATAL),
+        ("editdistance", WARNING),
+    ):
+        findings.append(_package(name, packages[name], needed, remedies.for_package(name, torch)))
+    findings.append(_gpus(probed["gpus"]))
+    findings.extend(_fairseq(probed["fairseq"]))
+    findings.append(_shim(probed["shim"]))
+    findings.append(_plugin(probed["plugin"]))
+    return findings
+
+
+def _package(name: str, probed: Dict[str, Optional[str]], needed: str, mend: str) -> Finding:
+    if probed["version"] is None:
+        note = "not installed" if needed != OK else "not installed (needed for images only)"
+        return Finding(name, note, needed, mend)
+    if probed["error"]:
+        state = needed if needed != OK else WARNING
+        return Finding(name, f"{probed['version']}, broken: {probed['error']}", state, mend)
+    return Finding(name, str(probed["version"]))
+
+
+def _gpus(probed: Dict[str, Any]) -> Finding:
+    names = probed["names"]
+    if names:
+        return Finding("GPUs", f"{len(names)} (CUDA {probed['cuda']}): {', '.join(names)}")
+    built = f"CUDA {probed['cuda']}" if probed["cuda"] else "a build without CUDA"
+    return Finding("GPUs", f"none; torch has {built}. Use +run=cpu")
+
+
+def _fairseq(probed: Dict[str, Any]) -> List[Finding]:
+    if probed["version"] is None and probed["error"]:
+        return [Finding("fairseq", "not installed", FATAL, remedies.INSTALL_FAIRSEQ)]
+    if probed["error"]:
+        found = f"{probed['version']}, does not import: {probed['error']}"
+        return [Finding("fairseq", found, FATAL, remedies.for_import_error(probed["error"]))]
+    where = f"{probed['version']} ({probed['flavour']}) in {probed['path']}"
+    findings = [Finding("fairseq", f"{where}, imports in {probed['seconds']} s")]
+    broken = [error for error in probed["extensions"].values() if error]
+    if broken:
+        findings.append(Finding("C++ extension", broken[0], FATAL, remedies.BUILD_FAIRSEQ))
+    else:
+        findings.append(Finding("C++ extension", "built"))
+    return findings
+
+
+def _shim(probed: Dict[str, Any]) -> Finding:
+    if os.environ.get("DATA2VEC_COMPAT", "1").lower() in ("0", "off", "false", "no"):
+        return Finding("shim", "turned off by DATA2VEC_COMPAT", WARNING, "unset DATA2VEC_COMPAT")
+    if probed["active"] != ".pth":
+        found = "only after `import data2vec_plugin`; fairseq's own commands start without it"
+        return Finding("shim", found, WARNING, remedies.INSTALL_PLUGIN)
+    failed = [patch["name"] for patch in probed["patches"] if patch["state"] == "failed"]
+    if failed:
+        return Finding("shim", f"active, but failed: {', '.join(failed)}", WARNING)
+    return Finding("shim", "active in every interpreter (data2vec_compat.pth)")
+
+
+def _plugin(probed: Dict[str, Optional[str]]) -> Finding:
+    if probed["error"]:
+        return Finding("plugin", probed["error"], FATAL, remedies.INSTALL_PLUGIN)
+    return Finding("plugin", "data2vec_plugin imports")
+
+
+def show(findings: List[Finding], patches: List[Dict[str, str]], fatal: bool) -> None:
+    """Prints the tables, then what to do."""
+    marks = {OK: "ok", WARNING: "warning", FATAL: "MISSING"}
+    rows = [(finding.what, finding.found, marks[finding.state]) for finding in findings]
+    print_table("Installed", ("what", "found", "state"), rows)
+    if patches:
+        print_table("Patched at run time", ("patch", "why", "modules"), _by_patch(patches))
+    mends = [(finding.what, finding.mend) for finding in findings if _to_mend(finding)]
+    if mends:
+        print("\nTo mend:")
+        for what, mend in mends:
+            print(f"  {what}: {mend}")
+    print("\nTraining could not start." if fatal else "\nTraining can start.")
+
+
+def _by_patch(patches: List[Dict[str, str]]) -> List[Row]:
+    """One row a patch; a patch may mend several modules, and not all need it."""
+    rows: Dict[Tuple[str, str], List[str]] = {}
+    for entry in patches:
+        state = f"{entry['module']}: {entry['state']} {entry['detail']}".strip()
+        rows.setdefault((entry["name"], entry["why"]), []).append(state)
+    return [(name, why, "\n".join(states)) for (name, why), states in rows.items()]
+
+
+def _to_mend(finding: Finding) -> bool:
+    return bool(finding.mend) and finding.state != OK

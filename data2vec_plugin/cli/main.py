@@ -1,0 +1,54 @@
+"""`data2vec COMMAND …`: finds the command's module and runs it.
+
+A command's module offers `add_arguments(parser)` and `run(args) -> int`. It is imported
+only when it is called, so that `data2vec doctor` works where nothing else does.
+"""
+
+import argparse
+import sys
+from importlib import import_module
+from typing import Dict, List, NamedTuple, Optional
+
+
+class Command(NamedTuple):
+    """Where a subcommand lives, and what `data2vec --help` says of it."""
+
+    module: str
+    help: str
+
+
+COMMANDS: Dict[str, Command] = {
+    "doctor": Command("data2vec_plugin.cli.doctor", "say what is installed, mended or missing"),
+    "manifest": Command("data2vec_plugin.cli.manifest", "list audio files for training"),
+    "labels": Command("data2vec_plugin.cli.labels", "write transcripts and their dictionary"),
+    "recipes": Command("data2vec_plugin.cli.recipes", "list or copy the training recipes"),
+}
+
+
+def build_parser(chosen: Optional[str] = None) -> argparse.ArgumentParser:
+    """The parser, with the options of the chosen command only."""
+    parser = argparse.ArgumentParser(prog="data2vec", description="data2vec for fairseq")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=command.help, description=command.help)
+        if name == chosen:
+            import_module(command.module).add_arguments(subparser)
+    return parser
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Runs one command; returns its exit code (1 for bad input, told in one line)."""
+    arguments = sys.argv[1:] if argv is None else argv
+    chosen = next((word for word in arguments if word in COMMANDS), None)
+    args = build_parser(chosen).parse_args(arguments)
+    try:
+        return int(import_module(COMMANDS[args.command].module).run(args))
+    except (ValueError, OSError) as error:
+        print(f"data2vec {args.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""The command that mends each thing `data2vec doctor` may find."""
+
+import re
+import sys
+from typing import Optional, Tuple
+
+DEPENDENCIES = '"hydra-core>=1.3,<1.4" "omegaconf>=2.3,<2.4" cffi cython regex "sacrebleu>=1.4.12" tqdm bitarray numpy'
+INSTALL_FAIRSEQ = f"pip install {DEPENDENCIES} && pip install --no-deps fairseq==0.12.2"
+BUILD_FAIRSEQ = "pip install --no-deps --force-reinstall --no-cache-dir fairseq==0.12.2  (needs a C++ compiler)"
+INSTALL_PLUGIN = "pip install 'data2vec-fairseq[audio]'  (or `pip install .` in the checkout)"
+REINSTALL_TORCH = "pip install --force-reinstall torch torchaudio"
+LAST_TORCHAUDIO = (2, 11)  # newer releases of torch have no torchaudio of their own
+
+_DISTRIBUTIONS = {"hydra": "hydra-core", "Cython": "cython", "sklearn": "scikit-learn"}
+
+
+def for_package(name: str, torch: Optional[str]) -> str:
+    """What installs a package, without moving the torch that is there."""
+    if name in ("torchaudio", "torchvision"):
+        return _beside_torch(name, torch)
+    if name == "torch":
+        return "pip install torch torchaudio"
+    if name in ("hydra", "omegaconf"):
+        return 'pip install "hydra-core>=1.3,<1.4" "omegaconf>=2.3,<2.4"'
+    return f"pip install {name}"
+
+
+def for_import_error(error: str) -> str:
+    """What helps if fairseq is there but does not import."""
+    missing = re.search(r"No module named '(\w+)", error)
+    if missing and missing.group(1) not in ("fairseq", "fairseq_cli"):
+        name = missing.group(1)
+        return f"pip install {_DISTRIBUTIONS.get(name, name)}"
+    if "mutable default" in error:
+        return INSTALL_PLUGIN
+    if sys.version_info >= (3, 12) and ("find_module" in error or "typing.io" in error):
+        return for_package("hydra", None)  # hydra 1.0 ends with Python 3.11
+    return INSTALL_FAIRSEQ
+
+
+def _beside_torch(name: str, torch: Optional[str]) -> str:
+    version = _release(torch)
+    if version is None:
+        return f"pip install torch {name}"
+    major, minor, patch = version
+    if name == "torchaudio" and (major, minor) > LAST_TORCHAUDIO:
+        return (
+            f"torchaudio has no release for torch {torch}; the newest pair is "
+            f"pip install torch=={_LAST}.0 torchaudio=={_LAST}.0"
+        )
+    # torchvision counts from 0.15 at torch 2.0; torchaudio goes by torch's own number
+    matching = f"0.{minor + 15}.{patch}" if name == "torchvision" else f"{major}.{minor}.{patch}"
+    return f"pip install torch=={torch} {name}=={matching}"
+
+
+_LAST = ".".join(map(str, LAST_TORCHAUDIO))
+
+
+def _release(version: Optional[str]) -> Optional[Tuple[int, int, int]]:
+    found = re.match(r"(2)\.(\d+)\.(\d+)", version or "")
+    return None if found is None else (int(found[1]), int(found[2]), int(found[3]))

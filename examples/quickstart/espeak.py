@@ -1,0 +1,66 @@
+"""Speech from eSpeak NG (pip package `espeakng-loader`) through its C interface."""
+
+import ctypes
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy
+
+
+class Espeak:
+    """eSpeak NG through its C interface. Its state is the process's: use one voice a process."""
+
+    _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+    _SYNCHRONOUS, _DONT_EXIT = 2, 0x8000
+    _RATE, _PITCH, _RANGE = 1, 3, 4
+    _UTF8 = 1
+
+    def __init__(self, seed: int = 1) -> None:
+        try:
+            import espeakng_loader
+        except ImportError as error:
+            raise SystemExit("error: the quickstart's corpus needs `pip install espeakng-loader`") from error
+
+        self._library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
+        data = str(espeakng_loader.get_data_path()).encode()
+        self.sample_rate: int = self._library.espeak_Initialize(self._SYNCHRONOUS, 0, data, self._DONT_EXIT)
+        if self.sample_rate <= 0:
+            raise RuntimeError(f"eSpeak NG found no data in {data.decode()}; reinstall the package")
+        self._chunks: list[bytes] = []
+        self._callback = self._CALLBACK(self._collect)  # kept: C holds only a pointer to it
+        self._library.espeak_SetSynthCallback(self._callback)
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(seed))
+
+    def _collect(self, samples: "ctypes._Pointer[ctypes.c_short]", count: int, _: int) -> int:
+        if samples and count > 0:
+            self._chunks.append(ctypes.string_at(samples, 2 * count))
+        return 0
+
+    def say(self, text: str, voice: str, rate: int, pitch: int, range_: int) -> bytes:
+        """Return int16 samples at `self.sample_rate`.
+
+        Raises:
+            ValueError: eSpeak has no such voice.
+        """
+        if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
+            raise ValueError(f"eSpeak NG has no voice {voice!r}; expected e.g. 'en-us+f2'")
+        for parameter, value in ((self._RATE, rate), (self._PITCH, pitch), (self._RANGE, range_)):
+            self._library.espeak_SetParameter(parameter, value, 0)
+        self._chunks.clear()
+        encoded = text.encode() + b"\0"
+        self._library.espeak_Synth(encoded, len(encoded), 0, 1, 0, self._UTF8, None, None)
+        self._library.espeak_Synchronize()
+        return b"".join(self._chunks)
+
+
+def resample(samples: "numpy.ndarray", source: int, target: int) -> "numpy.ndarray":
+    """Change the rate of a clip (float, one channel) by cutting its spectrum: exact, no filter."""
+    import numpy
+
+    factor = math.gcd(source, target)
+    blocks = -(-len(samples) * factor // source) + 1  # one block of silence against wrap-around
+    before, after = blocks * source // factor, blocks * target // factor
+    spectrum = numpy.fft.rfft(samples, before)[: after // 2 + 1]
+    length = round(len(samples) * target / source)
+    return numpy.fft.irfft(spectrum, after)[:length] * (after / before)

@@ -1,0 +1,283 @@
+"""Synthesise a small speech corpus with eSpeak NG (pip package `espeakng-loader`).
+
+The folder looks like LibriSpeech, SPLIT/SPEAKER/CHAPTER/SPEAKER-CHAPTER-NNNN.flac at 16 kHz, with
+one SPEAKER-CHAPTER.trans.txt a chapter in the splits that have labels:
+
+    train-unlabelled   many voices, no transcripts: for pre-training
+    train-labelled     the first minutes of the same recordings, with transcripts: for fine-tuning
+    valid, test        other voices and other sentences, with transcripts
+
+    python examples/quickstart/synthesise.py --out outputs/quickstart/corpus
+
+The same arguments give the same corpus, on any number of processes. Running it again makes only
+the voices that are missing.
+"""
+
+import argparse
+import itertools
+import json
+import math
+import multiprocessing
+import random
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Optional
+
+from espeak import Espeak, resample
+
+SAMPLE_RATE = 16000
+UTTERANCES_PER_CHAPTER = 50
+SHORTEST_SENTENCE = 0.5  # seconds; no three words are spoken in less
+
+# A sentence is NUMBER [COLOUR] ANIMAL ACTION [PREPOSITION PLACE]: three to six words.
+NUMBERS = ("two", "three", "four", "five", "six", "seven", "nine")
+COLOURS = ("red", "green", "blue", "small", "young", "quick")
+ANIMALS = ("birds", "dogs", "cats", "horses", "foxes", "mice")
+ACTIONS = ("run", "jump", "sleep", "sing", "wait", "swim")
+PREPOSITIONS = ("near", "over", "behind", "under")
+PLACES = ("house", "river", "garden", "window", "bridge")
+VOCABULARY = NUMBERS + COLOURS + ANIMALS + ACTIONS + PREPOSITIONS + PLACES
+
+# Three-word sentences are few (252 of 37 044), so they are drawn less often than the long ones.
+LENGTH_WEIGHTS = {3: 1, 4: 2, 5: 2, 6: 3}
+# Which part of all sentences belongs to which split: none is ever spoken in two.
+SENTENCE_SHARES = {"train": 0.8, "valid": 0.1, "test": 0.1}
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A speaker: eSpeak's accent and voice variant, and how it usually speaks."""
+
+    speaker: int
+    name: str  # accent, or accent+variant
+    rate: int  # words per minute
+    pitch: int  # 0–99
+    range: int  # of the pitch, 0–99
+
+
+# No variant is in two lists: whoever speaks in `valid` or `test` is never heard in training.
+TRAIN_VOICES = (
+    Voice(101, "en-us", 160, 45, 50),
+    Voice(102, "en-us+f1", 150, 55, 60),
+    Voice(103, "en+m3", 175, 40, 40),
+    Voice(104, "en-gb-scotland+f2", 165, 60, 55),
+    Voice(105, "en-gb-x-rp+m1", 145, 35, 50),
+    Voice(106, "en-gb-x-gbclan+f4", 170, 50, 65),
+    Voice(107, "en-gb-x-gbcwmd+m5", 155, 45, 35),
+    Voice(108, "en-us-nyc+m7", 180, 50, 55),
+    Voice(109, "en-029+f5", 160, 55, 45),
+    Voice(110, "en-us+linda", 170, 50, 50),
+    Voice(111, "en+steph", 150, 45, 60),
+    Voice(112, "en-us+Michael", 165, 40, 45),
+)
+VALID_VOICES = (Voice(201, "en-us+m4", 160, 45, 50), Voice(202, "en+belinda", 165, 50, 50))
+TEST_VOICES = (Voice(301, "en+f3", 160, 50, 55), Voice(302, "en-us+m2", 165, 42, 45))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the corpus; written to corpus.json beside it."""
+
+    seed: int = 1
+    train_voices: int = 12
+    unlabelled_minutes: float = 32.0
+    labelled_minutes: float = 5.0
+    labelled_voices: int = 12
+    valid_utterances: int = 60
+    test_utterances: int = 100
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one voice says in one split: these sentences, until so many seconds are full."""
+
+    folder: Path  # SPLIT/SPEAKER, there once the job is complete
+    voice: Voice
+    seed: str
+    labelled: bool
+    sentences: tuple[str, ...]
+    seconds: float = math.inf
+
+
+def sentences_by_split(seed: int) -> dict[str, list[str]]:
+    """Deal every possible sentence to one split; the order is random and follows the seed."""
+    colours, places = [(), *((c,) for c in COLOURS)], [(), *itertools.product(PREPOSITIONS, PLACES)]
+    parts = itertools.product(NUMBERS, colours, ANIMALS, ACTIONS, places)
+    every = [" ".join((n, *c, a, v, *p)) for n, c, a, v, p in parts]
+    random.Random(seed).shuffle(every)
+    splits: dict[str, list[str]] = {name: [] for name in SENTENCE_SHARES}
+    for length in LENGTH_WEIGHTS:  # by length, so that every split gets its share of the short ones
+        group = [sentence for sentence in every if len(sentence.split()) == length]
+        begin = 0.0
+        for name, share in SENTENCE_SHARES.items():
+            end = begin + share
+            splits[name] += group[round(begin * len(group)) : round(end * len(group))]
+            begin = end
+    return splits
+
+
+def draw(sentences: Sequence[str], seed: str) -> Iterator[str]:
+    """Yield sentences in random order, none twice, of mixed length, until none is left."""
+    generator = random.Random(seed)
+    groups: dict[int, list[str]] = {length: [] for length in LENGTH_WEIGHTS}
+    for sentence in sentences:
+        groups[len(sentence.split())].append(sentence)
+    for group in groups.values():
+        generator.shuffle(group)
+    while any(groups.values()):
+        lengths = [length for length, group in groups.items() if group]
+        weights = [LENGTH_WEIGHTS[length] for length in lengths]
+        yield groups[generator.choices(lengths, weights)[0]].pop()
+
+
+def plan(settings: Settings, out: Path) -> list[Job]:
+    """List what has to be spoken, by whom and into which folder.
+
+    Raises:
+        ValueError: a setting is out of range, or there are fewer sentences than asked for.
+    """
+    check(settings)
+    pools, jobs = sentences_by_split(settings.seed), []
+    speakers = TRAIN_VOICES[: settings.train_voices]
+    for split, minutes, voices in (
+        ("train-unlabelled", settings.unlabelled_minutes, speakers),
+        ("train-labelled", settings.labelled_minutes, speakers[: settings.labelled_voices]),
+    ):
+        for voice in voices:
+            seed, seconds = f"{settings.seed}/{voice.name}", 60 * minutes / len(voices)
+            enough = 1 + int(seconds / SHORTEST_SENTENCE)
+            said = tuple(itertools.islice(draw(pools["train"], seed), enough))
+            labelled = split == "train-labelled"
+            folder = out / split / str(voice.speaker)
+            jobs.append(Job(folder, voice, seed, labelled, said, seconds))
+    for split, count, voices in (
+        ("valid", settings.valid_utterances, VALID_VOICES),
+        ("test", settings.test_utterances, TEST_VOICES),
+    ):
+        if count > len(pools[split]):
+            raise ValueError(
+                f"--{split}-utterances is {count}, but only {len(pools[split])} sentences are "
+                f"kept for {split}; ask for fewer"
+            )
+        chosen = list(itertools.islice(draw(pools[split], f"{settings.seed}/{split}"), count))
+        for index, voice in enumerate(voices):
+            said = tuple(chosen[index :: len(voices)])
+            seed = f"{settings.seed}/{voice.name}"
+            jobs.append(Job(out / split / str(voice.speaker), voice, seed, True, said))
+    return jobs
+
+
+def check(settings: Settings) -> None:
+    """Raise ValueError for a setting that is out of range."""
+    limits = {
+        "train_voices": len(TRAIN_VOICES),
+        "labelled_voices": min(settings.train_voices, len(TRAIN_VOICES)),
+    }
+    for name, most in limits.items():
+        value = getattr(settings, name)
+        if not 1 <= value <= most:
+            raise ValueError(f"--{name.replace('_', '-')} is {value}; expected 1 to {most}")
+    for name in ("unlabelled_minutes", "labelled_minutes", "valid_utterances", "test_utterances"):
+        if getattr(settings, name) <= 0:
+            option = name.replace("_", "-")
+            raise ValueError(f"--{option} is {getattr(settings, name)}; expected more than 0")
+
+
+def perform(job: Job) -> tuple[str, int, float]:
+    """Speak and write all of one job; return its folder, utterances and seconds."""
+    import numpy
+    import soundfile
+
+    generator = random.Random(job.seed)
+    speaker = Espeak(generator.randrange(2**31))
+    part = job.folder.with_name(job.folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    voice, count, seconds = job.voice, 0, 0.0
+    for text in job.sentences:
+        rate = round(voice.rate * generator.uniform(0.85, 1.15))
+        pitch = voice.pitch + generator.randint(-8, 8)
+        pcm = speaker.say(text, voice.name, rate, pitch, voice.range)
+        clip = resample(numpy.frombuffer(pcm, "<i2") / 32768, speaker.sample_rate, SAMPLE_RATE)
+        chapter = f"{voice.speaker}-{1 + count // UTTERANCES_PER_CHAPTER}"
+        folder = part / chapter.split("-")[1]
+        folder.mkdir(parents=True, exist_ok=True)
+        soundfile.write(folder / f"{chapter}-{count:04d}.flac", clip.clip(-1, 1), SAMPLE_RATE)
+        if job.labelled:
+            with open(folder / f"{chapter}.trans.txt", "a", encoding="utf-8") as transcripts:
+                transcripts.write(f"{chapter}-{count:04d} {text.upper()}\n")
+        count, seconds = count + 1, seconds + len(clip) / SAMPLE_RATE
+        if seconds >= job.seconds:
+            break
+    part.replace(job.folder)  # a folder of that name is a complete one
+    return str(job.folder), count, seconds
+
+
+def claim(out: Path, settings: Settings) -> None:
+    """Write the settings into the corpus folder, or check that it was made with the same.
+
+    Raises:
+        ValueError: the folder holds a corpus of other settings.
+    """
+    path, wanted = out / "corpus.json", asdict(settings)
+    if path.exists():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        for name in wanted:
+            if found.get(name) != wanted[name]:
+                raise ValueError(
+                    f"{path} says {name} = {found.get(name)}, now it is {wanted[name]}; "
+                    "give another --out, or delete that folder"
+                )
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+
+
+def synthesise(settings: Settings, out: Path, processes: int) -> None:
+    """Make the corpus below `out`; what is there already is left alone."""
+    from tqdm import tqdm
+
+    jobs = plan(settings, out)
+    claim(out, settings)
+    missing = [job for job in jobs if not job.folder.exists()]
+    if len(missing) < len(jobs):
+        print(f"skipped {len(jobs) - len(missing)} of {len(jobs)} voices: there already")
+    for job in missing:
+        job.folder.parent.mkdir(parents=True, exist_ok=True)
+    # A fresh process per voice: eSpeak keeps a state, so what it says depends on what it has said.
+    context = multiprocessing.get_context("spawn")
+    totals: dict[str, list[float]] = {}
+    with context.Pool(processes, maxtasksperchild=1) as pool:
+        done = pool.imap_unordered(perform, missing, chunksize=1)
+        for folder, count, seconds in tqdm(done, "synthesise", len(missing), unit="voice"):
+            total = totals.setdefault(Path(folder).parent.name, [0, 0, 0.0])
+            for index, value in enumerate((1, count, seconds / 60)):
+                total[index] += value
+    for split, (voices, count, minutes) in sorted(totals.items()):
+        print(f"{split}: {voices:.0f} voices, {count:.0f} utterances, {minutes:.1f} minutes")
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Parse the command line and make the corpus."""
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").split("\n\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, default=Path("outputs/quickstart/corpus"))
+    parser.add_argument("--processes", type=int, default=2)
+    for name, value in asdict(Settings()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    args = vars(parser.parse_args(arguments))
+    out, processes = args.pop("out"), args.pop("processes")
+    try:
+        synthesise(Settings(**args), out, processes)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

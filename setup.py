@@ -1,0 +1,84 @@
+"""Builds the package, and puts the one-line `.pth` of the shim into site-packages.
+
+fairseq, torch, NumPy, hydra and omegaconf are no dependencies here: pip would move the
+user's. `make install` shows an order in which they install on a current Python.
+"""
+
+from pathlib import Path
+
+from setuptools import Distribution, find_namespace_packages, setup  # isort: skip
+
+# setuptools brings distutils along, also where Python (3.12) no longer has it
+from distutils.command.install_data import install_data  # isort: skip
+
+ROOT = Path(__file__).parent
+PACKAGES = ("data2vec_plugin*", "data2vec_compat*")
+
+AUDIO = ["soundfile>=0.12", "editdistance>=0.6"]
+TEXT: "list[str]" = []  # empty until the text tasks land
+IMAGE: "list[str]" = []  # empty until the image tasks land; torchvision never comes from here
+LM: "list[str]" = []  # empty until the n-gram decoder lands
+MULTIMODAL: "list[str]" = []  # empty until the multimodal tasks land
+DEV = [
+    "espeakng-loader>=0.2",
+    "hypothesis>=6.100",
+    "matplotlib>=3.7",
+    "mypy>=1.10",
+    "pylint>=3.0",
+    "pytest>=8.0",
+    "pytest-xdist>=3.5",
+    "ruff>=0.5",
+    "setuptools>=70.1",  # a test builds a wheel
+]
+MODALITIES = {"audio": AUDIO, "text": TEXT, "image": IMAGE, "lm": LM, "multimodal": MULTIMODAL}
+
+
+class InstallData(install_data):
+    """Installs data files beside the packages: only there does Python read a `.pth`."""
+
+    def finalize_options(self) -> None:
+        self.set_undefined_options("install", ("install_lib", "install_dir"))
+        super().finalize_options()
+
+
+class DistributionWithData(Distribution):
+    """Says that it has data; an editable build asks, and leaves data files out if not."""
+
+    def has_data(self) -> bool:
+        return bool(self.has_data_files())
+
+
+setup(
+    name="data2vec-fairseq",
+    version="0.1.0",
+    description="data2vec as a plugin for stock, unmodified fairseq",
+    long_description=(ROOT / "README.md").read_text("utf-8") if (ROOT / "README.md").exists() else "",
+    long_description_content_type="text/markdown",
+    author="the data2vec for fairseq authors",
+    license="MIT",
+    python_requires=">=3.9",
+    packages=[
+        *find_namespace_packages(include=PACKAGES, exclude=["*__pycache__*"]),
+        "data2vec_plugin.configs",
+    ],
+    package_dir={"data2vec_plugin.configs": "configs"},
+    package_data={
+        "data2vec_plugin": ["py.typed"],
+        "data2vec_plugin.configs": ["*.yaml", "**/*.yaml"],
+    },
+    data_files=[("", ["data2vec_compat.pth"])],
+    cmdclass={"install_data": InstallData},
+    distclass=DistributionWithData,
+    entry_points={"console_scripts": ["data2vec = data2vec_plugin.cli.main:main"]},
+    install_requires=["rich>=13", "tqdm>=4.60"],
+    extras_require={
+        **MODALITIES,
+        "all": sorted({package for packages in MODALITIES.values() for package in packages}),
+        "dev": DEV,
+    },
+    zip_safe=False,
+    classifiers=[
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

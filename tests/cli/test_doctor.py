@@ -1,0 +1,214 @@
+"""`data2vec doctor`: runs whatever is broken, and names the command that mends it."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+
+from data2vec_plugin.cli import doctor, main, remedies
+from data2vec_plugin.cli.tables import plain_table
+
+HEALTHY: Dict[str, Any] = {
+    "packages": {
+        name: {"version": version, "error": None}
+        for name, version in {
+            "torch": "2.11.0+cu130",
+            "torchaudio": "2.11.0",
+            "torchvision": "0.26.0",
+            "numpy": "2.4.6",
+            "omegaconf": "2.3.1",
+            "hydra": "1.3.8",
+            "soundfile": "0.14.0",
+            "editdistance": "0.8.1",
+        }.items()
+    },
+    "gpus": {"names": ["A GPU"], "cuda": "13.0"},
+    "fairseq": {
+        "version": "0.12.2",
+        "error": None,
+        "seconds": 1.0,
+        "flavour": "release",
+        "path": "/x/fairseq",
+        "extensions": {"fairseq.data.data_utils_fast": None},
+    },
+    "shim": {
+        "active": ".pth",
+        "patches": [
+            {"name": "a", "module": "m", "why": "w", "state": "applied", "detail": ""},
+            {"name": "a", "module": "n", "why": "w", "state": "not needed", "detail": ""},
+        ],
+    },
+    "plugin": {"error": None},
+}
+
+
+def examine(*path: str, **changed: Any) -> List[doctor.Finding]:
+    """Findings if one part of a healthy installation is otherwise; only those not ok."""
+    probed = copy.deepcopy(HEALTHY)
+    part = probed
+    for key in path:
+        part = part[key]
+    part.update(changed)
+    return [finding for finding in doctor.examine(probed) if finding.state != doctor.OK]
+
+
+def run_doctor(*arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "data2vec_plugin.cli.main", "doctor", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **env},
+        check=False,
+    )
+
+
+def test_here_training_can_start() -> None:
+    pytest.importorskip("fairseq")
+    done = run_doctor("--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["training_can_start"]) == (0, True), done.stdout
+    assert {patch["state"] for patch in report["patches"]} <= {"applied", "not needed"}
+    assert all(patch["why"] for patch in report["patches"])
+
+
+def test_fairseq_broken(tmp_path: Path) -> None:
+    """A fairseq that ends the interpreter while it is imported."""
+    (tmp_path / "fairseq_cli").mkdir()
+    (tmp_path / "fairseq_cli" / "__init__.py").write_text("import os; os._exit(3)\n")
+    done = run_doctor(PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert "ended with code 3" in " ".join(done.stdout.split())
+
+
+def test_fairseq_lacks_a_dependency(tmp_path: Path) -> None:
+    (tmp_path / "fairseq_cli").mkdir()
+    (tmp_path / "fairseq_cli" / "__init__.py").write_text("import bitarray_gone.sub\n")
+    done = run_doctor(PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert "fairseq: pip install bitarray_gone" in done.stdout
+
+
+def test_doctor_itself_imports_neither_torch_nor_fairseq() -> None:
+    code = (
+        "import sys; from data2vec_plugin.cli.main import build_parser; build_parser('doctor');"
+        "print({'torch', 'fairseq', 'numpy', 'hydra'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_healthy_installation_has_nothing_to_mend() -> None:
+    assert examine() == []
+
+
+def test_fairseq_missing() -> None:
+    (finding,) = examine("fairseq", version=None, error="ModuleNotFoundError: …")
+    assert (finding.found, finding.state) == ("not installed", doctor.FATAL)
+    assert finding.mend == remedies.INSTALL_FAIRSEQ
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "mend"),
+    [
+        ("torch", doctor.FATAL, "pip install torch torchaudio"),
+        ("torchaudio", doctor.WARNING, "pip install torch==2.11.0+cu130 torchaudio==2.11.0"),
+        ("soundfile", doctor.FATAL, "pip install soundfile"),
+        ("editdistance", doctor.WARNING, "pip install editdistance"),
+        ("hydra", doctor.FATAL, 'pip install "hydra-core>=1.3,<1.4" "omegaconf>=2.3,<2.4"'),
+    ],
+)
+def test_package_missing(name: str, state: str, mend: str) -> None:
+    (finding,) = examine("packages", name, version=None)
+    assert (finding.state, finding.mend) == (state, mend)
+
+
+def test_torchvision_is_missed_only_if_it_is_broken() -> None:
+    assert examine("packages", "torchvision", version=None) == []
+    (finding,) = examine("packages", "torchvision", error="RuntimeError: operator nms")
+    assert finding.mend == "pip install torch==2.11.0+cu130 torchvision==0.26.0"
+
+
+@pytest.mark.parametrize(
+    ("name", "torch", "expected"),
+    [
+        ("torchvision", "2.1.2", "torchvision==0.16.2"),
+        ("torchaudio", "2.8.0", "torchaudio==2.8.0"),
+        ("torchaudio", "2.13.0+cpu", "torchaudio has no release for torch 2.13.0+cpu"),
+        ("torchaudio", None, "pip install torch torchaudio"),
+    ],
+)
+def test_companion_of_the_installed_torch(name: str, torch: Any, expected: str) -> None:
+    assert expected in remedies.for_package(name, torch)
+
+
+@pytest.mark.parametrize(
+    ("error", "mend"),
+    [
+        ("ModuleNotFoundError: No module named 'hydra'", "pip install hydra-core"),
+        ("ValueError: mutable default <class 'x'>", remedies.INSTALL_PLUGIN),
+        ("ImportError: something else", remedies.INSTALL_FAIRSEQ),
+    ],
+)
+def test_fairseq_does_not_import(error: str, mend: str) -> None:
+    (finding,) = examine("fairseq", error=error)
+    assert (finding.state, finding.mend) == (doctor.FATAL, mend)
+
+
+def test_extension_not_built() -> None:
+    (finding,) = examine("fairseq", extensions={"x": "ImportError: x"})
+    assert (finding.what, finding.mend) == ("C++ extension", remedies.BUILD_FAIRSEQ)
+
+
+def test_shim_not_active_by_itself() -> None:
+    (finding,) = examine("shim", active="import")
+    assert (finding.state, finding.mend) == (doctor.WARNING, remedies.INSTALL_PLUGIN)
+
+
+def test_shim_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA2VEC_COMPAT", "0")
+    (finding,) = examine("shim", active="", patches=[])
+    assert finding.mend == "unset DATA2VEC_COMPAT"
+
+
+def test_patch_failed() -> None:
+    failed = {"name": "x", "module": "m", "why": "w", "state": "failed", "detail": "E"}
+    (finding,) = examine("shim", patches=[failed])
+    assert finding.found == "active, but failed: x"
+
+
+def test_without_rich(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    shim = HEALTHY["shim"]["patches"]
+    doctor.show(doctor.examine(HEALTHY), shim, fatal=False)
+    printed = capsys.readouterr().out
+    assert "2.11.0+cu130" in printed
+    assert "m: applied" in printed
+    assert printed.endswith("Training can start.\n")
+
+
+def test_plain_table_aligns() -> None:
+    lines = plain_table("T", ("a", "b"), [("x", "1\n2"), ("long", "3")]).splitlines()
+    assert lines == ["", "T", "a     b", "----  -", "x     1", "      2", "long  3"]
+
+
+def test_bad_input_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def refuse(args: Any) -> int:
+        raise ValueError("`root` is no folder")
+
+    monkeypatch.setattr(doctor, "run", refuse)
+    assert main.main(["doctor"]) == 1
+    assert capsys.readouterr().err == "data2vec doctor: `root` is no folder\n"
+
+
+@pytest.mark.parametrize("command", sorted(main.COMMANDS))
+def test_every_command_has_help(command: str, capsys: Any) -> None:
+    with pytest.raises(SystemExit) as done:
+        main.main([command, "--help"])
+    assert done.value.code == 0
+    assert main.COMMANDS[command].help in capsys.readouterr().out

@@ -1,0 +1,173 @@
+"""`data2vec labels`: letters, words and dictionary, and the messages for what is wrong."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from data2vec_plugin.cli import labels
+
+TEXTS = {
+    "train": {"7-1-0000": "THE DOG", "7-1-0001": "don\u2019t go"},
+    "dev": {"7-1-0000": "GO ON"},
+}
+
+
+def run(*arguments: object) -> int:
+    parser = argparse.ArgumentParser()
+    labels.add_arguments(parser)
+    return labels.run(parser.parse_args([str(argument) for argument in arguments]))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Manifests with transcripts beside the (absent) audio, which `labels` never opens."""
+    (tmp_path / "data").mkdir()
+    for split, texts in TEXTS.items():
+        folder = tmp_path / "corpus" / split / "7" / "1"
+        folder.mkdir(parents=True)
+        lines = "".join(f"{name} {text}\n" for name, text in texts.items())
+        (folder / "7-1.trans.txt").write_text(lines, encoding="utf-8")
+        clips = "".join(f"{split}/7/1/{name}.flac\t16000\n" for name in texts)
+        (tmp_path / "data" / f"{split}.tsv").write_text(f"{tmp_path / 'corpus'}\n{clips}")
+    return tmp_path / "data"
+
+
+def test_letters_words_and_dictionary(data: Path) -> None:
+    assert run(data) == 0
+    assert (data / "train.ltr").read_text() == "T H E | D O G |\nD O N ' T | G O |\n"
+    assert (data / "train.wrd").read_text() == "THE DOG\nDON'T GO\n"
+    assert (data / "dev.ltr").read_text() == "G O | O N |\n"
+    assert (data / "dict.ltr.txt").read_text().splitlines() == [
+        "| 4", "O 3", "D 2", "G 2", "T 2", "' 1", "E 1", "H 1", "N 1",
+    ]  # fmt: skip
+
+
+def test_fairseq_reads_the_dictionary(data: Path) -> None:
+    dictionary = pytest.importorskip("fairseq.data").Dictionary
+    run(data)
+    loaded = dictionary.load(str(data / "dict.ltr.txt"))
+    line = (data / "train.ltr").read_text().splitlines()[0]
+    tokens = loaded.encode_line(line, append_eos=False, add_if_not_exist=False)
+    assert loaded.string(tokens) == line
+    assert loaded.unk() not in tokens.tolist()
+
+
+def test_out_holds_labels_and_manifests(data: Path, tmp_path: Path) -> None:
+    run(data / "train.tsv", "--out", tmp_path / "new", "--case", "lower")
+    names = sorted(path.name for path in (tmp_path / "new").iterdir())
+    assert names == ["dict.ltr.txt", "train.ltr", "train.tsv", "train.wrd"]
+    assert (tmp_path / "new" / "train.wrd").read_text() == "the dog\ndon't go\n"
+    assert (tmp_path / "new" / "train.tsv").read_text() == (data / "train.tsv").read_text()
+
+
+def test_dropped_characters_are_counted(data: Path, capsys: pytest.CaptureFixture) -> None:
+    file = data.parent / "corpus/train/7/1/7-1.trans.txt"
+    file.write_text("7-1-0000 the well-known dog, no. 1!\n7-1-0001 on' \ufb01t - '\n")
+    run(data / "train.tsv")
+    assert (data / "train.wrd").read_text() == "THE WELL KNOWN DOG NO\nON' FIT\n"
+    said = capsys.readouterr().err
+    assert "dropped 6 characters: '-' 2, ',' 1, '.' 1, '1' 1, '!' 1" in said
+    assert "write numbers as words" in said
+
+
+def test_a_missing_transcript_names_line_and_file(data: Path) -> None:
+    (data.parent / "corpus/train/7/1/7-1.trans.txt").write_text("7-1-0000 THE DOG\n")
+    message = r"train\.tsv, line 3: no transcript.* for train/7/1/7-1-0001\.flac \(1 of 2 clips\)"
+    with pytest.raises(ValueError, match=message):
+        run(data)
+    assert not (data / "train.ltr").exists()
+
+
+def test_an_empty_transcript_is_a_missing_one(data: Path) -> None:
+    (data.parent / "corpus/train/7/1/7-1.trans.txt").write_text("7-1-0000\n7-1-0001 GO\n")
+    with pytest.raises(ValueError, match=r"train\.tsv, line 2: no transcript, or an empty one"):
+        run(data / "train.tsv")
+
+
+def test_skip_missing_rewrites_the_manifest(data: Path, capsys: pytest.CaptureFixture) -> None:
+    (data.parent / "corpus/train/7/1/7-1.trans.txt").write_text("7-1-0001 GO\n")
+    run(data / "train.tsv", "--skip-missing")
+    assert (data / "train.tsv").read_text().splitlines()[1:] == ["train/7/1/7-1-0001.flac\t16000"]
+    assert (data / "train.ltr").read_text() == "G O |\n"
+    assert "left out 1 without transcript: train/7/1/7-1-0000.flac" in capsys.readouterr().err
+
+
+def test_a_split_without_any_transcript_is_refused_even_then(data: Path) -> None:
+    (data.parent / "corpus/dev/7/1/7-1.trans.txt").unlink()
+    with pytest.raises(ValueError, match="name only the manifests that have labels"):
+        run(data, "--skip-missing")
+
+
+def test_a_letter_outside_the_dictionary_is_named(data: Path) -> None:
+    (data.parent / "corpus/dev/7/1/7-1.trans.txt").write_text("7-1-0000 GO QUICK\n")
+    message = r"dev\.tsv, line 2: the letter 'Q' of dev/7/1/7-1-0000\.flac"
+    with pytest.raises(ValueError, match=message):
+        run(data)
+    run(data, "--dict-from", "train,dev")
+    with pytest.raises(ValueError, match="no split test to make the dictionary from; got dev"):
+        run(data, "--dict-from", "test")
+
+
+def test_a_dictionary_that_is_there_is_checked_and_kept(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no split named train"):
+        run(data / "dev.tsv")
+    known = tmp_path / "dict.txt"
+    known.write_text("| 1\nG 1\nO 1\n")
+    with pytest.raises(ValueError, match=r"the letter 'N'.*dict\.txt"):
+        run(data / "dev.tsv", "--dict", known)
+    known.write_text("| 1\nG 1\nO 1\nN 1\n")
+    run(data / "dev.tsv", "--dict", known)
+    assert not (data / "dict.ltr.txt").exists()
+    known.write_text("| 1\nG\n")
+    with pytest.raises(ValueError, match=r"dict\.txt, line 2: got 'G'"):
+        run(data / "dev.tsv", "--dict", known)
+
+
+def test_transcripts_from_a_table_or_a_file_beside(data: Path, tmp_path: Path) -> None:
+    table = tmp_path / "texts.csv"
+    table.write_text("path,text\ndev/7/1/7-1-0000.wav,from the table\n")
+    run(data / "dev.tsv", "--csv", table, "--dict-from", "dev")
+    assert (data / "dev.wrd").read_text() == "FROM THE TABLE\n"
+    folder = data.parent / "corpus/dev/7/1"
+    (folder / "7-1.trans.txt").unlink()
+    (folder / "7-1-0000.txt").write_text("from the\nfile\n")
+    run(data / "dev.tsv", "--dict-from", "dev")
+    assert (data / "dev.wrd").read_text() == "FROM THE FILE\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,words\na.wav,x\n", r"texts\.csv, line 1: no column `text`"),
+        ("path,text\na.wav,\n", r"texts\.csv, line 2: the `text` is empty"),
+        ("path,text\na.wav,x\na.wav,y\n", r"texts\.csv, line 3: a has a text already"),
+    ],
+)
+def test_a_faulty_table_is_refused(data: Path, tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "texts.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        run(data, "--csv", tmp_path / "texts.csv")
+
+
+def test_an_id_with_two_transcripts_is_refused(data: Path) -> None:
+    (data.parent / "corpus/dev/7/1/7-1.trans.txt").write_text("7-1-0000 GO\n7-1-0000 ON\n")
+    with pytest.raises(ValueError, match=r"7-1\.trans\.txt, line 2: 7-1-0000 has a transcript"):
+        run(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("/root\na.flac 16000\n", r"bad\.tsv, line 2: got 'a\.flac 16000'"),
+        ("/root\na.flac\t1\nb.flac\tlong\n", r"bad\.tsv, line 3"),
+        ("/root\n", "lists no audio"),
+        ("", "lists no audio"),
+    ],
+)
+def test_a_faulty_manifest_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "bad.tsv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        run(tmp_path / "bad.tsv")
+    with pytest.raises(ValueError, match="no such manifest"):
+        run(tmp_path / "none.tsv")

@@ -1,0 +1,191 @@
+"""`data2vec manifest`: what it lists, and what it says of a folder that it cannot list."""
+
+import argparse
+from pathlib import Path
+
+import numpy
+import pytest
+import soundfile
+
+from data2vec_plugin.cli import manifest
+from data2vec_plugin.cli.manifest_files import read_manifest
+
+
+def write_audio(path: Path, frames: int = 1600, rate: int = 16000, channels: int = 1) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    samples = numpy.random.default_rng(frames).normal(0, 0.1, (frames, channels))
+    soundfile.write(path, samples, rate)
+    return path
+
+
+def run(*arguments: object) -> int:
+    parser = argparse.ArgumentParser()
+    manifest.add_arguments(parser)
+    return manifest.run(parser.parse_args([str(argument) for argument in arguments]))
+
+
+def clips(path: Path) -> "list[tuple[str, int]]":
+    return [(clip.path, clip.frames) for clip in read_manifest(path).clips]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    root = tmp_path / "corpus"
+    for split, count in (("train-clean-100", 3), ("dev-other", 1)):
+        for index in range(count):
+            write_audio(root / split / "7" / "1" / f"7-1-{index:04d}.flac", 1600 + index)
+    return root
+
+
+def test_a_folder_of_splits_gives_a_sorted_manifest_each(corpus: Path, tmp_path: Path) -> None:
+    assert run(corpus, "--out", tmp_path / "data") == 0
+    text = (tmp_path / "data" / "train-clean-100.tsv").read_text()
+    assert text == (
+        f"{corpus}\n"
+        "train-clean-100/7/1/7-1-0000.flac\t1600\n"
+        "train-clean-100/7/1/7-1-0001.flac\t1601\n"
+        "train-clean-100/7/1/7-1-0002.flac\t1602\n"
+    )
+    assert clips(tmp_path / "data" / "dev-other.tsv") == [("dev-other/7/1/7-1-0000.flac", 1600)]
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [
+        "dev-other.tsv",
+        "train-clean-100.tsv",
+    ]
+
+
+def test_other_folders_give_a_random_part_that_follows_the_seed(tmp_path: Path) -> None:
+    for index in range(10):
+        write_audio(tmp_path / "in" / f"{index % 3}" / f"{index}.wav")
+    for out, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run(tmp_path / "in", "--out", tmp_path / out, "--valid-percent", 30, "--seed", seed)
+    valid = {out: clips(tmp_path / out / "valid.tsv") for out in "abc"}
+    train = clips(tmp_path / "a" / "train.tsv")
+    assert valid["a"] == valid["b"] != valid["c"]
+    assert len(valid["a"]) == 3
+    assert sorted(train + valid["a"]) == clips_of_ten()
+    assert train == sorted(train)
+
+
+def clips_of_ten() -> "list[tuple[str, int]]":
+    return sorted((f"{index % 3}/{index}.wav", 1600) for index in range(10))
+
+
+def test_broken_files_are_skipped_by_name_and_reason(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    folder = corpus / "train-clean-100" / "7" / "1"
+    (folder / "noise.flac").write_bytes(b"not audio at all")
+    (folder / "nothing.wav").touch()
+    (folder / "song.mp3").write_bytes(b"x")
+    (folder / "7-1.trans.txt").write_text("7-1-0000 A\n")
+    write_audio(folder / "no-samples.wav", 0)
+    run(corpus, "--out", tmp_path / "data")
+    said = capsys.readouterr().err
+    assert "skipped 1: unreadable: train-clean-100/7/1/noise.flac" in said
+    assert "skipped 2: empty: " in said
+    assert "skipped 1: another extension than --ext: train-clean-100/7/1/song.mp3" in said
+    assert len(clips(tmp_path / "data" / "train-clean-100.tsv")) == 3
+
+
+def test_decode_finds_a_truncated_file(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    whole = write_audio(corpus / "train-clean-100" / "long.flac", 40000)
+    whole.write_bytes(whole.read_bytes()[:9000])
+    run(corpus, "--out", tmp_path / "data", "--decode")
+    said = capsys.readouterr().err
+    assert "train-clean-100/long.flac" in said
+    assert "truncated" in said or "unreadable" in said
+
+
+def test_another_sample_rate_is_refused(corpus: Path, tmp_path: Path) -> None:
+    write_audio(corpus / "dev-other" / "slow.wav", rate=8000)
+    with pytest.raises(ValueError, match=r"dev-other/slow\.wav \(8000 Hz\).*--resample-to"):
+        run(corpus, "--out", tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_resample_to_writes_mono_copies_with_their_transcripts(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    write_audio(tmp_path / "in" / "train" / "a.wav", 800, rate=8000, channels=2)
+    (tmp_path / "in" / "train" / "a.txt").write_text("hello")
+    (tmp_path / "in" / "train" / "x.trans.txt").write_text("a hello\n")
+    run(tmp_path / "in", "--out", tmp_path / "data", "--resample-to", tmp_path / "new")
+    written = read_manifest(tmp_path / "data" / "train.tsv")
+    assert written.root == tmp_path / "new"
+    assert [(clip.path, clip.frames) for clip in written.clips] == [("train/a.flac", 1600)]
+    info = soundfile.info(tmp_path / "new" / "train" / "a.flac")
+    assert (info.samplerate, info.channels) == (16000, 1)
+    copies = {path.name for path in (tmp_path / "new" / "train").iterdir()}
+    assert copies == {"a.flac", "a.txt", "x.trans.txt"}
+    assert "1 files have several channels; they are mixed down" in capsys.readouterr().err
+
+
+def test_resample_to_refuses_two_files_that_become_one(tmp_path: Path) -> None:
+    for name in ("a.wav", "a.flac"):
+        write_audio(tmp_path / "in" / "train" / name, rate=8000)
+    with pytest.raises(ValueError, match=r"a\.flac and train/a\.wav would become one"):
+        run(tmp_path / "in", "--out", tmp_path / "data", "--resample-to", tmp_path / "new")
+
+
+def test_stereo_is_named_and_counted(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    write_audio(corpus / "dev-other" / "two.wav", channels=2)
+    run(corpus, "--out", tmp_path / "data")
+    said = capsys.readouterr().err
+    assert "1 files have several channels; fairseq averages them on reading" in said
+    assert "dev-other/two.wav" in said
+
+
+def test_a_folder_without_audio_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(ValueError, match="no file ends in flac or wav"):
+        run(tmp_path, "--out", tmp_path / "data")
+    with pytest.raises(ValueError, match="no such folder"):
+        run(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="nothing to list"):
+        run()
+
+
+def test_an_empty_manifest_is_never_written(tmp_path: Path) -> None:
+    (tmp_path / "in" / "train").mkdir(parents=True)
+    (tmp_path / "in" / "train" / "a.wav").touch()
+    with pytest.raises(ValueError, match="none of 1 audio files can be read"):
+        run(tmp_path / "in", "--out", tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_folders_that_are_splits_in_part_need_a_decision(corpus: Path, tmp_path: Path) -> None:
+    write_audio(corpus / "music" / "a.wav")
+    with pytest.raises(ValueError, match="not music; say --split-by-folder"):
+        run(corpus, "--out", tmp_path / "data")
+    run(corpus, "--out", tmp_path / "data", "--split-by-folder", "yes")
+    assert (tmp_path / "data" / "music.tsv").exists()
+
+
+@pytest.mark.parametrize(("percent", "message"), [(100, "expected 0 to"), (99, "leaves none")])
+def test_a_valid_part_that_leaves_nothing_is_refused(corpus: Path, tmp_path: Path, percent: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        run(corpus, "--out", tmp_path / "data", "--valid-percent", percent)
+
+
+def test_a_table_names_files_and_splits(corpus: Path, tmp_path: Path) -> None:
+    table = corpus / "all.csv"
+    table.write_text("path,split\ntrain-clean-100/7/1/7-1-0000.flac,train\ntrain-clean-100/7/1/7-1-0001.flac,valid\n")
+    run("--csv", table, "--out", tmp_path / "data")
+    expected = [("train-clean-100/7/1/7-1-0001.flac", 1601)]
+    assert clips(tmp_path / "data" / "valid.tsv") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,split\na.wav,train\n", r"all\.csv, line 1: no column `path`; got file, split"),
+        ("path\nthere-is-no.wav\n", r"all\.csv, line 2: no file 'there-is-no\.wav'"),
+        ("path,split\n,train\n", r"all\.csv, line 2: the `path` is empty"),
+        ("path,split\n", r"all\.csv: has a header, but no lines"),
+        ("path,split\na.wav,train\nb.wav,\n", "`split` is empty for 'b.wav'"),
+    ],
+)
+def test_a_faulty_table_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    for name in ("a.wav", "b.wav"):
+        write_audio(tmp_path / name)
+    (tmp_path / "all.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        run("--csv", tmp_path / "all.csv", "--out", tmp_path / "data")

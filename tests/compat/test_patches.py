@@ -1,0 +1,153 @@
+"""Each patch: it mends what is broken, and nothing else."""
+
+import dataclasses
+import sys
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+import data2vec_compat
+from data2vec_compat.patches import mutable_defaults, numpy_names
+from data2vec_compat.proxy import ModuleProxy
+from data2vec_compat.registry import FAILED, NOT_NEEDED, Patch
+
+fairseq = pytest.importorskip("fairseq")
+
+
+def test_every_patch_was_applied_or_not_needed() -> None:
+    import fairseq_cli.hydra_train  # noqa: F401
+
+    states = {(p["name"], p["module"]): p["state"] for p in data2vec_compat.report()}
+    assert set(states.values()) <= {"applied", "not needed"}, states
+
+
+def test_a_failing_patch_is_recorded_and_breaks_nothing() -> None:
+    def broken(module: ModuleType) -> bool:
+        raise AttributeError("no such function")
+
+    entry = Patch("x", "json", "test", broken)
+    entry.run(dataclasses)
+    assert (entry.state, entry.detail) == (FAILED, "AttributeError: no such function")
+
+
+def test_a_patch_runs_once() -> None:
+    calls = []
+    entry = Patch("x", "json", "test", lambda module: bool(calls.append(1)))
+    entry.run(dataclasses)
+    entry.run(dataclasses)
+    assert (len(calls), entry.state) == (1, NOT_NEEDED)
+
+
+class TestMutableDefaults:
+    """Python ≥ 3.11; `hydra_init` reads `field.default`, so a factory would be no mend."""
+
+    def test_fairseqs_defaults_stay_where_hydra_init_reads_them(self) -> None:
+        from fairseq.dataclass.configs import CommonConfig, FairseqConfig
+
+        assert isinstance(FairseqConfig.__dataclass_fields__["common"].default, CommonConfig)
+
+    def test_subclass_of_fairseq_dataclass_with_a_plain_dataclass(self) -> None:
+        from fairseq.dataclass import FairseqDataclass
+
+        @dataclasses.dataclass
+        class Plain:
+            size: int = 3
+
+        @dataclasses.dataclass
+        class Outer(FairseqDataclass):
+            plain: Plain = Plain()  # noqa: RUF009
+
+        assert Outer().plain == Plain(3)
+
+    @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python accepts these defaults")
+    def test_other_peoples_classes_are_refused_as_ever(self) -> None:
+        @dataclasses.dataclass
+        class Plain:
+            size: int = 3
+
+        with pytest.raises(ValueError, match="mutable default"):
+
+            @dataclasses.dataclass
+            class Outer:
+                plain: Plain = Plain()  # noqa: RUF009
+
+        assert Plain.__hash__ is None
+
+    def test_lists_are_refused_as_ever(self) -> None:
+        from fairseq.dataclass import FairseqDataclass
+
+        with pytest.raises(ValueError, match="mutable default"):
+
+            @dataclasses.dataclass
+            class Outer(FairseqDataclass):
+                sizes: list = []  # noqa: RUF008
+
+    def test_nothing_to_mend(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(mutable_defaults, "_python_refuses", lambda: False)
+        module = SimpleNamespace(dataclass=dataclasses.dataclass)
+        assert mutable_defaults.mend(module) is False
+        assert module.dataclass is dataclasses.dataclass
+
+
+class TestNumpyNames:
+    def test_masks_without_overlap(self) -> None:
+        from fairseq.data.data_utils import compute_mask_indices
+
+        mask = compute_mask_indices((2, 60), None, 0.5, 5, no_overlap=True, min_space=1, require_same_masks=False)
+        assert mask.any()
+
+    def test_sentence_blocks(self) -> None:
+        from fairseq.data import TokenBlockDataset
+
+        tokens = [torch.arange(3), torch.arange(2)]
+        blocks = TokenBlockDataset(tokens, [3, 2], 512, pad=1, eos=2, break_mode="eos")
+        assert [len(block) for block in blocks] == [3, 2]
+
+    @pytest.mark.skipif(hasattr(np, "int"), reason="this NumPy still has the name")
+    def test_numpy_itself_stays(self) -> None:
+        assert not hasattr(np, "int")
+
+    def test_nothing_to_mend(self) -> None:
+        old = ModuleType("numpy")
+        vars(old).update(int=int, float=float, compat=None)
+        module = SimpleNamespace(np=old)
+        assert numpy_names.mend(module) is False
+        assert module.np is old
+
+
+def test_encoder_evaluates_after_loading() -> None:
+    """torch ≥ 2 raised `Mask Type should be defined` in the fused path."""
+    from fairseq.models.transformer import TransformerConfig
+    from fairseq.modules.transformer_layer import TransformerEncoderLayerBase
+
+    config = TransformerConfig()
+    config.encoder.embed_dim, config.encoder.ffn_embed_dim = 8, 8
+    config.encoder.attention_heads = 2
+    layer, other = TransformerEncoderLayerBase(config), TransformerEncoderLayerBase(config)
+    layer.load_state_dict(other.state_dict())
+    padding = torch.tensor([[False, False, True]])
+    with torch.no_grad():
+        out = layer.eval()(torch.randn(3, 1, 8), padding)
+    assert torch.isfinite(out[:2]).all()
+
+
+@pytest.mark.parametrize(
+    ("version", "shown"),
+    [("2.1.0a0+29c30b1", "2.1.0"), ("2.6", "2.6.0"), ("2.11.0+cpu", None), ("2.11.0", None)],
+)
+def test_torch_version_with_letters(version: str, shown: str) -> None:
+    from data2vec_compat.patches.encoder import plain_version
+
+    module = SimpleNamespace(torch=ModuleType("torch"))
+    module.torch.__version__ = version
+    assert plain_version(module) is (shown is not None)
+    assert module.torch.__version__ == (shown or version)
+
+
+def test_proxy_replaces_names_for_one_module_only() -> None:
+    proxy = ModuleProxy(np, int=int)
+    assert proxy.int is int
+    assert proxy.zeros is np.zeros
+    assert {"int", "zeros"} <= set(dir(proxy))

@@ -1,0 +1,107 @@
+"""Criterion `data2vec`: sums, variances over micro-batches and ranks, and the collapse guard."""
+
+from typing import Any, Dict, List
+
+import pytest
+import torch
+from fairseq import metrics
+
+from data2vec_plugin.core.loss import mean_deviation
+from data2vec_plugin.criterions.collapse import CollapseError, CollapseGuard
+from data2vec_plugin.criterions.data2vec import Data2VecCriterion, Data2VecCriterionConfig
+
+
+class FakeModel:
+    """Gives what a model's border gives, for N rows of its own."""
+
+    training = True
+
+    def __init__(self, rows: torch.Tensor, spread: float = 1.0) -> None:
+        self.rows, self.spread = rows, spread
+
+    def __call__(self, **net_input: Any) -> Dict[str, Any]:
+        return {
+            "losses": {"regression": self.rows.square().sum()},
+            "sample_size": len(self.rows),
+            "targets": self.rows * self.spread,
+            "predictions": self.rows * 0.5 * self.spread,
+            "mask_indices": torch.ones(1, 2 * len(self.rows), dtype=torch.bool),
+            "ema_decay": 999.0,
+            "num_updates": 7,
+        }
+
+
+def criterion(**settings: Any) -> Data2VecCriterion:
+    cfg = Data2VecCriterionConfig(min_target_var=0.1, min_pred_var=0.01)
+    for name, value in settings.items():
+        setattr(cfg, name, value)
+    return Data2VecCriterion(cfg, task=None)
+
+
+def outputs(made: Data2VecCriterion, batches: List[torch.Tensor], spread: float = 1.0) -> List[Dict[str, Any]]:
+    sample = {"net_input": {}, "id": torch.arange(3)}
+    return [made(FakeModel(rows, spread), sample)[2] for rows in batches]
+
+
+def reduced(logs: List[Dict[str, Any]]) -> Dict[str, float]:
+    with metrics.aggregate(new_root=True) as aggregate:
+        Data2VecCriterion.reduce_metrics(logs)
+    return aggregate.get_smoothed_values()
+
+
+def test_variances_are_those_of_all_batches_together() -> None:  # B24
+    torch.manual_seed(0)
+    batches = [torch.randn(40, 6) + shift for shift in (-3.0, 0.0, 3.0)]
+    values = reduced(outputs(criterion(), batches))
+    together = float(mean_deviation(torch.cat(batches)))
+    alone = float(torch.stack([mean_deviation(rows) for rows in batches]).mean())
+    assert values["target_var"] == pytest.approx(together, rel=1e-3)
+    assert values["pred_var"] == pytest.approx(together / 2, rel=1e-3)
+    assert abs(together - alone) > 1
+    assert values["masked_pct"] == pytest.approx(50)
+
+
+def test_summing_over_ranks_first_changes_nothing() -> None:
+    logs = outputs(criterion(), [torch.randn(30, 4), torch.randn(20, 4)])
+    summed = {key: sum(log[key] for log in logs) for key in logs[0]}
+    assert reduced(logs) == pytest.approx(reduced([summed]), rel=1e-3)
+
+
+def test_loss_is_divided_by_the_masked_positions_of_all_batches() -> None:
+    batches = [torch.full((10, 4), 1.0), torch.full((30, 4), 2.0)]
+    assert reduced(outputs(criterion(), batches))["loss"] == pytest.approx((10 * 4 + 30 * 16) / 40, rel=1e-3)
+
+
+def test_weights_scale_a_loss_and_must_name_it() -> None:
+    rows = torch.ones(2, 3)
+    sample = {"net_input": {}, "id": torch.arange(1)}
+    loss, _, _ = criterion(loss_weights={"regression": 0.5})(FakeModel(rows), sample)
+    assert float(loss) == pytest.approx(3)
+    with pytest.raises(ValueError, match="no weight for \\['regression'\\]"):
+        criterion(loss_weights={"cls": 1.0})(FakeModel(rows), sample)
+
+
+def test_collapse_stops_the_run_after_its_patience_and_names_the_knob() -> None:
+    made = criterion(collapse_start=5, collapse_patience=3)
+    flat = outputs(made, [torch.randn(20, 4)], spread=0.01)
+    for _ in range(2):
+        reduced(flat)
+    with pytest.raises(CollapseError, match=r"target_var is 0\.\d+, under 0\.1 for 3 updates.*`optimization\.lr`"):
+        reduced(flat)
+
+
+def test_one_good_update_resets_the_patience() -> None:
+    guard = CollapseGuard({"target_var": 0.1}, start=0, patience=2)
+    for deviation in (0.05, 0.2, 0.05, 0.2):
+        guard.observe("target_var", deviation, update=10)
+    guard.observe("target_var", 0.05, update=11)
+    with pytest.raises(CollapseError):
+        guard.observe("target_var", 0.05, update=12)
+
+
+def test_early_updates_and_a_patience_of_zero_never_stop() -> None:
+    guard = CollapseGuard({"pred_var": 0.1}, start=100, patience=1)
+    guard.observe("pred_var", 0.0, update=100)
+    made = criterion(collapse_start=0, collapse_patience=0)
+    for _ in range(5):
+        reduced(outputs(made, [torch.randn(20, 4)], spread=0.0))

@@ -1,0 +1,95 @@
+"""Pre-training through the real fairseq-hydra-train."""
+
+import shutil
+from pathlib import Path
+from typing import Dict
+
+import pytest
+import torch
+from end_to_end_commands import pretrain_command
+from speech import run
+
+from data2vec_plugin.cli.training_log import read_training_log
+
+pytestmark = pytest.mark.xdist_group("speech")
+
+
+def losses(text: str, folder: Path) -> Dict[int, float]:
+    log = folder / "parsed.log"
+    log.write_text(text)
+    series = read_training_log(log)["train_inner/loss"]
+    return dict(zip(series.updates, series.values))
+
+
+def test_checkpoint_is_upstreams_layout_with_teacher_count_and_format(pretrained: Path) -> None:
+    state = torch.load(pretrained / "checkpoint_last.pt", map_location="cpu", weights_only=False)["model"]
+    assert {"mask_emb", "final_proj.weight", "encoder.pos_conv.4.0.weight"} <= set(state)
+    teacher = state["_ema"]
+    assert teacher["layers.1.fc2.weight"].dtype == torch.float32
+    # after six updates the teacher has followed five: the sixth is owed
+    assert (int(teacher["_num_updates"]), int(teacher["_format"])) == (5, 1)
+    assert not torch.equal(teacher["layers.1.fc2.weight"], state["encoder.layers.1.fc2.weight"])
+
+
+def test_log_has_variances_and_masked_share(pretrained: Path) -> None:
+    series = read_training_log(pretrained / "train.log")
+    assert {"train_inner/target_var", "train_inner/pred_var", "valid/loss"} <= set(series)
+    assert 30 < series["train_inner/masked_pct"].values[-1] < 60
+
+
+def test_resumed_equals_unbroken_to_the_digit(speech_data: Path, pretrained: Path, tmp_path: Path) -> None:  # B26
+    saved = next(pretrained.glob("checkpoint_*_3.pt"))
+    shutil.copy(saved, tmp_path / "checkpoint_last.pt")
+    resumed = run(pretrain_command(speech_data, tmp_path, 6), cwd=tmp_path)
+    unbroken = losses((pretrained / "train.log").read_text(), tmp_path)
+    assert sorted(unbroken) == [1, 2, 3, 4, 5, 6]
+    again = losses(resumed, tmp_path)
+    assert again == {update: unbroken[update] for update in (4, 5, 6)}
+    first, second = (
+        torch.load(folder / "checkpoint_last.pt", map_location="cpu", weights_only=False)["model"]
+        for folder in (pretrained, tmp_path)
+    )
+    for name, tensor in first["_ema"].items():
+        assert torch.equal(tensor, second["_ema"][name]), name
+
+
+def test_stock_task_and_criterion_train_our_model(speech_data: Path, tmp_path: Path) -> None:
+    stock = (
+        "task._name=audio_pretraining",
+        "criterion._name=model",
+        "+criterion.log_keys=[target_var,pred_var]",
+    )
+    log = run(pretrain_command(speech_data, tmp_path, 2, *stock), cwd=tmp_path)
+    assert set(losses(log, tmp_path)) == {1, 2}
+    assert "valid_target_var" in log
+
+
+def test_masks_that_the_loader_draws_do_not_depend_on_its_workers(
+    speech_data: Path, pretrained: Path, tmp_path: Path
+) -> None:
+    log = run(
+        pretrain_command(speech_data, tmp_path, 3, "dataset.num_workers=2", *same_schedule()),
+        cwd=tmp_path,
+    )
+    unbroken = losses((pretrained / "train.log").read_text(), tmp_path)
+    assert losses(log, tmp_path) == {update: unbroken[update] for update in (1, 2, 3)}
+
+
+def same_schedule() -> "tuple[str, ...]":
+    """Three updates of the six: the warm-up of three is all of them."""
+    return ("lr_scheduler.phase_ratio=[1.0,0.0,0.34]",)
+
+
+def test_misspelt_key_is_told_with_what_was_meant(speech_data: Path, tmp_path: Path) -> None:
+    log = run(pretrain_command(speech_data, tmp_path, 2, "+model.mask_prop=0.5"), expect=1, cwd=tmp_path)
+    assert "`model.mask_prop` (did you mean `model.mask_prob`" in log
+
+
+def test_missing_audio_file_stops_with_manifest_and_line(speech_data: Path, tmp_path: Path) -> None:
+    lines = (speech_data / "train-unlabelled.tsv").read_text().splitlines()
+    lines[3] = "gone.flac\t32000"
+    for split in ("train-unlabelled", "valid"):
+        (tmp_path / f"{split}.tsv").write_text("\n".join(lines) + "\n")
+    log = run(pretrain_command(tmp_path, tmp_path / "out", 2), expect=1, cwd=tmp_path)
+    assert "valid.tsv:4: " in log
+    assert "gone.flac does not exist" in log

@@ -1,0 +1,89 @@
+"""Fine-tuning and decoding through the real fairseq-hydra-train and fairseq-generate."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from end_to_end_commands import finetune_command
+from speech import run
+
+from data2vec_plugin.cli.training_log import read_training_log
+
+pytestmark = pytest.mark.xdist_group("speech")
+
+
+@pytest.fixture(scope="module")
+def finetuned(speech_data: Path, pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finetuned")
+    settings = ("model.freeze_finetune_updates=1", "model.mask_channel_length=16")
+    command = finetune_command(speech_data, folder, pretrained / "checkpoint_last.pt", *settings)
+    (folder / "train.log").write_text(run(command, cwd=folder))
+    return folder
+
+
+def generate(data: Path, model: Path, results: Path, *options: str, expect: int = 0) -> str:
+    return run(
+        [
+            *(
+                "fairseq-generate",
+                str(data),
+                "--user-dir",
+                "data2vec_plugin",
+                "--task",
+                "data2vec_asr",
+            ),
+            *("--path", str(model / "checkpoint_last.pt"), "--scoring", "data2vec_asr", "--cpu"),
+            *(
+                "--gen-subset",
+                "valid",
+                "--max-tokens",
+                "100000",
+                "--results-path",
+                str(results),
+                *options,
+            ),
+        ],
+        expect=expect,
+    )
+
+
+def test_generate_gives_the_criterions_own_error_rate(speech_data: Path, finetuned: Path, tmp_path: Path) -> None:  # B1
+    generate(speech_data, finetuned, tmp_path)
+    printed = (tmp_path / "generate-valid.txt").read_text()
+    for kind in "THDP":
+        assert len(re.findall(rf"^{kind}-\d+\t", printed, re.M)) == 4
+    last = read_training_log(finetuned / "train.log")
+    wer, cer = re.search(r"WER ([\d.]+) % .* CER ([\d.]+) %", printed).groups()  # type: ignore[union-attr]
+    assert float(wer) == pytest.approx(last["valid/wer"].values[-1], abs=0.006)
+    assert float(cer) == pytest.approx(last["valid/uer"].values[-1], abs=0.006)
+    assert "4 utterances" in printed
+
+
+def test_generate_prints_words_when_asked_for(speech_data: Path, finetuned: Path, tmp_path: Path) -> None:
+    generate(speech_data, finetuned, tmp_path, "--post-process", "letter")
+    printed = (tmp_path / "generate-valid.txt").read_text()
+    references = re.findall(r"^T-(\d+)\t(.*)", printed, re.M)
+    words = (speech_data / "valid.wrd").read_text().splitlines()
+    assert {text for _, text in references} == set(words)
+
+
+def test_checkpoint_decides_about_normalisation(speech_data: Path, finetuned: Path, tmp_path: Path) -> None:
+    generate(speech_data, finetuned, tmp_path / "default")
+    generate(speech_data, finetuned, tmp_path / "flag", "--normalize")
+    default, flag = ((tmp_path / name / "generate-valid.txt").read_text() for name in ("default", "flag"))
+    assert sorted(re.findall(r"^H-.*", default, re.M)) == sorted(re.findall(r"^H-.*", flag, re.M))
+
+
+def test_labels_out_of_step_and_outside_the_dictionary_stop_the_run(
+    speech_data: Path, pretrained: Path, tmp_path: Path
+) -> None:
+    for path in speech_data.iterdir():
+        shutil.copy(path, tmp_path)
+    labels = (tmp_path / "valid.ltr").read_text().splitlines()
+    command = finetune_command(tmp_path, tmp_path / "out", pretrained / "checkpoint_last.pt")
+    (tmp_path / "valid.ltr").write_text("\n".join(labels[:-1]) + "\n")
+    assert "valid.ltr has 3 lines, but" in run(command, expect=1, cwd=tmp_path)
+    labels[1] = "? |"
+    (tmp_path / "valid.ltr").write_text("\n".join(labels) + "\n")
+    assert "valid.ltr:2: symbol '?' is not in the dictionary" in run(command, expect=1, cwd=tmp_path)

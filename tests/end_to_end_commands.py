@@ -1,0 +1,59 @@
+"""The README's training commands, cut down to models that train in seconds."""
+
+from pathlib import Path
+from typing import List
+
+from speech import ROOT
+
+CONFIGS = str(ROOT / "configs")
+TINY = (
+    "+size/audio=tiny",
+    "model.encoder_layers=2",
+    "model.average_top_k_layers=2",
+    "model.conv_feature_layers='[(16,10,5)] + [(16,3,2)] * 4 + [(16,2,2)] * 2'",
+)
+
+
+def pretrain_command(data: Path, folder: Path, updates: int, *overrides: str) -> List[str]:
+    """The README's pre-training command, on a model that trains in seconds; a checkpoint at every third update."""
+    return [
+        *("fairseq-hydra-train", "--config-dir", CONFIGS, "--config-name", "audio_base", *TINY),
+        *("+run=cpu", "dataset.num_workers=0", "common.log_interval=1", f"task.data={data}"),
+        *(
+            "dataset.train_subset=train-unlabelled",
+            "dataset.max_tokens=160000",
+            "task.min_sample_size=8000",
+        ),
+        *(f"optimization.max_update={updates}", f"checkpoint.save_dir={folder}"),
+        *(
+            "lr_scheduler.phase_ratio=[0.5,0.0,0.5]",
+            "checkpoint.save_interval_updates=3",
+            *overrides,
+        ),
+    ]
+
+
+def finetune_command(data: Path, folder: Path, pretrained: Path, *overrides: str) -> List[str]:
+    """The README's fine-tuning command, cut down in the same way."""
+    return [
+        *(
+            "fairseq-hydra-train",
+            "--config-dir",
+            CONFIGS,
+            "--config-name",
+            "asr_base_10m",
+            "+run=cpu",
+        ),
+        *("dataset.num_workers=0", "common.log_interval=1", f"task.data={data}"),
+        *(
+            "dataset.train_subset=train-labelled",
+            "dataset.valid_subset=valid",
+            "dataset.max_tokens=160000",
+        ),
+        *(
+            f"model.w2v_path={pretrained}",
+            f"checkpoint.save_dir={folder}",
+            "optimization.max_update=2",
+        ),
+        *("lr_scheduler.phase_ratio=[0.5,0.0,0.5]", "dataset.validate_after_updates=0", *overrides),
+    ]

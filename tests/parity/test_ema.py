@@ -1,0 +1,38 @@
+"""The teacher after each recorded update, for every setting of what is averaged."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Tuple
+
+import pytest
+import torch
+from parity.cases import TEACHER, Case, audio_model, below, cases, differences
+
+from data2vec_plugin.core.teacher import FORMAT_KEY, UPDATES_KEY
+from data2vec_plugin.interop.audio_v1 import upstream_name
+
+
+def variants() -> List[Tuple[Case, str]]:
+    return [(case, name) for case in cases("audio_*", "ema") for name in case.variants()]
+
+
+@pytest.mark.parametrize(("case", "variant"), variants(), ids=str)
+def test_teacher_follows_the_recorded_student(case: Case, variant: str) -> None:
+    overrides: Dict[str, Any] = case.variants()[variant]
+    prefix = f"{variant}." if variant else ""
+    inputs, expected = (below(prefix, case.tensors(name)) for name in ("inputs", "expected"))
+    model = audio_model(case.json("config")["model"], {}, **overrides)
+    teacher = model.ensure_teacher()
+    teacher.load_state_dict(below("teacher.0.", expected), upstream_name, fallback_updates=0)
+    student = {upstream_name(name): parameter for name, parameter in model.teacher_source().named_parameters()}
+    steps = case.json("meta")["steps"]
+    for step in steps[variant] if variant else steps:
+        for name, recorded in below(f"student.{step['step']}.", inputs).items():
+            student[name].data.copy_(recorded)
+        model.set_num_updates(step["num_updates"])
+        state = teacher.state_dict(upstream_name)
+        recorded_teacher = below(f"teacher.{step['step']}.", expected)
+        assert set(state) - {UPDATES_KEY, FORMAT_KEY} == set(recorded_teacher)
+        assert not list(differences(state, recorded_teacher, TEACHER))
+        assert teacher.decay == pytest.approx(float(expected[f"decay.{step['step']}"]), abs=1e-12)
+        assert torch.equal(state[UPDATES_KEY], torch.tensor(step["num_updates"]))

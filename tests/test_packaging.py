@@ -1,0 +1,105 @@
+"""What an installation brings: the `.pth`, the recipes, the command, and nobody's torch."""
+
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from importlib import metadata
+from pathlib import Path
+from typing import List, Set
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NAME = "data2vec-fairseq"
+TORCH = {"torch", "torchaudio", "torchvision"}
+MOVES_THE_USERS = {*TORCH, "fairseq", "hydra-core", "omegaconf", "numpy"}
+
+
+def requirements() -> List[str]:
+    return metadata.requires(NAME) or []
+
+
+def names(lines: List[str]) -> Set[str]:
+    return {re.split(r"[^\w.-]", line, maxsplit=1)[0].lower() for line in lines}
+
+
+def test_pth_is_in_site_packages() -> None:
+    files = [file for file in metadata.files(NAME) or [] if file.name == "data2vec_compat.pth"]
+    assert [str(file) for file in files] == ["data2vec_compat.pth"]
+    assert files[0].read_text() == (ROOT / "data2vec_compat.pth").read_text()
+
+
+def test_moves_nothing_of_the_users() -> None:
+    hard = [line for line in requirements() if "extra ==" not in line]
+    assert not names(hard) & MOVES_THE_USERS
+
+
+def test_extras() -> None:
+    extras = set(metadata.metadata(NAME).get_all("Provides-Extra"))
+    assert extras == {"audio", "text", "image", "lm", "multimodal", "all", "dev"}
+    assert not names(requirements()) & TORCH
+
+
+def test_command() -> None:
+    scripts = metadata.entry_points()
+    if hasattr(scripts, "select"):
+        found = list(scripts.select(group="console_scripts", name="data2vec"))
+    else:  # Python 3.9
+        found = [script for script in scripts["console_scripts"] if script.name == "data2vec"]
+    assert {script.value for script in found} == {"data2vec_plugin.cli.main:main"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Set[str]:
+    """The files of a wheel built from a copy of the sources, without the network."""
+    pytest.importorskip("setuptools", minversion="70.1")  # builds wheels by itself
+    folder = tmp_path_factory.mktemp("wheel")
+    skipped = shutil.ignore_patterns(".*", "outputs", "*.egg-info", "__pycache__", "build")
+    shutil.copytree(ROOT, folder / "source", ignore=skipped)
+    subprocess.run(
+        [sys.executable, "setup.py", "-q", "bdist_wheel", "--dist-dir", str(folder)],
+        cwd=folder / "source",
+        check=True,
+        capture_output=True,
+    )
+    (built,) = folder.glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        return set(archive.namelist())
+
+
+def test_wheel_has_the_pth_at_its_root(wheel: Set[str]) -> None:
+    assert "data2vec_compat.pth" in wheel
+
+
+def test_wheel_has_every_module(wheel: Set[str]) -> None:
+    paths = [*ROOT.glob("data2vec_plugin/**/*.py"), *ROOT.glob("data2vec_compat/**/*.py")]
+    assert {path.relative_to(ROOT).as_posix() for path in paths} <= wheel
+
+
+def test_wheel_has_every_recipe(wheel: Set[str]) -> None:
+    recipes = [path.relative_to(ROOT).as_posix() for path in (ROOT / "configs").rglob("*.yaml")]
+    assert {f"data2vec_plugin/{recipe}" for recipe in recipes} <= wheel
+
+
+def test_wheel_has_nothing_else(wheel: Set[str]) -> None:
+    roots = {name.split("/")[0] for name in wheel}
+    assert roots == {
+        "data2vec_plugin",
+        "data2vec_compat",
+        "data2vec_compat.pth",
+        "data2vec_fairseq-0.1.0.dist-info",
+    }
+
+
+def test_pinned_pair_matches() -> None:
+    text = (ROOT / "requirements" / "torch.txt").read_text()
+    for torch, audio in zip(re.findall(r"^torch==(\S+);", text, re.M), re.findall(r"^torchaudio==(\S+);", text, re.M)):
+        assert torch == audio
+
+
+def test_makefile_stays_small() -> None:
+    targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.M)
+    assert len(targets) <= 12
+    assert {"help", "install", "test", "check", "smoke", "quickstart"} <= set(targets)
