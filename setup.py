@@ -28,6 +28,7 @@ DEV = [
     "pytest>=8.0",
     "pytest-xdist>=3.5",
     "ruff>=0.5",
+    "safetensors>=0.4",
     "setuptools>=70.1",  # a test builds a wheel
 ]
 MODALITIES = {"audio": AUDIO, "text": TEXT, "image": IMAGE, "lm": LM, "multimodal": MULTIMODAL}

@@ -12,11 +12,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def synthesise(folder: Path) -> Path:
-    """Speak a corpus of about one minute and list it; returns the folder of manifests and labels."""
+    """Speak a corpus of about two minutes and list it; returns the folder of manifests and labels."""
     data = folder / "data"
     corpus = folder / "corpus"
     script = ROOT / "examples" / "quickstart" / "synthesise.py"
-    sizes = ("--unlabelled-minutes=0.6", "--labelled-minutes=0.3", "--train-voices=2")
+    sizes = ("--unlabelled-minutes=1.2", "--labelled-minutes=1.2", "--train-voices=2")
     counts = ("--labelled-voices=2", "--valid-utterances=4", "--test-utterances=6")
     run([sys.executable, str(script), "--out", str(corpus), *sizes, *counts])
     run(["data2vec", "manifest", str(corpus), "--out", str(data)])

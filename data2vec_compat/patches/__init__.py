@@ -6,6 +6,7 @@ from functools import partial
 from data2vec_compat import after_import
 from data2vec_compat.patches import (  # noqa: F401  (each registers its patches)
     builtin_help,
+    checkpoint_keys,
     checkpoints,
     distributed,
     encoder,

@@ -143,13 +143,6 @@ class Data2VecConfig:
     input_dropout: float = 0.0
     reference_compat: bool = False
 
-    def __post_init__(self) -> None:
-        if self.targets.top_k > self.transformer.layers:
-            raise ValueError(
-                f"`average_top_k_layers` is {self.targets.top_k}, but the encoder has "
-                f"`encoder_layers` = {self.transformer.layers}; choose at most {self.transformer.layers}"
-            )
-
 
 ConvSpec = Tuple[int, int, int]
 """One convolution of the speech feature extractor: (channels, kernel, stride)."""

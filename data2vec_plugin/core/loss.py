@@ -36,8 +36,9 @@ def loss_scale(channels: int, scale: Optional[float]) -> float:
 
 def mean_deviation(rows: Tensor) -> Tensor:
     """Mean over channels of the unbiased standard deviation over rows: (N, C) -> (). 0 for fewer than two rows."""
-    rows = rows.float()
-    return deviation_from_sums(rows.sum(0), rows.square().sum(0), rows.size(0))
+    if rows.size(0) < 2:
+        return rows.new_zeros((), dtype=torch.float32)
+    return torch.sqrt(rows.float().var(0) + 1e-6).mean()
 
 
 def deviation_from_sums(total: Tensor, squares: Tensor, count: int) -> Tensor:

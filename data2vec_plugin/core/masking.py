@@ -121,7 +121,8 @@ def _equal_goals(
         return [None] * len(rows)
     choose = max if config.grow else min
     if trim_to_count or len(set(sizes)) == 1:
-        return [choose(len(row) for row in rows)] * len(rows)
+        count = choose(len(row) for row in rows)
+        return [min(count, max(size - 1, 0)) for size in sizes]
     shares = (len(row) / size for row, size in zip(rows, sizes) if size > 1)  # a row of one cannot be masked
     share = choose(shares, default=0.0)
     return [min(round(share * size), max(size - 1, 0)) for size in sizes]

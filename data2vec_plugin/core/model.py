@@ -39,7 +39,7 @@ class Data2Vec(nn.Module):
     ) -> Data2VecOutput:
         """One pre-training step on raw input; without a ``mask`` one is sampled."""
         tokens = self.embed(source, padding_mask)
-        mask = mask or self.sample_mask(tokens)
+        mask = self.checked(mask or self.sample_mask(tokens), tokens)
         student = self.encode(self.masked(tokens, mask))
         signals = self.teacher_signals(source, padding_mask, tokens)
         targets = average_targets(signals, self.config.targets, mask.positions, tokens.padding_mask)
@@ -64,6 +64,23 @@ class Data2Vec(nn.Module):
         if self.config.channel_mask.prob <= 0:
             return None
         return torch.from_numpy(self.channel_masker.rows([dim] * batch, dim, batch_generators(batch)))
+
+    def checked(self, mask: Mask, tokens: Tokens) -> Mask:
+        """The mask, if there is something to regress; raises ValueError for a mask or a K that cannot train."""
+        layers, top_k = self.config.transformer.layers, self.config.targets.top_k
+        if top_k > layers and not self.config.reference_compat:
+            raise ValueError(
+                f"`average_top_k_layers` is {top_k}, but the encoder has `encoder_layers` = {layers}; "
+                f"choose at most {layers}"
+            )
+        if mask.indices.shape != tokens.x.shape[:2]:
+            raise ValueError(
+                f"`mask_indices` has shape {tuple(mask.indices.shape)}, expected {tuple(tokens.x.shape[:2])}: "
+                f"one entry for each token"
+            )
+        if mask.count == 0:
+            raise ValueError("nothing is masked, so there is nothing to regress: raise `mask_prob` above 0")
+        return mask
 
     def masked(self, tokens: Tokens, mask: Optional[Mask]) -> Tokens:
         """The student's view: dropout on the input, mask embedding at masked positions, zeroed channels."""
@@ -92,7 +109,7 @@ class Data2Vec(nn.Module):
         if isinstance(encoder, Data2Vec):
             whole = encoder.embed(source, padding_mask)
             encoder = encoder.encoder
-        first = self.config.transformer.layers - targets.top_k
+        first = max(self.config.transformer.layers - targets.top_k, 0)
         encoded: EncoderOutput = encoder(whole.x, whole.padding_mask, record=(targets.signal,), first=first)
         return encoded.signal(targets.signal)
 

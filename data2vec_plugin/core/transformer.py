@@ -160,7 +160,7 @@ class Transformer(nn.Module):
                     layers.append({name: signals[name] for name in record})
             if index == last:
                 return EncoderOutput(x, padding_mask, layers)
-        if self.layer_norm is not None and self.config.norm_at == "output":
+        if self.layer_norm is not None and self.config.norm_at == "output" and last is None:
             x = self.layer_norm(x)
         return EncoderOutput(x, padding_mask, layers)
 

@@ -114,7 +114,7 @@ LOGGED = ("loss", "ntokens", "nsentences", "sample_size")
 
 def row_sums(name: str, rows: Tensor) -> Dict[str, Tensor]:
     """Per-channel sums of (N, C) rows and of their squares, each (C,): enough for a variance over many batches."""
-    rows = rows.detach().float()
+    rows = rows.detach().double()  # squares of nearly constant rows would cancel in fp32
     return {f"{name}_sum": rows.sum(0), f"{name}_squares": rows.square().sum(0)}
 
 

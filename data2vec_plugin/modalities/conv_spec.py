@@ -7,6 +7,8 @@ from typing import Any, List, Sequence
 
 from ..core.config import ConvSpec
 
+MOST_LAYERS = 1000
+
 
 def parse_conv_layers(text: str) -> List[ConvSpec]:
     """``"[(512, 10, 5)] + [(512, 3, 2)] * 4"`` -> [(512, 10, 5), (512, 3, 2), …].
@@ -16,7 +18,7 @@ def parse_conv_layers(text: str) -> List[ConvSpec]:
     try:
         layers: Any = _evaluate(ast.parse(text, mode="eval").body)
         specs = [(int(dim), int(kernel), int(stride)) for dim, kernel, stride in layers]
-    except (SyntaxError, TypeError, ValueError) as error:
+    except (SyntaxError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(
             f"`conv_feature_layers` is {text!r}, which is not a list of (channels, kernel, stride): {error}; "
             'write it like "[(512,10,5)] + [(512,3,2)] * 4"'
@@ -39,10 +41,17 @@ def _evaluate(node: ast.AST) -> object:
         if isinstance(node.op, ast.Add) and isinstance(left, list) and isinstance(right, list):
             return left + right
         if isinstance(node.op, ast.Mult) and isinstance(left, list) and isinstance(right, int):
-            return left * right
+            return repeated(left, right)
         if isinstance(node.op, ast.Mult) and isinstance(left, int) and isinstance(right, list):
-            return left * right
+            return repeated(right, left)
     raise ValueError(f"unexpected {type(node).__name__}")
+
+
+def repeated(layers: List[Any], times: int) -> List[Any]:
+    """``layers * times``, within reason."""
+    if len(layers) * times > MOST_LAYERS:
+        raise ValueError(f"more than {MOST_LAYERS} layers")
+    return layers * times
 
 
 def output_length(samples: int, layers: Sequence[ConvSpec]) -> int:

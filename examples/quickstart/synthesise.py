@@ -3,8 +3,8 @@
 The folder looks like LibriSpeech, SPLIT/SPEAKER/CHAPTER/SPEAKER-CHAPTER-NNNN.flac at 16 kHz, with
 one SPEAKER-CHAPTER.trans.txt a chapter in the splits that have labels:
 
-    train-unlabelled   many voices, no transcripts: for pre-training
-    train-labelled     the first minutes of the same recordings, with transcripts: for fine-tuning
+    train-unlabelled   many voices, sentence after sentence, no transcripts: for pre-training
+    train-labelled     the same voices, a sentence a file, with transcripts: for fine-tuning
     valid, test        other voices and other sentences, with transcripts
 
     python examples/quickstart/synthesise.py --out outputs/quickstart/corpus
@@ -24,12 +24,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from espeak import Espeak, resample
 
 SAMPLE_RATE = 16000
 UTTERANCES_PER_CHAPTER = 50
+PAUSE = (0.02, 0.3)  # seconds between the sentences of one recording
 SHORTEST_SENTENCE = 0.5  # seconds; no three words are spoken in less
 
 # A sentence is NUMBER [COLOUR] ANIMAL ACTION [PREPOSITION PLACE]: three to six words.
@@ -84,6 +85,7 @@ class Settings:
     seed: int = 1
     train_voices: int = 12
     unlabelled_minutes: float = 32.0
+    recording_seconds: float = 10.0  # at least, of a file of train-unlabelled
     labelled_minutes: float = 5.0
     labelled_voices: int = 12
     valid_utterances: int = 60
@@ -92,7 +94,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Job:
-    """What one voice says in one split: these sentences, until so many seconds are full."""
+    """What one voice says in one split: these sentences, until so many seconds are full.
+
+    A file holds one sentence, or as many as fill ``recording`` seconds.
+    """
 
     folder: Path  # SPLIT/SPEAKER, there once the job is complete
     voice: Voice
@@ -100,6 +105,7 @@ class Job:
     labelled: bool
     sentences: tuple[str, ...]
     seconds: float = math.inf
+    recording: float = 0.0
 
 
 def sentences_by_split(seed: int) -> dict[str, list[str]]:
@@ -152,7 +158,8 @@ def plan(settings: Settings, out: Path) -> list[Job]:
             said = tuple(itertools.islice(draw(pools["train"], seed), enough))
             labelled = split == "train-labelled"
             folder = out / split / str(voice.speaker)
-            jobs.append(Job(folder, voice, seed, labelled, said, seconds))
+            recording = 0.0 if labelled else settings.recording_seconds
+            jobs.append(Job(folder, voice, seed, labelled, said, seconds, recording))
     for split, count, voices in (
         ("valid", settings.valid_utterances, VALID_VOICES),
         ("test", settings.test_utterances, TEST_VOICES),
@@ -188,23 +195,16 @@ def check(settings: Settings) -> None:
 
 def perform(job: Job) -> tuple[str, int, float]:
     """Speak and write all of one job; return its folder, utterances and seconds."""
-    import numpy
     import soundfile
 
-    generator = random.Random(job.seed)
-    speaker = Espeak(generator.randrange(2**31))
     part = job.folder.with_name(job.folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
-    voice, count, seconds = job.voice, 0, 0.0
-    for text in job.sentences:
-        rate = round(voice.rate * generator.uniform(0.85, 1.15))
-        pitch = voice.pitch + generator.randint(-8, 8)
-        pcm = speaker.say(text, voice.name, rate, pitch, voice.range)
-        clip = resample(numpy.frombuffer(pcm, "<i2") / 32768, speaker.sample_rate, SAMPLE_RATE)
-        chapter = f"{voice.speaker}-{1 + count // UTTERANCES_PER_CHAPTER}"
+    count, seconds = 0, 0.0
+    for text, clip in utterances(job):
+        chapter = f"{job.voice.speaker}-{1 + count // UTTERANCES_PER_CHAPTER}"
         folder = part / chapter.split("-")[1]
         folder.mkdir(parents=True, exist_ok=True)
-        soundfile.write(folder / f"{chapter}-{count:04d}.flac", clip.clip(-1, 1), SAMPLE_RATE)
+        soundfile.write(folder / f"{chapter}-{count:04d}.flac", clip, SAMPLE_RATE)
         if job.labelled:
             with open(folder / f"{chapter}.trans.txt", "a", encoding="utf-8") as transcripts:
                 transcripts.write(f"{chapter}-{count:04d} {text.upper()}\n")
@@ -213,6 +213,27 @@ def perform(job: Job) -> tuple[str, int, float]:
             break
     part.replace(job.folder)  # a folder of that name is a complete one
     return str(job.folder), count, seconds
+
+
+def utterances(job: Job) -> Iterator[tuple[str, Any]]:
+    """Yield the text and the samples of every file of a job."""
+    import numpy
+
+    generator = random.Random(job.seed)
+    speaker = Espeak(generator.randrange(2**31))
+    voice, texts, parts = job.voice, [], []
+    for text in job.sentences:
+        rate = round(voice.rate * generator.uniform(0.85, 1.15))
+        pitch = voice.pitch + generator.randint(-8, 8)
+        pcm = speaker.say(text, voice.name, rate, pitch, voice.range)
+        clip = resample(numpy.frombuffer(pcm, "<i2") / 32768, speaker.sample_rate, SAMPLE_RATE)
+        texts.append(text)
+        parts.append(clip.clip(-1, 1))
+        if sum(map(len, parts)) >= job.recording * SAMPLE_RATE:
+            yield " ".join(texts), numpy.concatenate(parts)
+            texts, parts = [], []
+        else:
+            parts.append(numpy.zeros(int(generator.uniform(*PAUSE) * SAMPLE_RATE)))
 
 
 def claim(out: Path, settings: Settings) -> None:

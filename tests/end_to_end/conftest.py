@@ -9,7 +9,7 @@ from speech import run, synthesise
 
 @pytest.fixture(scope="session")
 def speech_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of manifests and labels of a minute of synthesised speech."""
+    """Folder of manifests and labels of two minutes of synthesised speech."""
     return synthesise(tmp_path_factory.mktemp("speech"))
 
 

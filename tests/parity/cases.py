@@ -79,8 +79,6 @@ def audio_config(section: Mapping[str, Any], **overrides: Any) -> Data2VecAudioC
         if not hasattr(cfg, key):
             raise KeyError(f"`{key}` is a key of the reference, and data2vec_audio does not know it")
         setattr(cfg, key, value)
-    # the reference takes a K beyond the number of layers for all of them; ours refuses it
-    cfg.average_top_k_layers = min(cfg.average_top_k_layers, cfg.encoder_layers)
     return cfg
 
 

@@ -1,0 +1,188 @@
+"""The encoder against torch's own layers, and what dropping, padding and biases do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Tuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from data2vec_plugin.core.config import TransformerConfig
+from data2vec_plugin.core.transformer import Block, DropPath, SelfAttention, Transformer, attention_mask
+
+PLAIN = TransformerConfig(layers=3, dim=16, ffn_dim=24, heads=4, dropout=0.0, attention_dropout=0.0)
+B, T = 2, 7
+
+
+def randomised(module: nn.Module, seed: int = 0) -> Any:
+    torch.manual_seed(seed)
+    for parameter in module.parameters():
+        parameter.data.copy_(torch.randn(parameter.shape) * 0.3)
+    return module
+
+
+def inputs() -> Tensor:
+    return torch.randn(B, T, PLAIN.dim, generator=torch.Generator().manual_seed(1))
+
+
+def torch_layer(block: Block) -> nn.TransformerEncoderLayer:
+    """torch's encoder layer with the weights of ours."""
+    layer = nn.TransformerEncoderLayer(
+        PLAIN.dim, PLAIN.heads, PLAIN.ffn_dim, 0.0, "gelu", batch_first=True, norm_first=block.norm_first
+    )
+    attention = block.self_attn
+    projections = (attention.q_proj, attention.k_proj, attention.v_proj)
+    layer.self_attn.in_proj_weight.data = torch.cat([projection.weight.data for projection in projections])
+    layer.self_attn.in_proj_bias.data = torch.cat([projection.bias.data for projection in projections])
+    layer.self_attn.out_proj.load_state_dict(attention.out_proj.state_dict())
+    for ours, theirs in (
+        (block.fc1, layer.linear1),
+        (block.fc2, layer.linear2),
+        (block.self_attn_layer_norm, layer.norm1),
+        (block.final_layer_norm, layer.norm2),
+    ):
+        theirs.load_state_dict(ours.state_dict())
+    return layer.train()
+
+
+def padding() -> Tensor:
+    mask = torch.zeros(B, T, dtype=torch.bool)
+    mask[1, 5:] = True
+    return mask
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("padded", [False, True])
+def test_block_is_torchs_encoder_layer(norm_first: bool, padded: bool) -> None:
+    block: Block = randomised(Block(replace(PLAIN, norm_first=norm_first)))
+    mask = padding() if padded else None
+    ours = block(inputs(), attention_mask(mask, None, torch.float32))["block"]
+    theirs = torch_layer(block)(inputs(), src_key_padding_mask=mask)
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_signals_are_the_four_of_the_ablation(norm_first: bool) -> None:
+    block: Block = randomised(Block(replace(PLAIN, norm_first=norm_first)))
+    x = inputs()
+    signals = block(x)
+    if norm_first:
+        after = x + signals["attention"]
+        torch.testing.assert_close(signals["ffn"], block.feed_forward(block.final_layer_norm(after)))
+        assert torch.equal(signals["block"], signals["ffn_residual"])
+    else:
+        after = block.self_attn_layer_norm(x + signals["attention"])
+        torch.testing.assert_close(signals["ffn"], block.feed_forward(after))
+        torch.testing.assert_close(signals["block"], block.final_layer_norm(signals["ffn_residual"]))
+    torch.testing.assert_close(signals["ffn_residual"], after + signals["ffn"])
+
+
+def test_bias_is_added_to_the_attention_logits() -> None:
+    attention: SelfAttention = randomised(SelfAttention(PLAIN))
+    x, bias = inputs(), torch.randn(1, PLAIN.heads, T, T)
+    ours = attention(x, attention_mask(padding(), bias, torch.float32))
+    q, k, v = (
+        projection(x).view(B, T, PLAIN.heads, -1).transpose(1, 2)
+        for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
+    )
+    logits = q @ k.transpose(-1, -2) / (PLAIN.dim // PLAIN.heads) ** 0.5 + bias
+    weights = logits.masked_fill(padding()[:, None, None], float("-inf")).softmax(-1)
+    torch.testing.assert_close(ours, attention.out_proj((weights @ v).transpose(1, 2).reshape(B, T, -1)))
+
+
+def test_bias_takes_the_type_of_the_tokens() -> None:
+    bias = attention_mask(padding(), torch.zeros(1, 1, T, T), torch.bfloat16)
+    assert bias is not None
+    assert bias.dtype == torch.bfloat16
+    assert attention_mask(None, None, torch.float32) is None
+
+
+@pytest.mark.parametrize(("norm_first", "norm_at"), [(False, "input"), (True, "output"), (False, "none")])
+def test_padded_row_equals_the_row_alone(norm_first: bool, norm_at: str) -> None:
+    encoder: Transformer = randomised(Transformer(replace(PLAIN, norm_first=norm_first, norm_at=norm_at)))
+    x = inputs()
+    together = encoder(x, padding()).x[1, :5]
+    torch.testing.assert_close(together, encoder(x[1:, :5]).x[0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("norm_at", "steps"), [("input", (0, 1)), ("output", (1, 0)), ("none", (0, 0))])
+def test_place_of_the_encoders_norm(norm_at: str, steps: Tuple[int, int]) -> None:
+    encoder: Transformer = randomised(Transformer(replace(PLAIN, norm_at=norm_at)))
+    x = inputs()
+    before = encoder.layer_norm(x) if steps[1] and encoder.layer_norm is not None else x
+    for block in encoder.layers:
+        before = block(before)["block"]
+    wanted = encoder.layer_norm(before) if steps[0] and encoder.layer_norm is not None else before
+    torch.testing.assert_close(encoder(x).x, wanted)
+
+
+def test_last_stops_early_and_leaves_the_final_norm_out() -> None:
+    encoder: Transformer = randomised(Transformer(replace(PLAIN, norm_first=True, norm_at="output")))
+    everything = encoder(inputs(), record=("block", "ffn"))
+    stopped = encoder(inputs(), last=1, record=("block",))
+    assert len(stopped.layers) == 2
+    torch.testing.assert_close(stopped.x, everything.layers[1]["block"])
+    assert [list(layer) for layer in encoder(inputs(), first=2, record=("ffn",)).layers] == [["ffn"]]
+
+
+def test_nothing_is_recorded_unless_asked_for() -> None:
+    assert Transformer(PLAIN)(inputs()).layers == []
+
+
+def test_layer_drop_skips_layers_in_training_only() -> None:
+    encoder = Transformer(replace(PLAIN, layers=40, dim=4, heads=1, ffn_dim=4, layer_drop=0.5))
+    x = torch.randn(1, 3, 4)
+    torch.manual_seed(0)
+    ran = len(encoder(x, record=("block",)).layers)
+    assert 10 < ran < 30
+    torch.manual_seed(0)
+    assert len(encoder(x, record=("block",)).layers) == ran  # torch's generator decides: it resumes with the run
+    assert len(encoder.eval()(x, record=("block",)).layers) == 40
+
+
+def test_drop_path_drops_whole_samples_and_keeps_the_mean() -> None:
+    torch.manual_seed(0)
+    dropped = DropPath(0.25)(torch.ones(4000, 2, 3))
+    per_sample = dropped.flatten(1)
+    assert ((per_sample == 0).all(1) | (per_sample == 1 / 0.75).all(1)).all()
+    assert dropped.mean() == pytest.approx(1, abs=0.05)
+    assert torch.equal(DropPath(0.25).eval()(torch.ones(5, 2, 3)), torch.ones(5, 2, 3))
+
+
+def test_drop_path_grows_with_depth() -> None:
+    blocks = Transformer(replace(PLAIN, drop_path=0.2)).layers
+    assert [block.drop_path.rate for block in blocks] == pytest.approx([0, 0.1, 0.2])
+
+
+def test_layer_scale_weighs_the_branches() -> None:
+    config = replace(PLAIN, norm_first=True, layer_scale=0.5)
+    scaled: Block = randomised(Block(config))
+    scaled.gamma_1.data.fill_(0.5)
+    scaled.gamma_2.data.zero_()
+    x = inputs()
+    torch.testing.assert_close(scaled(x)["block"], x + 0.5 * scaled(x)["attention"])
+
+
+def test_checkpointed_activations_give_the_same_gradients() -> None:
+    gradients = []
+    for saving in (False, True):
+        encoder: Transformer = randomised(Transformer(replace(PLAIN, checkpoint_activations=saving)))
+        encoder(inputs(), padding()).x.square().sum().backward()
+        gradients.append([parameter.grad for parameter in encoder.parameters()])
+    for plain, recomputed in zip(*gradients):
+        torch.testing.assert_close(plain, recomputed)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"heads": 5}, "encoder_attention_heads"),
+        ({"activation": "sine"}, "activation_fn"),
+        ({"norm_at": "middle"}, "norm_at"),
+    ],
+)
+def test_bad_settings_are_named(settings: Any, field: str) -> None:
+    with pytest.raises(ValueError, match=f"`{field}`"):
+        replace(PLAIN, **settings)

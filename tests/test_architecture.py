@@ -1,0 +1,110 @@
+"""Who imports whom, and the size of things: CONTRIBUTING.md's rules, read from the source."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Dict, Iterator, List, Set
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "data2vec_plugin"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+PARTS = sorted(path.name for path in PACKAGE.iterdir() if path.is_dir() and (path / "__init__.py").exists())
+
+# what each part may import of ours, besides itself; parts that are not named may import all but tasks
+ALLOWED: Dict[str, Set[str]] = {
+    "core": set(),
+    "modalities": {"core"},
+    "interop": {"core"},
+    "models": {"core", "modalities", "interop"},
+    **{part: {"core", "modalities"} for part in ("data", "decoding", "criterions", "scoring")},
+}
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Absolute names of the modules that a file imports, wherever in it."""
+    package = list(path.relative_to(ROOT).with_suffix("").parts)[:-1]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def parts_of_ours(path: Path) -> Set[str]:
+    """Parts of the package that a file imports."""
+    names = [module.split(".") for module in imported(path)]
+    return {words[1] for words in names if words[0] == PACKAGE.name and len(words) > 1 and words[1] in PARTS}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_arrows(part: str) -> None:
+    wrong = []
+    for path in sorted((PACKAGE / part).rglob("*.py")):
+        others = parts_of_ours(path) - {part}
+        allowed = ALLOWED.get(part, set(PARTS) - {"tasks"})
+        wrong += [f"{name(path)} imports {other}" for other in sorted(others - allowed)]
+    assert not wrong
+
+
+def test_every_arrow_names_a_part() -> None:
+    assert set(ALLOWED) <= set(PARTS)
+    assert parts_of_ours(PACKAGE / "models" / "data2vec_audio.py") == {"core", "interop", "modalities", "models"}
+
+
+@pytest.mark.parametrize("part", ["core", "modalities", "interop"])
+def test_method_knows_nothing_of_fairseq(part: str) -> None:
+    hosts = ("fairseq", "fairseq_cli", "hydra", "omegaconf")
+    users = [name(p) for p in (PACKAGE / part).rglob("*.py") for m in imported(p) if m.split(".")[0] in hosts]
+    assert not users
+
+
+def test_core_needs_torch_and_numpy_only() -> None:
+    import sys
+
+    needed = {module.split(".")[0] for path in (PACKAGE / "core").rglob("*.py") for module in imported(path)}
+    assert needed - set(getattr(sys, "stdlib_module_names", needed)) <= {"torch", "numpy", PACKAGE.name}
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node
+
+
+def lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return int(node.end_lineno or 0) - node.lineno + 1
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_nothing_from_a_configuration_is_run(path: Path) -> None:  # B23
+    tree = ast.parse(path.read_text("utf-8"))
+    calls = [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    assert not {"eval", "exec"} & set(calls)
+    asserts = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+    assert not asserts, "input is refused with a ValueError that says what to do; python -O drops an assert"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_files_and_functions_stay_small(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= 300
+    assert not [f"{node.name}: {lines(node)} lines" for node in functions(path) if lines(node) > 60]
+
+
+def test_most_functions_are_shorter_still() -> None:
+    sizes: List[int] = sorted(lines(node) for path in SOURCES for node in functions(path))
+    assert sizes[int(len(sizes) * 0.9)] <= 30
+
+
+def test_forward_of_the_method_fits_one_look() -> None:
+    forward = next(node for node in functions(PACKAGE / "core" / "model.py") if node.name == "forward")
+    assert lines(forward) <= 25
