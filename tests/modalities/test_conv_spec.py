@@ -78,3 +78,9 @@ def test_samples_for_is_the_shortest_clip(frames: int) -> None:
     assert output_length(samples, layers) == frames
     assert output_length(samples - 1, layers) == frames - 1
     assert samples_for(1, layers) == receptive_field(layers)
+
+
+@pytest.mark.parametrize("text", ["[(1,1,1)] * 999999999", "+".join(["[(1,1,1)]"] * 5000)])
+def test_an_absurd_number_of_layers_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="`conv_feature_layers`"):
+        parse_conv_layers(text)
