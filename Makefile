@@ -32,7 +32,7 @@ doctor: $(STAMP)  ## say what is installed, mended or missing
 	@$(BIN)/data2vec doctor
 
 test: $(STAMP)  ## install if needed, then run the tests
-	@$(BIN)/python -m pytest -q -n 2
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 check: $(STAMP)  ## linter, types, duplicated lines, who imports whom
 	@$(BIN)/ruff check .

@@ -24,7 +24,7 @@ SIZES: Dict[str, Dict[str, Any]] = {
         "encoder_embed_dim": 192,
         "encoder_ffn_embed_dim": 768,
         "encoder_attention_heads": 4,
-        "conv_feature_layers": "[(64,10,5)] + [(128,3,2)] * 2 + [(192,3,2)] * 2 + [(192,2,2)] * 2",
+        "conv_feature_layers": "[(32,10,5), (64,3,2), (96,3,2), (128,3,2), (192,3,2), (192,2,2), (192,2,2)]",
         "average_top_k_layers": 3,
     },
     "base": {},

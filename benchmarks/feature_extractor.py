@@ -9,7 +9,7 @@ from data2vec_plugin.modalities.feature_extractor import FeatureExtractor
 from .timing import interleaved, show
 
 SIZES = {
-    "tiny": "[(64,10,5)] + [(128,3,2)] * 2 + [(192,3,2)] * 2 + [(192,2,2)] * 2",
+    "tiny": "[(32,10,5), (64,3,2), (96,3,2), (128,3,2), (192,3,2), (192,2,2), (192,2,2)]",
     "base": "[(512, 10, 5)] + [(512, 3, 2)] * 4 + [(512,2,2)] * 2",
 }
 

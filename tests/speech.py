@@ -16,7 +16,7 @@ def synthesise(folder: Path) -> Path:
     data = folder / "data"
     corpus = folder / "corpus"
     script = ROOT / "examples" / "quickstart" / "synthesise.py"
-    sizes = ("--unlabelled-minutes=1.2", "--labelled-minutes=1.2", "--train-voices=2")
+    sizes = ("--unlabelled-minutes=1.2", "--labelled-minutes=1.2", "--train-voices=2", "--valid-unlabelled-minutes=0.4")
     counts = ("--labelled-voices=2", "--valid-utterances=4", "--test-utterances=6")
     run([sys.executable, str(script), "--out", str(corpus), *sizes, *counts])
     run(["data2vec", "manifest", str(corpus), "--out", str(data)])

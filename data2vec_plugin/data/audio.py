@@ -62,7 +62,7 @@ class CheckedAudioDataset(FileAudioDataset):
         if not names:
             return
         limit = self.min_sample_size
-        needed_by = "`task.min_sample_size`" if wanted >= shortest else "the model: one mask and one visible frame"
+        needed_by = "`task.min_sample_size`" if wanted >= shortest else "the model"
         reason = f"under {limit} samples ({limit / self.sample_rate:.3f} s, {needed_by})"
         if len(names) == self.entries:
             raise ValueError(f"{self.manifest}: all {len(names)} clips are {reason}; lower it or use longer clips")

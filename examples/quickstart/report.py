@@ -161,20 +161,20 @@ def draw(logs: dict[str, dict[str, Series]], pretrained: Score, scratch: Score, 
 def draw_loss(axes: "Axes", log: dict[str, Series]) -> None:
     """Pre-training loss over updates, in training and on the valid split."""
     line(axes, log.get("train_inner/loss"), "train", BLUE)
-    line(axes, log.get("valid/loss"), "valid", ORANGE, marker="o")
+    line(axes, log.get("valid-unlabelled/loss"), "unheard voices", ORANGE, marker="o")
     finish(axes, "Pre-training loss", "loss per masked frame")
     caption(
         axes,
-        "Normal: a fast fall, then a slow rise: the targets are the teacher's own and gain\n"
-        "content, so the loss is no measure of quality. Only NaN or a jump is an alarm.",
+        "Normal: a plateau, a fall while the targets are easy to predict, then a rise, even a\n"
+        "sudden one, as they gain content. So the loss is no measure of quality.",
     )
 
 
 def draw_variance(axes: "Axes", log: dict[str, Series]) -> None:
     """Variance of targets and predictions over updates."""
-    line(axes, log.get("train_inner/target_var"), "targets", BLUE)
-    line(axes, log.get("train_inner/pred_var"), "predictions", ORANGE)
-    finish(axes, "Target and prediction variance", "target_var, pred_var")
+    line(axes, log.get("train_inner/target_var"), "targets (target_var)", BLUE)
+    line(axes, log.get("train_inner/pred_var"), "predictions (pred_var)", ORANGE)
+    finish(axes, "Target and prediction variance", "mean standard deviation")
     caption(
         axes,
         "Normal: targets stay well above 0 and predictions climb towards them.\n"
@@ -189,8 +189,8 @@ def draw_wer(axes: "Axes", pretrained: dict[str, Series], scratch: dict[str, Ser
     finish(axes, "Fine-tuning with CTC: valid voices", "WER (%)")
     caption(
         axes,
-        "Normal: 100 % at first, when CTC says nothing but blanks, then a sudden fall,\n"
-        "which comes earlier from pre-trained weights.",
+        "Normal: 100 % at first, when CTC says nothing but blanks, then a fall, which is\n"
+        "steeper from pre-trained weights.",
     )
 
 

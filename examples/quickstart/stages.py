@@ -36,6 +36,7 @@ class Stage:
     folder: Path  # what it writes: set aside when the command has changed
     after: tuple[str, ...] = ()  # stages whose results it reads
     updates: int = 0  # of a training command; 0 means that it shows its progress itself
+    logged: bool = False  # says more than anybody reads: into the log with it
 
 
 @dataclass
@@ -120,7 +121,7 @@ class Runner:
         print(f"\n[{stage.name}] {stage.title}{resumed}\n$ {shown(stage.command)}", flush=True)
         begin = time.monotonic()
         try:
-            code = self._follow(stage) if stage.updates else self._call(stage)
+            code = self._follow(stage) if stage.updates or stage.logged else self._call(stage)
             record.done = code == 0
         finally:
             record.seconds += time.monotonic() - begin

@@ -4,6 +4,7 @@ The folder looks like LibriSpeech, SPLIT/SPEAKER/CHAPTER/SPEAKER-CHAPTER-NNNN.fl
 one SPEAKER-CHAPTER.trans.txt a chapter in the splits that have labels:
 
     train-unlabelled   many voices, sentence after sentence, no transcripts: for pre-training
+    valid-unlabelled   other voices in the same manner
     train-labelled     the same voices, a sentence a file, with transcripts: for fine-tuning
     valid, test        other voices and other sentences, with transcripts
 
@@ -85,7 +86,8 @@ class Settings:
     seed: int = 1
     train_voices: int = 12
     unlabelled_minutes: float = 32.0
-    recording_seconds: float = 10.0  # at least, of a file of train-unlabelled
+    valid_unlabelled_minutes: float = 1.5
+    recording_seconds: float = 10.0  # at least, of an unlabelled file
     labelled_minutes: float = 5.0
     labelled_voices: int = 12
     valid_utterances: int = 60
@@ -150,13 +152,15 @@ def plan(settings: Settings, out: Path) -> list[Job]:
     speakers = TRAIN_VOICES[: settings.train_voices]
     for split, minutes, voices in (
         ("train-unlabelled", settings.unlabelled_minutes, speakers),
+        ("valid-unlabelled", settings.valid_unlabelled_minutes, VALID_VOICES),
         ("train-labelled", settings.labelled_minutes, speakers[: settings.labelled_voices]),
     ):
         for voice in voices:
             seed, seconds = f"{settings.seed}/{voice.name}", 60 * minutes / len(voices)
             enough = 1 + int(seconds / SHORTEST_SENTENCE)
-            said = tuple(itertools.islice(draw(pools["train"], seed), enough))
-            labelled = split == "train-labelled"
+            pool, _, kind = split.partition("-")
+            said = tuple(itertools.islice(draw(pools[pool], seed), enough))
+            labelled = kind == "labelled"
             folder = out / split / str(voice.speaker)
             recording = 0.0 if labelled else settings.recording_seconds
             jobs.append(Job(folder, voice, seed, labelled, said, seconds, recording))
@@ -187,7 +191,8 @@ def check(settings: Settings) -> None:
         value = getattr(settings, name)
         if not 1 <= value <= most:
             raise ValueError(f"--{name.replace('_', '-')} is {value}; expected 1 to {most}")
-    for name in ("unlabelled_minutes", "labelled_minutes", "valid_utterances", "test_utterances"):
+    minutes = ("unlabelled_minutes", "valid_unlabelled_minutes", "labelled_minutes", "recording_seconds")
+    for name in (*minutes, "valid_utterances", "test_utterances"):
         if getattr(settings, name) <= 0:
             option = name.replace("_", "-")
             raise ValueError(f"--{option} is {getattr(settings, name)}; expected more than 0")

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 QUICKSTART = Path(__file__).resolve().parents[2] / "examples" / "quickstart"
-SMALL = ("--unlabelled-minutes=0.15", "--labelled-minutes=0.05", "--train-voices=2")
+SMALL = ("--unlabelled-minutes=0.15", "--labelled-minutes=0.05", "--train-voices=2", "--valid-unlabelled-minutes=0.1")
 OPTIONS = (*SMALL, "--labelled-voices=1", "--valid-utterances=2", "--test-utterances=4")
 
 
@@ -44,7 +44,7 @@ def texts(folder: Path) -> "list[str]":
 
 def test_layout_rate_and_level(corpus: Path) -> None:
     assert sorted(path.name for path in corpus.iterdir()) == [
-        "corpus.json", "test", "train-labelled", "train-unlabelled", "valid",
+        "corpus.json", "test", "train-labelled", "train-unlabelled", "valid", "valid-unlabelled",
     ]  # fmt: skip
     clip = corpus / "test" / "301" / "1" / "301-1-0000.flac"
     samples, rate = soundfile.read(clip)
@@ -75,7 +75,7 @@ def test_one_process_or_two_and_a_resumed_run_give_the_same_bytes(
     spoken = tmp_path / "again" / "test" / "302"
     spoken.rename(spoken.with_name("302.part"))  # as a run cut short leaves it
     assert synthesise.main(arguments) == 0
-    assert "skipped 6 of 7 voices" in capfd.readouterr().out
+    assert "skipped 8 of 9 voices" in capfd.readouterr().out
     assert contents(tmp_path / "again") == contents(corpus)
 
 

@@ -1,0 +1,69 @@
+"""The recognition task: labels stay with their clips, and what does not fit is told."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from speech import write_clip, write_manifest
+
+from data2vec_plugin.decoding.greedy import GreedyCtcGenerator
+from data2vec_plugin.tasks.audio_config import AsrTaskConfig
+from data2vec_plugin.tasks.data2vec_asr import Data2VecAsrTask
+
+
+def make_task(data: Path, **settings: Any) -> Data2VecAsrTask:
+    # as fairseq does before a task is set up: common.* is there to be interpolated
+    root = OmegaConf.create({"common": {"tpu": False, "seed": 1}})
+    root.task = OmegaConf.merge(OmegaConf.structured(AsrTaskConfig), {"data": str(data), **settings})
+    task: Data2VecAsrTask = Data2VecAsrTask.setup_task(root.task)
+    return task
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    sizes = {"a.wav": 16_000, "short.wav": 300, "c.wav": 8_000}
+    for name, size in sizes.items():
+        write_clip(tmp_path / name, size)
+    write_manifest(tmp_path / "train.tsv", tmp_path, sizes)
+    (tmp_path / "train.ltr").write_text("A B |\nB |\nC |\n")
+    (tmp_path / "dict.ltr.txt").write_text("| 3\nA 1\nB 2\nC 1\n")
+    return tmp_path
+
+
+def test_labels_stay_with_their_clips_when_a_short_one_is_left_out(data: Path) -> None:
+    task = make_task(data)
+    task.shortest_clip = 400
+    task.load_dataset("train")
+    dataset = task.dataset("train")
+    batch = dataset.collater([dataset[0], dataset[1]])
+    letters = {task.target_dictionary.string(row).replace("<pad>", "").strip() for row in batch["target"]}
+    assert letters == {"C |", "A B |"}
+    assert batch["net_input"]["padding_mask"].any()
+
+
+def test_the_checkpoints_own_task_decides_about_normalisation(data: Path) -> None:
+    task = make_task(data, normalize=False)
+    task.load_dataset("train", task_cfg=OmegaConf.create({"normalize": True, "sample_rate": 16_000}))
+    source = task.dataset("train")[0]["source"]
+    assert source.mean().abs() < 1e-4
+    assert source.std() == pytest.approx(1, rel=1e-2)
+
+
+def test_a_missing_dictionary_says_how_to_make_one(data: Path) -> None:
+    (data / "dict.ltr.txt").unlink()
+    with pytest.raises(ValueError, match=r"dict\.ltr\.txt does not exist; make it with `data2vec labels`"):
+        _ = make_task(data).target_dictionary
+
+
+def test_keys_that_only_the_stock_task_honours_are_refused(data: Path) -> None:
+    with pytest.raises(ValueError, match=r"`task\.binarized_dataset` is True; .*`task\._name=audio_finetuning`"):
+        make_task(data, binarized_dataset=True)
+
+
+def test_ctc_models_are_decoded_greedily_and_others_by_fairseq(data: Path) -> None:
+    class Ctc(torch.nn.Module):
+        def get_logits(self) -> None: ...
+
+    assert isinstance(make_task(data).build_generator([Ctc()], None), GreedyCtcGenerator)

@@ -1,0 +1,53 @@
+"""What every recipe and overlay owes its reader, and what no overlay may touch."""
+
+from pathlib import Path
+from typing import Any, Dict
+
+import pytest
+from omegaconf import OmegaConf
+from speech import ROOT
+
+CONFIGS = ROOT / "configs"
+RECIPES = sorted(CONFIGS.glob("*.yaml"))
+RUN_KEYS = {"common", "dataset", "distributed_training", "optimization", "checkpoint", "lr_scheduler"}
+
+
+def load(path: Path) -> Dict[str, Any]:
+    loaded: Any = OmegaConf.to_container(OmegaConf.load(path))
+    return dict(loaded)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_header_gives_command_hardware_expectation_and_source(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    header = "\n".join(line for line in lines if line.startswith("#"))
+    for part in (f"--config-name {path.stem}", "Hardware:", "Expected:", "Source:"):
+        assert part in header
+    assert len(lines) <= 40
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipe_normalises_and_names_the_plugin_and_no_path(path: Path) -> None:  # B18, B20
+    recipe = load(path)
+    assert recipe["task"]["normalize"] is True
+    assert recipe["task"]["data"] == "???"
+    assert recipe["common"]["user_dir"] == "data2vec_plugin"
+    assert "env:" not in path.read_text()
+    assert recipe["hydra"]["run"]["dir"] == "."
+
+
+@pytest.mark.parametrize("path", sorted((CONFIGS / "run").glob("*.yaml")), ids=lambda path: path.stem)
+def test_run_overlays_hold_run_keys_only(path: Path) -> None:
+    assert set(load(path)) <= RUN_KEYS
+    assert path.read_text().startswith("# @package _global_\n# ")
+
+
+@pytest.mark.parametrize("path", sorted((CONFIGS / "size").glob("*/*.yaml")), ids=lambda path: path.stem)
+def test_size_overlays_hold_the_model_only(path: Path) -> None:
+    assert set(load(path)) == {"model"}
+    assert path.read_text().startswith("# @package _global_\n# ")
+
+
+def test_word_error_rate_is_what_the_best_recognition_checkpoint_is_chosen_by() -> None:
+    for path in CONFIGS.glob("asr_*.yaml"):
+        assert load(path)["checkpoint"]["best_checkpoint_metric"] == "wer"

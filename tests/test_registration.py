@@ -1,0 +1,78 @@
+"""What importing the plugin does, and what it does not."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from fairseq.models import MODEL_REGISTRY
+from fairseq.tasks import TASK_REGISTRY
+
+from data2vec_plugin.config_keys import UnknownKeyError
+from data2vec_plugin.registration import register_all
+
+
+def python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], text=True, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_importing_the_plugin_imports_neither_fairseq_nor_torch() -> None:
+    assert python("import data2vec_plugin, sys; print({'fairseq', 'torch'} & set(sys.modules))") == "set()"
+
+
+@pytest.mark.parametrize("order", ["fairseq, data2vec_plugin", "data2vec_plugin, fairseq"])
+def test_everything_is_registered_in_either_order(order: str) -> None:
+    shown = "from fairseq.tasks import TASK_REGISTRY as t; print('data2vec_asr' in t)"
+    assert python(f"import {order}; {shown}") == "True"
+
+
+def test_a_module_that_needs_fairseq_can_be_imported_first() -> None:
+    python("from data2vec_plugin.data.audio import LoaderMasks")
+    python("from data2vec_plugin.models.data2vec_audio import Data2VecAudioModel")
+
+
+def test_registering_costs_little_beyond_fairseq() -> None:
+    code = (
+        "import torch, fairseq, time; t = time.perf_counter(); import data2vec_plugin; print(time.perf_counter() - t)"
+    )
+    assert min(float(python(code)) for _ in range(2)) < 0.3
+
+
+def test_speech_needs_no_extra_of_another_modality() -> None:  # B17
+    others = "{'timm', 'torchvision', 'torchaudio', 'sentencepiece', 'soundfile', 'matplotlib'}"
+    imported = "import fairseq, sys; before = set(sys.modules); import data2vec_plugin"
+    code = f"{imported}; print({others} & (set(sys.modules) - before))"
+    assert python(code) == "set()"
+
+
+def test_registering_twice_is_harmless() -> None:
+    task = TASK_REGISTRY["data2vec_asr"]
+    register_all()
+    assert TASK_REGISTRY["data2vec_asr"] is task
+
+
+def test_somebody_elses_class_under_our_name_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:  # B27
+    monkeypatch.setitem(MODEL_REGISTRY, "data2vec_audio", int)
+    with pytest.raises(RuntimeError, match="`data2vec_audio` in fairseq's registry comes from builtins"):
+        register_all()
+
+
+@pytest.mark.parametrize(
+    ("name", "group", "wrong", "meant"),
+    [
+        ("Data2VecAudioConfig", "models.audio_config", "mask_prop", "`model.mask_prob`"),
+        ("AsrTaskConfig", "tasks.audio_config", "normalise", "`task.normalize`"),
+        ("Data2VecCriterionConfig", "criterions.data2vec", "colapse_patience", "`criterion.collapse_patience`"),
+    ],
+)
+def test_a_misspelt_key_is_told_what_was_meant(name: str, group: str, wrong: str, meant: str) -> None:
+    from importlib import import_module
+
+    from fairseq.dataclass import utils
+    from omegaconf import OmegaConf
+
+    dataclass: Any = getattr(import_module(f"data2vec_plugin.{group}"), name)
+    with pytest.raises(UnknownKeyError, match=f"did you mean {meant}"):
+        utils.merge_with_parent(dataclass, OmegaConf.create({wrong: 1}))
