@@ -48,7 +48,7 @@ class Profile:
     log_interval: int = 10
     pretraining: tuple[str, ...] = (
         "optimization.lr=[0.001]",
-        "lr_scheduler.phase_ratio=[0.1,0.6,0.3]",
+        "lr_scheduler.phase_ratio=[0.16,0.54,0.3]",
         "dataset.max_tokens=384000",
         "task.max_sample_size=128000",
         "model.dropout=0",
