@@ -43,18 +43,18 @@ class Profile:
     # training
     size: str = "tiny"
     run: str = "cpu"
-    updates_pretraining: int = 640
+    updates_pretraining: int = 720
     updates_finetuning: int = 450
     log_interval: int = 10
     pretraining: tuple[str, ...] = (
         "optimization.lr=[0.001]",
-        "lr_scheduler.phase_ratio=[0.16,0.54,0.3]",
+        "lr_scheduler.phase_ratio=[0.14,0.56,0.3]",
         "dataset.max_tokens=384000",
         "task.max_sample_size=128000",
         "model.dropout=0",
         "model.attention_dropout=0",
         "model.encoder_layerdrop=0",
-        *every(160),
+        *every(180),
     )
     # Both trainings with labels get exactly these: only the start of the weights differs.
     finetuning: tuple[str, ...] = (
