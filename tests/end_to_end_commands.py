@@ -22,6 +22,7 @@ def pretrain_command(data: Path, folder: Path, updates: int, *overrides: str) ->
         *(
             "dataset.train_subset=train-unlabelled",
             "dataset.max_tokens=160000",
+            "task.max_sample_size=40000",
             "task.min_sample_size=8000",
         ),
         *(f"optimization.max_update={updates}", f"checkpoint.save_dir={folder}"),
