@@ -119,11 +119,17 @@ class SeededAudioDataset(CheckedAudioDataset):
         super().__init__(manifest_path, sample_rate, shortest=masks.shortest_clip() if masks else 0, **options)
         self.seed = seed
         self.masks = masks
-        self.epoch = 1
+        # fairseq keeps its loader's workers from epoch to epoch: what they are to notice must be shared memory
+        self._epoch = torch.ones((), dtype=torch.int64).share_memory_()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that crops and masks are drawn for."""
+        return int(self._epoch)
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by fairseq's iterator before each epoch."""
-        self.epoch = epoch
+        """Called by fairseq's iterator before each epoch; seen by workers that run already."""
+        self._epoch.fill_(epoch)
 
     @property
     def can_reuse_epoch_itr_across_epochs(self) -> bool:

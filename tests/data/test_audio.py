@@ -8,6 +8,7 @@ import pytest
 import soundfile
 import torch
 from speech import write_clip, write_manifest
+from torch.utils.data import DataLoader
 
 from data2vec_plugin.core.config import SpanMaskConfig
 from data2vec_plugin.core.masking import SpanMasker
@@ -52,6 +53,22 @@ def test_another_epoch_or_seed_gives_another_crop_and_mask(manifest: Path) -> No
     for other in (later, seeded):
         assert not torch.equal(first["source"][0], other["source"][0])
         assert not torch.equal(first["mask_indices"], other["mask_indices"])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_workers_that_outlive_an_epoch_draw_anew(manifest: Path, workers: int) -> None:
+    data = dataset(manifest)
+    keep = workers > 0
+    loader = DataLoader(
+        data, batch_sampler=[[0, 2]], num_workers=workers, collate_fn=data.collater, persistent_workers=keep
+    )
+    sources = []
+    for epoch in (1, 2, 1):
+        data.set_epoch(epoch)
+        (batch,) = list(loader)
+        sources.append(batch["net_input"]["source"])
+    assert not torch.equal(sources[0], sources[1])
+    torch.testing.assert_close(sources[0], sources[2], rtol=0, atol=0)
 
 
 def test_masks_come_with_their_positions_and_leave_padding_out(manifest: Path) -> None:
