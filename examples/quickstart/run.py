@@ -43,18 +43,18 @@ class Profile:
     # training
     size: str = "tiny"
     run: str = "cpu"
-    updates_pretraining: int = 720
+    updates_pretraining: int = 680
     updates_finetuning: int = 450
     log_interval: int = 10
     pretraining: tuple[str, ...] = (
         "optimization.lr=[0.001]",
-        "lr_scheduler.phase_ratio=[0.14,0.56,0.3]",
+        "lr_scheduler.phase_ratio=[0.15,0.55,0.3]",
         "dataset.max_tokens=384000",
         "task.max_sample_size=128000",
         "model.dropout=0",
         "model.attention_dropout=0",
         "model.encoder_layerdrop=0",
-        *every(180),
+        *every(170),
     )
     # Both trainings with labels get exactly these: only the start of the weights differs.
     finetuning: tuple[str, ...] = (
