@@ -165,8 +165,8 @@ def draw_loss(axes: "Axes", log: dict[str, Series]) -> None:
     finish(axes, "Pre-training loss", "loss per masked frame")
     caption(
         axes,
-        "Normal: a plateau, a fall while the targets are easy to predict, then a rise, even a\n"
-        "sudden one, as they gain content. So the loss is no measure of quality.",
+        "Normal: a plateau, then a loss that stays up, or rises again, while both variances climb.\n"
+        "Near 0 at the end, the targets have become trivial: the loss is no measure of quality.",
     )
 
 
