@@ -40,10 +40,9 @@ def _evaluate(node: ast.AST) -> object:
         left, right = _evaluate(node.left), _evaluate(node.right)
         if isinstance(node.op, ast.Add) and isinstance(left, list) and isinstance(right, list):
             return left + right
-        if isinstance(node.op, ast.Mult) and isinstance(left, list) and isinstance(right, int):
-            return repeated(left, right)
-        if isinstance(node.op, ast.Mult) and isinstance(left, int) and isinstance(right, list):
-            return repeated(right, left)
+        layers, times = (left, right) if isinstance(left, list) else (right, left)
+        if isinstance(node.op, ast.Mult) and isinstance(layers, list) and isinstance(times, int):
+            return repeated(layers, times)
     raise ValueError(f"unexpected {type(node).__name__}")
 
 
@@ -64,10 +63,7 @@ def output_length(samples: int, layers: Sequence[ConvSpec]) -> int:
 
 def receptive_field(layers: Sequence[ConvSpec]) -> int:
     """Samples that one frame sees: the shortest clip that gives a frame."""
-    field = 1
-    for _, kernel, stride in reversed(layers):
-        field = (field - 1) * stride + kernel
-    return field
+    return samples_for(1, layers)
 
 
 def samples_for(frames: int, layers: Sequence[ConvSpec]) -> int:
