@@ -8,7 +8,7 @@ import importlib.util
 import os
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict
+from typing import Any
 
 import fairseq
 import torch
@@ -16,19 +16,9 @@ from omegaconf import OmegaConf
 
 from data2vec_plugin.models.data2vec_audio import Data2VecAudioConfig, Data2VecAudioModel
 
+from .sizes import model_keys
 from .timing import Work, interleaved, show
 
-SIZES: Dict[str, Dict[str, Any]] = {
-    "tiny": {
-        "encoder_layers": 4,
-        "encoder_embed_dim": 192,
-        "encoder_ffn_embed_dim": 768,
-        "encoder_attention_heads": 4,
-        "conv_feature_layers": "[(32,10,5), (64,3,2), (96,3,2), (128,3,2), (192,3,2), (192,2,2), (192,2,2)]",
-        "average_top_k_layers": 3,
-    },
-    "base": {},
-}
 COMMON = {
     "extractor_mode": "layer_norm",
     "pos_conv_depth": 5,
@@ -83,10 +73,10 @@ def main() -> None:
     size = os.environ.get("BENCH_SIZE", "tiny")
     reference = reference_module()
     ours = Data2VecAudioModel.build_model(
-        OmegaConf.merge(OmegaConf.structured(Data2VecAudioConfig), COMMON, SIZES[size])
+        OmegaConf.merge(OmegaConf.structured(Data2VecAudioConfig), COMMON, model_keys(size))
     )
     theirs = reference.Data2VecAudioModel.build_model(
-        OmegaConf.merge(OmegaConf.structured(reference.Data2VecAudioConfig), COMMON, SIZES[size])
+        OmegaConf.merge(OmegaConf.structured(reference.Data2VecAudioConfig), COMMON, model_keys(size))
     )
     theirs.load_state_dict({k: v for k, v in ours.state_dict().items() if k != "_ema"})
     ours, theirs = ours.to(device), theirs.to(device)

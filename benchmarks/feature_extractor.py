@@ -6,12 +6,10 @@ import torch.nn.functional as F
 from data2vec_plugin.modalities.conv_spec import parse_conv_layers
 from data2vec_plugin.modalities.feature_extractor import FeatureExtractor
 
+from .sizes import model_keys
 from .timing import interleaved, show
 
-SIZES = {
-    "tiny": "[(32,10,5), (64,3,2), (96,3,2), (128,3,2), (192,3,2), (192,2,2), (192,2,2)]",
-    "base": "[(512, 10, 5)] + [(512, 3, 2)] * 4 + [(512,2,2)] * 2",
-}
+SIZES = ("tiny", "base")
 
 
 def conv1d_forward(extractor: FeatureExtractor, source: torch.Tensor) -> torch.Tensor:
@@ -27,8 +25,9 @@ def main() -> None:
     """Forward and backward of four seconds of speech, four clips."""
     torch.manual_seed(0)
     source = torch.randn(4, 64_000)
-    for size, layers in SIZES.items():
-        extractor = FeatureExtractor(parse_conv_layers(layers), "layer_norm")
+    for size in SIZES:
+        layers = parse_conv_layers(model_keys(size)["conv_feature_layers"])
+        extractor = FeatureExtractor(layers, "layer_norm")
         difference = (extractor(source) - conv1d_forward(extractor, source)).abs().max()
         medians = interleaved(
             {

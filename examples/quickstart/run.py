@@ -43,18 +43,18 @@ class Profile:
     # training
     size: str = "tiny"
     run: str = "cpu"
-    updates_pretraining: int = 680
-    updates_finetuning: int = 450
+    updates_pretraining: int = 780
+    updates_finetuning: int = 520
     log_interval: int = 10
     pretraining: tuple[str, ...] = (
         "optimization.lr=[0.001]",
-        "lr_scheduler.phase_ratio=[0.15,0.55,0.3]",
+        "lr_scheduler.phase_ratio=[0.13,0.57,0.3]",
         "dataset.max_tokens=384000",
         "task.max_sample_size=128000",
         "model.dropout=0",
         "model.attention_dropout=0",
         "model.encoder_layerdrop=0",
-        *every(170),
+        *every(260),
     )
     # Both trainings with labels get exactly these: only the start of the weights differs.
     finetuning: tuple[str, ...] = (
@@ -70,13 +70,13 @@ class Profile:
         "model.mask_channel_length=16",
         "dataset.validate_after_updates=0",
         "checkpoint.keep_interval_updates=1",
-        *every(90),
+        *every(130),
     )
 
 
 PROFILES = {
     "quick": Profile(),
-    "long": Profile(updates_pretraining=1000, updates_finetuning=500),
+    "long": Profile(updates_pretraining=1600, updates_finetuning=1000),
 }
 
 
