@@ -58,7 +58,7 @@ class Profile:
     )
     # Both trainings with labels get exactly these: only the start of the weights differs.
     finetuning: tuple[str, ...] = (
-        "optimization.lr=[0.001]",
+        "optimization.lr=[0.002]",
         "optimization.update_freq=[1]",
         "dataset.max_tokens=192000",
         "model.feature_grad_mult=1",
