@@ -6,12 +6,14 @@ from functools import partial
 from data2vec_compat import after_import
 from data2vec_compat.patches import (  # noqa: F401  (each registers its patches)
     builtin_help,
+    checkpoint_files,
     checkpoint_keys,
     checkpoints,
     distributed,
     encoder,
     mutable_defaults,
     numpy_names,
+    recipe_batch,
     user_dir,
 )
 from data2vec_compat.registry import PATCHES, Patch

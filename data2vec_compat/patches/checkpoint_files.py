@@ -1,0 +1,166 @@
+"""A crash must not cost more than the updates since the last checkpoint.
+
+fairseq writes one checkpoint file by rename and copies it over the others in place: killed while it copies, or
+out of disk space, it leaves half a `checkpoint_last.pt`, from which the next start cannot go on.
+"""
+
+import functools
+import logging
+import os
+import pickle
+import shutil
+import zipfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Optional
+
+from data2vec_compat.registry import patch
+
+logger = logging.getLogger(__name__)
+
+LAST = "checkpoint_last.pt"
+UNREADABLE = (EOFError, OSError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile)
+
+
+class UnreadableCheckpointError(ValueError):
+    """A checkpoint that cannot be read to its end."""
+
+
+@patch(
+    "checkpoint copies",
+    "fairseq.file_io",
+    why="checkpoint_last.pt is copied in place: a crash meanwhile leaves half a file",
+)
+def copy_by_rename(module: ModuleType) -> bool:
+    """Copies beside the destination and renames; other file systems stay with fairseq's own way."""
+    manager = module.PathManager
+    stock = manager.copy
+
+    @functools.wraps(stock)
+    def copy(src_path: str, dst_path: str, overwrite: bool = False) -> Any:
+        if not overwrite or not os.path.isfile(src_path) or not os.path.isdir(os.path.dirname(dst_path) or "."):
+            return stock(src_path, dst_path, overwrite)
+        unfinished = f"{dst_path}.tmp"
+        shutil.copyfile(src_path, unfinished)
+        os.replace(unfinished, dst_path)
+        return True
+
+    manager.copy = staticmethod(copy)
+    return True
+
+
+@patch(
+    "damaged checkpoints",
+    "fairseq.checkpoint_utils",
+    why="a damaged checkpoint_last.pt ends the run, though the one before it is there",
+)
+def fall_back(module: ModuleType) -> bool:
+    """Resumes from the newest checkpoint that can be read, and says which it was."""
+    _name_unreadable_files(module)
+    stock = module.load_checkpoint
+
+    @functools.wraps(stock)
+    def load_checkpoint(cfg: Any, trainer: Any, **options: Any) -> Any:
+        try:
+            return stock(cfg, trainer, **options)
+        except UnreadableCheckpointError as error:
+            found = _newest_readable(cfg) if cfg.restore_file == LAST else None
+            if found is None:
+                raise
+            logger.warning(f"{error}; going on from {found} instead")
+        wanted = cfg.restore_file, cfg.finetune_from_model
+        cfg.restore_file, cfg.finetune_from_model = str(found), None
+        try:
+            return stock(cfg, trainer, **options)
+        finally:
+            cfg.restore_file, cfg.finetune_from_model = wanted
+
+    module.load_checkpoint = load_checkpoint  # type: ignore[attr-defined]
+    return True
+
+
+@patch(
+    "save folder",
+    "fairseq.checkpoint_utils",
+    why="a save folder that cannot be written ends in an error that names no field",
+)
+def name_the_field(module: ModuleType) -> bool:
+    """Says which key holds the folder, and what to do."""
+    stock = module.verify_checkpoint_directory
+
+    @functools.wraps(stock)
+    def verify_checkpoint_directory(save_dir: str) -> None:
+        try:
+            stock(save_dir)
+        except OSError as error:
+            reason = error.strerror or error
+            raise type(error)(
+                error.errno,
+                f"`checkpoint.save_dir` is {save_dir!r}, which cannot be written ({reason}); "
+                f"choose another folder or free this one",
+            ) from error
+
+    module.verify_checkpoint_directory = verify_checkpoint_directory  # type: ignore[attr-defined]
+    return True
+
+
+@patch(
+    "best score between jobs",
+    "fairseq_cli.train",
+    why="the best validation score of one job decides the next one's, in a sweep",
+)
+def forget_best(module: ModuleType) -> bool:
+    """Starts each training of a process without the scores of the one before."""
+    stock = module.main
+
+    @functools.wraps(stock)
+    def main(*args: Any, **kwargs: Any) -> Any:
+        for function in (module.checkpoint_utils.save_checkpoint, module.should_stop_early):
+            vars(function).pop("best", None)
+        return stock(*args, **kwargs)
+
+    module.main = main  # type: ignore[attr-defined]
+    return True
+
+
+def _name_unreadable_files(module: ModuleType) -> None:
+    stock = module.load_checkpoint_to_cpu
+
+    @functools.wraps(stock)
+    def load_checkpoint_to_cpu(path: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return stock(path, *args, **kwargs)
+        except UNREADABLE as error:
+            if not _is_damaged(path):
+                raise
+            reason = str(error).strip().splitlines()[:1]
+            raise UnreadableCheckpointError(
+                f"checkpoint {path} cannot be read ({os.path.getsize(path):,} bytes; {''.join(reason)}): it is "
+                f"truncated or damaged, or no checkpoint; use another one or delete it"
+            ) from error
+
+    module.load_checkpoint_to_cpu = load_checkpoint_to_cpu  # type: ignore[attr-defined]
+
+
+def _is_damaged(path: str) -> bool:
+    """Whether the file is not whole; one that is whole is refused for another reason."""
+    if not os.path.isfile(path):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is not None
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return not _is_old_format(path)
+
+
+def _is_old_format(path: str) -> bool:
+    """Whether the file begins as torch wrote checkpoints before 1.6: no archive, but pickles."""
+    with open(path, "rb") as file:
+        return file.read(2) == b"\x80\x02"
+
+
+def _newest_readable(cfg: Any) -> Optional[Path]:
+    """The checkpoint that was written last and is whole, apart from `checkpoint_last.pt`."""
+    candidates = (path for path in Path(cfg.save_dir).glob("checkpoint*.pt") if path.name != LAST)
+    newest_first = sorted(candidates, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return next((path for path in newest_first if not _is_damaged(str(path))), None)

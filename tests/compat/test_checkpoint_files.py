@@ -1,0 +1,117 @@
+"""Checkpoints are copied by rename; a damaged one is passed over for the one before it."""
+
+import logging
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, List, Tuple
+
+import pytest
+import torch
+
+from data2vec_compat.patches import checkpoint_files
+from data2vec_compat.patches.checkpoint_files import UnreadableCheckpointError
+
+checkpoint_utils = pytest.importorskip("fairseq.checkpoint_utils")
+
+
+def config(folder: Path, **changes: Any) -> SimpleNamespace:
+    return SimpleNamespace(save_dir=str(folder), restore_file="checkpoint_last.pt", finetune_from_model=None, **changes)
+
+
+def stock(loaded: List[Tuple[str, Any]]) -> SimpleNamespace:
+    """A module with fairseq's two functions, cut down to what the patch touches."""
+
+    def load_checkpoint_to_cpu(path: str) -> Any:
+        return torch.load(path, weights_only=True)
+
+    def load_checkpoint(cfg: Any, trainer: Any) -> Any:
+        path = os.path.join(cfg.save_dir, os.path.basename(cfg.restore_file))
+        loaded.append((os.path.basename(path), module.load_checkpoint_to_cpu(path)))
+        return loaded[-1]
+
+    module = SimpleNamespace(load_checkpoint=load_checkpoint, load_checkpoint_to_cpu=load_checkpoint_to_cpu)
+    checkpoint_files.fall_back(module)  # type: ignore[arg-type]
+    return module
+
+
+def save(folder: Path, name: str, step: int, when: int, cut: int = 0) -> None:
+    path = folder / name
+    torch.save({"step": step, "weights": torch.zeros(1000)}, path)
+    if cut:
+        path.write_bytes(path.read_bytes()[:-cut])
+    os.utime(path, (when, when))
+
+
+def test_copies_are_renamed_into_place(tmp_path: Path) -> None:
+    from fairseq.file_io import PathManager
+
+    source, target = tmp_path / "a.pt", tmp_path / "checkpoint_last.pt"
+    source.write_bytes(b"new")
+    target.write_bytes(b"old")
+    before = target.stat().st_ino
+    held = target.open("rb")  # whoever reads it meanwhile reads the old one to its end
+    assert PathManager.copy(str(source), str(target), overwrite=True)
+    assert (target.read_bytes(), held.read()) == (b"new", b"old")
+    assert target.stat().st_ino != before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pt", "checkpoint_last.pt"]
+
+
+def test_a_damaged_last_checkpoint_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    save(tmp_path, "checkpoint_1_100.pt", 100, when=1)
+    save(tmp_path, "checkpoint_1_200.pt", 200, when=2)
+    save(tmp_path, "checkpoint_best.pt", 300, when=3, cut=500)
+    save(tmp_path, "checkpoint_last.pt", 300, when=4, cut=500)
+    caplog.set_level(logging.WARNING)
+    loaded: List[Tuple[str, Any]] = []
+    cfg = config(tmp_path)
+    name, state = stock(loaded).load_checkpoint(cfg, None)
+    assert (name, state["step"]) == ("checkpoint_1_200.pt", 200)
+    assert "checkpoint_last.pt cannot be read" in caplog.text
+    assert "going on from" in caplog.text
+    assert cfg.restore_file == "checkpoint_last.pt"
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint"])
+def test_without_another_one_the_damage_is_an_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "checkpoint_last.pt").write_bytes(content)
+    with pytest.raises(UnreadableCheckpointError, match=r"checkpoint_last\.pt cannot be read.*delete it"):
+        stock([]).load_checkpoint(config(tmp_path), None)
+
+
+def test_a_damaged_file_that_was_asked_for_is_an_error(tmp_path: Path) -> None:
+    save(tmp_path, "checkpoint_1_100.pt", 100, when=1)
+    save(tmp_path, "mine.pt", 100, when=2, cut=300)
+    cfg = config(tmp_path)
+    cfg.restore_file = "mine.pt"
+    with pytest.raises(UnreadableCheckpointError, match=r"mine\.pt"):
+        stock([]).load_checkpoint(cfg, None)
+
+
+def test_a_whole_file_that_is_refused_keeps_its_own_error(tmp_path: Path) -> None:
+    torch.save({"path": Path("x")}, tmp_path / "checkpoint_last.pt")
+    with pytest.raises(Exception, match=r"(?i)weights.only|unsupported") as error:
+        stock([]).load_checkpoint(config(tmp_path), None)
+    assert not isinstance(error.value, UnreadableCheckpointError)
+
+
+def test_each_training_of_a_process_begins_without_a_best_score() -> None:
+    from fairseq_cli import train
+
+    seen = []
+    module = SimpleNamespace(
+        checkpoint_utils=SimpleNamespace(save_checkpoint=lambda: None),
+        should_stop_early=train.should_stop_early,
+        main=lambda: seen.append(getattr(module.checkpoint_utils.save_checkpoint, "best", None)),
+    )
+    checkpoint_files.forget_best(module)  # type: ignore[arg-type]
+    module.checkpoint_utils.save_checkpoint.best = 0.1
+    module.main()
+    assert seen == [None]
+
+
+def test_a_save_folder_that_cannot_be_written_names_its_key(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    with pytest.raises(OSError, match=r"`checkpoint\.save_dir` is '.*file/out'.*choose another folder"):
+        checkpoint_utils.verify_checkpoint_directory(str(blocked / "out"))
