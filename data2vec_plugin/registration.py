@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from .compat import load
 from .config_keys import explain_unknown_keys
 
 MODULES = (
@@ -13,6 +14,15 @@ MODULES = (
 )
 
 
+def watch() -> None:
+    """Let fairseq's trainer say what it is going to do, once it is imported."""
+    from fairseq import trainer
+
+    from .watch.trainer import watch_trainer
+
+    watch_trainer(trainer)
+
+
 def register_all() -> None:
     """Import everything that registers itself; harmless when done twice.
 
@@ -20,6 +30,7 @@ def register_all() -> None:
     keeps the first one silently, and what ran would then not be ours.
     """
     explain_unknown_keys()
+    load().after_import("fairseq.trainer", watch)
     for name in MODULES:
         import_module(f"{__package__}.{name}")
     from fairseq.criterions import CRITERION_REGISTRY

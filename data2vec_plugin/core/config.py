@@ -98,6 +98,10 @@ class LossConfig:
     scale: Optional[float] = None
 
 
+LEAST_MASKED, MOST_MASKED = 0.01, 0.95
+"""Shares of the input between which a mask leaves something to regress and something to regress it from."""
+
+
 @dataclass(frozen=True)
 class SpanMaskConfig:
     """Span masking (section 4.2): spans of ``length`` positions over a share ``prob`` of the sequence.
@@ -128,6 +132,12 @@ class SpanMaskConfig:
         if self.selection not in ("static", "uniform", "normal", "poisson"):
             raise ValueError(f"`mask_selection` is {self.selection!r}; expected static, uniform, normal or poisson")
 
+    def expected_share(self) -> float:
+        """Share of a long sequence that is hidden on average, before ``dropout``; spans that overlap count once."""
+        if self.no_overlap:
+            return min(self.prob, 1.0)
+        return 1 - max(1 - self.prob / self.length, 0.0) ** self.length
+
 
 @dataclass(frozen=True)
 class Data2VecConfig:
@@ -142,6 +152,25 @@ class Data2VecConfig:
     channel_mask_before: bool = False
     input_dropout: float = 0.0
     reference_compat: bool = False
+
+    def check_targets(self) -> None:
+        """Raise ValueError if more layers are to be averaged than there are; the reference averages all then."""
+        if self.targets.top_k > self.transformer.layers and not self.reference_compat:
+            raise ValueError(
+                f"`average_top_k_layers` is {self.targets.top_k}, but the encoder has `encoder_layers` = "
+                f"{self.transformer.layers}; choose at most {self.transformer.layers}"
+            )
+
+    def check_pretraining(self) -> None:
+        """Raise ValueError for targets or masks with which pre-training can learn nothing."""
+        self.check_targets()
+        share = self.mask.expected_share()
+        if share < LEAST_MASKED or share > MOST_MASKED:
+            raise ValueError(
+                f"`mask_prob` {self.mask.prob} with `mask_length` {self.mask.length} hides {100 * share:.3g} % of the "
+                f"input; expected {100 * LEAST_MASKED:g} to {100 * MOST_MASKED:g} %, since what is hidden is regressed "
+                f"from what is not (0.65 and 10 hide 49 %)"
+            )
 
 
 ConvSpec = Tuple[int, int, int]

@@ -67,12 +67,7 @@ class Data2Vec(nn.Module):
 
     def checked(self, mask: Mask, tokens: Tokens) -> Mask:
         """The mask, if there is something to regress; raises ValueError for a mask or a K that cannot train."""
-        layers, top_k = self.config.transformer.layers, self.config.targets.top_k
-        if top_k > layers and not self.config.reference_compat:
-            raise ValueError(
-                f"`average_top_k_layers` is {top_k}, but the encoder has `encoder_layers` = {layers}; "
-                f"choose at most {layers}"
-            )
+        self.config.check_targets()
         if mask.indices.shape != tokens.x.shape[:2]:
             raise ValueError(
                 f"`mask_indices` has shape {tuple(mask.indices.shape)}, expected {tuple(tokens.x.shape[:2])}: "

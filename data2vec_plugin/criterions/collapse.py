@@ -1,7 +1,10 @@
-"""A guard against collapse: a student and teacher that agree on a constant have a loss of zero and learn nothing."""
+"""Guards against learning nothing: targets that are constant, and targets that are trivially predictable."""
 
+import logging
 from dataclasses import dataclass
 from typing import Dict
+
+logger = logging.getLogger(__name__)
 
 
 class CollapseError(RuntimeError):
@@ -43,3 +46,34 @@ class CollapseGuard:
                 f"row at update {update}; {ADVICE[name]}. Go on from an earlier checkpoint with that changed, or set "
                 f"`criterion.collapse_patience=0` to go on regardless"
             )
+
+
+TRIVIAL = 0.1
+"""Below this share of the targets' variance left unexplained, the student finds its task too easy."""
+
+
+@dataclass
+class TrivialWatch:
+    """Warns while targets are trivially predictable, as they are for a time in short runs on little data.
+
+    It repeats itself after every ``patience`` observed updates; what it sees may pass, so it stops nothing.
+    """
+
+    patience: int = 100
+
+    def __post_init__(self) -> None:
+        self.seen = 0
+
+    def observe(self, unexplained: float, update: int) -> None:
+        """Take note of one update's unexplained share of the targets' variance."""
+        if unexplained >= TRIVIAL:
+            self.seen = 0
+            return
+        if self.seen % self.patience == 0:
+            logger.warning(
+                f"update {update}: the student explains {100 * (1 - unexplained):.0f} % of its targets' variance, "
+                f"which position or pauses must be giving away: they teach nothing while that lasts. If it does, use "
+                f"longer clips (`task.min_sample_size`), a slower teacher (`model.ema_decay`), a longer warm-up or "
+                f"larger batches"
+            )
+        self.seen += 1

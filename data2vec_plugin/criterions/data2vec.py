@@ -10,8 +10,8 @@ from fairseq.dataclass import FairseqDataclass
 from omegaconf import II
 from torch import Tensor
 
-from ..core.loss import deviation_from_sums
-from .collapse import CollapseGuard
+from ..core.loss import deviation_from_sums, unexplained_share
+from .collapse import CollapseGuard, TrivialWatch
 
 VARIANCES = {"target_var": "_target", "pred_var": "_prediction"}
 
@@ -41,13 +41,14 @@ class Data2VecCriterion(FairseqCriterion):
     """
 
     guard: Optional[CollapseGuard] = None
+    trivial = TrivialWatch()
 
     def __init__(self, cfg: Data2VecCriterionConfig, task: Any) -> None:
         super().__init__(task)
         self.cfg = cfg
         floors = {"target_var": cfg.min_target_var, "pred_var": cfg.min_pred_var}
         guard = CollapseGuard(floors, cfg.collapse_start, cfg.collapse_patience) if cfg.collapse_patience else None
-        type(self).guard = guard
+        type(self).guard, type(self).trivial = guard, TrivialWatch()
 
     def forward(self, model: Any, sample: Dict[str, Any], reduce: bool = True) -> Tuple[Tensor, Any, Dict[str, Any]]:
         """fairseq's (loss, sample size, logging output); the loss is a sum over masked positions."""
@@ -71,6 +72,7 @@ class Data2VecCriterion(FairseqCriterion):
             logging.update({f"loss_{name}": value.detach().sum() for name, value in losses.items()})
         logging.update(row_sums("_target", output["targets"]))
         logging.update(row_sums("_prediction", output["predictions"]))
+        logging["_error_squares"] = (output["predictions"].detach().double() - output["targets"]).square().sum()
         return loss, sample_size, logging
 
     def weighted(self, losses: Dict[str, Tensor]) -> Dict[str, Tensor]:
@@ -97,6 +99,12 @@ class Data2VecCriterion(FairseqCriterion):
             metrics.log_scalar(name, deviation, count, round=4)
             if cls.guard is not None and totals["_training"]:
                 cls.guard.observe(name, deviation, int(totals["_updates"] / totals["_batches"]))
+        unexplained = unexplained_share(
+            totals["_error_squares"], totals["_target_sum"], totals["_target_squares"], count
+        )
+        metrics.log_scalar("unexplained", unexplained, count, round=3)
+        if totals["_training"]:
+            cls.trivial.observe(unexplained, int(totals["_updates"] / totals["_batches"]))
         for key, total in totals.items():
             if key.startswith("loss_"):
                 metrics.log_scalar(key, float(total) / max(count, 1), count, round=3)

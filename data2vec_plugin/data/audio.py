@@ -19,9 +19,14 @@ from torch import Tensor
 from ..core.config import ConvSpec
 from ..core.masking import SpanMasker, row_generator
 from ..modalities.conv_spec import output_length, samples_for
-from .manifest import check_manifest
+from .bad_files import BadFiles
+from .file_names import FileNames
+from .manifest import check_manifest, manifest_digest
 
 logger = logging.getLogger(__name__)
+
+TRUNCATED = 0.99
+"""A file with less than this share of the samples that the manifest states is truncated; some formats round."""
 
 
 class AudioFileError(ValueError):
@@ -45,16 +50,25 @@ class LoaderMasks:
 class CheckedAudioDataset(FileAudioDataset):
     """fairseq's ``FileAudioDataset`` (WAV, FLAC, zip) whose faults name manifest, line and file.
 
-    ``shortest`` samples is what the model needs; shorter clips are left out, counted and named.
+    ``shortest`` samples is what the model needs; shorter clips are left out, counted and named. So are files that
+    turn out to be unusable when they are read (empty, truncated, unreadable, another rate, NaN, silent), up to
+    ``bad_limit`` of them; one more raises :class:`AudioFileError`.
     """
 
-    def __init__(self, manifest_path: str, sample_rate: int, shortest: int = 0, **options: Any) -> None:
+    def __init__(
+        self, manifest_path: str, sample_rate: int, shortest: int = 0, bad_limit: int = 0, **options: Any
+    ) -> None:
         self.manifest = Path(manifest_path)
         lines = check_manifest(self.manifest)
+        self.digest = manifest_digest(self.manifest)
         wanted = options.pop("min_sample_size", None) or 0
         super().__init__(manifest_path, sample_rate, min_sample_size=max(wanted, shortest), **options)
         self.entries = len(lines)
-        self.line_numbers = [number for number, _, size in lines if size >= self.min_sample_size]
+        kept = [(number, name) for number, name, size in lines if size >= self.min_sample_size]
+        self.line_numbers = np.array([number for number, _ in kept])
+        self.fnames = FileNames(self.text_compressor.compress(name) for _, name in kept)
+        self.bad_files = BadFiles(len(kept), bad_limit, self.where, AudioFileError)
+        self._mixed_down = torch.zeros((), dtype=torch.bool).share_memory_()
         self._report_skips([name for _, name, size in lines if size < self.min_sample_size], wanted, shortest)
 
     def _report_skips(self, names: List[str], wanted: int, shortest: int) -> None:
@@ -70,26 +84,38 @@ class CheckedAudioDataset(FileAudioDataset):
         logger.warning(f"{self.manifest}: left out {len(names)} of {self.entries} clips, {reason}: {shown}")
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
+        """``id`` and ``source`` (samples,); the source of a file that is left out is None, fairseq's sign for it."""
+        self._reading = index
         try:
             item: Dict[str, Any] = super().__getitem__(index)
-        except AudioFileError:
-            raise
+            fault = self._fault(item["source"], index)
         except (OSError, RuntimeError, ValueError) as error:
-            raise AudioFileError(f"{self.where(index)}: cannot be read ({error}); replace it or take it out") from error
-        self._check_signal(item["source"], index)
+            item, fault = {"id": index}, f"cannot be read ({error})"
+        if fault:
+            self.bad_files.leave_out(index, f"{fault}; replace it or take it out")
+            item["source"] = None
         return item
 
-    def _check_signal(self, source: Tensor, index: int) -> None:
-        if len(source) < self.min_sample_size:
-            raise AudioFileError(
-                f"{self.where(index)}: {len(source)} samples on disk, {self.sizes[index]} in the manifest, at least "
-                f"{self.min_sample_size} needed; the file is truncated or the manifest old: run `data2vec manifest`"
+    def _fault(self, source: Tensor, index: int) -> str:
+        """What is wrong with a clip as it was read; empty if nothing is."""
+        stated = int(self.sizes[index])
+        if len(source) < max(TRUNCATED * stated, self.min_sample_size, 1):
+            return (
+                f"{len(source)} samples on disk, {stated} in the manifest: "
+                f"the file is truncated, or the manifest old (run `data2vec manifest`)"
             )
         if not bool(torch.isfinite(source).all()):
-            raise AudioFileError(f"{self.where(index)}: holds NaN or infinite samples; repair it or take it out")
+            return "holds NaN or infinite samples"
+        if bool((source == source[0]).all()):
+            return "is silent: all samples are the same"
+        return ""
 
     def postprocess(self, feats: Tensor, curr_sample_rate: int) -> Tensor:
         """Average channels, refuse another rate, normalise to zero mean and unit variance if asked to."""
+        if feats.dim() == 2 and not self._mixed_down:
+            self._mixed_down.fill_(True)
+            where = self.where(self._reading)
+            logger.warning(f"{where}: {feats.size(1)} channels, averaged into one; so are others like it")
         if curr_sample_rate != self.sample_rate:
             raise ValueError(
                 f"sample rate {curr_sample_rate}, expected {self.sample_rate}: "
@@ -100,8 +126,7 @@ class CheckedAudioDataset(FileAudioDataset):
 
     def where(self, index: int) -> str:
         """``manifest:line: file`` of sample ``index``."""
-        name = self.fnames[index]
-        name = self.text_compressor.decompress(name if isinstance(name, (str, bytes)) else name.as_py())
+        name = self.text_compressor.decompress(self.fnames[index])
         return f"{self.manifest}:{self.line_numbers[index]}: {Path(self.root_dir) / name}"
 
 
@@ -138,6 +163,7 @@ class SeededAudioDataset(CheckedAudioDataset):
 
     def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
         """Crop or pad to one length and mask: ``source`` (B, samples), ``mask_indices`` (B, T), and more."""
+        samples = [sample for sample in samples if sample["source"] is not None]
         if not samples:
             return {}
         ids = [int(sample["id"]) for sample in samples]

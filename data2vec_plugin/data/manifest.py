@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple
@@ -36,6 +37,13 @@ def manifest_root(path: Path) -> Path:
     """The folder that a manifest's paths are relative to: its first line."""
     with path.open(encoding="utf-8") as lines:
         return Path(lines.readline().strip())
+
+
+def manifest_digest(path: Path) -> str:
+    """Twelve hexadecimal digits of a manifest's entries; its first line, the folder, may change."""
+    with path.open("rb") as file:
+        file.readline()
+        return hashlib.sha256(file.read()).hexdigest()[:12]
 
 
 def check_manifest(path: Path) -> List[Tuple[int, str, int]]:

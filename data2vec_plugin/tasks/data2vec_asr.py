@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any, List, Optional
 
+from fairseq.checkpoint_utils import load_checkpoint_to_cpu
 from fairseq.data import AddTargetDataset, Dictionary
 from fairseq.data.text_compressor import TextCompressor
 from fairseq.tasks import register_task
@@ -13,16 +14,29 @@ from fairseq.tasks.audio_finetuning import AudioFinetuningTask, LabelEncoder, la
 from ..data.audio import CheckedAudioDataset
 from ..data.manifest import check_symbols, read_labels
 from ..decoding.greedy import GreedyCtcGenerator
+from ..interop.mismatch import explain_pretrained
 from ..modalities.audio import AudioData2Vec
 from ..modalities.conv_spec import receptive_field
 from .audio_config import AsrTaskConfig, refuse_unsupported
 from .data2vec_audio_pretraining import text_compression
+from .speech import SpeechTask
 
 logger = logging.getLogger(__name__)
 
 
+def pretrained_fault(model_cfg: Any) -> str:
+    """Why the checkpoint that a model should start from cannot be one; empty if that is not the matter."""
+    path = getattr(model_cfg, "w2v_path", None)
+    if not path or not os.path.isfile(path):
+        return "" if not path else "there is no such file; give the checkpoint of a pre-training run"
+    state = load_checkpoint_to_cpu(path)
+    saved = state.get("cfg") or {}
+    name = saved["model"]["_name"] if "model" in saved else getattr(state.get("args"), "arch", "")
+    return explain_pretrained(str(name))
+
+
 @register_task("data2vec_asr", dataclass=AsrTaskConfig)
-class Data2VecAsrTask(AudioFinetuningTask):
+class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
     """Clips with transcripts; ``fairseq-generate`` decodes CTC models greedily, others with its beam search."""
 
     cfg: AsrTaskConfig
@@ -33,8 +47,17 @@ class Data2VecAsrTask(AudioFinetuningTask):
         self.shortest_clip = 0
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
-        """Build the model and learn from it how short a clip may be."""
-        model = super().build_model(model_cfg, from_checkpoint)
+        """Build the model and learn from it how short a clip may be.
+
+        Raises ValueError if ``model.w2v_path`` is no checkpoint of a speech model.
+        """
+        try:
+            model = super().build_model(model_cfg, from_checkpoint)
+        except Exception as error:
+            reason = pretrained_fault(model_cfg)
+            if not reason:
+                raise
+            raise ValueError(f"`model.w2v_path` is {model_cfg.w2v_path}: {reason}") from error
         encoders = [module for module in model.modules() if isinstance(module, AudioData2Vec)]
         self.shortest_clip = max((receptive_field(encoder.audio.conv_layers) for encoder in encoders), default=0)
         return model
@@ -59,6 +82,7 @@ class Data2VecAsrTask(AudioFinetuningTask):
             os.path.join(self.cfg.data, f"{split}.tsv"),
             sample_rate=cfg.get("sample_rate", self.cfg.sample_rate),
             shortest=self.shortest_clip,
+            bad_limit=self.cfg.bad_audio_limit,
             max_sample_size=self.cfg.max_sample_size,
             min_sample_size=self.cfg.min_sample_size,
             pad=True,

@@ -9,10 +9,11 @@ from fairseq.tasks.audio_pretraining import AudioPretrainingTask
 from ..data.audio import LoaderMasks, SeededAudioDataset
 from ..modalities.audio import AudioData2Vec
 from .audio_config import AudioTaskConfig, refuse_unsupported
+from .speech import SpeechTask
 
 
 @register_task("data2vec_audio_pretraining", dataclass=AudioTaskConfig)
-class Data2VecAudioPretrainingTask(AudioPretrainingTask):
+class Data2VecAudioPretrainingTask(SpeechTask, AudioPretrainingTask):
     """Draws crops and masks in the loader from (seed, epoch, sample id), for a ``data2vec_audio`` model."""
 
     cfg: AudioTaskConfig
@@ -23,8 +24,13 @@ class Data2VecAudioPretrainingTask(AudioPretrainingTask):
         self.masks: Optional[LoaderMasks] = None
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
-        """Build the model and learn from it what its masks look like."""
+        """Build the model and learn from it what its masks look like.
+
+        Raises ValueError for settings that cannot pre-train; a model out of a checkpoint may serve another purpose.
+        """
         model = super().build_model(model_cfg, from_checkpoint)
+        if isinstance(model, AudioData2Vec) and not from_checkpoint:
+            model.config.check_pretraining()
         if isinstance(model, AudioData2Vec) and model.config.mask.prob > 0:
             channels = model.channel_masker if model.config.channel_mask.prob > 0 else None
             dim = model.config.transformer.dim
@@ -39,6 +45,7 @@ class Data2VecAudioPretrainingTask(AudioPretrainingTask):
             sample_rate=cfg.get("sample_rate", self.cfg.sample_rate),
             seed=self.cfg.seed,
             masks=self.masks,
+            bad_limit=self.cfg.bad_audio_limit,
             max_sample_size=self.cfg.max_sample_size,
             min_sample_size=self.cfg.min_sample_size,
             pad=cfg.enable_padding,

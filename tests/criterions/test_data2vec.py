@@ -6,8 +6,8 @@ import pytest
 import torch
 from fairseq import metrics
 
-from data2vec_plugin.core.loss import mean_deviation
-from data2vec_plugin.criterions.collapse import CollapseError, CollapseGuard
+from data2vec_plugin.core.loss import mean_deviation, unexplained_share
+from data2vec_plugin.criterions.collapse import CollapseError, CollapseGuard, TrivialWatch
 from data2vec_plugin.criterions.data2vec import Data2VecCriterion, Data2VecCriterionConfig
 
 
@@ -105,3 +105,26 @@ def test_early_updates_and_a_patience_of_zero_never_stop() -> None:
     made = criterion(collapse_start=0, collapse_patience=0)
     for _ in range(5):
         reduced(outputs(made, [torch.randn(20, 4)], spread=0.0))
+
+
+def test_trivial_targets_are_warned_of_while_they_last(caplog: pytest.LogCaptureFixture) -> None:
+    watch = TrivialWatch(patience=3)
+    for update, unexplained in enumerate((0.5, 0.02, 0.02, 0.02, 0.02, 0.5, 0.05)):
+        watch.observe(unexplained, update)
+    warned = [record.getMessage().split(":")[0] for record in caplog.records]
+    assert warned == ["update 1", "update 4", "update 6"]
+    assert "98 % of its targets' variance" in caplog.text
+
+
+def test_unexplained_is_one_for_the_mean_and_nought_for_the_truth() -> None:
+    rows = torch.randn(50, 4)
+    sums = (rows.double().sum(0), rows.double().square().sum(0), 50)
+    at_mean = (rows - rows.mean(0)).double().square().sum()
+    assert unexplained_share(at_mean, *sums) == pytest.approx(1, rel=1e-4)
+    assert unexplained_share(torch.tensor(0.0), *sums) == 0
+    assert unexplained_share(torch.tensor(0.0), torch.ones(2) * 3, torch.ones(2) * 3, 3) == 1
+
+
+def test_unexplained_is_logged() -> None:
+    # the fake model predicts half of each target: a quarter of the squares is left
+    assert reduced(outputs(criterion(), [torch.randn(4000, 4)]))["unexplained"] == pytest.approx(0.25, abs=0.01)

@@ -67,3 +67,40 @@ def test_ctc_models_are_decoded_greedily_and_others_by_fairseq(data: Path) -> No
         def get_logits(self) -> None: ...
 
     assert isinstance(make_task(data).build_generator([Ctc()], None), GreedyCtcGenerator)
+
+
+@pytest.mark.parametrize(
+    ("exists", "model", "message"),
+    [
+        (True, "roberta", "it is of model `roberta`; speech recognition starts from data2vec_audio"),
+        (False, "", "there is no such file"),
+    ],
+)
+def test_a_start_that_is_no_speech_model_is_told(
+    data: Path, exists: bool, model: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = data / "start.pt"
+    if exists:
+        path.touch()
+    state = {"cfg": {"model": {"_name": model}}, "model": {}}
+    monkeypatch.setattr("data2vec_plugin.tasks.data2vec_asr.load_checkpoint_to_cpu", lambda _: state)
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise KeyError("w2v_args")
+
+    monkeypatch.setattr("fairseq.tasks.audio_finetuning.AudioFinetuningTask.build_model", refuse)
+    with pytest.raises(ValueError, match=rf"`model\.w2v_path` is .*start\.pt: {message}"):
+        make_task(data).build_model(OmegaConf.create({"_name": "wav2vec_ctc", "w2v_path": str(path)}))
+
+
+def test_a_fault_that_is_not_the_checkpoints_stays_itself(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (data / "start.pt").touch()
+    state = {"cfg": {"model": {"_name": "data2vec_audio"}}, "model": {}}
+    monkeypatch.setattr("data2vec_plugin.tasks.data2vec_asr.load_checkpoint_to_cpu", lambda _: state)
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise KeyError("something else")
+
+    monkeypatch.setattr("fairseq.tasks.audio_finetuning.AudioFinetuningTask.build_model", refuse)
+    with pytest.raises(KeyError, match="something else"):
+        make_task(data).build_model(OmegaConf.create({"_name": "wav2vec_ctc", "w2v_path": str(data / "start.pt")}))

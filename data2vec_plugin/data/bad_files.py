@@ -1,0 +1,64 @@
+"""Files that cannot be used: left out, counted and named, up to a limit."""
+
+from __future__ import annotations
+
+import logging
+from multiprocessing.util import Finalize
+from typing import Callable, List
+
+import torch
+
+logger = logging.getLogger(__name__)
+
+SHOWN = 20
+"""How many names a report gives; all of them have been logged when they were found."""
+
+
+class BadFiles:
+    """Which samples of a data set have turned out to be unusable; known to all loader workers.
+
+    ``where(index)`` names a sample. ``limit`` distinct files are left out; the next one raises ``error``. A file
+    counts once, however many epochs meet it. The names are logged again when the process ends.
+    """
+
+    def __init__(self, size: int, limit: int, where: Callable[[int], str], error: type[Exception]) -> None:
+        self.limit = limit
+        self.where = where
+        self.error = error
+        # loader workers are forked, and live on from epoch to epoch: only shared memory is common to them
+        self._known = torch.zeros(size, dtype=torch.bool).share_memory_()
+
+    def leave_out(self, index: int, reason: str) -> None:
+        """Take note of a bad sample; raises ``error``, with all names, if there are more than ``limit``."""
+        known_before = bool(self._known[index])
+        self._known[index] = True
+        message = f"{self.where(index)}: {reason}"
+        if len(self.indices) > self.limit:
+            raise self.error(message + self._over_limit())
+        if not known_before:
+            logger.warning(f"left out, {len(self.indices)} of at most {self.limit}: {message}")
+
+    def _over_limit(self) -> str:
+        if self.limit == 0:
+            return " (`task.bad_audio_limit` lets training leave out so many files; it is 0)"
+        return f"; that is one more than `task.bad_audio_limit` = {self.limit}. {self.summary()}"
+
+    @property
+    def indices(self) -> List[int]:
+        """The bad samples that are known so far."""
+        found: List[int] = self._known.nonzero().squeeze(1).tolist()
+        return found
+
+    def summary(self) -> str:
+        """How many files were left out, by name."""
+        names = [self.where(index) for index in self.indices]
+        more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        return f"left out so far: {len(names)} of {len(self._known)} files: {', '.join(names[:SHOWN])}{more}"
+
+    def report_at_exit(self) -> None:
+        """Log the summary when this process ends, if there is anything to say; also in a spawned process."""
+        Finalize(None, self._report, exitpriority=0)
+
+    def _report(self) -> None:
+        if self.indices:
+            logger.warning(self.summary())

@@ -1,0 +1,77 @@
+"""An epoch iterator that knows which data it counts in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict
+
+from fairseq.data.iterators import EpochBatchIterating
+
+KEY = "data2vec_manifest"
+SHARDS = "data2vec_shards"
+
+
+class ManifestChangedError(ValueError):
+    """The data of a resumed run is not the data that its checkpoint counted in."""
+
+
+class ResumableIterator(EpochBatchIterating):
+    """fairseq's epoch iterator, whose saved position also says of which manifest.
+
+    A checkpoint holds a number of batches to pass over; in another manifest these would be other clips, some seen
+    twice and some never. Raises :class:`ManifestChangedError` on such a resume.
+    """
+
+    def __init__(self, iterator: EpochBatchIterating, manifest: Path, digest: str) -> None:
+        self.iterator = iterator
+        self.manifest = manifest
+        self.digest = digest
+
+    def __len__(self) -> int:
+        return len(self.iterator)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "iterator":  # not there yet, while it is unpickled
+            raise AttributeError(name)
+        return getattr(self.iterator, name)
+
+    @property
+    def next_epoch_idx(self) -> int:
+        """The epoch that :meth:`next_epoch_itr` will give."""
+        epoch: int = self.iterator.next_epoch_idx
+        return epoch
+
+    @property
+    def iterations_in_epoch(self) -> int:
+        """Batches taken from the current epoch."""
+        taken: int = self.iterator.iterations_in_epoch
+        return taken
+
+    def next_epoch_itr(self, *args: Any, **kwargs: Any) -> Any:
+        """The batches of the next epoch."""
+        return self.iterator.next_epoch_itr(*args, **kwargs)
+
+    def end_of_epoch(self) -> bool:
+        """Whether the current epoch is used up."""
+        return bool(self.iterator.end_of_epoch())
+
+    def state_dict(self) -> Dict[str, Any]:
+        """fairseq's position, of how many processes it is, and the manifest's digest."""
+        return {**self.iterator.state_dict(), SHARDS: self.iterator.num_shards, KEY: self.digest}
+
+    def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
+        """Go to a saved position; raises :class:`ManifestChangedError` if it is of another manifest.
+
+        Each process counts its own batches. On another number of processes the position is what all of them had
+        seen together, rounded down: a few clips may be seen twice in that epoch, none is left out.
+        """
+        saved = state_dict.get(KEY, self.digest)
+        if saved != self.digest:
+            raise ManifestChangedError(
+                f"{self.manifest} is not the manifest that the checkpoint was trained on (digest {self.digest}, "
+                f"expected {saved}), so its position in the epoch means nothing: put the old manifest back, or begin "
+                f"an epoch of the new one with `checkpoint.reset_dataloader=true`"
+            )
+        ours = self.iterator.num_shards
+        seen = state_dict.get("iterations_in_epoch", 0) * state_dict.get(SHARDS, ours)
+        self.iterator.load_state_dict({**state_dict, "iterations_in_epoch": seen // ours})

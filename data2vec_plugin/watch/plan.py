@@ -1,0 +1,73 @@
+"""What a run will do: how much data, how many updates, how much memory."""
+
+from __future__ import annotations
+
+import math
+import resource
+import sys
+from typing import Any, List
+
+import torch
+
+from .task import Extent
+
+GIB = 2.0**30
+
+
+def plan(trainer: Any, iterator: Any) -> List[str]:
+    """What this run will do, a line each: data, update, run, memory."""
+    cfg, task = trainer.cfg, trainer.task
+    extent: Extent = task.extent(task.dataset(cfg.dataset.train_subset))
+    processes, freq = trainer.data_parallel_world_size, cfg.optimization.update_freq[-1]
+    micro_batches = max(len(iterator), 1)  # of one process
+    updates_per_epoch = math.ceil(micro_batches / freq)
+    per_update = extent.amount / updates_per_epoch
+    done, goal = trainer.get_num_updates(), goal_updates(cfg, updates_per_epoch)
+    return [
+        f"data: {extent} ({cfg.dataset.train_subset})",
+        f"update: {processes} process{'' if processes == 1 else 'es'} × {freq} micro-batches of {batch_limit(cfg)}, "
+        f"{per_update:,.4g} {extent.unit} on average; {updates_per_epoch:,} updates an epoch",
+        f"run: {goal:,} updates, {goal / updates_per_epoch:,.1f} epochs, {goal * per_update:,.4g} {extent.unit}"
+        + (f"; {done:,} are done, {max(goal - done, 0):,} to go" if done else ""),
+        f"memory: {state_memory(trainer) / GIB:.2f} GiB for weights, gradients, optimizer and teacher; "
+        f"activations come on top",
+    ]
+
+
+def goal_updates(cfg: Any, updates_per_epoch: int) -> int:
+    """The update at which the run ends: `max_update` or `max_epoch`, whichever comes first; 0 if neither is set."""
+    epochs, updates = cfg.optimization.max_epoch, cfg.optimization.max_update
+    ends = [updates] if updates else []
+    if epochs:
+        ends.append(epochs * updates_per_epoch)
+    return min(ends, default=0)
+
+
+def batch_limit(cfg: Any) -> str:
+    """What bounds a micro-batch."""
+    dataset = cfg.dataset
+    bounds = [f"{dataset.max_tokens:,} tokens"] if dataset.max_tokens else []
+    if dataset.batch_size:
+        bounds.append(f"{dataset.batch_size:,} items")
+    return "at most " + " and ".join(bounds)
+
+
+def state_memory(trainer: Any) -> int:
+    """Bytes that one process holds through the run: weights, gradients, Adam's two averages, the teacher."""
+    parameters = list(trainer.model.parameters())
+    weights = sum(p.numel() * p.element_size() for p in parameters)
+    trained = sum(p.numel() for p in parameters if p.requires_grad)
+    half = trainer.cfg.common.fp16 or trainer.cfg.common.bf16
+    gradients = trained * (2 if half else 4)
+    optimizer = trained * 4 * (4 if half else 2)  # with half precision also fp32 weights and gradients
+    teacher = getattr(getattr(trainer.get_model(), "teacher", None), "fp32", {})
+    average = sum(t.numel() * (6 if half else 4) for t in teacher.values())
+    return int(weights + gradients + optimizer + average)
+
+
+def peak_memory() -> float:
+    """Most bytes that this process has held: on the GPU if it uses one, else in all."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        return float(torch.cuda.max_memory_allocated())
+    unit = 1 if sys.platform == "darwin" else 1024
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)

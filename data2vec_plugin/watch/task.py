@@ -1,0 +1,41 @@
+"""What a task of ours tells whoever watches its run."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from .advice import out_of_memory
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much data there is, in the words of its modality: ``amount`` ``unit`` (hours of speech) in ``items``."""
+
+    amount: float
+    unit: str
+    items: int
+    item_name: str
+
+    def __str__(self) -> str:
+        return f"{self.amount:,.2f} {self.unit} in {self.items:,} {self.item_name}"
+
+
+class WatchedTask:
+    """A task of ours: it can say how much data a set holds, and what a batch is."""
+
+    def extent(self, dataset: Any) -> Extent:
+        """How much an epoch of ``dataset`` is."""
+        raise NotImplementedError(f"{type(self).__name__} must say how much data it has")
+
+    def train_step(self, sample: Any, model: Any, criterion: Any, *args: Any, **kwargs: Any) -> Any:
+        """fairseq's own; a batch that does not fit into memory is described before fairseq decides what to do."""
+        try:
+            return super().train_step(sample, model, criterion, *args, **kwargs)  # type: ignore[misc]
+        except RuntimeError as error:
+            if "out of memory" in str(error):
+                logger.error(out_of_memory(sample))
+            raise

@@ -1,0 +1,88 @@
+"""fairseq's trainer knows what a run will do, and offers a task no place to say it: hence three wrapped methods."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from types import ModuleType
+from typing import Any
+
+from .advice import mismatch, not_finite
+from .plan import GIB, peak_memory, plan
+from .run_log import keep_log
+from .task import WatchedTask
+
+logger = logging.getLogger(__name__)
+
+
+class NonFiniteError(FloatingPointError):
+    """Gradients are NaN or infinite, in a precision that has no loss scale to lower."""
+
+
+class CheckpointMismatchError(ValueError):
+    """A checkpoint's weights are not those of the model."""
+
+
+def watch_trainer(module: ModuleType) -> None:
+    """Wrap the trainer of ``fairseq.trainer``; harmless when done twice."""
+    trainer = module.Trainer
+    if getattr(trainer, "is_watched", False):
+        return
+    trainer.is_watched = True
+    _announce(trainer)
+    _explain(trainer)
+    _explain_loading(trainer)
+
+
+def _announce(trainer: Any) -> None:
+    """Log the plan when the training data is there."""
+    stock = trainer.get_train_iterator
+
+    @functools.wraps(stock)
+    def get_train_iterator(self: Any, *args: Any, **kwargs: Any) -> Any:
+        iterator = stock(self, *args, **kwargs)
+        if isinstance(self.task, WatchedTask) and not getattr(self, "_announced", False):
+            self._announced = True
+            if self.data_parallel_rank == 0:
+                keep_log(self.cfg.checkpoint)
+                for line in plan(self, iterator):
+                    logger.info(line)
+        return iterator
+
+    trainer.get_train_iterator = get_train_iterator
+
+
+def _explain(trainer: Any) -> None:
+    """Name the knob when gradients are not finite; report memory after the first update."""
+    stock = trainer.train_step
+
+    @functools.wraps(stock)
+    def train_step(self: Any, samples: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            output = stock(self, samples, *args, **kwargs)
+        except FloatingPointError as error:
+            if isinstance(self.task, WatchedTask) and not isinstance(error, NonFiniteError):
+                raise NonFiniteError(not_finite(self, samples)) from error
+            raise
+        if isinstance(self.task, WatchedTask) and output is not None and not getattr(self, "_measured", False):
+            self._measured = True
+            logger.info(f"memory: {peak_memory() / GIB:.2f} GiB at the peak of the first update")
+        return output
+
+    trainer.train_step = train_step
+
+
+def _explain_loading(trainer: Any) -> None:
+    """Say why a checkpoint does not fit, which fairseq does not."""
+    stock = trainer.load_checkpoint
+
+    @functools.wraps(stock)
+    def load_checkpoint(self: Any, filename: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return stock(self, filename, *args, **kwargs)
+        except Exception as error:
+            if not isinstance(self.task, WatchedTask) or "Cannot load model parameters" not in str(error):
+                raise
+            raise CheckpointMismatchError(mismatch(self, filename, error)) from error
+
+    trainer.load_checkpoint = load_checkpoint

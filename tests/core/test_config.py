@@ -1,0 +1,40 @@
+"""Settings that cannot train are refused before anything is computed."""
+
+import pytest
+
+from data2vec_plugin.core.config import Data2VecConfig, SpanMaskConfig, TargetConfig, TransformerConfig
+from data2vec_plugin.core.masking import SpanMasker, row_generator
+
+
+@pytest.mark.parametrize(
+    "config",
+    [SpanMaskConfig(), SpanMaskConfig(prob=0.3, length=5), SpanMaskConfig(prob=0.4, length=4, no_overlap=True)],
+)
+def test_expected_share_is_what_is_drawn(config: SpanMaskConfig) -> None:
+    rows = SpanMasker(config).rows([3000] * 8, 3000, [row_generator(1, 1, index) for index in range(8)])
+    assert rows.mean() == pytest.approx(config.expected_share(), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("mask", "hidden"),
+    [
+        (SpanMaskConfig(prob=0.0), "0 %"),
+        (SpanMaskConfig(prob=3.5), "98.7 %"),
+        (SpanMaskConfig(prob=1.0, no_overlap=True), "100 %"),
+    ],
+)
+def test_masks_that_hide_nothing_or_everything_are_refused(mask: SpanMaskConfig, hidden: str) -> None:
+    with pytest.raises(
+        ValueError, match=rf"`mask_prob` {mask.prob} .* hides {hidden} of the input; expected 1 to 95 %"
+    ):
+        Data2VecConfig(mask=mask).check_pretraining()
+
+
+def test_more_target_layers_than_layers_are_refused() -> None:
+    config = Data2VecConfig(transformer=TransformerConfig(layers=4), targets=TargetConfig(top_k=5))
+    with pytest.raises(ValueError, match="`average_top_k_layers` is 5, but the encoder has `encoder_layers` = 4"):
+        config.check_pretraining()
+
+
+def test_the_published_settings_pass() -> None:
+    Data2VecConfig().check_pretraining()

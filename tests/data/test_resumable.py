@@ -1,0 +1,72 @@
+"""A saved position belongs to one manifest."""
+
+from pathlib import Path
+
+import pytest
+from fairseq.data.iterators import EpochBatchIterator
+from speech import write_clip, write_manifest
+
+from data2vec_plugin.data.audio import SeededAudioDataset
+from data2vec_plugin.data.resumable import ManifestChangedError, ResumableIterator
+
+SIZES = {f"{name}.wav": 30_000 for name in "abcd"}
+
+
+def iterator(manifest: Path, shards: int = 1) -> ResumableIterator:
+    data = SeededAudioDataset(str(manifest), 16_000, 1, None)
+    batches = [[index] for index in range(len(data))]
+    return ResumableIterator(
+        EpochBatchIterator(data, data.collater, batches, num_shards=shards), data.manifest, data.digest
+    )
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    for name in SIZES:
+        write_clip(tmp_path / name, SIZES[name])
+    return write_manifest(tmp_path / "train.tsv", tmp_path, SIZES)
+
+
+def position_after_two_batches(manifest: Path) -> "dict[str, object]":
+    made = iterator(manifest)
+    batches = made.next_epoch_itr(shuffle=False)
+    next(batches), next(batches)
+    return made.state_dict()
+
+
+def test_goes_on_where_it_was(manifest: Path) -> None:
+    resumed = iterator(manifest)
+    resumed.load_state_dict(position_after_two_batches(manifest))
+    assert resumed.iterations_in_epoch == 2
+    assert [int(batch["id"]) for batch in resumed.next_epoch_itr()] in ([2, 3], [3, 2])
+    assert resumed.end_of_epoch()
+
+
+def test_another_manifest_is_refused_with_the_way_out(manifest: Path) -> None:
+    saved = position_after_two_batches(manifest)
+    write_manifest(manifest, manifest.parent, {"a.wav": 30_000, "b.wav": 30_000})
+    with pytest.raises(ManifestChangedError, match=r"train\.tsv is not the manifest.*reset_dataloader=true"):
+        iterator(manifest).load_state_dict(saved)
+
+
+def test_the_folder_may_have_moved(manifest: Path, tmp_path: Path) -> None:
+    saved = position_after_two_batches(manifest)
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in SIZES:
+        (tmp_path / name).rename(moved / name)
+    write_manifest(manifest, moved, SIZES)
+    iterator(manifest).load_state_dict(saved)
+
+
+def test_a_position_of_fairseqs_own_is_taken(manifest: Path) -> None:
+    saved = position_after_two_batches(manifest)
+    del saved["data2vec_manifest"]
+    iterator(manifest).load_state_dict(saved)
+
+
+@pytest.mark.parametrize(("shards", "position"), [(2, 1), (4, 0)])
+def test_more_processes_go_on_where_all_were_together(manifest: Path, shards: int, position: int) -> None:
+    resumed = iterator(manifest, shards)
+    resumed.load_state_dict(position_after_two_batches(manifest))
+    assert resumed.iterations_in_epoch == position

@@ -1,0 +1,159 @@
+"""What a run says of itself, on trainers cut down to what is asked of them."""
+
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Iterator
+
+import pytest
+import torch
+
+from data2vec_plugin.watch.plan import goal_updates, state_memory
+from data2vec_plugin.watch.run_log import RunLog
+from data2vec_plugin.watch.task import Extent, WatchedTask
+from data2vec_plugin.watch.trainer import CheckpointMismatchError, NonFiniteError, watch_trainer
+
+SAMPLE = {"net_input": {"source": torch.zeros(3, 1600)}, "id": torch.tensor([4, 8, 15])}
+
+
+class StockTask:
+    def train_step(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+
+
+class Task(WatchedTask, StockTask):
+    def extent(self, dataset: Any) -> Extent:
+        return Extent(960.0, "hours of speech", 281_241, "clips")
+
+    def dataset(self, split: str) -> str:
+        return split
+
+
+def trainer_class(error: Any = None) -> Any:
+    class Trainer:
+        data_parallel_rank, data_parallel_world_size = 0, 16
+        model = torch.nn.Linear(100, 10)
+
+        def __init__(self, task: Any, cfg: Any) -> None:
+            self.task, self.cfg = task, cfg
+
+        def get_train_iterator(self) -> Any:
+            return range(4_320)
+
+        def train_step(self, samples: Any) -> Any:
+            if error is not None:
+                raise error
+            return {}
+
+        def load_checkpoint(self, filename: str) -> Any:
+            raise Exception(f"Cannot load model parameters from checkpoint {filename}; please ensure")
+
+        def get_model(self) -> Any:
+            return self.model
+
+        def get_num_updates(self) -> int:
+            return 10_000
+
+        def get_lr(self) -> float:
+            return 0.0005
+
+    watch_trainer(SimpleNamespace(Trainer=Trainer))  # type: ignore[arg-type]
+    return Trainer
+
+
+def config(folder: Path, **optimization: Any) -> Any:
+    return SimpleNamespace(
+        dataset=SimpleNamespace(train_subset="train", max_tokens=3_800_000, batch_size=None),
+        optimization=SimpleNamespace(**{"max_update": 400_000, "max_epoch": 0, "update_freq": [2], **optimization}),
+        checkpoint=SimpleNamespace(save_dir=str(folder), no_save=False),
+        common=SimpleNamespace(fp16=False, bf16=False),
+    )
+
+
+@pytest.fixture(autouse=True)
+def root_logger() -> Iterator[None]:
+    yield
+    for handler in [h for h in logging.getLogger().handlers if isinstance(h, RunLog)]:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+
+def test_the_plan_says_data_update_run_and_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    trainer = trainer_class()(Task(), config(tmp_path))
+    trainer.get_train_iterator()
+    trainer.get_train_iterator()
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 4
+    assert lines[0] == "data: 960.00 hours of speech in 281,241 clips (train)"
+    assert "16 processes × 2 micro-batches of at most 3,800,000 tokens" in lines[1]
+    assert "0.4444 hours of speech on average; 2,160 updates an epoch" in lines[1]
+    assert lines[2].startswith("run: 400,000 updates, 185.2 epochs")
+    assert lines[2].endswith("10,000 are done, 390,000 to go")
+    assert (tmp_path / "train.log").read_text().count("INFO") == 4
+
+
+def test_epochs_may_end_a_run_first() -> None:
+    cfg = config(Path(), max_epoch=3)
+    assert goal_updates(cfg, 100) == 300
+    assert goal_updates(config(Path(), max_epoch=3, max_update=0), 100) == 300
+    assert goal_updates(config(Path(), max_epoch=9_000), 100) == 400_000
+
+
+def test_weights_gradients_and_adam_are_counted() -> None:
+    trainer = trainer_class()(Task(), config(Path()))
+    assert state_memory(trainer) == 1_010 * 4 * 4
+
+
+def test_the_next_run_of_a_process_writes_its_own_log(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        trainer_class()(Task(), config(tmp_path / name)).get_train_iterator()
+        logging.getLogger().warning("this is %s", name)
+    assert "this is b" not in (tmp_path / "a" / "train.log").read_text()
+    assert "this is b" in (tmp_path / "b" / "train.log").read_text()
+
+
+def test_gradients_that_are_not_finite_name_the_knobs_and_the_batch() -> None:
+    trainer = trainer_class(FloatingPointError("gradients are Nan/Inf"))(Task(), config(Path()))
+    with pytest.raises(NonFiniteError, match=r"update 10001 \(lr 0\.0005\); batch \(3, 1600\), samples 4, 8, 15.*`opt"):
+        trainer.train_step([SAMPLE])
+
+
+def test_other_peoples_tasks_keep_their_errors(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    error = FloatingPointError("gradients are Nan/Inf")
+    trainer = trainer_class(error)(StockTask(), config(Path()))
+    trainer.get_train_iterator()
+    with pytest.raises(FloatingPointError) as raised:
+        trainer.train_step([SAMPLE])
+    assert raised.value is error
+    assert not caplog.records
+
+
+def test_out_of_memory_describes_the_batch(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(RuntimeError, match="out of memory"):
+        Task().train_step(SAMPLE, None, None)
+    assert "batch (3, 1600), samples 4, 8, 15" in caplog.text
+    assert "`dataset.max_tokens`" in caplog.text
+
+
+def test_memory_is_said_after_the_first_update(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    trainer = trainer_class()(Task(), config(tmp_path))
+    trainer.train_step([SAMPLE])
+    trainer.train_step([SAMPLE])
+    assert len(caplog.records) == 1
+    assert "GiB at the peak of the first update" in caplog.text
+
+
+def test_a_checkpoint_of_another_size_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fairseq.checkpoint_utils.load_checkpoint_to_cpu", torch.load)
+    path = tmp_path / "checkpoint_last.pt"
+    torch.save({"model": torch.nn.Linear(50, 10).state_dict()}, path)
+    with pytest.raises(
+        CheckpointMismatchError, match=r"last\.pt: .*another size: `weight` is \(10, 50\) in it and \(10, 1"
+    ):
+        trainer_class()(Task(), config(tmp_path)).load_checkpoint(str(path))
+    with pytest.raises(Exception, match="Cannot load model parameters"):
+        trainer_class()(StockTask(), config(tmp_path)).load_checkpoint(str(path))
