@@ -10,7 +10,7 @@ TORCH := requirements/torch$(if $(IMAGE),-image).txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install doctor test check smoke quickstart quickstart-long bench clean
+.PHONY: help install doctor test matrix test-main check smoke quickstart quickstart-long bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,6 +34,13 @@ doctor: $(STAMP)  ## say what is installed, mended or missing
 test: $(STAMP)  ## install if needed, then run the tests
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
+matrix:  ## the tests on each Python, torch, NumPy and hydra found (HOSTS="3.9-old 3.13": some)
+	@$(PYTHON) tests/hosts/matrix.py $(HOSTS)
+
+test-main:  ## the tests on a checkout of fairseq main (FAIRSEQ=path)
+	@test -n "$(FAIRSEQ)" || { echo "say where the checkout is: make test-main FAIRSEQ=path"; exit 2; }
+	@$(PYTHON) tests/hosts/matrix.py $(or $(HOSTS),3.11) --fairseq $(FAIRSEQ)
+
 check: $(STAMP)  ## linter, types, duplicated lines, who imports whom
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -53,5 +60,5 @@ bench: $(STAMP)  ## measure speed and memory against the reference figures
 	@$(BIN)/python -m benchmarks
 
 clean:  ## remove .venv, outputs and caches
-	rm -rf $(VENV) build dist outputs *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .hosts build dist outputs *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

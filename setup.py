@@ -21,6 +21,7 @@ LM: "list[str]" = []  # empty until the n-gram decoder lands
 MULTIMODAL: "list[str]" = []  # empty until the multimodal tasks land
 DEV = [
     "espeakng-loader>=0.2",
+    "hydra-submitit-launcher>=1.0",  # whichever fits the hydra that is there
     "hypothesis>=6.100",
     "matplotlib>=3.7",
     "mypy>=1.10",

@@ -52,8 +52,8 @@ def test_command() -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Set[str]:
-    """The files of a wheel built from a copy of the sources, without the network."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel built from a copy of the sources, without the network."""
     pytest.importorskip("setuptools", minversion="70.1")  # builds wheels by itself
     folder = tmp_path_factory.mktemp("wheel")
     skipped = shutil.ignore_patterns(".*", "outputs", "*.egg-info", "__pycache__", "build")
@@ -64,7 +64,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Set[str]:
         check=True,
         capture_output=True,
     )
-    (built,) = folder.glob("*.whl")
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Set[str]:
+    """The files in it."""
     with zipfile.ZipFile(built) as archive:
         return set(archive.namelist())
 
@@ -103,3 +109,39 @@ def test_makefile_stays_small() -> None:
     targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.M)
     assert len(targets) <= 12
     assert {"help", "install", "test", "check", "smoke", "quickstart"} <= set(targets)
+
+
+USERS = {
+    "fairseq": "0.12.2",
+    "hydra-core": "1.0.7",
+    "numpy": "1.26.4",
+    "omegaconf": "2.0.6",
+    "rich": "13.0.0",
+    "torch": "2.1.2",
+    "tqdm": "4.60.0",
+}
+
+
+def test_installing_beside_a_fairseq_moves_nothing(built: Path, tmp_path: Path) -> None:
+    """Real pip in an environment whose packages are there by name and version only."""
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
+    python = str(tmp_path / "env" / "bin" / "python")
+    (site,) = (tmp_path / "env").glob("lib/python*/site-packages")
+    for name, version in USERS.items():
+        record = site / f"{name.replace('-', '_')}-{version}.dist-info"
+        record.mkdir()
+        (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+
+    def pip(*words: str) -> List[str]:
+        done = subprocess.run([python, "-m", "pip", *words], check=True, capture_output=True, text=True)
+        return done.stdout.splitlines()
+
+    before = pip("freeze")
+    pip("install", "--no-index", str(built))
+    after = pip("freeze")
+    assert before == [f"{name}=={version}" for name, version in USERS.items()]
+    assert [line for line in after if not line.startswith(NAME)] == before
+    assert (site / "data2vec_compat.pth").is_file()
+    pip("uninstall", "-y", NAME)
+    assert pip("freeze") == before
+    assert not [path.name for path in site.iterdir() if path.name.startswith("data2vec")]

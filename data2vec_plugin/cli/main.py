@@ -22,6 +22,7 @@ COMMANDS: Dict[str, Command] = {
     "manifest": Command("data2vec_plugin.cli.manifest", "list audio files for training"),
     "labels": Command("data2vec_plugin.cli.labels", "write transcripts and their dictionary"),
     "recipes": Command("data2vec_plugin.cli.recipes", "list or copy the training recipes"),
+    "report": Command("data2vec_plugin.cli.report", "draw the curves of runs side by side"),
 }
 
 

@@ -56,7 +56,7 @@ class LiveLine:
         self.title, self.updates = title, updates
         self.begin, self.first = time.monotonic(), -1
         self.values: dict[str, float] = {}
-        self.tenth = -1
+        self.tenth, self.last = -1, 0
         self.live = sys.stdout.isatty()
 
     def feed(self, line: str) -> None:
@@ -68,6 +68,9 @@ class LiveLine:
             if f"{entry.split}/{name}" in SHOWN:
                 self.values[SHOWN[f"{entry.split}/{name}"]] = value
         self.first = entry.update if self.first < 0 else self.first
+        if entry.update < self.last:  # the next job of a sweep
+            self.tenth = -1
+        self.last = entry.update
         tenth = 10 * entry.update // self.updates
         if self.live:
             width = shutil.get_terminal_size().columns - 1

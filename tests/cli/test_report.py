@@ -1,0 +1,70 @@
+"""`data2vec report`: any runs side by side, finished or not."""
+
+import json
+from pathlib import Path
+from typing import Dict
+
+import pytest
+
+from data2vec_plugin.cli.main import main
+from data2vec_plugin.cli.report import distinct_names, read_runs
+
+
+def write_log(folder: Path, losses: Dict[int, float], wer: Dict[int, float], cut: bool = False) -> Path:
+    folder.mkdir(parents=True)
+    lines = [json.dumps({"loss": loss, "target_var": 0.5, "num_updates": str(n)}) for n, loss in losses.items()]
+    lines += [json.dumps({"dev_wer": str(rate), "dev_num_updates": str(n)}) for n, rate in wer.items()]
+    text = "\n".join(lines)
+    (folder / "train.log").write_text(text + ('\n{"loss": "3.' if cut else "\n"))
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> "list[Path]":
+    first = write_log(tmp_path / "sweep" / "a" / "out", {10: 4.0, 20: 3.0}, {20: 91.0, 40: 62.5, 60: 70.0})
+    going_on = write_log(tmp_path / "sweep" / "b" / "out", {10: 5.0}, {}, cut=True)
+    return [first, going_on]
+
+
+def test_table_and_picture(
+    runs: "list[Path]", tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    picture = tmp_path / "drawn" / "report.png"
+    assert main(["report", *map(str, runs), "--out", str(picture)]) == 0
+    printed = capsys.readouterr().out
+    assert "a/out" in printed
+    assert "62.5 @ 40" in printed
+    assert "pred_var" not in printed  # neither run has it
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_run_that_goes_on_has_what_it_has_logged(runs: "list[Path]") -> None:
+    first, second = read_runs(runs)
+    assert (first.updates, first.last("loss"), first.best("valid/wer")) == (60, "3", "62.5 @ 40")
+    assert (second.updates, second.last("loss"), second.best("valid/wer")) == (10, "5", "-")
+
+
+def test_names_are_as_short_as_they_can_be() -> None:
+    assert distinct_names([Path("/x/a/out"), Path("/x/b/out")]) == ["a/out", "b/out"]
+    assert distinct_names([Path("/x/a"), Path("/x/b")]) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing"], "no such log"),
+        ([".", "--names", "a"], "has no train.log"),
+        ([".", "--names", "a", "b"], "2 names for 1 runs"),
+    ],
+)
+def test_bad_input_is_told_in_a_line(
+    arguments: "list[str]",
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", *arguments]) == 1
+    assert message in capsys.readouterr().err

@@ -1,0 +1,122 @@
+"""A run that was killed goes on, from its last checkpoint, to exactly what it would have been.
+
+`DATA2VEC_KILLS=10` kills ten runs; the moments are drawn from the run's number, so that a failure can be repeated.
+"""
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+import torch
+from end_to_end_commands import pretrain_command
+from speech import run
+
+from data2vec_plugin.cli.training_log import read_training_log
+
+pytestmark = pytest.mark.xdist_group("crashes")
+
+UPDATES = 9
+KILLS = int(os.environ.get("DATA2VEC_KILLS", "2"))
+
+
+def command(data: Path, folder: Path, workers: int = 0) -> List[str]:
+    settings = ("dataset.disable_validation=true", f"dataset.num_workers={workers}")
+    words = pretrain_command(data, folder, UPDATES, *settings)
+    return [str(Path(sys.executable).parent / words[0]), *words[1:]]
+
+
+def losses(log: Path) -> Dict[int, float]:
+    try:
+        series = read_training_log(log)["train_inner/loss"]
+    except ValueError:  # killed before the first update
+        return {}
+    return dict(zip(series.updates, series.values))
+
+
+def weights(folder: Path) -> Dict[str, Any]:
+    state: Dict[str, Any] = torch.load(folder / "checkpoint_last.pt", map_location="cpu", weights_only=False)["model"]
+    teacher = state.pop("_ema")
+    return {**state, **{f"_ema.{name}": tensor for name, tensor in teacher.items()}}
+
+
+def interrupted(words: List[str], log: Path, update: int, delay: float, how: signal.Signals) -> int:
+    """Start a run, send it a signal `delay` seconds after an update, and return its exit code."""
+    with log.open("w") as output:
+        process = subprocess.Popen(words, cwd=log.parent, stdout=output, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 120
+        while update not in losses(log) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(delay)
+        process.send_signal(how)
+        return process.wait(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def unbroken(speech_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unbroken")
+    (folder / "train.log").write_text(run(command(speech_data, folder), cwd=folder))
+    return folder
+
+
+def goes_on_as_unbroken(data: Path, folder: Path, unbroken: Path, workers: int = 0) -> None:
+    """Run to the end; every loss and the last weights must be those of the unbroken run."""
+    again = folder / "again.log"
+    again.write_text(run(command(data, folder, workers), cwd=folder))
+    expected = losses(unbroken / "train.log")
+    assert sorted(expected) == list(range(1, UPDATES + 1))
+    resumed = losses(again)
+    assert resumed == {update: expected[update] for update in resumed}
+    assert UPDATES in resumed
+    first, second = weights(unbroken), weights(folder)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_kill_at_a_random_moment(speech_data: Path, tmp_path: Path, unbroken: Path, number: int) -> None:
+    rng, workers = random.Random(number), 2 * (number % 2)
+    update, delay = rng.randrange(1, UPDATES), rng.random() / 2
+    code = interrupted(command(speech_data, tmp_path, workers), tmp_path / "first.log", update, delay, signal.SIGKILL)
+    assert code in (-signal.SIGKILL, 0)  # 0: it was done before
+    had_saved = (tmp_path / "checkpoint_last.pt").exists()
+    assert had_saved or update <= 3
+    goes_on_as_unbroken(speech_data, tmp_path, unbroken, workers)
+    assert ("Loaded checkpoint" in (tmp_path / "again.log").read_text()) == had_saved
+
+
+def test_control_c(speech_data: Path, tmp_path: Path, unbroken: Path) -> None:
+    code = interrupted(command(speech_data, tmp_path), tmp_path / "first.log", 5, 0.0, signal.SIGINT)
+    assert code != 0
+    goes_on_as_unbroken(speech_data, tmp_path, unbroken)
+
+
+def test_full_disk_leaves_the_last_checkpoint_whole(speech_data: Path, tmp_path: Path, unbroken: Path) -> None:
+    interrupted(command(speech_data, tmp_path), tmp_path / "first.log", 4, 0.0, signal.SIGKILL)
+    before = (tmp_path / "checkpoint_last.pt").read_bytes()
+    full = subprocess.run(
+        command(speech_data, tmp_path),
+        cwd=tmp_path,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, len(before) // 2)),
+    )
+    assert full.returncode != 0
+    assert "File too large" in full.stdout
+    assert (tmp_path / "checkpoint_last.pt").read_bytes() == before
+    goes_on_as_unbroken(speech_data, tmp_path, unbroken)
+
+
+def test_damaged_checkpoint_is_passed_over(speech_data: Path, tmp_path: Path, unbroken: Path) -> None:
+    interrupted(command(speech_data, tmp_path), tmp_path / "first.log", 5, 0.0, signal.SIGKILL)
+    last = tmp_path / "checkpoint_last.pt"
+    last.write_bytes(last.read_bytes()[:-1000])
+    goes_on_as_unbroken(speech_data, tmp_path, unbroken)
+    assert "checkpoint_last.pt cannot be read" in (tmp_path / "again.log").read_text()

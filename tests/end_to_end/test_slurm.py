@@ -1,0 +1,28 @@
+"""`+run=slurm` through hydra's submitit launcher, on this machine instead of a cluster."""
+
+from pathlib import Path
+
+import pytest
+from end_to_end_commands import pretrain_command
+from speech import run
+
+pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+pytestmark = pytest.mark.xdist_group("crashes")
+
+
+def test_jobs_are_submitted_run_and_kept_apart(speech_data: Path, tmp_path: Path) -> None:
+    command = pretrain_command(speech_data, tmp_path, 2)
+    here = ("common.cpu=true", "common.bf16=false", "distributed_training.distributed_world_size=1")
+    folders = (
+        "optimization.lr=[0.0005],[0.001]",
+        f"checkpoint.save_dir='{tmp_path}/lr-${{optimization.lr[0]}}'",
+        f"hydra.sweep.dir={tmp_path}",
+    )
+    words = [word for word in command if not word.startswith(("+run=", "checkpoint.save_dir="))]
+    slurm = ("+run=slurm", "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5")
+    update_freq = "optimization.update_freq=[1]"
+    run([words[0], "--multirun", *words[1:], *slurm, *here, *folders, update_freq], cwd=tmp_path)
+    for rate in ("0.0005", "0.001"):
+        log = (tmp_path / f"lr-{rate}" / "train.log").read_text()
+        assert '"num_updates": "2"' in log
+        assert (tmp_path / f"lr-{rate}" / "checkpoint_last.pt").is_file()

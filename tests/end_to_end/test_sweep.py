@@ -1,0 +1,40 @@
+"""Several trainings in one process, as `--multirun` runs them, and `data2vec report` of them."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from end_to_end_commands import pretrain_command
+from speech import run
+
+pytestmark = pytest.mark.xdist_group("crashes")
+
+
+@pytest.fixture(scope="module")
+def sweep(speech_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two target signals; the second job's validation loss is far above the first one's."""
+    folder = tmp_path_factory.mktemp("sweep")
+    command = pretrain_command(speech_data, folder, 3, "+model.target_signal=ffn,block", "+model.loss_scale=1,100")
+    words = [word for word in command if not word.startswith("checkpoint.save_dir=")]
+    names = f"checkpoint.save_dir='{folder}/${{model.target_signal}}-${{model.loss_scale}}'"
+    (folder / "sweep.log").write_text(run([words[0], "--multirun", *words[1:], names], cwd=folder))
+    return folder
+
+
+def test_each_job_keeps_a_best_checkpoint_of_its_own(sweep: Path) -> None:
+    folders = [path.parent for path in sweep.glob("*/checkpoint_last.pt")]
+    assert len(folders) == 4
+    for folder in folders:
+        best, last = (torch.load(folder / f"checkpoint_{which}.pt", weights_only=False) for which in ("best", "last"))
+        assert best["extra_state"]["best"] == best["extra_state"]["val_loss"]
+        assert last["extra_state"]["best"] <= last["extra_state"]["val_loss"]
+
+
+def test_each_job_logs_to_its_own_folder_and_a_report_draws_them(sweep: Path) -> None:
+    folders = sorted(path.parent for path in sweep.glob("*/train.log"))
+    assert len(folders) == 4
+    for folder in folders:
+        assert (folder / "train.log").read_text().count('"num_updates": "3"') >= 1
+    printed = run(["data2vec", "report", *map(str, folders), "--out", str(sweep / "report.png")])
+    assert "report.png" in printed
+    assert (sweep / "report.png").stat().st_size > 10_000

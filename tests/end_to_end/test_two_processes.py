@@ -1,0 +1,85 @@
+"""Two processes on the CPU, through torchrun and the real fairseq-hydra-train."""
+
+import shutil
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+import torch
+from end_to_end_commands import pretrain_command
+from speech import run
+
+pytestmark = pytest.mark.xdist_group("crashes")
+
+EXACT = (
+    *("model.dropout=0", "model.attention_dropout=0", "model.encoder_layerdrop=0"),
+    *("dataset.max_tokens=80000", "dataset.disable_validation=true"),
+)
+GLOO = ("distributed_training.distributed_backend=gloo", "distributed_training.ddp_backend=legacy_ddp")
+
+
+def torchrun(command: List[str], folder: Path) -> str:
+    return run(["torchrun", "--standalone", "--nproc_per_node", "2", "--no-python", *command], cwd=folder)
+
+
+def two(data: Path, folder: Path, updates: int, *overrides: str) -> List[str]:
+    world = "distributed_training.distributed_world_size=2"
+    return pretrain_command(data, folder, updates, *EXACT, *GLOO, world, *overrides)
+
+
+def one(data: Path, folder: Path, updates: int, *overrides: str) -> List[str]:
+    return pretrain_command(data, folder, updates, *EXACT, "optimization.update_freq=[2]", *overrides)
+
+
+def weights(path: Path) -> Dict[str, torch.Tensor]:
+    """Student and teacher of a checkpoint, or of the last one in a folder."""
+    path = path / "checkpoint_last.pt" if path.is_dir() else path
+    state: Dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)["model"]
+    teacher = {f"_ema.{key}": value for key, value in state.pop("_ema").items()}
+    return {**state, **teacher}
+
+
+def largest_difference(first: Dict[str, torch.Tensor], second: Dict[str, torch.Tensor]) -> float:
+    assert first.keys() == second.keys()
+    return max(float((first[name].double() - second[name].double()).abs().max()) for name in first)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_two_processes_are_one_with_doubled_update_freq(speech_data: Path, tmp_path: Path, workers: int) -> None:
+    loader = f"dataset.num_workers={workers}"
+    log = torchrun(two(speech_data, tmp_path / "two", 5, loader), tmp_path)
+    run(one(speech_data, tmp_path / "one", 5, loader), cwd=tmp_path)
+    assert "update: 2 processes × 1 micro-batches" in log
+    start = weights(next((tmp_path / "one").glob("checkpoint_*_3.pt")))
+    assert largest_difference(weights(tmp_path / "one"), weights(tmp_path / "two")) < 1e-5
+    assert largest_difference(weights(tmp_path / "one"), start) > 1e-5
+
+
+def test_both_ranks_hold_the_same_weights_and_teacher(speech_data: Path, tmp_path: Path) -> None:
+    # every rank writes what it holds: fairseq saves on the first one only
+    probe = tmp_path / "probe.py"
+    probe.write_text(
+        "import os, torch\n"
+        "from fairseq import trainer\n"
+        "from fairseq_cli.hydra_train import cli_main\n"
+        "stock = trainer.Trainer.train_step\n"
+        "def train_step(self, samples, *args):\n"
+        "    output = stock(self, samples, *args)\n"
+        "    torch.save({'model': self.get_model().state_dict()}, f\"rank{os.environ['RANK']}.pt\")\n"
+        "    return output\n"
+        "trainer.Trainer.train_step = train_step\n"
+        "cli_main()\n"
+    )
+    command = two(speech_data, tmp_path / "out", 3)
+    run(["torchrun", "--standalone", "--nproc_per_node", "2", str(probe), *command[1:]], cwd=tmp_path)
+    first, second = weights(tmp_path / "rank0.pt"), weights(tmp_path / "rank1.pt")
+    assert largest_difference(first, second) == 0
+
+
+def test_a_run_resumes_on_another_number_of_processes(speech_data: Path, tmp_path: Path) -> None:
+    run(one(speech_data, tmp_path / "one", 6), cwd=tmp_path)
+    (tmp_path / "two").mkdir()
+    shutil.copy(next((tmp_path / "one").glob("checkpoint_*_3.pt")), tmp_path / "two" / "checkpoint_last.pt")
+    log = torchrun(two(speech_data, tmp_path / "two", 6), tmp_path)
+    assert "3 are done, 3 to go" in log
+    assert largest_difference(weights(tmp_path / "one"), weights(tmp_path / "two")) < 1e-5
