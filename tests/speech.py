@@ -1,5 +1,6 @@
 """Small real speech for tests: a corpus that the quickstart's own synthesiser speaks, and plain clips."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,16 @@ def run(command: Sequence[str], expect: int = 0, cwd: "Path | None" = None) -> s
     """Run a console command of this environment; returns what it printed, fails on another exit code."""
     program = Path(sys.executable).parent / command[0]
     words = [str(program), *command[1:]] if program.exists() else list(command)
-    done = subprocess.run(words, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"  # for commands that start others, as torchrun does
+    done = subprocess.run(
+        words,
+        cwd=cwd,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=300,
+        env={**os.environ, "PATH": path},
+    )
     if done.returncode != expect:
         raise AssertionError(f"{' '.join(words)} gave {done.returncode}, expected {expect}:\n{done.stdout[-4000:]}")
     return done.stdout

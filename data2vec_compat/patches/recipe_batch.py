@@ -1,23 +1,28 @@
 """A recipe says for how many GPUs it was made; on another machine its batch stays what it was.
 
     distributed_training: {distributed_world_size: "${gpus_here:16}"}
-    optimization: {update_freq: ["${keep_batch:16,1}"]}
+    optimization: {update_freq: "${keep_batch:16,1}"}
 
 `${gpus_here:N}` becomes the number of processes that will train: torchrun's, Slurm's, or a process for each visible
 GPU. `${keep_batch:N,F}` becomes the update_freq with which they see as much in an update as N GPUs with F. An override
 of either key on the command line counts, since the one reads what has become of the other.
+
+omegaconf 2.0 resolves such values whenever it merges something, long before the configuration is whole. So the
+resolvers guess and say nothing; what cannot be is told when fairseq takes the configuration over.
 """
 
+import functools
 import logging
 import os
+import re
 from types import ModuleType
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List, Optional, Tuple
 
 from data2vec_compat.registry import patch
 
 logger = logging.getLogger(__name__)
 
-_said: List[str] = []
+GPUS, BATCH = "gpus_here", "keep_batch"
 
 
 @patch(
@@ -27,7 +32,7 @@ _said: List[str] = []
 )
 def register(module: ModuleType) -> bool:
     """Registers both resolvers, with either generation of omegaconf."""
-    for name, resolver in (("gpus_here", gpus_here), ("keep_batch", keep_batch)):
+    for name, resolver in ((GPUS, gpus_here), (BATCH, keep_batch)):
         if hasattr(module.OmegaConf, "register_new_resolver"):
             module.OmegaConf.register_new_resolver(name, _with_root(resolver), replace=True)
         else:
@@ -39,52 +44,91 @@ def register(module: ModuleType) -> bool:
     return True
 
 
-def _with_root(resolver: Callable[..., int]) -> Callable[..., int]:
-    def call(*arguments: Any, _root_: Any) -> int:
+@patch(
+    "recipe batch",
+    "fairseq_cli.hydra_train",
+    why="says what became of a recipe's GPUs, or why its batch cannot be kept",
+)
+def settle_first(module: ModuleType) -> bool:
+    """Wraps the one function that takes over what hydra composed."""
+    stock = module._hydra_main
+
+    @functools.wraps(stock)
+    def _hydra_main(cfg: Any, **kwargs: Any) -> Any:
+        settle(cfg)
+        return stock(cfg, **kwargs)
+
+    module._hydra_main = _hydra_main  # type: ignore[attr-defined]
+    return True
+
+
+def settle(cfg: Any) -> None:
+    """Puts numbers where a whole configuration has the two resolvers, and logs what became of the recipe.
+
+    Raises:
+        ValueError: there is no GPU, or the batch cannot be divided over the processes that are here.
+    """
+    gpus = stated(cfg.distributed_training, "distributed_world_size", GPUS)
+    batch = stated(cfg.optimization, "update_freq", BATCH)
+    if gpus:
+        if not (_launched(cfg) or cfg.common.cpu or _visible_gpus()):
+            raise ValueError(
+                f"no GPU is visible, and this recipe was made for {gpus[0]}: add `+run=cpu` to train on the CPU, "
+                f"or look at CUDA_VISIBLE_DEVICES and `data2vec doctor`"
+            )
+        cfg.distributed_training.distributed_world_size = gpus_here(cfg, *gpus)
+    if batch:
+        (made_for, freq), here = batch, _processes(cfg, batch[0])
+        if made_for * freq % here:
+            raise ValueError(_no_division(made_for, freq, here))
+        cfg.optimization.update_freq = keep_batch(cfg, *batch)
+        if os.environ.get("RANK", "0") == "0" and os.environ.get("SLURM_PROCID", "0") == "0":
+            ours = f"{_gpus(here)} × {made_for * freq // here}"
+            logger.info(f"{_gpus(made_for)} × {freq} → {ours} (update_freq keeps the batch)")
+
+
+def stated(section: Any, key: str, resolver: str) -> Tuple[int, ...]:
+    """The numbers given to a resolver in a recipe; none if something else has taken its place."""
+    node = section._get_node(key)
+    found = re.fullmatch(rf"\$\{{{resolver}:([\d, ]+)\}}", str(node._value() if node is not None else ""))
+    return tuple(int(number) for number in found.group(1).split(",")) if found else ()
+
+
+def gpus_here(root: Any, made_for: int) -> int:
+    """The number of processes that will train here; `made_for` where that cannot be known (yet)."""
+    if _find(root, "common", "cpu"):
+        return _launched(root) or 1
+    return _launched(root) or _visible_gpus() or made_for
+
+
+def keep_batch(root: Any, made_for: int, update_freq: int) -> List[int]:
+    """The update_freq, a list as fairseq has it, that keeps the batch of `made_for` GPUs with `update_freq`."""
+    return [max(made_for * update_freq // _processes(root, made_for), 1)]
+
+
+def _with_root(resolver: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any, _root_: Any) -> Any:
         return resolver(_root_, *(int(argument) for argument in arguments))
 
     return call
 
 
-def _with_key(resolver: Callable[..., int]) -> Callable[..., int]:
-    def call(root: Any, key: str) -> int:
+def _with_key(resolver: Callable[..., Any]) -> Callable[..., Any]:
+    def call(root: Any, key: str) -> Any:
         return resolver(root, *(int(argument) for argument in key.split(",")))
 
     return call
 
 
-def gpus_here(root: Any, made_for: int) -> int:
-    """The number of processes that will train here.
-
-    Raises:
-        ValueError: there is no GPU, and the CPU was not asked for.
-    """
-    launched = _launched(root)
-    if launched is not None:
-        return launched
-    if root.common.cpu:
-        return 1
-    visible = _visible_gpus()
-    if visible == 0:
-        raise ValueError(
-            f"no GPU is visible, and this recipe was made for {made_for}: "
-            "add `+run=cpu` to train on the CPU, or look at CUDA_VISIBLE_DEVICES and `data2vec doctor`"
-        )
-    return visible
+def _processes(root: Any, made_for: int) -> int:
+    return _launched(root) or int(_find(root, "distributed_training", "distributed_world_size") or made_for)
 
 
-def keep_batch(root: Any, made_for: int, update_freq: int) -> int:
-    """The update_freq that keeps the batch of `made_for` GPUs with `update_freq`.
-
-    Raises:
-        ValueError: the batch cannot be divided over the processes that are here.
-    """
-    here = _launched(root) or int(root.distributed_training.distributed_world_size)
-    total = made_for * update_freq
-    if total % here:
-        raise ValueError(_no_division(made_for, update_freq, here))
-    _say_once(f"{_gpus(made_for)} × {update_freq} → {_gpus(here)} × {total // here} (update_freq keeps the batch)")
-    return total // here
+def _find(root: Any, section: str, key: str) -> Any:
+    """A value of a configuration that may still be in parts; None if it is not there."""
+    if section not in root or root[section] is None or key not in root[section]:
+        return None
+    return root[section][key]
 
 
 def _no_division(made_for: int, update_freq: int, here: int) -> str:
@@ -107,7 +151,7 @@ def _launched(root: Any) -> Optional[int]:
     """The number of processes that torchrun or Slurm has started, or None."""
     if all(key in os.environ for key in ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK")):
         return int(os.environ["WORLD_SIZE"])
-    if root.distributed_training.distributed_port > 0 and "SLURM_NNODES" in os.environ:
+    if (_find(root, "distributed_training", "distributed_port") or -1) > 0 and "SLURM_NNODES" in os.environ:
         nodes = int(os.environ["SLURM_NNODES"])
         tasks = int(os.environ.get("SLURM_NTASKS", nodes))
         # one task a node: fairseq starts a process for each GPU of the node
@@ -123,10 +167,3 @@ def _visible_gpus() -> int:
 
 def _gpus(count: int) -> str:
     return f"{count} GPU{'' if count == 1 else 's'}"
-
-
-def _say_once(message: str) -> None:
-    """Logs on the first rank only, and once however often the configuration is read."""
-    if message not in _said and os.environ.get("RANK", "0") == "0" and os.environ.get("SLURM_PROCID", "0") == "0":
-        _said.append(message)
-        logger.info(message)

@@ -1,5 +1,6 @@
 """`+run=slurm` through hydra's submitit launcher, on this machine instead of a cluster."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,10 @@ from end_to_end_commands import pretrain_command
 from speech import run
 
 pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
-pytestmark = pytest.mark.xdist_group("crashes")
+pytestmark = [
+    pytest.mark.xdist_group("crashes"),
+    pytest.mark.skipif(sys.version_info < (3, 10), reason="submitit does not start on Python 3.9"),
+]
 
 
 def test_jobs_are_submitted_run_and_kept_apart(speech_data: Path, tmp_path: Path) -> None:
