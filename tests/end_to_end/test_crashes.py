@@ -91,7 +91,7 @@ def test_kill_at_a_random_moment(speech_data: Path, tmp_path: Path, unbroken: Pa
 
 
 def test_control_c(speech_data: Path, tmp_path: Path, unbroken: Path) -> None:
-    code = interrupted(command(speech_data, tmp_path), tmp_path / "first.log", 5, 0.0, signal.SIGINT)
+    code = interrupted(command(speech_data, tmp_path), tmp_path / "first.log", 4, 0.0, signal.SIGINT)
     assert code != 0
     goes_on_as_unbroken(speech_data, tmp_path, unbroken)
 
@@ -115,7 +115,7 @@ def test_full_disk_leaves_the_last_checkpoint_whole(speech_data: Path, tmp_path:
 
 
 def test_damaged_checkpoint_is_passed_over(speech_data: Path, tmp_path: Path, unbroken: Path) -> None:
-    interrupted(command(speech_data, tmp_path), tmp_path / "first.log", 5, 0.0, signal.SIGKILL)
+    interrupted(command(speech_data, tmp_path), tmp_path / "first.log", 4, 0.0, signal.SIGKILL)
     last = tmp_path / "checkpoint_last.pt"
     last.write_bytes(last.read_bytes()[:-1000])
     goes_on_as_unbroken(speech_data, tmp_path, unbroken)
