@@ -89,7 +89,7 @@ class CheckedAudioDataset(FileAudioDataset):
         try:
             item: Dict[str, Any] = super().__getitem__(index)
             fault = self._fault(item["source"], index)
-        except (OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # fairseq main turns whatever soundfile raises into a bare Exception
             item, fault = {"id": index}, f"cannot be read ({error})"
         if fault:
             self.bad_files.leave_out(index, f"{fault}; replace it or take it out")
