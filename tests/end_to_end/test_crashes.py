@@ -81,9 +81,11 @@ def goes_on_as_unbroken(data: Path, folder: Path, unbroken: Path, workers: int =
 @pytest.mark.parametrize("number", range(KILLS))
 def test_kill_at_a_random_moment(speech_data: Path, tmp_path: Path, unbroken: Path, number: int) -> None:
     rng, workers = random.Random(number), 2 * (number % 2)
-    update, delay = rng.randrange(1, UPDATES), rng.random() / 2
+    update, delay = rng.randrange(1, UPDATES - 2), rng.random() / 4
     code = interrupted(command(speech_data, tmp_path, workers), tmp_path / "first.log", update, delay, signal.SIGKILL)
-    assert code in (-signal.SIGKILL, 0)  # 0: it was done before
+    if code == 0:
+        pytest.skip("it was done before the signal came, so there is nothing to resume")
+    assert code == -signal.SIGKILL
     had_saved = (tmp_path / "checkpoint_last.pt").exists()
     assert had_saved or update <= 3
     goes_on_as_unbroken(speech_data, tmp_path, unbroken, workers)
