@@ -11,10 +11,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Dict, List
 
 import pytest
 import torch
+from checkpoint_weights import weights
 from end_to_end_commands import pretrain_command
 from speech import run
 
@@ -38,12 +39,6 @@ def losses(log: Path) -> Dict[int, float]:
     except ValueError:  # killed before the first update
         return {}
     return dict(zip(series.updates, series.values))
-
-
-def weights(folder: Path) -> Dict[str, Any]:
-    state: Dict[str, Any] = torch.load(folder / "checkpoint_last.pt", map_location="cpu", weights_only=False)["model"]
-    teacher = state.pop("_ema")
-    return {**state, **{f"_ema.{name}": tensor for name, tensor in teacher.items()}}
 
 
 def interrupted(words: List[str], log: Path, update: int, delay: float, how: signal.Signals) -> int:

@@ -2,10 +2,11 @@
 
 import shutil
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Dict, List
 
 import pytest
 import torch
+from checkpoint_weights import weights
 from end_to_end_commands import pretrain_command
 from speech import run
 
@@ -29,14 +30,6 @@ def two(data: Path, folder: Path, updates: int, *overrides: str) -> List[str]:
 
 def one(data: Path, folder: Path, updates: int, *overrides: str) -> List[str]:
     return pretrain_command(data, folder, updates, *EXACT, "optimization.update_freq=[2]", *overrides)
-
-
-def weights(path: Path) -> Dict[str, torch.Tensor]:
-    """Student and teacher of a checkpoint, or of the last one in a folder."""
-    path = path / "checkpoint_last.pt" if path.is_dir() else path
-    state: Dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)["model"]
-    teacher = {f"_ema.{key}": value for key, value in state.pop("_ema").items()}
-    return {**state, **teacher}
 
 
 def largest_difference(first: Dict[str, torch.Tensor], second: Dict[str, torch.Tensor]) -> float:
