@@ -1,7 +1,11 @@
-"""NumPy 1.24 removed `np.int` and `np.float`, NumPy 2 `np.compat`; fairseq uses them."""
+"""NumPy 1.24 removed `np.int` and `np.float`, NumPy 2 `np.compat`; fairseq uses them.
 
+A generator of NumPy's has never had `randint`; fairseq's main branch calls it for its span masks.
+"""
+
+import inspect
 from types import ModuleType, SimpleNamespace
-from typing import Any, Dict
+from typing import Any, Callable, Dict
 
 from data2vec_compat.proxy import ModuleProxy
 from data2vec_compat.registry import patch
@@ -19,12 +23,14 @@ _REMOVED: Dict[str, Any] = {
     "fairseq.data.language_pair_dataset",
     "fairseq.data.token_block_dataset",
     "fairseq.modules.dynamic_crf_layer",
-    why="NumPy ≥ 1.24 has no np.int and np.float, NumPy ≥ 2 no np.compat",
+    why="NumPy ≥ 1.24 has no np.int and np.float, NumPy ≥ 2 no np.compat, its generators no randint",
 )
 def mend(module: ModuleType) -> bool:
     """Gives this one module a NumPy that still has the names; NumPy itself stays."""
     numpy = module.np
     missing = {name: found for name, found in _REMOVED.items() if not _has(numpy, name)}
+    if _asks_generators_for_randint(module):
+        missing["random"] = ModuleProxy(numpy.random, default_rng=_default_rng(numpy))
     if not missing:
         return False
     module.np = ModuleProxy(numpy, **missing)  # type: ignore[attr-defined]
@@ -34,3 +40,20 @@ def mend(module: ModuleType) -> bool:
 def _has(numpy: ModuleType, name: str) -> bool:
     # NumPy 1 answers for some removed names with a warning, NumPy 2 with an error
     return name in vars(numpy)
+
+
+def _asks_generators_for_randint(module: ModuleType) -> bool:
+    source = inspect.getsource(module) if hasattr(module, "__file__") else ""
+    return "default_rng(" in source and "rng.randint(" in source
+
+
+def _default_rng(numpy: ModuleType) -> Callable[[Any], Any]:
+    class Generator(numpy.random.Generator):  # type: ignore[misc,name-defined]
+        """NumPy's own, its `integers` also under the name of the old generators."""
+
+        randint = numpy.random.Generator.integers
+
+    def default_rng(seed: Any = None) -> Any:
+        return Generator(numpy.random.default_rng(seed).bit_generator)
+
+    return default_rng

@@ -124,6 +124,16 @@ class CheckedAudioDataset(FileAudioDataset):
         processed: Tensor = super().postprocess(feats, curr_sample_rate)
         return processed
 
+    def batch_by_size(self, indices: np.ndarray, *args: Any, **limits: Any) -> List[np.ndarray]:
+        """fairseq's batches, and what fairseq main leaves out of them.
+
+        Main drops the last batch if ``required_batch_size_multiple`` does not divide it: up to seven utterances of
+        a test set, or all of a small one.
+        """
+        batches: List[np.ndarray] = super().batch_by_size(indices, *args, **limits)
+        remainder = indices[sum(map(len, batches)) :]
+        return [*batches, remainder] if len(remainder) else batches
+
     def where(self, index: int) -> str:
         """``manifest:line: file`` of sample ``index``."""
         name = self.text_compressor.decompress(self.fnames[index])

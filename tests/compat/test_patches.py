@@ -1,7 +1,11 @@
 """Each patch: it mends what is broken, and nothing else."""
 
 import dataclasses
+import importlib.util
+import math
 import sys
+from argparse import Namespace
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -9,7 +13,7 @@ import pytest
 import torch
 
 import data2vec_compat
-from data2vec_compat.patches import mutable_defaults, numpy_names
+from data2vec_compat.patches import ctc_silence, mutable_defaults, numpy_names
 from data2vec_compat.proxy import ModuleProxy
 from data2vec_compat.registry import FAILED, NOT_NEEDED, Patch
 
@@ -98,6 +102,20 @@ class TestNumpyNames:
         mask = compute_mask_indices((2, 60), None, 0.5, 5, no_overlap=True, min_space=1, require_same_masks=False)
         assert mask.any()
 
+    def test_generators_asked_for_randint(self, tmp_path: Path) -> None:  # B9, in fairseq main
+        path = tmp_path / "masks.py"
+        path.write_text("import numpy as np\ndef draw(seed):\n    rng = np.random.default_rng(seed)\n")
+        path.write_text(path.read_text() + "    return rng.randint(2, 9, size=5), rng.random()\n")
+        spec = importlib.util.spec_from_file_location("masks", path)
+        module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+        spec.loader.exec_module(module)  # type: ignore[union-attr]
+        assert numpy_names.mend(module) is True
+        rng = np.random.default_rng(3)
+        drawn, after = module.draw(3)
+        assert drawn.tolist() == rng.integers(2, 9, size=5).tolist()
+        assert after == rng.random()
+        assert not hasattr(np.random.default_rng(), "randint")
+
     def test_sentence_blocks(self) -> None:
         from fairseq.data import TokenBlockDataset
 
@@ -115,6 +133,38 @@ class TestNumpyNames:
         module = SimpleNamespace(np=old)
         assert numpy_names.mend(module) is False
         assert module.np is old
+
+
+class TestCtcSilenceWeight:  # B11
+    """What fairseq main writes into its decoder's arguments, in its order."""
+
+    @pytest.mark.parametrize("weight", [-1.5, 0.0])
+    def test_the_users_value_stays(self, weight: float) -> None:
+        keys = SimpleNamespace(__dataclass_fields__={"wer_sil_weight": None})
+        module = SimpleNamespace(CtcCriterionConfig=keys, Namespace=Namespace)
+        assert ctc_silence.mend(module) is True
+        arguments = module.Namespace()
+        arguments.sil_weight = weight
+        arguments.unk_weight = -math.inf
+        arguments.sil_weight = 0
+        assert vars(arguments) == {"sil_weight": weight, "unk_weight": -math.inf}
+
+    def test_reaches_the_decoder(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from fairseq.criterions.ctc import CtcCriterion, CtcCriterionConfig
+
+        if not hasattr(CtcCriterionConfig, "wer_sil_weight"):
+            pytest.skip("this fairseq has no such key")
+        received = []
+        decoders = ModuleType("examples.speech_recognition.w2l_decoder")
+        decoders.W2lKenLMDecoder = lambda arguments, dictionary: received.append(arguments)  # type: ignore[attr-defined]
+        for name in ("examples", "examples.speech_recognition", decoders.__name__):
+            monkeypatch.setitem(sys.modules, name, decoders)
+        dictionary = fairseq.data.Dictionary()
+        CtcCriterion(
+            CtcCriterionConfig(wer_kenlm_model="x.bin", wer_sil_weight=-1.5),
+            SimpleNamespace(target_dictionary=dictionary),
+        )
+        assert received[0].sil_weight == -1.5
 
 
 def test_encoder_evaluates_after_loading() -> None:

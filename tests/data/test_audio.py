@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from fairseq.data import FileAudioDataset
 from speech import write_clip, write_manifest
 from torch.utils.data import DataLoader
 
@@ -87,6 +89,24 @@ def test_without_masks_the_model_is_left_to_draw_them(manifest: Path) -> None:
 def test_unpadded_batches_carry_no_padding_mask(manifest: Path) -> None:
     data = dataset(manifest, pad=True)
     assert "padding_mask" not in data.collater([data[0]])["net_input"]
+
+
+def test_batches_hold_every_clip_also_where_fairseq_main_drops_the_last(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock = FileAudioDataset.batch_by_size
+
+    def as_main(self: FileAudioDataset, *args: Any, required_batch_size_multiple: int = 1, **limits: Any) -> Any:
+        batches = stock(self, *args, required_batch_size_multiple=required_batch_size_multiple, **limits)
+        return batches[:-1] if batches and len(batches[-1]) % required_batch_size_multiple else batches
+
+    monkeypatch.setattr(FileAudioDataset, "batch_by_size", as_main)
+    data = dataset(manifest)
+    order = data.ordered_indices()
+    limits = {"max_tokens": 60_000, "required_batch_size_multiple": 8}
+    assert as_main(data, order, **limits) != data.batch_by_size(order, **limits)
+    assert np.concatenate(data.batch_by_size(order, **limits)).tolist() == order.tolist()
+    assert np.concatenate(data.batch_by_size(order, max_sentences=1)).tolist() == order.tolist()
 
 
 def test_short_clips_are_left_out_counted_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
