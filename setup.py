@@ -31,6 +31,7 @@ DEV = [
     "ruff>=0.5",
     "safetensors>=0.4",
     "setuptools>=70.1",  # a test builds a wheel
+    "tensorboardX>=2.6",
 ]
 MODALITIES = {"audio": AUDIO, "text": TEXT, "image": IMAGE, "lm": LM, "multimodal": MULTIMODAL}
 

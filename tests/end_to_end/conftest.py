@@ -17,6 +17,6 @@ def speech_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pretrained(speech_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of six updates, its log beside its checkpoints."""
     folder = tmp_path_factory.mktemp("pretrained")
-    log = run(pretrain_command(speech_data, folder, 6), cwd=folder)
+    log = run(pretrain_command(speech_data, folder, 6, "common.tensorboard_logdir=tensorboard"), cwd=folder)
     (folder / "train.log").write_text(log)
     return folder

@@ -37,6 +37,13 @@ def test_log_has_variances_and_masked_share(pretrained: Path) -> None:
     assert 30 < series["train_inner/masked_pct"].values[-1] < 60
 
 
+def test_tensorboard_has_the_same_curves(pretrained: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    written = b"".join(path.read_bytes() for path in (pretrained / "tensorboard").glob("train_inner/events*"))
+    for name in (b"loss", b"target_var", b"pred_var", b"lr"):
+        assert name in written
+
+
 def test_resumed_equals_unbroken_to_the_digit(speech_data: Path, pretrained: Path, tmp_path: Path) -> None:  # B26
     saved = next(pretrained.glob("checkpoint_*_3.pt"))
     shutil.copy(saved, tmp_path / "checkpoint_last.pt")

@@ -84,26 +84,39 @@ def _version(python: str) -> str:
 
 
 def prepare(host: Host, python: str, fairseq: Path | None) -> Path:
-    """Make the row's environment, or find it ready; returns its interpreter."""
+    """Make the row's environment, or bring the one that is there up to date; returns its interpreter."""
     folder = FOLDER / (f"{host.name}-main" if fairseq else host.name)
     own, stamp = folder / "bin" / "python", folder / ".ready"
-    if stamp.is_file():
-        return own
-    shutil.rmtree(folder, ignore_errors=True)
-    subprocess.run([python, "-m", "venv", str(folder)], check=True)
-    constrained = [word for word in host.torch if word.startswith("numpy")]
+    if not stamp.is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([python, "-m", "venv", str(folder)], check=True)
+        install_host(host, own, fairseq)
+        install_beside(host, own)
+        stamp.touch()
+    pip(own, "-e", f"{ROOT}[audio,dev]", *numpy_of(host), *host.stack)
+    return own
+
+
+def install_host(host: Host, own: Path, fairseq: Path | None) -> None:
+    """torch, what fairseq needs, and fairseq itself."""
     pip(own, *host.torch)
-    pip(own, *NEEDED, *(NEEDED_BY_MAIN if fairseq else ()), *host.stack, *constrained)
+    pip(own, *NEEDED, *(NEEDED_BY_MAIN if fairseq else ()), *host.stack, *numpy_of(host))
     build = ("--no-build-isolation",) if fairseq else ()
     pip(own, "--no-deps", *build, str(fairseq) if fairseq else RELEASE)
+
+
+def install_beside(host: Host, own: Path) -> None:
+    """The plugin into a fairseq set-up that is there already: it must not move anything."""
     before = freeze(own)
     pip(own, f"{ROOT}[audio]")
     moved = before - freeze(own)
     if moved:
         raise SystemExit(f"{host.name}: installing the plugin moved {', '.join(sorted(moved))}")
-    pip(own, "-e", f"{ROOT}[audio,dev]", *constrained, *host.stack)
-    stamp.touch()
-    return own
+
+
+def numpy_of(host: Host) -> list[str]:
+    """The row's NumPy, for pip to keep to."""
+    return [word for word in host.torch if word.startswith("numpy")]
 
 
 def pip(python: Path, *words: str) -> None:
