@@ -7,6 +7,7 @@ from .config_keys import explain_unknown_keys
 
 MODULES = (
     "models.data2vec_audio",
+    "models.data2vec_text",
     "tasks.data2vec_audio_pretraining",
     "tasks.data2vec_asr",
     "criterions.data2vec",
@@ -38,7 +39,7 @@ def register_all() -> None:
     from fairseq.tasks import TASK_REGISTRY
 
     for kind, registry, names in (
-        ("model", MODEL_REGISTRY, ("data2vec_audio",)),
+        ("model", MODEL_REGISTRY, ("data2vec_audio", "data2vec_text")),
         ("task", TASK_REGISTRY, ("data2vec_audio_pretraining", "data2vec_asr")),
         ("criterion", CRITERION_REGISTRY, ("data2vec",)),
     ):

@@ -51,8 +51,8 @@ class TransformerConfig:
 class TargetConfig:
     """Which teacher signals are averaged and how they are normalised (section 3.3).
 
-    With ``reference_compat`` the statistics run over the axes the reference implementation used
-    and include padded positions; by default they run over time and leave padding out.
+    By default statistics run over time and leave padding out. ``reference_compat`` includes padding, as the
+    reference implementation does; ``reference_axes`` takes the axes that its speech model mistook for others.
     """
 
     top_k: int = 8
@@ -64,6 +64,7 @@ class TargetConfig:
     layer_norm_average: bool = False
     instance_norm_average: bool = False
     reference_compat: bool = False
+    reference_axes: bool = False
 
     def __post_init__(self) -> None:
         if self.signal not in SIGNALS:

@@ -20,14 +20,16 @@ class Data2Vec(nn.Module):
     """The method, whatever the modality: a subclass embeds raw input and may add positions to its encoder."""
 
     final_proj: Optional[nn.Module]
+    mask_emb: Optional[nn.Parameter]
+    """What replaces a masked token; none where the source comes masked."""
 
-    def __init__(self, config: Data2VecConfig, encoder: Transformer) -> None:
+    def __init__(self, config: Data2VecConfig, encoder: Transformer, head: Optional[nn.Module] = None) -> None:
         super().__init__()
         dim = config.transformer.dim
         self.config = config
         self.encoder = encoder
         self.mask_emb = nn.Parameter(torch.empty(dim).uniform_())
-        self.final_proj = nn.Linear(dim, dim)
+        self.final_proj = nn.Linear(dim, dim) if head is None else head
         self.input_dropout = nn.Dropout(config.input_dropout)
         self.masker = SpanMasker(config.mask, trim_to_count=config.reference_compat)
         self.channel_masker = SpanMasker(config.channel_mask)
@@ -35,13 +37,20 @@ class Data2Vec(nn.Module):
         self.num_updates = 0
 
     def forward(
-        self, source: Tensor, padding_mask: Optional[Tensor] = None, mask: Optional[Mask] = None
+        self,
+        source: Tensor,
+        padding_mask: Optional[Tensor] = None,
+        mask: Optional[Mask] = None,
+        whole: Optional[Tensor] = None,
     ) -> Data2VecOutput:
-        """One pre-training step on raw input; without a ``mask`` one is sampled."""
+        """One pre-training step on raw input; without a ``mask`` one is sampled.
+
+        ``whole`` is what the teacher sees, where the student's ``source`` has been masked already.
+        """
         tokens = self.embed(source, padding_mask)
         mask = self.checked(mask or self.sample_mask(tokens), tokens)
         student = self.encode(self.masked(tokens, mask))
-        signals = self.teacher_signals(source, padding_mask, tokens)
+        signals = self.teacher_signals(source if whole is None else whole, padding_mask, tokens)
         targets = average_targets(signals, self.config.targets, mask.positions, tokens.padding_mask)
         predictions = self.predict(student.x, mask)
         loss = regression_loss(predictions, targets, self.config.loss.beta, self.config.loss.scale)
@@ -84,7 +93,8 @@ class Data2Vec(nn.Module):
             return Tokens(x, tokens.padding_mask)
         if self.config.channel_mask_before:
             x = zero_channels(x, mask.channels)
-        x = torch.where(mask.indices.unsqueeze(-1), self.mask_emb.to(x.dtype), x)
+        if self.mask_emb is not None:
+            x = torch.where(mask.indices.unsqueeze(-1), self.mask_emb.to(x.dtype), x)
         if not self.config.channel_mask_before:
             x = zero_channels(x, mask.channels)
         return Tokens(x, tokens.padding_mask)
@@ -95,18 +105,24 @@ class Data2Vec(nn.Module):
         return encoded
 
     @torch.no_grad()
-    def teacher_signals(self, source: Tensor, padding_mask: Optional[Tensor], tokens: Tokens) -> List[Tensor]:
+    def teacher_signals(self, whole: Tensor, padding_mask: Optional[Tensor], tokens: Tokens) -> List[Tensor]:
         """The teacher's top layers on the whole input: K tensors (B, T, C)."""
         teacher = self.ensure_teacher()
         teacher.match(self.teacher_source())
         targets = self.config.targets
-        encoder, whole = teacher.module, Tokens(tokens.x.detach(), tokens.padding_mask)
-        if isinstance(encoder, Data2Vec):
-            whole = encoder.embed(source, padding_mask)
-            encoder = encoder.encoder
+        seen = self.teacher_tokens(teacher.module, whole, padding_mask, tokens)
+        encoder = teacher.module.encoder if isinstance(teacher.module, Data2Vec) else teacher.module
         first = max(self.config.transformer.layers - targets.top_k, 0)
-        encoded: EncoderOutput = encoder(whole.x, whole.padding_mask, record=(targets.signal,), first=first)
+        encoded: EncoderOutput = encoder(seen.x, seen.padding_mask, record=(targets.signal,), first=first)
         return encoded.signal(targets.signal)
+
+    def teacher_tokens(
+        self, module: nn.Module, whole: Tensor, padding_mask: Optional[Tensor], tokens: Tokens
+    ) -> Tokens:
+        """What the teacher's encoder reads: its own embedding, or the student's where it copies the encoder alone."""
+        if isinstance(module, Data2Vec):
+            return module.embed(whole, padding_mask)
+        return Tokens(tokens.x.detach(), tokens.padding_mask)
 
     def predict(self, x: Tensor, mask: Mask) -> Tensor:
         """Prediction head at the masked positions: (B, T, C) -> (N, C)."""

@@ -36,11 +36,15 @@ class Mask:
 
 @dataclass
 class EncoderOutput:
-    """``x`` (B, T, C) and, for each layer that was asked for, its signals by name, each (B, T, C)."""
+    """``x`` (B, T, C) and, for each layer that was asked for, its signals by name, each (B, T, C).
+
+    ``entered`` (B, T, C) is what the first layer read.
+    """
 
     x: Tensor
     padding_mask: Optional[Tensor] = None
     layers: List[Dict[str, Tensor]] = field(default_factory=list)
+    entered: Optional[Tensor] = None
 
     def signal(self, name: str) -> List[Tensor]:
         """The named signal of every recorded layer, lowest layer first."""

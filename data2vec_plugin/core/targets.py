@@ -67,10 +67,10 @@ def average_targets(
 def normalisation_axes(config: TargetConfig) -> Tuple[List[Axes], List[Axes]]:
     """Axes of the per-layer normalisations and of those after averaging, in the order of application.
 
-    The reference holds (T, B, C) unless batch or instance norm made it transpose, so that its group norm
-    and its averaged instance norm then run over the batch; ``reference_compat`` says to do the same.
+    The reference's speech model holds (T, B, C) unless batch or instance norm made it transpose, so that its group
+    norm and its averaged instance norm then run over the batch; ``reference_axes`` says to do the same.
     """
-    slipped = config.reference_compat and not (config.batch_norm or config.instance_norm)
+    slipped = config.reference_axes and not (config.batch_norm or config.instance_norm)
     group: Axes = (0, 2) if slipped else TIME_AND_CHANNEL
     instance_average: Axes = (0,) if slipped else TIME
     per_layer: Dict[Axes, bool] = {

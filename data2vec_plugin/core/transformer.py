@@ -149,7 +149,7 @@ class Transformer(nn.Module):
         The signals named in ``record`` are kept of layers ``first`` and up. With ``last`` the encoder stops
         after that layer (0-based) and leaves out a final norm.
         """
-        x = self.dropout(self.enter(x, padding_mask))
+        x = entered = self.dropout(self.enter(x, padding_mask))
         mask = attention_mask(padding_mask, bias, x.dtype)
         layers: List[Dict[str, Tensor]] = []
         for index, block in enumerate(self.layers):
@@ -159,10 +159,10 @@ class Transformer(nn.Module):
                 if index >= first and record:
                     layers.append({name: signals[name] for name in record})
             if index == last:
-                return EncoderOutput(x, padding_mask, layers)
+                return EncoderOutput(x, padding_mask, layers, entered)
         if self.layer_norm is not None and self.config.norm_at == "output" and last is None:
             x = self.layer_norm(x)
-        return EncoderOutput(x, padding_mask, layers)
+        return EncoderOutput(x, padding_mask, layers, entered)
 
     def enter(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
         """Silence padding, add positions, normalise before the first layer where the layout says so."""

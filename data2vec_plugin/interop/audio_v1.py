@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, MutableMapping
 
+TEACHER = "_ema"
 OURS_TO_UPSTREAM = {
     "pos_conv.0.parametrizations.weight.original0": "pos_conv.0.weight_g",
     "pos_conv.0.parametrizations.weight.original1": "pos_conv.0.weight_v",

@@ -8,13 +8,14 @@ from ..core.loss import mean_deviation
 from ..core.outputs import Data2VecOutput, EncoderOutput
 
 
-def training_result(output: Data2VecOutput, decay: float, num_updates: int) -> Dict[str, Any]:
+def training_result(output: Data2VecOutput, decay: float, num_updates: int, loss: str = "regression") -> Dict[str, Any]:
     """Upstream's keys for the `model` criterion, and the rows that ours takes its variances from.
 
-    ``ema_decay`` is logged times 1000, as upstream does; the deviations are those of this batch on this rank.
+    ``loss`` is the name that upstream has for it. ``ema_decay`` is logged times 1000, as upstream does; the
+    deviations are those of this batch on this rank.
     """
     return {
-        "losses": {"regression": output.loss},
+        "losses": {loss: output.loss},
         "sample_size": output.sample_size,
         "num_updates": num_updates,
         "ema_decay": decay * 1000,

@@ -198,6 +198,7 @@ def _target_config(cfg: Data2VecAudioConfig) -> TargetConfig:
         layer_norm_average=cfg.layer_norm_targets,
         instance_norm_average=cfg.instance_norm_targets,
         reference_compat=cfg.reference_compat,
+        reference_axes=cfg.reference_compat,
     )
 
 

@@ -1,9 +1,9 @@
 """The registered speech model: upstream's name, keys, forward arguments and results on our core."""
 
-from typing import Any, Dict, List, MutableMapping, Optional
+from typing import Any, Dict, List, Optional
 
 import torch
-from fairseq.models import BaseFairseqModel, register_model
+from fairseq.models import register_model
 from torch import Tensor, nn
 
 from ..core.model import given_mask
@@ -11,12 +11,15 @@ from ..core.outputs import Mask
 from ..interop import audio_v1
 from ..modalities.audio import AudioData2Vec
 from ._border import features_result, training_result
+from ._checkpointed import CheckpointedModel
 from .audio_config import Data2VecAudioConfig, audio_config, method_config
 
 
 @register_model("data2vec_audio", dataclass=Data2VecAudioConfig)
-class Data2VecAudioModel(AudioData2Vec, BaseFairseqModel):
+class Data2VecAudioModel(CheckpointedModel, AudioData2Vec):
     """data2vec on speech for fairseq: pre-training, and the encoder of ``wav2vec_ctc`` in fine-tuning."""
+
+    layout = audio_v1
 
     def __init__(self, cfg: Data2VecAudioConfig) -> None:
         super().__init__(method_config(cfg), audio_config(cfg))
@@ -101,35 +104,6 @@ class Data2VecAudioModel(AudioData2Vec, BaseFairseqModel):
         if last_layer is not None:
             kept: List[nn.Module] = list(self.encoder.layers)[: last_layer + 1]
             self.encoder.layers = nn.ModuleList(kept)
-
-    def set_num_updates(self, num_updates: int) -> None:
-        """fairseq calls this with the count of finished updates; in training the teacher follows."""
-        super().set_num_updates(num_updates)
-        if self.final_proj is not None:
-            self.follow(num_updates)
-
-    def state_dict(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:  # type: ignore[override]
-        """Upstream's layout, the fp32 teacher included as a dict under ``_ema``."""
-        prefix = kwargs.get("prefix", args[1] if len(args) > 1 else "")
-        state: Dict[str, Any] = super().state_dict(*args, **kwargs)
-        audio_v1.to_upstream(state, prefix)
-        if self.teacher is not None:
-            state[prefix + "_ema"] = self.teacher.state_dict(audio_v1.upstream_name)
-        return state
-
-    def upgrade_state_dict_named(self, state_dict: MutableMapping[str, Any], name: str) -> None:
-        """Accept upstream's layout and ours; fairseq calls this on every loading path."""
-        audio_v1.from_upstream(state_dict, name + "." if name else "")
-
-    def _load_from_state_dict(self, state_dict: Dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
-        """Take the teacher out of the state; without one, it starts again from the loaded student."""
-        audio_v1.from_upstream(state_dict, prefix)
-        saved = state_dict.pop(prefix + "_ema", None)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-        self.teacher = None
-        if saved is not None and self.final_proj is not None:
-            owed = max(self.num_updates - 1, 0)
-            self.ensure_teacher().load_state_dict(saved, audio_v1.upstream_name, fallback_updates=owed)
 
 
 def _none_if_unpadded(padding_mask: Optional[Tensor]) -> Optional[Tensor]:

@@ -96,7 +96,7 @@ def test_reference_axes_run_over_the_batch(group: bool, instance: bool) -> None:
     settings = {**dict.fromkeys(KEYS, False), "group_norm": group, "instance_norm_average": instance}
     slipped = wanted_targets([layer.transpose(0, 1) for layer in layers], settings).transpose(0, 1).reshape(-1, C)
     everywhere = torch.arange(B * T)
-    ours = average_targets(layers, TargetConfig(top_k=3, reference_compat=True, **settings), everywhere)
+    ours = average_targets(layers, TargetConfig(top_k=3, reference_axes=True, **settings), everywhere)
     torch.testing.assert_close(ours, slipped, rtol=1e-5, atol=1e-5)
     right = average_targets(layers, TargetConfig(top_k=3, **settings), everywhere)
     assert (right - slipped).abs().max() > 0.1

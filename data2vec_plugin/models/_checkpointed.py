@@ -1,0 +1,57 @@
+"""What every data2vec model does for fairseq: the teacher follows updates, and travels in upstream's layout."""
+
+from typing import Any, Dict, MutableMapping, Protocol
+
+from fairseq.models import BaseFairseqModel
+
+from ..core.model import Data2Vec
+
+
+class Layout(Protocol):
+    """A module of ``interop``: upstream's names for one model."""
+
+    TEACHER: str
+
+    def to_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
+        """Rename to upstream's layout, in place."""
+
+    def from_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
+        """Rename to ours, in place, the teacher's entry to ``_ema``."""
+
+    def upstream_name(self, name: str) -> str:
+        """The name that upstream gives to one of our teacher's parameters."""
+
+
+class CheckpointedModel(Data2Vec, BaseFairseqModel):
+    """Mixed in before :class:`Data2Vec`'s modality; ``layout`` is the module that knows upstream's names."""
+
+    layout: Layout
+
+    def set_num_updates(self, num_updates: int) -> None:
+        """fairseq calls this with the count of finished updates; in training the teacher follows."""
+        super().set_num_updates(num_updates)
+        if self.final_proj is not None:
+            self.follow(num_updates)
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:  # type: ignore[override]
+        """Upstream's layout, the fp32 teacher included as a dict of its own."""
+        prefix = kwargs.get("prefix", args[1] if len(args) > 1 else "")
+        state: Dict[str, Any] = super().state_dict(*args, **kwargs)
+        self.layout.to_upstream(state, prefix)
+        if self.teacher is not None:
+            state[prefix + self.layout.TEACHER] = self.teacher.state_dict(self.layout.upstream_name)
+        return state
+
+    def upgrade_state_dict_named(self, state_dict: MutableMapping[str, Any], name: str) -> None:
+        """Accept upstream's layout and ours; fairseq calls this on every loading path."""
+        self.layout.from_upstream(state_dict, name + "." if name else "")
+
+    def _load_from_state_dict(self, state_dict: Dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        """Take the teacher out of the state; without one, it starts again from the loaded student."""
+        self.layout.from_upstream(state_dict, prefix)
+        saved = state_dict.pop(prefix + "_ema", None)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        self.teacher = None
+        if saved is not None and self.final_proj is not None:
+            owed = max(self.num_updates - 1, 0)
+            self.ensure_teacher().load_state_dict(saved, self.layout.upstream_name, fallback_updates=owed)

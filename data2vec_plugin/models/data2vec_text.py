@@ -1,0 +1,160 @@
+"""The registered text model: upstream's name, keys, forward arguments and results on our core."""
+
+from argparse import Namespace
+from typing import Any, Dict, List, MutableMapping, Optional, Tuple, Union
+
+import torch
+from fairseq.models import register_model
+from torch import Tensor, nn
+
+from ..core.model import given_mask
+from ..core.outputs import Mask
+from ..interop import text_v1
+from ..modalities.text import TextData2Vec
+from ._border import training_result
+from ._checkpointed import CheckpointedModel
+from ._classification_heads import ClassificationHeads
+from .text_config import Data2VecTextConfig, method_config, text_config
+
+Features = Tuple[Tensor, Dict[str, Any]]
+
+
+@register_model("data2vec_text", dataclass=Data2VecTextConfig)
+class Data2VecTextModel(CheckpointedModel, TextData2Vec):
+    """data2vec on text for fairseq: pre-training under a masked-LM task, heads under ``sentence_prediction``."""
+
+    layout = text_v1
+    classification_heads: Optional[ClassificationHeads]
+
+    def __init__(self, cfg: Data2VecTextConfig, dictionary: Any) -> None:
+        super().__init__(method_config(cfg), text_config(cfg, dictionary))
+        self.cfg = cfg
+        self.args = Namespace()  # fairseq's `sentence_prediction` criterion asks every model for it
+        self.classification_heads = ClassificationHeads(self.config.transformer.dim)
+
+    @classmethod
+    def build_model(cls, cfg: Data2VecTextConfig, task: Any) -> "Data2VecTextModel":
+        """fairseq's entry point; the task has the dictionary."""
+        return cls(cfg, task.source_dictionary)
+
+    def forward(  # type: ignore[override]
+        self,
+        src_tokens: Tensor,
+        target_tokens: Optional[Tensor] = None,
+        features_only: bool = False,
+        return_all_hiddens: bool = False,
+        classification_head_name: Optional[str] = None,
+        mask_indices: Optional[Tensor] = None,
+        mask_positions: Optional[Tensor] = None,
+        padded: Optional[bool] = None,
+        **unused: Any,
+    ) -> Union[Dict[str, Any], Features]:
+        """One step of pre-training, or features (B, T, C), or a head's output, with a dict of what else there is.
+
+        ``src_tokens`` (B, T) are masked ids; ``target_tokens`` (B, T) the whole sentence, or, as fairseq's
+        ``masked_lm`` gives it, the hidden ids alone with padding between. ``mask_indices`` (B, T) bool names the
+        positions to regress, ``mask_positions`` (N,) are their flat indices, which spare a wait for the device,
+        as does ``padded``: whether there is padding at all. Further keys of fairseq's samples are not needed.
+        """
+        padding_mask = self._padding(src_tokens, padded)
+        if features_only or classification_head_name is not None:
+            return self.features(src_tokens, padding_mask, return_all_hiddens, classification_head_name)
+        if target_tokens is None:
+            raise ValueError("`target_tokens` is missing: pre-training needs `task.include_target_tokens=true`")
+        mask = self._mask(src_tokens, target_tokens, mask_indices, mask_positions)
+        whole = target_tokens if self.config.reference_compat else self._whole(src_tokens, target_tokens)
+        output = super().forward(src_tokens, padding_mask, mask, whole)
+        result = training_result(output, self.ensure_teacher().decay, self.num_updates, loss="main")
+        return {**result, "logs": {"ema_decay": result["ema_decay"]}}
+
+    def _padding(self, src_tokens: Tensor, padded: Optional[bool]) -> Optional[Tensor]:
+        """True where padded (B, T); None where nothing is, as far as that is known without waiting for a device."""
+        if padded is False:
+            return None
+        mask = src_tokens.eq(self.text.pad)
+        return mask if padded or mask.is_cuda or bool(mask.any()) else None
+
+    def _whole(self, src_tokens: Tensor, target_tokens: Tensor) -> Tensor:
+        """The sentence as it was before it was masked (B, T)."""
+        return torch.where(target_tokens.eq(self.text.pad), src_tokens, target_tokens)
+
+    def _mask(
+        self, src_tokens: Tensor, target_tokens: Tensor, indices: Optional[Tensor], positions: Optional[Tensor]
+    ) -> Mask:
+        """What is regressed: the positions given, or those that a masked-LM task chose, also where the word stayed.
+
+        A row whose ``target_tokens`` are the whole sentence does not tell; there the mask symbols are.
+        """
+        if indices is None:
+            pad = self.text.pad
+            chosen, visible = target_tokens.ne(pad), src_tokens.eq(self.text.mask)
+            is_whole = chosen.eq(src_tokens.ne(pad)).all(dim=1, keepdim=True)
+            indices = visible if self.config.reference_compat else torch.where(is_whole, visible, chosen)
+        return given_mask(indices, positions)
+
+    def features(
+        self, src_tokens: Tensor, padding_mask: Optional[Tensor], all_hiddens: bool, head: Optional[str]
+    ) -> Features:
+        """Features, or those that a head makes of them; ``inner_states`` are the layers' as (T, B, C) if asked for."""
+        tokens = self.embed(src_tokens, padding_mask)
+        encoded = self.encode(tokens, record=("block",) if all_hiddens else ())
+        extra: Dict[str, Any] = {"inner_states": None, "encoder_embedding": self.encoder.look_up(src_tokens)}
+        if all_hiddens:
+            states: List[Any] = [encoded.entered, *encoded.signal("block")]
+            extra["inner_states"] = [state.transpose(0, 1) for state in states]
+        if head is None:
+            return encoded.x, extra
+        if self.classification_heads is None or head not in self.classification_heads:
+            raise ValueError(f"there is no classification head `{head}`; fairseq's `sentence_prediction` registers it")
+        return self.classification_heads[head](encoded.x), extra
+
+    def extract_features(self, src_tokens: Tensor, return_all_hiddens: bool = False, **unused: Any) -> Features:
+        """See :meth:`features`."""
+        features: Features = self.forward(  # type: ignore[assignment]
+            src_tokens, features_only=True, return_all_hiddens=return_all_hiddens
+        )
+        return features
+
+    def register_classification_head(
+        self, name: str, num_classes: int = 2, inner_dim: Optional[int] = None, **unused: Any
+    ) -> None:
+        """Called by fairseq's ``sentence_prediction``."""
+        if self.classification_heads is None:
+            raise ValueError(
+                "this model's heads were removed; fine-tune with `model._name=data2vec_text_classification`"
+            )
+        self.classification_heads.register(name, num_classes, inner_dim)
+
+    def get_normalized_probs(self, net_output: Any, log_probs: bool, sample: Any = None) -> Tensor:
+        """(Log) probabilities of the classes, in fp32."""
+        logits = net_output[0].float()
+        return torch.log_softmax(logits, dim=-1) if log_probs else torch.softmax(logits, dim=-1)
+
+    def max_positions(self) -> int:
+        """How many tokens a row may have."""
+        return int(self.cfg.max_positions)
+
+    @property
+    def supported_targets(self) -> "set[str]":
+        """What fairseq's language-model tasks may ask for."""
+        return {"self"}
+
+    def upgrade_state_dict_named(self, state_dict: MutableMapping[str, Any], name: str) -> None:
+        """Accept upstream's layout and ours, of pre-training and of fine-tuning."""
+        super().upgrade_state_dict_named(state_dict, name)
+        prefix = name + "." if name else ""
+        if self.final_proj is None:
+            for key in [key for key in state_dict if key.startswith(prefix + "final_proj.")]:
+                del state_dict[key]
+            state_dict.pop(prefix + "_ema", None)
+        if self.classification_heads is not None:
+            self.classification_heads.reconcile(state_dict, prefix, adopt=self.cfg.load_checkpoint_heads)
+
+    def remove_pretraining_modules(self, last_layer: Optional[int] = None) -> None:
+        """Drop the teacher and the heads, and the layers above ``last_layer``, before fine-tuning."""
+        self.final_proj = None
+        self.teacher = None
+        self.classification_heads = None
+        if last_layer is not None:
+            self.encoder.layers = nn.ModuleList(list(self.encoder.layers)[: last_layer + 1])
+            self.encoder.layer_norm = None
