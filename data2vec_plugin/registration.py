@@ -8,9 +8,12 @@ from .config_keys import explain_unknown_keys
 MODULES = (
     "models.data2vec_audio",
     "models.data2vec_text",
+    "models.data2vec_text_classification",
     "tasks.data2vec_audio_pretraining",
     "tasks.data2vec_asr",
+    "tasks.data2vec_masked_lm",
     "criterions.data2vec",
+    "criterions.data2vec_sentence_prediction",
     "scoring.data2vec_asr",
 )
 

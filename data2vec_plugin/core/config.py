@@ -139,6 +139,16 @@ class SpanMaskConfig:
             return min(self.prob, 1.0)
         return 1 - max(1 - self.prob / self.length, 0.0) ** self.length
 
+    def check_share(self, prob: str = "mask_prob", length: str = "mask_length") -> None:
+        """Raise ValueError, by the names of the keys, for masks that hide next to nothing or next to everything."""
+        share = self.expected_share()
+        if share < LEAST_MASKED or share > MOST_MASKED:
+            raise ValueError(
+                f"`{prob}` {self.prob} with `{length}` {self.length} hides {100 * share:.3g} % of the "
+                f"input; expected {100 * LEAST_MASKED:g} to {100 * MOST_MASKED:g} %, since what is hidden is regressed "
+                f"from what is not (0.65 and 10 hide 49 %)"
+            )
+
 
 @dataclass(frozen=True)
 class Data2VecConfig:
@@ -165,13 +175,7 @@ class Data2VecConfig:
     def check_pretraining(self) -> None:
         """Raise ValueError for targets or masks with which pre-training can learn nothing."""
         self.check_targets()
-        share = self.mask.expected_share()
-        if share < LEAST_MASKED or share > MOST_MASKED:
-            raise ValueError(
-                f"`mask_prob` {self.mask.prob} with `mask_length` {self.mask.length} hides {100 * share:.3g} % of the "
-                f"input; expected {100 * LEAST_MASKED:g} to {100 * MOST_MASKED:g} %, since what is hidden is regressed "
-                f"from what is not (0.65 and 10 hide 49 %)"
-            )
+        self.mask.check_share()
 
 
 ConvSpec = Tuple[int, int, int]

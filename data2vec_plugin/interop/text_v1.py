@@ -5,7 +5,7 @@ Upstream's model holds an encoder that holds the Transformer, the head and the t
 
 from __future__ import annotations
 
-from typing import Any, List, MutableMapping, Tuple
+from typing import Any, List, Mapping, MutableMapping, Tuple
 
 import torch
 
@@ -47,6 +47,12 @@ def from_upstream(state: MutableMapping[str, Any], prefix: str = "") -> None:
 def upstream_name(name: str) -> str:
     """The teacher is the encoder alone, whose names are ours."""
     return name
+
+
+def vocabulary_size(state: Mapping[str, Any]) -> int:
+    """How many symbols the dictionary had with which a checkpoint's weights were trained; 0 if it is not of text."""
+    rows = [len(value) for name, value in state.items() if name.endswith("embed_tokens.weight")]
+    return rows[0] if rows else 0
 
 
 def _current_name(name: str) -> str:

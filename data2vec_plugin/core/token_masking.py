@@ -1,0 +1,89 @@
+"""Which tokens of a text are hidden, and what the student sees in their place (section 4.3; BERT, section 3.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional, Tuple
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from .config import SpanMaskConfig
+from .masking import span_mask
+
+Ids = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TokenMaskConfig:
+    """Spans of tokens (or of whole words) to regress; of these a share ``keep`` stays as it is, a share ``random``
+    becomes another word, and the rest the mask symbol.
+
+    BERT's masks are spans of one with 0.15, 0.1, 0.1; wav2vec's are spans of four with 0.35, 0, 0.
+    """
+
+    spans: SpanMaskConfig = field(default_factory=lambda: SpanMaskConfig(prob=0.15, length=1, same_share=False))
+    keep: float = 0.1
+    random: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.keep < 0 or self.random < 0 or self.keep + self.random > 1:
+            raise ValueError(
+                f"`leave_unmasked_prob` is {self.keep} and `random_token_prob` {self.random}; expected shares of the "
+                f"masked tokens, together at most 1"
+            )
+
+
+class TokenMasker:
+    """Masks one row of ids; ``replacements`` (V,) are the odds of each symbol to stand in for a hidden one.
+
+    ``word_starts`` (V,) tells the symbols that begin a word; with it whole words are hidden.
+
+    >>> masker = TokenMasker(TokenMaskConfig(keep=0, random=0), mask_symbol=9)
+    >>> ids, hidden = masker.sample(np.arange(4, 8), np.random.default_rng(0))
+    >>> bool((ids[hidden] == 9).all())
+    True
+    """
+
+    def __init__(
+        self,
+        config: TokenMaskConfig,
+        mask_symbol: int,
+        replacements: Optional[NDArray[np.float64]] = None,
+        word_starts: Optional[Flags] = None,
+    ) -> None:
+        if config.random > 0 and replacements is None:
+            raise ValueError("`random_token_prob` is above 0, but there are no symbols to draw from")
+        self.config = config
+        self.mask_symbol = mask_symbol
+        self.cumulative = None if replacements is None else np.cumsum(replacements / replacements.sum())
+        self.word_starts = word_starts
+
+    def sample(self, ids: Ids, rng: Generator) -> Tuple[Ids, Flags]:
+        """The student's view of ``ids`` (T,), and which of them are to be regressed (T,)."""
+        hidden = self.hidden(ids, rng)
+        seen = ids.copy()
+        fate = rng.random(len(ids))
+        keep, random = self.config.keep, self.config.random
+        seen[hidden & (fate >= keep)] = self.mask_symbol
+        replaced = hidden & (fate >= keep) & (fate < keep + random)
+        if self.cumulative is not None and random > 0:
+            draws = np.searchsorted(self.cumulative, rng.random(int(replaced.sum())), side="right")
+            seen[replaced] = np.minimum(draws, len(self.cumulative) - 1)
+        return seen, hidden
+
+    def hidden(self, ids: Ids, rng: Generator) -> Flags:
+        """Spans over tokens, or over words (T,); a row that stays whole by chance hides one."""
+        if self.word_starts is None:
+            return self._spans(len(ids), rng)
+        starts = self.word_starts[ids]
+        starts[0] = True
+        words = np.cumsum(starts) - 1
+        hidden: Flags = self._spans(int(words[-1]) + 1, rng)[words]
+        return hidden
+
+    def _spans(self, size: int, rng: Generator) -> Flags:
+        rows: Flags = span_mask([size], size, self.config.spans, [rng])[0]
+        return rows

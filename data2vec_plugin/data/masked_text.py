@@ -1,0 +1,97 @@
+"""Text for pre-training: blocks of tokens whose masks follow (seed, epoch, sample id)."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+import numpy as np
+import torch
+from fairseq.data import FairseqDataset
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..core.masking import row_generator
+from ..core.token_masking import TokenMasker
+
+
+class MaskedTextDataset(FairseqDataset):
+    """Blocks (T,) of ids, as fairseq's datasets give them, masked in the loader.
+
+    What is hidden depends neither on the batch nor on the worker nor on how often the run was interrupted.
+    """
+
+    def __init__(self, blocks: Any, masker: TokenMasker, pad: int, seed: int) -> None:
+        super().__init__()
+        self.blocks = blocks
+        self.masker = masker
+        self.pad = pad
+        self.seed = seed
+        self.sizes: NDArray[np.int64] = np.asarray(blocks.sizes)
+        # fairseq keeps its loader's workers from epoch to epoch: what they are to notice must be shared memory
+        self._epoch = torch.ones((), dtype=torch.int64).share_memory_()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that masks are drawn for."""
+        return int(self._epoch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by fairseq's iterator before each epoch; seen by workers that run already."""
+        self._epoch.fill_(epoch)
+
+    @property
+    def can_reuse_epoch_itr_across_epochs(self) -> bool:
+        """Batches are the same in every epoch; only masks change."""
+        return True
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        """``id``, the ``whole`` block (T,), what the student sees of it and what is ``hidden``, bool (T,)."""
+        whole: Tensor = self.blocks[index]
+        seen, hidden = self.masker.sample(whole.numpy(), row_generator(self.seed, self.epoch, index))
+        return {"id": index, "whole": whole, "seen": torch.from_numpy(seen), "hidden": torch.from_numpy(hidden)}
+
+    def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
+        """Pad to one length: ``src_tokens``, ``target_tokens``, ``mask_indices`` (B, T), ``mask_positions`` (N,)."""
+        if not samples:
+            return {}
+        lengths = [len(sample["whole"]) for sample in samples]
+        width = max(lengths)
+        seen, whole = (torch.full((len(samples), width), self.pad) for _ in range(2))
+        hidden = torch.zeros(len(samples), width, dtype=torch.bool)
+        for row, (sample, length) in enumerate(zip(samples, lengths)):
+            seen[row, :length], whole[row, :length] = sample["seen"], sample["whole"]
+            hidden[row, :length] = sample["hidden"]
+        net_input = {
+            "src_tokens": seen,
+            "target_tokens": whole,
+            "mask_indices": hidden,
+            "mask_positions": hidden.view(-1).nonzero().squeeze(1),
+            "padded": min(lengths) < width,
+        }
+        ids = torch.tensor([sample["id"] for sample in samples])
+        return {"id": ids, "net_input": net_input, "ntokens": sum(lengths), "nsentences": len(samples)}
+
+    def num_tokens(self, index: int) -> int:
+        """Tokens of a block."""
+        return int(self.sizes[index])
+
+    def num_tokens_vec(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Tokens of many blocks."""
+        return self.sizes[indices]
+
+    def size(self, index: int) -> int:
+        """Tokens of a block, which fairseq compares with the model's positions."""
+        return int(self.sizes[index])
+
+    def ordered_indices(self) -> NDArray[np.int64]:
+        """Blocks of like length together, in an order drawn from the seed."""
+        shuffled = np.random.default_rng(self.seed).permutation(len(self))
+        return shuffled[np.argsort(self.sizes[shuffled], kind="stable")]
+
+    @property
+    def supports_prefetch(self) -> bool:
+        """Blocks are mapped into memory."""
+        return False

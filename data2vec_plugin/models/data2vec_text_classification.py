@@ -1,0 +1,123 @@
+"""The registered fine-tuning model for text: a pre-trained encoder under fairseq's ``sentence_prediction`` task."""
+
+from argparse import Namespace
+from typing import Any, Dict, MutableMapping, Optional, Tuple
+
+import torch
+from fairseq import models
+from fairseq.checkpoint_utils import load_checkpoint_to_cpu
+from fairseq.models import BaseFairseqModel, register_model
+from omegaconf import OmegaConf, open_dict
+from torch import Tensor
+
+from ..interop.text_v1 import vocabulary_size
+from ._classification_heads import ClassificationHeads
+from .data2vec_text import Data2VecTextModel
+from .text_classification_config import Data2VecTextClassificationConfig
+
+DROPOUTS = ("dropout", "attention_dropout", "activation_dropout")
+
+
+@register_model("data2vec_text_classification", dataclass=Data2VecTextClassificationConfig)
+class Data2VecTextClassificationModel(BaseFairseqModel):
+    """RoBERTa's head on the features of ``<s>``, or at every token, of a pre-trained ``data2vec_text``."""
+
+    def __init__(self, cfg: Data2VecTextClassificationConfig, model: Data2VecTextModel) -> None:
+        super().__init__()
+        self.cfg = cfg
+        self.args = Namespace()  # fairseq's `sentence_prediction` criterion asks every model for it
+        self.model = model
+        self.classification_heads = ClassificationHeads(
+            model.config.transformer.dim,
+            cfg.token_level,
+            activation_fn=cfg.pooler_activation_fn,
+            pooler_dropout=cfg.pooler_dropout,
+            do_spectral_norm=cfg.spectral_norm_classification_head,
+        )
+
+    @classmethod
+    def build_model(cls, cfg: Data2VecTextClassificationConfig, task: Any) -> "Data2VecTextClassificationModel":
+        """Build the encoder that the checkpoint describes, with its weights; raises ValueError if it is of no use."""
+        if cfg.quant_noise_pq:
+            raise ValueError(f"`model.quant_noise_pq` is {cfg.quant_noise_pq}; this model supports 0 only")
+        state = None
+        if cfg.pretrained_model_args is None:
+            state = load_checkpoint_to_cpu(cfg.model_path)
+            check_pretrained(cfg.model_path, state, task.source_dictionary)
+            cfg.pretrained_model_args = {"model": plain(state["cfg"]["model"])}
+        model = models.build_model(encoder_config(cfg), task, from_checkpoint=True)
+        model.remove_pretraining_modules()
+        if state is not None and not cfg.no_pretrained_weights:
+            weights = {name: value for name, value in state["model"].items() if "classification_heads." not in name}
+            model.upgrade_state_dict(weights)
+            model.load_state_dict(weights, strict=True)
+        return cls(cfg, model)
+
+    def forward(
+        self,
+        src_tokens: Tensor,
+        src_lengths: Optional[Tensor] = None,
+        features_only: bool = True,
+        classification_head_name: Optional[str] = None,
+        **unused: Any,
+    ) -> Tuple[Tensor, Dict[str, Any]]:
+        """Ids (B, T) -> a head's output (B, classes), at token level (B, T, classes); without a head (B, T, C)."""
+        x, extra = self.model(src_tokens, features_only=True)
+        if classification_head_name is None:
+            return x, extra
+        if classification_head_name not in self.classification_heads:
+            known = ", ".join(self.classification_heads) or "none"
+            raise ValueError(f"there is no classification head `{classification_head_name}`; registered: {known}")
+        return self.classification_heads[classification_head_name](x), extra
+
+    def register_classification_head(
+        self, name: str, num_classes: int = 2, inner_dim: Optional[int] = None, **unused: Any
+    ) -> None:
+        """Called by fairseq's ``sentence_prediction``."""
+        self.classification_heads.register(name, num_classes, inner_dim)
+
+    def get_normalized_probs(self, net_output: Any, log_probs: bool, sample: Any = None) -> Tensor:
+        """(Log) probabilities of the classes, in fp32."""
+        logits = net_output[0].float()
+        return torch.log_softmax(logits, dim=-1) if log_probs else torch.softmax(logits, dim=-1)
+
+    def max_positions(self) -> int:
+        """How many tokens a row may have."""
+        return self.model.text.max_positions
+
+    def upgrade_state_dict_named(self, state_dict: MutableMapping[str, Any], name: str) -> None:
+        """Names of the encoder are upgraded by the encoder; heads of another task are left out."""
+        super().upgrade_state_dict_named(state_dict, name)
+        self.classification_heads.reconcile(state_dict, name + "." if name else "", adopt=False)
+
+
+def check_pretrained(path: str, state: MutableMapping[str, Any], dictionary: Any) -> None:
+    """Raise ValueError if a checkpoint is of another model, or was trained with another dictionary."""
+    saved = state.get("cfg") or {}
+    name = saved["model"]["_name"] if "model" in saved else getattr(state.get("args"), "arch", "unknown")
+    if name != "data2vec_text":
+        raise ValueError(
+            f"`model.model_path` is {path}: it is of model `{name}`; fine-tuning starts from `data2vec_text`"
+        )
+    size = vocabulary_size(state["model"])
+    if size != len(dictionary):
+        raise ValueError(
+            f"`model.model_path` is {path}: it was trained with a dictionary of {size} symbols, the data has one of "
+            f"{len(dictionary)} (<mask> included); prepare the data with the dict.txt that it was trained with"
+        )
+
+
+def encoder_config(cfg: Data2VecTextClassificationConfig) -> Any:
+    """The pre-trained model's configuration with our dropouts."""
+    pretrained = OmegaConf.create(plain(cfg.pretrained_model_args)["model"])
+    with open_dict(pretrained):
+        for name in DROPOUTS:
+            value = getattr(cfg, name)
+            if value is not None:
+                pretrained.transformer[name] = value
+    return pretrained
+
+
+def plain(section: Any) -> Any:
+    """A configuration as plain dicts."""
+    return OmegaConf.to_container(section, resolve=True) if OmegaConf.is_config(section) else section

@@ -1,0 +1,54 @@
+"""Keys of the text task: fairseq's ``masked_lm`` of both hosts (the release and `main`), then ours."""
+
+from dataclasses import dataclass
+from typing import Optional
+
+from fairseq.tasks.masked_lm import MaskedLMConfig
+
+from ..config_keys import key
+from ..core.config import SpanMaskConfig
+from ..core.token_masking import TokenMaskConfig
+
+
+@dataclass
+class MaskedTextConfig(MaskedLMConfig):
+    """fairseq's ``masked_lm``; for raw text also how it becomes subwords."""
+
+    include_target_tokens: bool = key(True, "accepted; the teacher always sees the whole sentence")
+    include_index: bool = key(True, "accepted; belongs to data2vec 2")
+    skip_masking: bool = key(False, "not supported: the loader masks")
+    d2v2_multi: bool = key(False, "not supported: belongs to data2vec 2")
+
+    bpe: str = key("none", "subwords of raw text: sentencepiece, gpt2, or none if its symbols are apart already")
+    sentencepiece_model: Optional[str] = key(None, "model file of bpe=sentencepiece; DATA/spm.model if not given")
+    gpt2_encoder_json: Optional[str] = key(None, "encoder.json of bpe=gpt2; DATA/encoder.json if not given")
+    gpt2_vocab_bpe: Optional[str] = key(None, "vocab.bpe of bpe=gpt2; DATA/vocab.bpe if not given")
+    binarised_dir: Optional[str] = key(None, "where raw text is kept as binaries; DATA/binarised if not given")
+    encode_workers: int = key(2, "processes that turn raw text into subwords; 0 for none")
+
+
+UNSUPPORTED = {"skip_masking": False, "d2v2_multi": False}
+SUBWORDS = ("none", "sentencepiece", "gpt2")
+
+
+def mask_config(cfg: MaskedTextConfig) -> TokenMaskConfig:
+    """The core's settings; raises ValueError for masks that hide nothing or everything."""
+    spans = SpanMaskConfig(
+        prob=cfg.mask_prob,
+        length=cfg.mask_multiple_length,
+        selection="normal" if cfg.mask_stdev > 0 else "static",
+        other=cfg.mask_stdev,
+        min_masks=1,
+        same_share=False,
+    )
+    spans.check_share(length="mask_multiple_length")
+    return TokenMaskConfig(spans, keep=cfg.leave_unmasked_prob, random=cfg.random_token_prob)
+
+
+def check_supported(cfg: MaskedTextConfig) -> None:
+    """Raise ValueError for a key that this task would have to ignore."""
+    for name, value in UNSUPPORTED.items():
+        if getattr(cfg, name) != value:
+            raise ValueError(f"`task.{name}` is {getattr(cfg, name)!r}; this task supports {value!r} only")
+    if cfg.bpe not in SUBWORDS:
+        raise ValueError(f"`task.bpe` is {cfg.bpe!r}; expected one of {', '.join(SUBWORDS)}")
