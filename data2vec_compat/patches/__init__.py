@@ -15,6 +15,7 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     mutable_defaults,
     numpy_names,
     recipe_batch,
+    short_runs,
     user_dir,
 )
 from data2vec_compat.registry import PATCHES, Patch

@@ -21,6 +21,7 @@ COMMANDS: Dict[str, Command] = {
     "doctor": Command("data2vec_plugin.cli.doctor", "say what is installed, mended or missing"),
     "manifest": Command("data2vec_plugin.cli.manifest", "list audio files for training"),
     "labels": Command("data2vec_plugin.cli.labels", "write transcripts and their dictionary"),
+    "subwords": Command("data2vec_plugin.cli.subwords", "learn subwords from text, and their dictionary"),
     "recipes": Command("data2vec_plugin.cli.recipes", "list or copy the training recipes"),
     "report": Command("data2vec_plugin.cli.report", "draw the curves of runs side by side"),
 }
