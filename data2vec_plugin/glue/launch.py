@@ -114,6 +114,7 @@ def stop(running: list[Running], bar: Any) -> None:
             each.process.wait(max(deadline - time.monotonic(), 0))
         each.send(signal.SIGKILL)
         each.process.wait()
+        each.follow()
         bar.write(f"{each.run.name}: stopped at update {each.update:,}; the same command goes on from there")
 
 

@@ -17,11 +17,6 @@ HEADERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def glue(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_glue(tmp_path_factory.mktemp("glue"))
-
-
 def read(root: Path, name: str, split: str) -> tuple[list[Example], list[LeftOut]]:
     left_out: list[LeftOut] = []
     source = next(source for source in find_sources(root, TASKS[name]) if source.split == split)
