@@ -124,9 +124,9 @@ def check_overrides(overrides: tuple[str, ...]) -> None:
             raise ValueError(
                 f"got {word!r}; expected hydra's KEY=VALUE, as in optimization.max_update=100 or +run=1gpu"
             )
-        option = SET_HERE.get(key.lstrip("+~"))
+        option = SET_HERE.get(key.lstrip("+"))  # one may be taken away with ~, for a model that lacks it
         if option:
-            raise ValueError(f"{word}: every run has its own `{key.lstrip('+~')}`; set it by {option}")
+            raise ValueError(f"{word}: every run has its own `{key.lstrip('+')}`; set it by {option}")
 
 
 def check_task(data: Path, configs: Path, task: Task) -> None:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from statistics import median
+from typing import Any
 
 from ..cli.manifest_files import write_atomically
-from ..cli.report import matplotlib_pyplot
 from ..cli.tables import print_table
+from .drawing import draw
 from .scores import TaskScores, missing, our_average, published_averages, read_scores
-from .tasks import ROWS, TASKS, Score
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from .tasks import ROWS
 
 GOING_ON = "*"
-BLUE, ORANGE, GREY = "#2a6f97", "#d1701f", "#6b6b6b"
-MARKS = (("D", ORANGE), ("s", ORANGE), ("x", GREY))  # of the published rows
-LOWEST_SHOWN = 50.0  # percent, unless a run is below it
+METRICS = (
+    "m, mm: matched, mismatched; MCC: Matthews correlation; acc+F1: mean of accuracy\n"
+    "and F1; corr.: mean of Pearson and Spearman correlation"
+)
 
 
 def report(out: Path) -> None:
@@ -48,87 +47,29 @@ def as_json(scores: list[TaskScores]) -> dict[str, Any]:
 
 
 def show(scores: list[TaskScores], out: Path) -> None:
-    """Print a line for each task, the average, and what is still to come."""
+    """Print a line for each dev set, the average, and what is still to come."""
     header = ("task", "metric", "median", "seeds", "min–max", *ROWS)
-    rows = [row(task) for task in scores]
+    rows = [line for task in scores for line in lines(task)]
     mean = our_average(scores)
     averages = (f"{figure:.1f}" for figure in published_averages().values())
     rows.append(("average", "", "-" if mean is None else f"{mean:.1f}", "", "", *averages))
     print_table(f"GLUE dev sets, in percent: {out}", header, rows)
+    print(METRICS)
     if missing(scores):
         print(f"no average: {', '.join(missing(scores))} missing")
     if not all(task.finished for task in scores):
         print(f"{GOING_ON} some of the runs have not trained to the end: their best so far counts")
 
 
-def row(scores: TaskScores) -> tuple[str, ...]:
-    """A task's line."""
-    mark = "" if scores.finished else GOING_ON
-    seeds = f"{len(scores.runs)}{f' of {len(scores.runs) + len(scores.without)}' if scores.without else ''}"
-    return (
-        scores.task.name,
-        scores.task.metric_title,
-        figures(scores.medians) + mark,
-        seeds,
-        f"{scores.lowest:.1f}–{scores.highest:.1f}",
-        *map(figures, scores.task.published),
-    )
-
-
-def figures(score: Score) -> str:
-    """A score as papers write it: 83.2/83.0 for MNLI."""
-    return "/".join(f"{figure:.1f}" for figure in score)
-
-
-def draw(scores: list[TaskScores], path: Path) -> None:
-    """Draw each task's seeds and median beside the published figures.
-
-    Raises:
-        ValueError: matplotlib is not installed.
-    """
-    pyplot = matplotlib_pyplot()
-    style = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True}
-    with pyplot.rc_context(style):
-        figure, axes = pyplot.subplots(figsize=(10, 6))
-        for place, task in enumerate(scores):
-            draw_task(axes, place, task)
-        mean = our_average(scores)
-        if mean is not None:
-            draw_line(axes, len(scores), mean, published_averages())
-        names = [f"{task.task.name}\n{task.task.metric_title}" for task in scores]
-        names += ["average"] if mean is not None else []
-        axes.set_yticks(range(len(names)), names, fontsize=9)
-        axes.invert_yaxis()
-        axes.grid(visible=True, axis="x", color="#e6e6e6")
-        axes.set_xlabel("GLUE dev score (%)")
-        axes.set_xlim(min(LOWEST_SHOWN, *(task.lowest - 2 for task in scores)), 100)
-        title = "all eight tasks" if not missing(scores) else f"{len(scores)} of {len(TASKS)} tasks"
-        going_on = "" if all(task.finished for task in scores) else "; some runs go on"
-        axes.set_title(f"GLUE, {title}{going_on}", loc="left", fontweight="bold", pad=36)
-        axes.legend(*once(axes), loc="lower left", bbox_to_anchor=(0, 1), ncols=5, frameon=False, fontsize=9)
-        figure.tight_layout()
-        figure.savefig(path, dpi=110)
-        pyplot.close(figure)
-
-
-def draw_task(axes: Axes, place: int, scores: TaskScores) -> None:
-    """One task: a dot for each seed, a bar for their median, marks for what is published."""
-    published = scores.as_json()["published"]
-    values = [run.value for run in scores.runs]
-    axes.scatter(values, [place] * len(values), s=26, color=BLUE, alpha=0.45, linewidths=0, label="each seed")
-    draw_line(axes, place, scores.median, published)
-
-
-def draw_line(axes: Axes, place: int, median: float, published: dict[str, float]) -> None:
-    """A median and the published figures."""
-    axes.scatter([median], [place], s=260, marker="|", color=BLUE, linewidths=2.5, label="our median")
-    axes.annotate(f"{median:.1f}", (median, place), (0, 11), textcoords="offset points", ha="center", color=BLUE)
-    for (name, figure), (marker, colour) in zip(published.items(), MARKS):
-        style: dict[str, Any] = {"facecolors": "none"} if marker == "s" else {}
-        axes.scatter([figure], [place + 0.28], s=24, marker=marker, color=colour, label=f"{name} (published)", **style)
-
-
-def once(axes: Axes) -> tuple[list[Any], list[str]]:
-    """Each entry of the legend once."""
-    entries = dict(zip(*reversed(axes.get_legend_handles_labels())))
-    return list(entries.values()), list(entries)
+def lines(scores: TaskScores) -> list[tuple[str, ...]]:
+    """A task's line; two for MNLI, matched and mismatched."""
+    task, total = scores.task, len(scores.runs) + len(scores.without)
+    seeds = f"{len(scores.runs)}/{total}" if scores.without else str(total)
+    names = [task.name] if len(task.valid_splits) == 1 else [f"{task.name} m", f"{task.name} mm"]
+    found = []
+    for number, name in enumerate(names):
+        figures = [run.score[number] for run in scores.runs]
+        middle = f"{median(figures):.1f}{'' if scores.finished else GOING_ON}"
+        span = f"{min(figures):.1f}–{max(figures):.1f}"
+        found.append((name, task.metric_title, middle, seeds, span, *(f"{row[number]:.1f}" for row in task.published)))
+    return found

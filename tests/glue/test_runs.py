@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from glue.runs_folder import Place
 
+from data2vec_plugin.cli.main import main
 from data2vec_plugin.glue.runs import override, parse_gpus, parse_seeds
 
 
@@ -148,8 +149,11 @@ def test_missing_binaries_and_a_missing_program(
 
 def test_an_unknown_option_is_refused(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        place.run("--seed", "--sweep", "a=b")
-    assert "error" in capsys.readouterr().err
+        place.run("--sweep", "a=b")
+    assert "unrecognized arguments: --sweep\n" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["recipes", "--path", "a=b"])  # starts no training, so it takes no overrides
+    assert "unrecognized arguments: a=b" in capsys.readouterr().err
 
 
 def test_seeds_and_gpus() -> None:
