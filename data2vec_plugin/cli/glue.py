@@ -92,7 +92,8 @@ def fine_tune(args: argparse.Namespace) -> int:
         print("\n".join(map(shown, runs)))
         return 0
     failed = launch(runs, gpus)
-    print(f"{len(runs) - len(failed)} of {len(runs)} runs are finished; `data2vec glue report {args.out}` shows them")
+    count = sum(run.finished for run in runs)
+    print(f"{count} of {len(runs)} runs are finished; `data2vec glue report {args.out}` shows them")
     if failed:
         names = ", ".join(run.name for run in failed)
         print(f"failed: {names}; the same command tries them again", file=sys.stderr)

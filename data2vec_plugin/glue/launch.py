@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 import signal
@@ -24,19 +25,33 @@ GRACE_SECONDS = 20.0  # between asking a run to end and ending it
 LAST_LINES = 15
 
 
+class BusyError(Exception):
+    """Another command trains this run."""
+
+
 class Running:
-    """A run whose process is alive, and what its log says of it."""
+    """A run whose process is alive, and what its log says of it.
+
+    The process holds a lock on its log as long as it, or a worker of it, lives: also when this one is gone.
+
+    Raises:
+        BusyError: something holds that lock already.
+    """
 
     def __init__(self, run: GlueRun, gpu: str | None) -> None:
         self.run, self.gpu = run, gpu
         self.update, self.metric = 0, ""
         self.begin = time.monotonic()
         run.folder.mkdir(parents=True, exist_ok=True)
-        remember_settings(run)
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         if gpu is not None:
             environment["CUDA_VISIBLE_DEVICES"] = gpu
         with open(run.log, "ab") as log:
+            try:
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BusyError from error
+            remember_settings(run)
             log.write(f"$ {shlex.join(run.command)}\n".encode())
             log.flush()
             self.read = log.tell()
@@ -88,8 +103,7 @@ def launch(runs: list[GlueRun], gpus: list[str | None]) -> list[GlueRun]:
         try:
             while waiting or running:
                 while waiting and free:
-                    bar.write(started(waiting[0], free[0]))
-                    running.append(Running(waiting.popleft(), free.popleft()))
+                    running += start(waiting.popleft(), free, bar)
                 time.sleep(POLL_SECONDS)
                 for each in list(running):
                     if each.process.poll() is not None:
@@ -118,6 +132,21 @@ def stop(running: list[Running], bar: Any) -> None:
         bar.write(f"{each.run.name}: stopped at update {each.update:,}; the same command goes on from there")
 
 
+def start(run: GlueRun, free: deque[str | None], bar: Any) -> list[Running]:
+    """Start a run on the first free GPU and say so; nothing is started where another command trains it."""
+    resumed = "goes on where it stopped" if (run.folder / "checkpoint_last.pt").is_file() else "begins"
+    try:
+        running = Running(run, free[0])
+    except BusyError:
+        bar.write(f"{run.name}: another command trains it: left to that one")
+        bar.update()
+        return []
+    place = f" on GPU {free[0]}" if free[0] is not None else ""
+    bar.write(f"{run.name}: {resumed}{place}; log: {run.log}")
+    free.popleft()
+    return [running]
+
+
 def skip_finished(runs: list[GlueRun], bar: Any) -> Iterator[GlueRun]:
     """The runs that are left to do; say which are not."""
     for run in runs:
@@ -128,14 +157,9 @@ def skip_finished(runs: list[GlueRun], bar: Any) -> Iterator[GlueRun]:
             yield run
 
 
-def started(run: GlueRun, gpu: str | None) -> str:
-    """What to say when a run begins."""
-    resumed = " goes on where it stopped" if (run.folder / "checkpoint_last.pt").is_file() else ""
-    return f"{run.name}:{resumed or ' begins'}{f' on GPU {gpu}' if gpu is not None else ''}; log: {run.log}"
-
-
 def told_end(ended: Running, bar: Any) -> bool:
     """Say how a run ended; whether it is finished."""
+    ended.send(signal.SIGKILL)  # to loader workers that a crash has left behind
     ended.follow()
     bar.update()
     minutes, seconds = divmod(round(time.monotonic() - ended.begin), 60)

@@ -23,6 +23,7 @@ def main() -> int:
     folder, seed = Path(settings["checkpoint.save_dir"]), int(settings["common.seed"])
     log("fairseq_cli.train", f"{{'seed': {seed}, 'num_updates': None}}")
     log("gpus", os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
+    log("process", str(os.getpid()))
     saved = folder / "checkpoint_last.pt"
     begin = int(saved.read_text()) if saved.exists() else 0
     for update in range(begin + 10, UPDATES + 1, 10):

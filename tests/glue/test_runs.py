@@ -18,6 +18,12 @@ from data2vec_plugin.cli.main import main
 from data2vec_plugin.glue.runs import override, parse_gpus, parse_seeds
 
 
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
 def test_runs_every_task_and_seed(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     assert place.run("--tasks", "cola,sst-2", "--seeds", "1,4") == 0
     folders = sorted(path.parent.relative_to(place.out).as_posix() for path in place.out.rglob("console.log"))
@@ -88,10 +94,7 @@ def test_an_interrupt_ends_the_runs_and_the_same_command_goes_on(place: Place, s
     words = place.words("--tasks", "cola,rte", "--seeds", "1", "+hang=cola")
     command = [sys.executable, "-m", "data2vec_plugin.cli.main", *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ)
-    saved = place.out / "cola" / "seed1" / "checkpoint_last.pt"
-    deadline = time.monotonic() + 60
-    while not saved.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(place.out / "cola" / "seed1" / "checkpoint_last.pt")
     process.send_signal(sign)
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 130, said
@@ -99,6 +102,22 @@ def test_an_interrupt_ends_the_runs_and_the_same_command_goes_on(place: Place, s
     assert not (place.out / "rte").exists()
     assert place.run("--tasks", "cola,rte", "--seeds", "1", "+hang=cola") == 0
     assert place.log("cola", 1).count('"num_updates": "10"') == 1  # not begun anew
+
+
+def test_two_commands_share_the_runs(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    words = place.words("--tasks", "cola", "--seeds", "1", "+hang=cola")
+    other = subprocess.Popen([sys.executable, "-m", "data2vec_plugin.cli.main", *words], stdout=subprocess.DEVNULL)
+    wait_for(place.out / "cola" / "seed1" / "checkpoint_last.pt")
+    assert place.run("--tasks", "cola,rte", "--seeds", "1", "+hang=cola") == 0
+    said = capsys.readouterr().out
+    other.kill()  # what it has started lives on
+    other.wait()
+    assert "cola seed 1: another command trains it: left to that one" in said
+    assert "1 of 2 runs are finished" in said
+    assert place.run("--tasks", "cola", "--seeds", "1", "+hang=cola") == 0
+    assert "another command trains it" in capsys.readouterr().out
+    orphan = re.findall(r"process \| (\d+)", place.log("cola", 1))
+    os.kill(int(orphan[0]), signal.SIGKILL)
 
 
 def test_other_settings_do_not_go_on_from_these(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
