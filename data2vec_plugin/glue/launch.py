@@ -52,7 +52,8 @@ class Running:
             except BlockingIOError as error:
                 raise BusyError from error
             remember_settings(run)
-            log.write(f"$ {shlex.join(run.command)}\n".encode())
+            begin = "\n" if log.tell() else ""  # a run that was killed may have left half a line
+            log.write(f"{begin}$ {shlex.join(run.command)}\n".encode())
             log.flush()
             self.read = log.tell()
             # a session of its own: an interrupt reaches this process alone, which then ends run and loader workers
