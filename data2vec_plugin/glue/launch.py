@@ -169,6 +169,7 @@ def told_end(ended: Running, bar: Any) -> bool:
         return True
     code = ended.process.returncode
     how = f"ended with code {code}" if code else "ended without having trained to the end"
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else how
     bar.write(f"{ended.run.name}: FAILED: {how}; the end of {ended.run.log}:\n{tail(ended.run.log)}", file=sys.stderr)
     return False
 

@@ -99,7 +99,7 @@ def read_scores(out: Path) -> list[TaskScores]:
         return scored
     begun = [f"{scores.task.name} seed {seed}" for scores in found for seed in scores.without]
     if begun:
-        raise ValueError(f"{out}: no run has been validated yet ({some(begun)}); ask again later")
+        raise ValueError(f"{out}: no run has been validated yet ({some(begun)}); see their {LOG}")
     raise ValueError(
         f"{out}: no runs here; expected folders such as {out / 'cola' / 'seed1'} with a {LOG}, as "
         "`data2vec glue run --out` writes them"

@@ -11,6 +11,7 @@ from statistics import mean
 
 LEFT_OUT = {
     "WNLI": "too small and adversarial to its dev set: the published averages are without it",
+    "SNLI": "lies in some downloads, but is no task of GLUE",
     "AX": "the diagnostic set, which has no training data",
     "diagnostic": "the diagnostic set, which has no training data",
 }

@@ -102,7 +102,7 @@ def test_other_folders_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "no runs here; expected folders such as" in capsys.readouterr().err
     write_log(tmp_path, "rte", 3, {}, done=False)
     assert main(["glue", "report", str(tmp_path)]) == 1
-    assert "no run has been validated yet (rte seed 3)" in capsys.readouterr().err
+    assert "no run has been validated yet (rte seed 3); see their console.log" in capsys.readouterr().err
 
 
 def test_a_run_without_its_metric_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
