@@ -99,13 +99,15 @@ def launch(runs: list[GlueRun], gpus: list[str | None]) -> list[GlueRun]:
         check_same_settings(run)
     failed: list[GlueRun] = []
     running: list[Running] = []
-    with tqdm(total=len(runs), unit="run", disable=None) as bar, end_on_terminate():
+    with tqdm(total=len(runs), unit="run", disable=None) as bar, asked_to_end() as asked:
         waiting, free = deque(skip_finished(runs, bar)), deque(gpus)
         try:
             while waiting or running:
                 while waiting and free:
                     running += start(waiting.popleft(), free, bar)
                 time.sleep(POLL_SECONDS)
+                if asked:
+                    raise KeyboardInterrupt
                 for each in list(running):
                     if each.process.poll() is not None:
                         running.remove(each)
@@ -181,19 +183,23 @@ def tail(log: Path) -> str:
 
 
 @contextmanager
-def end_on_terminate() -> Iterator[None]:
-    """Take a request to end (of a cluster, or a closed terminal) for an interrupt, so that no run is left behind."""
-    before: dict[signal.Signals, Any] = {}
+def asked_to_end() -> Iterator[list[int]]:
+    """A list that gets the signals that arrive: an interrupt, a cluster's request to end, a terminal that is closed.
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    An exception from a handler could come between the start of a process and the note of it.
+    """
+    before: dict[signal.Signals, Any] = {}
+    asked: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
 
     if threading.current_thread() is threading.main_thread():  # no other may set handlers
-        for sign in (signal.SIGTERM, signal.SIGHUP):
+        for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(sign) != signal.SIG_IGN:  # as nohup has it
-                before[sign] = signal.signal(sign, interrupt)
+                before[sign] = signal.signal(sign, note)
     try:
-        yield
+        yield asked
     finally:
         for sign, handler in before.items():
             signal.signal(sign, handler)

@@ -32,7 +32,9 @@ def main() -> int:
             value = str(figures[update // 10 - 1] + seed / 10)
             stats = {f"{split}_{metric_of(task)}": value, f"{split}_num_updates": str(update)}
             log(split, json.dumps(stats))
-        saved.write_text(str(update))
+        part = saved.with_suffix(".part")
+        part.write_text(str(update))
+        part.replace(saved)
         if settings.get("+fail") == task and begin == 0:
             print("Traceback (most recent call last):\nRuntimeError: out of memory", flush=True)
             return 3
