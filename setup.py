@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent
 PACKAGES = ("data2vec_plugin*", "data2vec_compat*")
 
 AUDIO = ["soundfile>=0.12", "editdistance>=0.6"]
-TEXT: "list[str]" = []  # empty until the text tasks land
+TEXT = ["regex", "scikit-learn>=1.0", "scipy>=1.7", "sentencepiece>=0.1.99"]
 IMAGE: "list[str]" = []  # empty until the image tasks land; torchvision never comes from here
 LM: "list[str]" = []  # empty until the n-gram decoder lands
 MULTIMODAL: "list[str]" = []  # empty until the multimodal tasks land

@@ -1,7 +1,8 @@
 """`data2vec COMMAND …`: finds the command's module and runs it.
 
 A command's module offers `add_arguments(parser)` and `run(args) -> int`. It is imported
-only when it is called, so that `data2vec doctor` works where nothing else does.
+only when it is called, so that `data2vec doctor` works where nothing else does. A command
+that starts trainings gets hydra's overrides, from anywhere in its line, as `args.overrides`.
 """
 
 import argparse
@@ -15,6 +16,7 @@ class Command(NamedTuple):
 
     module: str
     help: str
+    takes_overrides: bool = False
 
 
 COMMANDS: Dict[str, Command] = {
@@ -24,6 +26,7 @@ COMMANDS: Dict[str, Command] = {
     "subwords": Command("data2vec_plugin.cli.subwords", "learn subwords from text, and their dictionary"),
     "recipes": Command("data2vec_plugin.cli.recipes", "list or copy the training recipes"),
     "report": Command("data2vec_plugin.cli.report", "draw the curves of runs side by side"),
+    "glue": Command("data2vec_plugin.cli.glue", "prepare, fine-tune and tabulate the GLUE tasks", takes_overrides=True),
 }
 
 
@@ -42,7 +45,11 @@ def main(argv: Optional[List[str]] = None) -> int:
     """Runs one command; returns its exit code (1 for bad input, told in one line)."""
     arguments = sys.argv[1:] if argv is None else argv
     chosen = next((word for word in arguments if word in COMMANDS), None)
-    args = build_parser(chosen).parse_args(arguments)
+    parser = build_parser(chosen)
+    args, rest = parser.parse_known_args(arguments)
+    args.overrides = [word for word in rest if COMMANDS[args.command].takes_overrides and not word.startswith("-")]
+    if len(args.overrides) < len(rest):
+        parser.error(f"unrecognized arguments: {' '.join(word for word in rest if word not in args.overrides)}")
     try:
         return int(import_module(COMMANDS[args.command].module).run(args))
     except (ValueError, OSError) as error:

@@ -1,0 +1,100 @@
+"""`data2vec glue prepare | run | report`: the eight GLUE tasks, from the official files to one table."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from ..glue.tasks import TASKS, choose
+
+RUNS = Path("outputs/glue")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `data2vec glue`."""
+    steps = parser.add_subparsers(dest="step", metavar="STEP", required=True)
+    for name, text, declare in (
+        ("prepare", "write fairseq's binaries of the official GLUE download", add_prepare),
+        ("run", "fine-tune a checkpoint on each task with several seeds", add_run),
+        ("report", "print and draw the table, also while runs go on", add_report),
+    ):
+        declare(steps.add_parser(name, help=text, description=text))
+
+
+def add_prepare(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `data2vec glue prepare`."""
+    add = parser.add_argument
+    add("root", type=Path, metavar="DIR", help="the GLUE download: a folder with CoLA, MNLI, …")
+    add("--out", type=Path, default=Path("glue-bin"), help="folder for the binaries (glue-bin)")
+    subwords = parser.add_mutually_exclusive_group(required=True)
+    subwords.add_argument("--gpt2-bpe", type=Path, metavar="FOLDER", help="with encoder.json and vocab.bpe")
+    subwords.add_argument("--sentencepiece", type=Path, metavar="MODEL", help="a SentencePiece .model")
+    add("--dict", type=Path, metavar="FILE", required=True, help="the checkpoint's dict.txt")
+    add_tasks(parser, "those in DIR")
+    add("--max-positions", type=int, default=512, metavar="N", help="count examples with more tokens (512)")
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `data2vec glue run`."""
+    add = parser.add_argument
+    add("data", type=Path, metavar="BINARIES", help="what `prepare` wrote")
+    add("--checkpoint", type=Path, required=True, metavar="FILE", help="the pre-trained model")
+    add_tasks(parser, "all")
+    add("--seeds", default="1-5", help="such as 1-5 or 1,2 (1-5)")
+    add("--gpus", metavar="LIST", help="such as 0,1: a run at a time on each (one run at a time)")
+    add("--out", type=Path, default=RUNS, help=f"folder for TASK/seedN ({RUNS})")
+    add("--config-dir", type=Path, metavar="DIR", help="folder of the recipes (those of the package)")
+    add("--list", action="store_true", help="print the commands, run nothing")
+    parser.epilog = "hydra overrides for all runs may stand anywhere, such as +run=1gpu optimization.max_update=100"
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `data2vec glue report`."""
+    parser.add_argument("out", nargs="?", type=Path, default=RUNS, help=f"folder of the runs ({RUNS})")
+
+
+def add_tasks(parser: argparse.ArgumentParser, default: str) -> None:
+    """Declare the option that chooses tasks."""
+    parser.add_argument("--tasks", metavar="LIST", help=f"with commas, of {', '.join(TASKS)} ({default})")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do one step; 1 if a run failed.
+
+    Raises:
+        ValueError: something that was given is missing or not as it should be.
+    """
+    if args.step == "run":
+        return fine_tune(args)
+    if args.overrides:
+        raise ValueError(f"`glue {args.step}` takes no overrides; got {' '.join(args.overrides)}")
+    if args.step == "prepare":
+        from ..glue.prepare import prepare
+        from ..glue.subwords import gpt2_bpe, sentencepiece
+
+        encode = gpt2_bpe(args.gpt2_bpe) if args.gpt2_bpe else sentencepiece(args.sentencepiece)
+        prepare(args.root, args.out, encode, args.dict, args.tasks, args.max_positions)
+    else:
+        from ..glue.table import report
+
+        report(args.out)
+    return 0
+
+
+def fine_tune(args: argparse.Namespace) -> int:
+    """Run, or list, a fine-tuning for each task and seed."""
+    from ..glue.launch import launch
+    from ..glue.runs import Settings, parse_gpus, parse_seeds, plan, shown
+
+    settings = Settings(args.data, args.checkpoint, args.out, tuple(args.overrides), args.config_dir)
+    gpus = parse_gpus(args.gpus)
+    runs = plan(settings, choose(args.tasks), parse_seeds(args.seeds))
+    if args.list:
+        print("\n".join(map(shown, runs)))
+        return 0
+    failed = launch(runs, gpus)
+    count = sum(run.finished for run in runs)
+    print(f"{count} of {len(runs)} runs are finished; `data2vec glue report {args.out}` shows them")
+    if failed:
+        names = ", ".join(run.name for run in failed)
+        print(f"failed: {names}; the same command tries them again", file=sys.stderr)
+    return 1 if failed else 0

@@ -1,0 +1,205 @@
+"""Run fine-tunings one after the other, or one at a time on each GPU; nothing that fails or is stopped is lost."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ..cli.training_log import parse_line
+from .runs import GlueRun, check_same_settings, remember_settings
+
+POLL_SECONDS = 0.2
+GRACE_SECONDS = 20.0  # between asking a run to end and ending it
+LAST_LINES = 15
+
+
+class BusyError(Exception):
+    """Another command trains this run."""
+
+
+class Running:
+    """A run whose process is alive, and what its log says of it.
+
+    The process holds a lock on its log as long as it, or a worker of it, lives: also when this one is gone.
+
+    Raises:
+        BusyError: something holds that lock already.
+    """
+
+    def __init__(self, run: GlueRun, gpu: str | None) -> None:
+        self.run, self.gpu = run, gpu
+        self.update, self.metric = 0, ""
+        self.begin = time.monotonic()
+        run.folder.mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        if gpu is not None:
+            environment["CUDA_VISIBLE_DEVICES"] = gpu
+        with open(run.log, "ab") as log:
+            try:
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BusyError from error
+            remember_settings(run)
+            begin = "\n" if log.tell() else ""  # a run that was killed may have left half a line
+            log.write(f"{begin}$ {shlex.join(run.command)}\n".encode())
+            log.flush()
+            self.read = log.tell()
+            # a session of its own: an interrupt reaches this process alone, which then ends run and loader workers
+            self.process = subprocess.Popen(
+                run.command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+            )
+
+    def follow(self) -> None:
+        """Read what the log has got since."""
+        with open(self.run.log, "rb") as log:
+            log.seek(self.read)
+            text = log.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self.read += len(whole)
+        for line in whole.decode("utf-8", errors="replace").splitlines():
+            entry = parse_line(line)
+            if entry is not None:
+                self.update = entry.update
+                if entry.split == "valid" and self.run.task.metric in entry.stats:
+                    self.metric = f", {self.run.task.metric} {entry.stats[self.run.task.metric]:.4g}"
+
+    def text(self) -> str:
+        """How far the run is."""
+        place = f" on GPU {self.gpu}" if self.gpu is not None else ""
+        return f"{self.run.name}{place}: update {self.update:,}{self.metric}"
+
+    def send(self, sign: signal.Signals) -> None:
+        """Send a signal to the process and all that it has started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, sign)
+
+
+def launch(runs: list[GlueRun], gpus: list[str | None]) -> list[GlueRun]:
+    """Run what is not finished yet; return the runs that failed.
+
+    Raises:
+        ValueError: a run was begun with other settings; nothing is started then.
+        KeyboardInterrupt: this process was interrupted or asked to end; the runs have ended by then.
+    """
+    from tqdm import tqdm
+
+    for run in runs:
+        check_same_settings(run)
+    failed: list[GlueRun] = []
+    running: list[Running] = []
+    with tqdm(total=len(runs), unit="run", disable=None) as bar, asked_to_end() as asked:
+        waiting, free = deque(skip_finished(runs, bar)), deque(gpus)
+        try:
+            while waiting or running:
+                while waiting and free:
+                    running += start(waiting.popleft(), free, bar)
+                time.sleep(POLL_SECONDS)
+                if asked:
+                    raise KeyboardInterrupt
+                for each in list(running):
+                    if each.process.poll() is not None:
+                        running.remove(each)
+                        free.append(each.gpu)
+                        if not told_end(each, bar):
+                            failed.append(each.run)
+                    each.follow()
+                bar.set_postfix_str("; ".join(each.text() for each in running))
+        finally:
+            stop(running, bar)
+    return failed
+
+
+def stop(running: list[Running], bar: Any) -> None:
+    """End what is still running: ask all, wait, then make them."""
+    for each in running:
+        each.send(signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_SECONDS
+    for each in running:
+        with suppress(subprocess.TimeoutExpired):
+            each.process.wait(max(deadline - time.monotonic(), 0))
+        each.send(signal.SIGKILL)
+        each.process.wait()
+        each.follow()
+        bar.write(f"{each.run.name}: stopped at update {each.update:,}; the same command goes on from there")
+
+
+def start(run: GlueRun, free: deque[str | None], bar: Any) -> list[Running]:
+    """Start a run on the first free GPU and say so; nothing is started where another command trains it."""
+    resumed = "goes on where it stopped" if (run.folder / "checkpoint_last.pt").is_file() else "begins"
+    try:
+        running = Running(run, free[0])
+    except BusyError:
+        bar.write(f"{run.name}: another command trains it: left to that one")
+        bar.update()
+        return []
+    place = f" on GPU {free[0]}" if free[0] is not None else ""
+    bar.write(f"{run.name}: {resumed}{place}; log: {run.log}")
+    free.popleft()
+    return [running]
+
+
+def skip_finished(runs: list[GlueRun], bar: Any) -> Iterator[GlueRun]:
+    """The runs that are left to do; say which are not."""
+    for run in runs:
+        if run.finished:
+            bar.write(f"{run.name}: finished before: skipped")
+            bar.update()
+        else:
+            yield run
+
+
+def told_end(ended: Running, bar: Any) -> bool:
+    """Say how a run ended; whether it is finished."""
+    ended.send(signal.SIGKILL)  # to loader workers that a crash has left behind
+    ended.follow()
+    bar.update()
+    minutes, seconds = divmod(round(time.monotonic() - ended.begin), 60)
+    if ended.run.finished:
+        bar.write(f"{ended.run.name}: finished at update {ended.update:,}{ended.metric}; {minutes}:{seconds:02d}")
+        return True
+    code = ended.process.returncode
+    how = f"ended with code {code}" if code else "ended without having trained to the end"
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else how
+    bar.write(f"{ended.run.name}: FAILED: {how}; the end of {ended.run.log}:\n{tail(ended.run.log)}", file=sys.stderr)
+    return False
+
+
+def tail(log: Path) -> str:
+    """The last lines of a log."""
+    with open(log, encoding="utf-8", errors="replace") as file:
+        return "".join(f"    {line}" for line in deque(file, maxlen=LAST_LINES)).rstrip()
+
+
+@contextmanager
+def asked_to_end() -> Iterator[list[int]]:
+    """A list that gets the signals that arrive: an interrupt, a cluster's request to end, a terminal that is closed.
+
+    An exception from a handler could come between the start of a process and the note of it.
+    """
+    before: dict[signal.Signals, Any] = {}
+    asked: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+
+    if threading.current_thread() is threading.main_thread():  # no other may set handlers
+        for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(sign) != signal.SIG_IGN:  # as nohup has it
+                before[sign] = signal.signal(sign, note)
+    try:
+        yield asked
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)

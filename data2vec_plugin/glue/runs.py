@@ -1,0 +1,207 @@
+"""What `data2vec glue run` has to run: a command for each task and seed, and how far each of them is."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..cli.manifest_files import write_atomically
+from ..cli.recipes import recipes_folder
+from .tasks import Task
+
+PROGRAM = "fairseq-hydra-train"
+LOG = "console.log"  # no name that a task of ours uses for its own log beside the checkpoints
+SETTINGS = "command.json"
+DONE = "done training in"  # what fairseq logs last
+TAIL = 65536  # bytes of a log that are searched for that: warnings may follow it
+SET_HERE = {
+    "task.data": "the folder of the binaries",
+    "model.model_path": "--checkpoint",
+    "common.seed": "--seeds",
+    "checkpoint.save_dir": "--out",
+}
+PLAIN = re.compile(r"[\w./:@%+-]+")  # what hydra takes for a value without quotes
+
+
+@dataclass(frozen=True)
+class GlueRun:
+    """One fine-tuning: a task and a seed, in a folder of its own."""
+
+    task: Task
+    seed: int
+    folder: Path
+    command: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What the run is called on the screen."""
+        return f"{self.task.name} seed {self.seed}"
+
+    @property
+    def log(self) -> Path:
+        """Where everything that it prints is kept."""
+        return self.folder / LOG
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has trained to its end."""
+        return finished(self.log)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all runs of a call share."""
+
+    data: Path  # of `glue prepare`: a folder for each task
+    checkpoint: Path
+    out: Path
+    overrides: tuple[str, ...] = ()
+    config_dir: Path | None = None  # that of the package, if not given
+
+
+def run_folder(out: Path, task: Task, seed: int) -> Path:
+    """Where a run keeps its checkpoints and its log."""
+    return out / task.name / f"seed{seed}"
+
+
+def finished(log: Path) -> bool:
+    """Whether a log tells that the training came to its end."""
+    if not log.is_file():
+        return False
+    with open(log, "rb") as file:
+        file.seek(max(log.stat().st_size - TAIL, 0))
+        return DONE.encode() in file.read()
+
+
+def plan(settings: Settings, tasks: list[Task], seeds: list[int]) -> list[GlueRun]:
+    """A run for each task and seed.
+
+    Raises:
+        ValueError: the program, the checkpoint, a recipe or a task's binaries are missing, or an override is none or
+            sets what an option sets.
+    """
+    check_overrides(settings.overrides)
+    if not settings.checkpoint.is_file():
+        raise ValueError(f"--checkpoint {settings.checkpoint}: no such file; expected a pre-trained checkpoint_….pt")
+    configs = (settings.config_dir or recipes_folder()).resolve()
+    program = find_program()
+    runs = []
+    for task in tasks:
+        check_task(settings.data, configs, task)
+        head = (program, "--config-dir", str(configs), "--config-name", f"glue_{task.name}")
+        for seed in seeds:
+            folder = run_folder(settings.out.resolve(), task, seed)
+            values = {
+                "task.data": str(settings.data.resolve() / task.name),
+                "model.model_path": str(settings.checkpoint.resolve()),
+                "common.seed": str(seed),
+                "checkpoint.save_dir": str(folder),
+            }
+            words = (override(key, value) for key, value in values.items())
+            runs.append(GlueRun(task, seed, folder, (*head, *words, *settings.overrides)))
+    return runs
+
+
+def find_program() -> str:
+    """fairseq's command: on the path, or else beside this Python."""
+    beside = str(Path(sys.executable).parent)
+    program = shutil.which(PROGRAM) or shutil.which(PROGRAM, path=beside)
+    if program is None:
+        raise ValueError(f"{PROGRAM} is neither on the path nor in {beside}; install fairseq; `data2vec doctor` helps")
+    return program
+
+
+def check_overrides(overrides: tuple[str, ...]) -> None:
+    """Raise ValueError for a word that hydra would not take, or that belongs to an option."""
+    for word in overrides:
+        key, equals, _ = word.partition("=")
+        if not equals and not word.startswith("~"):
+            raise ValueError(
+                f"got {word!r}; expected hydra's KEY=VALUE, as in optimization.max_update=100 or +run=1gpu"
+            )
+        option = SET_HERE.get(key.lstrip("+"))  # one may be taken away with ~, for a model that lacks it
+        if option:
+            raise ValueError(f"{word}: every run has its own `{key.lstrip('+')}`; set it by {option}")
+
+
+def check_task(data: Path, configs: Path, task: Task) -> None:
+    """Raise ValueError unless a task has a recipe and binaries."""
+    recipe = configs / f"glue_{task.name}.yaml"
+    if not recipe.is_file():
+        raise ValueError(f"{recipe}: no such recipe; `data2vec recipes --copy DIR` gives a folder for --config-dir")
+    dictionary = data / task.name / "input0" / "dict.txt"
+    if not dictionary.is_file():
+        raise ValueError(f"{dictionary}: no such file; `data2vec glue prepare` writes {data / task.name}")
+
+
+def override(key: str, value: str) -> str:
+    """A setting as hydra reads it, quoted where the value has characters of its grammar, such as `=`."""
+    if PLAIN.fullmatch(value):
+        return f"{key}={value}"
+    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{key}='{quoted}'"
+
+
+def shown(run: GlueRun) -> str:
+    """The run's command as it is typed."""
+    return shlex.join(run.command)
+
+
+def check_same_settings(run: GlueRun) -> None:
+    """Raise ValueError if the run was begun with other settings: it would go on from their checkpoint."""
+    path = run.folder / SETTINGS
+    if not path.is_file():
+        return
+    before, now = json.loads(path.read_text(encoding="utf-8")), list(settings_of(run))
+    if before != now:
+        gone, new = (" ".join(w for w in a if w not in b) or "nothing" for a, b in ((before, now), (now, before)))
+        raise ValueError(
+            f"{run.folder} was begun with other settings ({gone} instead of {new}); give the same ones to go on, "
+            "another --out, or delete the folder to begin anew"
+        )
+
+
+def remember_settings(run: GlueRun) -> None:
+    """Write down what the run is begun with."""
+    write_atomically(run.folder / SETTINGS, json.dumps(settings_of(run), indent=0) + "\n")
+
+
+def settings_of(run: GlueRun) -> tuple[str, ...]:
+    """The words of the command that matter to the result: neither where the program nor where the run lies."""
+    fixed = 3  # the program, --config-dir and the folder
+    return tuple(word for word in run.command[fixed:] if not word.startswith("checkpoint.save_dir="))
+
+
+def parse_seeds(text: str) -> list[int]:
+    """The seeds of `1-5` or `1,2,7`, each once.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    seeds: dict[int, None] = {}
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+        if first > last:
+            raise ValueError(f"--seeds {text!r}: cannot read {part!r}; expected seeds such as 1-5 or 1,2,7")
+        seeds.update(dict.fromkeys(range(first, last + 1)))
+    return list(seeds)
+
+
+def parse_gpus(text: str | None) -> list[str | None]:
+    """The GPUs to use, a run at a time on each; [None] leaves that to fairseq, with one run at a time.
+
+    Raises:
+        ValueError: they are not numbers, or one comes twice.
+    """
+    if text is None:
+        return [None]
+    gpus: list[str | None] = [part.strip() for part in text.split(",")]
+    if not all(gpu and gpu.isdigit() for gpu in gpus) or len(set(gpus)) < len(gpus):
+        raise ValueError(f"--gpus {text!r}: expected the numbers of different GPUs with commas, such as 0,1,3")
+    return gpus
