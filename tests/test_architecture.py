@@ -19,6 +19,7 @@ ALLOWED: Dict[str, Set[str]] = {
     "modalities": {"core"},
     "interop": {"core"},
     "models": {"core", "modalities", "interop"},
+    "glue": {"cli", "data"},
     **{part: {"core", "modalities"} for part in ("data", "decoding", "criterions", "scoring")},
 }
 

@@ -24,6 +24,7 @@ COMMANDS: Dict[str, Command] = {
     "manifest": Command("data2vec_plugin.cli.manifest", "list audio files for training"),
     "labels": Command("data2vec_plugin.cli.labels", "write transcripts and their dictionary"),
     "subwords": Command("data2vec_plugin.cli.subwords", "learn subwords from text, and their dictionary"),
+    "sentences": Command("data2vec_plugin.cli.sentences", "encode your own labelled sentences for fine-tuning"),
     "recipes": Command("data2vec_plugin.cli.recipes", "list or copy the training recipes"),
     "report": Command("data2vec_plugin.cli.report", "draw the curves of runs side by side"),
     "glue": Command("data2vec_plugin.cli.glue", "prepare, fine-tune and tabulate the GLUE tasks", takes_overrides=True),

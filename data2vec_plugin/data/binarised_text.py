@@ -157,7 +157,7 @@ class _Encoder:
                     f"{self.path}:{number}: byte {byte:#04x} at column {error.start + 1} is not UTF-8; "
                     f"convert the file (`iconv -f latin1 -t utf-8`)"
                 ) from None
-            ids = [self.index.get(symbol, self.unk) for symbol in self.subwords.encode(text).split()]
+            ids = [self.index.get(symbol, self.unk) for symbol in self.subwords.encode(text)]
             unknown += ids.count(self.unk)
             rows.append(np.array([*ids, self.eos], dtype=np.int64))
         return Encoded(rows, unknown)

@@ -1,74 +1,116 @@
-"""Subword encoders from local files; fairseq has them, and would otherwise download what is missing."""
+"""Subword encoders from local files: GPT-2's byte pairs, SentencePiece, or text that is cut already."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, List, Optional, Protocol
+from typing import Any, List, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+GPT2_FILES = ("encoder.json", "vocab.bpe")
+
 
 class Subwords(Protocol):
-    """fairseq's interface of a BPE."""
+    """What cuts text into symbols of a dictionary."""
 
-    def encode(self, x: str) -> str:
-        """A line as symbols with spaces between."""
+    def encode(self, text: str) -> List[str]:
+        """The symbols of a line."""
 
-    def is_beginning_of_word(self, x: str) -> bool:
+    def starts_word(self, symbol: str) -> bool:
         """Whether a symbol begins a word."""
 
 
 class Spaces:
     """Text that has been cut into symbols already: every one is a word."""
 
-    def encode(self, x: str) -> str:
-        """The line itself."""
-        return x
+    def encode(self, text: str) -> List[str]:
+        """What is between spaces."""
+        return text.split()
 
-    def is_beginning_of_word(self, x: str) -> bool:
+    def starts_word(self, symbol: str) -> bool:
         """Always."""
         return True
 
 
-def local_file(path: Optional[str], key: str, example: str) -> str:
-    """``path`` if it is there; raises ValueError that says what the key should be."""
-    if not path:
-        raise ValueError(f"`{key}` is not set; give the file, such as {example}")
-    if not Path(path).is_file():
-        raise ValueError(f"`{key}` is {path}: there is no such file; give a local one, such as {example}")
-    return path
+class SentencePiece:
+    """The pieces of a SentencePiece model. Raises ValueError if the file is missing or no model."""
+
+    def __init__(self, model: Path) -> None:
+        if not model.is_file():
+            raise ValueError(f"{model}: no such file; expected a SentencePiece model (….model)")
+        try:
+            from sentencepiece import SentencePieceProcessor
+        except ImportError as error:
+            raise ValueError("SentencePiece needs the package: pip install sentencepiece") from error
+        self.processor = SentencePieceProcessor()
+        try:
+            self.processor.Load(str(model))
+        except (RuntimeError, OSError) as error:
+            raise ValueError(
+                f"{model}: no SentencePiece model ({error}); expected the .model file, not .vocab"
+            ) from error
+
+    def encode(self, text: str) -> List[str]:
+        """Pieces, the first of a word beginning with U+2581."""
+        return list(self.processor.EncodeAsPieces(text))
+
+    def starts_word(self, symbol: str) -> bool:
+        """Whether the piece begins with U+2581."""
+        return symbol.startswith("\u2581")
+
+    def __reduce__(self) -> Any:  # for workers that are not forked
+        return _restored, (self.processor.serialized_model_proto(),)
 
 
-def sentencepiece(model: Optional[str], key: str = "task.sentencepiece_model") -> Subwords:
-    """A SentencePiece model, as `data2vec subwords` or spm_train make it."""
-    from fairseq.data.encoders.sentencepiece_bpe import SentencepieceBPE
+class Gpt2Bpe:
+    """GPT-2's byte pair encoding, by fairseq's own encoder; its symbols are numbers.
 
-    path = local_file(model, key, "spm.model")
-    options = {"sentencepiece_enable_sampling": False, "sentencepiece_alpha": None}
-    subwords: Subwords = SentencepieceBPE(SimpleNamespace(sentencepiece_model=path, **options))
-    return subwords
+    Raises ValueError if a file is missing or damaged, or if the two do not belong together (when a line shows it).
+    """
+
+    def __init__(self, encoder_json: Path, vocab_bpe: Path) -> None:
+        self.files = (encoder_json, vocab_bpe)
+        for path in self.files:
+            if not path.is_file():
+                raise ValueError(f"{path}: no such file; GPT-2's BPE has the files {' and '.join(GPT2_FILES)}")
+        from fairseq.data.encoders.gpt2_bpe_utils import get_encoder
+
+        try:
+            self.encoder = get_encoder(*map(str, self.files))
+        except ImportError as error:
+            raise ValueError("GPT-2's BPE needs the package regex: pip install regex") from error
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{encoder_json} or {vocab_bpe.name} is damaged ({error}); get them again") from error
+
+    def encode(self, text: str) -> List[str]:
+        """Numbers of byte pairs, as text."""
+        try:
+            return [str(number) for number in self.encoder.encode(text)]
+        except KeyError as error:
+            encoder_json, vocab_bpe = self.files
+            raise ValueError(
+                f"{vocab_bpe} makes the symbol {error}, which {encoder_json} does not have; "
+                f"take both from the same model"
+            ) from error
+
+    def starts_word(self, symbol: str) -> bool:
+        """Whether the byte pair begins with a space."""
+        return str(self.encoder.decode([int(symbol)])).startswith(" ")
 
 
-def gpt2(encoder_json: Optional[str], vocab_bpe: Optional[str], prefix: str = "task.") -> Subwords:
-    """GPT-2's BPE, which RoBERTa and the published text models use."""
-    from fairseq.data.encoders.gpt2_bpe import GPT2BPE
+def _restored(model: bytes) -> SentencePiece:
+    from sentencepiece import SentencePieceProcessor
 
-    encoder = local_file(encoder_json, f"{prefix}gpt2_encoder_json", "encoder.json")
-    vocabulary = local_file(vocab_bpe, f"{prefix}gpt2_vocab_bpe", "vocab.bpe")
-    subwords: Subwords = GPT2BPE(SimpleNamespace(gpt2_encoder_json=encoder, gpt2_vocab_bpe=vocabulary))
+    subwords = SentencePiece.__new__(SentencePiece)
+    subwords.processor = SentencePieceProcessor(model_proto=model)
     return subwords
 
 
 def word_starts(dictionary: Any, subwords: Subwords) -> NDArray[np.bool_]:
-    """Which symbols of a dictionary begin a word (V,); its special ones do, and what the encoder cannot read."""
+    """Which symbols of a dictionary begin a word (V,); its special ones do, and what fills it up to a round size."""
     special = {dictionary[index] for index in range(dictionary.nspecial)} | {"<mask>"}
     symbols: List[str] = [dictionary[index] for index in range(len(dictionary))]
-    return np.array([symbol in special or _begins_word(subwords, symbol) for symbol in symbols], dtype=np.bool_)
-
-
-def _begins_word(subwords: Subwords, symbol: str) -> bool:
-    if symbol.startswith("madeupword"):  # fairseq's filling of a dictionary up to a round size
-        return True
-    return subwords.is_beginning_of_word(symbol)
+    starts = [s in special or s.startswith("madeupword") or subwords.starts_word(s) for s in symbols]
+    return np.array(starts, dtype=np.bool_)

@@ -46,6 +46,7 @@ class Task:
         columns: of the train and dev files where these have no header.
         highest: the largest regression target; targets are divided by it.
         has_faulty_lines: official train and dev files have lines with too many or too few columns.
+        labelled_test: its test set has labels, which those of GLUE keep secret.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Task:
     columns: tuple[str, ...] = ()
     highest: float = 0.0
     has_faulty_lines: bool = False
+    labelled_test: bool = False
 
     @property
     def regression(self) -> bool:

@@ -1,8 +1,7 @@
 """Pre-training on text: fairseq's `masked_lm`, also from raw text, with reproducible masks and checks."""
 
-import os
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, List, Optional
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from ..core.token_masking import TokenMasker
 from ..data.binarised_text import binarised
 from ..data.masked_text import MaskedTextDataset
 from ..data.resumable import ResumableIterator
-from ..data.subwords import Spaces, Subwords, gpt2, sentencepiece, word_starts
+from ..data.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords, word_starts
 from ..data.text_blocks import blocks_digest, load_lines, text_blocks
 from ..modalities.text import TextData2Vec
 from ..watch.task import Extent, WatchedTask
@@ -81,21 +80,24 @@ class Data2VecMaskedLMTask(WatchedTask, MaskedLMTask):
 
     def subwords(self, folder: Path) -> Subwords:
         """The encoder that `task.bpe` names; its files are `folder`'s unless others are given."""
+        paths = self._subword_files(folder)
         if self.cfg.bpe == "sentencepiece":
-            return sentencepiece(self.cfg.sentencepiece_model or str(folder / "spm.model"))
-        if self.cfg.bpe == "gpt2":
-            return gpt2(
-                self.cfg.gpt2_encoder_json or str(folder / "encoder.json"),
-                self.cfg.gpt2_vocab_bpe or str(folder / "vocab.bpe"),
-            )
-        return Spaces()
+            return SentencePiece(*paths)
+        return Gpt2Bpe(*paths) if self.cfg.bpe == "gpt2" else Spaces()
+
+    def _subword_files(self, folder: Path) -> List[Path]:
+        cfg = self.cfg
+        if cfg.bpe == "sentencepiece":
+            return [Path(cfg.sentencepiece_model or folder / "spm.model")]
+        if cfg.bpe == "gpt2":
+            encoder_json, vocab_bpe = (folder / name for name in GPT2_FILES)
+            return [Path(cfg.gpt2_encoder_json or encoder_json), Path(cfg.gpt2_vocab_bpe or vocab_bpe)]
+        return []
 
     def _subword_settings(self, folder: Path) -> str:
-        cfg = self.cfg
-        given = [cfg.sentencepiece_model, cfg.gpt2_encoder_json, cfg.gpt2_vocab_bpe]
-        paths = [path for path in (*given, *map(str, (folder / "spm.model", folder / "vocab.bpe"))) if path]
-        known = [f"{path}:{os.path.getsize(path)}:{os.path.getmtime(path)}" for path in paths if os.path.isfile(path)]
-        return " ".join([cfg.bpe, *known])
+        """What decides how a line is cut: the kind, and its files as the file system knows them."""
+        stats = [path.stat() for path in self._subword_files(folder)]
+        return " ".join([self.cfg.bpe, *(f"{stat.st_size} {stat.st_mtime_ns}" for stat in stats)])
 
     def replacements(self) -> "np.ndarray":
         """Odds of every symbol to replace a hidden one (V,): alike, or as frequent as in the dictionary's count."""
