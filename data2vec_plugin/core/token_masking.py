@@ -54,11 +54,13 @@ class TokenMasker:
         replacements: Optional[NDArray[np.float64]] = None,
         word_starts: Optional[Flags] = None,
     ) -> None:
-        if config.random > 0 and replacements is None:
+        if config.random <= 0:
+            replacements = None
+        elif replacements is None:
             raise ValueError("`random_token_prob` is above 0, but there are no symbols to draw from")
         self.config = config
         self.mask_symbol = mask_symbol
-        self.cumulative = None if replacements is None else np.cumsum(replacements / replacements.sum())
+        self.cumulative = None if replacements is None else shares_below(replacements)
         self.word_starts = word_starts
 
     def sample(self, ids: Ids, rng: Generator) -> Tuple[Ids, Flags]:
@@ -69,9 +71,8 @@ class TokenMasker:
         keep, random = self.config.keep, self.config.random
         seen[hidden & (fate >= keep)] = self.mask_symbol
         replaced = hidden & (fate >= keep) & (fate < keep + random)
-        if self.cumulative is not None and random > 0:
-            draws = np.searchsorted(self.cumulative, rng.random(int(replaced.sum())), side="right")
-            seen[replaced] = np.minimum(draws, len(self.cumulative) - 1)
+        if self.cumulative is not None:
+            seen[replaced] = np.searchsorted(self.cumulative, rng.random(int(replaced.sum())), side="right")
         return seen, hidden
 
     def hidden(self, ids: Ids, rng: Generator) -> Flags:
@@ -87,3 +88,18 @@ class TokenMasker:
     def _spans(self, size: int, rng: Generator) -> Flags:
         rows: Flags = span_mask([size], size, self.config.spans, [rng])[0]
         return rows
+
+
+def shares_below(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cumulative shares (V,), the last exactly 1, so that no draw falls on a symbol without odds.
+
+    Raises ValueError where no symbol has any.
+    """
+    sums = np.cumsum(odds, dtype=np.float64)
+    if len(sums) == 0 or not sums[-1] > 0:
+        raise ValueError(
+            "no symbol may replace a hidden one: the counts in dict.txt are all 0; "
+            "set `task.freq_weighted_replacement=false` or `task.random_token_prob=0`"
+        )
+    shares: NDArray[np.float64] = sums / sums[-1]
+    return shares
