@@ -49,7 +49,8 @@ class ClassificationHeads(nn.ModuleDict):
         below = prefix + NAME + "."
         names = {key[len(below) :].split(".")[0] for key in state if key.startswith(below)}
         for name in sorted(names):
-            shape = tuple(state[f"{below}{name}.out_proj.weight"].shape)
+            # of the biases, because spectral norm keeps the weight under another name
+            shape = len(state[f"{below}{name}.out_proj.bias"]), len(state[f"{below}{name}.dense.bias"])
             if name not in self and adopt:
                 self.register(name, *shape)
             if name not in self or self.shape(name) != shape:

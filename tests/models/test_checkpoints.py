@@ -8,8 +8,7 @@ from typing import Any, Dict, List
 import pytest
 import torch
 from fairseq.modules import EMAModule, EMAModuleConfig
-from models.tiny import LAYERS, batch, drift, tiny_model
-from torch import Tensor
+from models.tiny import LAYERS, assert_same, batch, drift, tiny_model
 
 from data2vec_plugin.models.data2vec_audio import Data2VecAudioModel
 
@@ -25,15 +24,6 @@ def losses(model: Data2VecAudioModel, updates: range) -> List[float]:
         found.append(model(batch())["losses"]["regression"].item())
         drift(model, n)
     return found
-
-
-def assert_same(left: Dict[str, Any], right: Dict[str, Any]) -> None:
-    assert left.keys() == right.keys()
-    for key, value in left.items():
-        if isinstance(value, Tensor):
-            assert torch.equal(value, right[key]), key
-        else:
-            assert_same(value, right[key])
 
 
 @pytest.mark.parametrize("depth", [1, 3])  # B28: a single convolution can make its teacher, too

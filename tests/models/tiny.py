@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Dict
 
 import torch
 from torch import Tensor
@@ -35,3 +35,13 @@ def drift(model: torch.nn.Module, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     for parameter in model.parameters():
         parameter.data += 0.1 * torch.randn(parameter.shape, generator=generator)
+
+
+def assert_same(left: Dict[str, Any], right: Dict[str, Any]) -> None:
+    """The same entries, to the bit; a teacher is a dict of its own."""
+    assert left.keys() == right.keys()
+    for key, value in left.items():
+        if isinstance(value, Tensor):
+            assert torch.equal(value, right[key]), key
+        else:
+            assert_same(value, right[key])
