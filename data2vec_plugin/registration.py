@@ -42,9 +42,9 @@ def register_all() -> None:
     from fairseq.tasks import TASK_REGISTRY
 
     for kind, registry, names in (
-        ("model", MODEL_REGISTRY, ("data2vec_audio", "data2vec_text")),
-        ("task", TASK_REGISTRY, ("data2vec_audio_pretraining", "data2vec_asr")),
-        ("criterion", CRITERION_REGISTRY, ("data2vec",)),
+        ("model", MODEL_REGISTRY, ("data2vec_audio", "data2vec_text", "data2vec_text_classification")),
+        ("task", TASK_REGISTRY, ("data2vec_audio_pretraining", "data2vec_asr", "data2vec_masked_lm")),
+        ("criterion", CRITERION_REGISTRY, ("data2vec", "data2vec_sentence_prediction")),
     ):
         for name in names:
             module = registry[name].__module__

@@ -47,15 +47,54 @@ def test_speech_needs_no_extra_of_another_modality() -> None:  # B17
     assert python(code) == "set()"
 
 
+TINY_TEXT = """
+from types import SimpleNamespace
+from fairseq.data import Dictionary
+from fairseq.dataclass.utils import merge_with_parent
+from omegaconf import OmegaConf
+from data2vec_plugin.models.data2vec_text import Data2VecTextModel
+from data2vec_plugin.models.text_config import Data2VecTextConfig
+from data2vec_plugin.tasks.data2vec_masked_lm import Data2VecMaskedLMTask
+sizes = {"layers": 1, "embed_dim": 8, "ffn_embed_dim": 8, "attention_heads": 2}
+section = {"max_positions": 8, "ema_anneal_end_step": 1, "average_top_k_layers": 1, "transformer": {"encoder": sizes}}
+symbols = Dictionary()
+symbols.add_symbol("<mask>")
+cfg = merge_with_parent(Data2VecTextConfig(), OmegaConf.create(section))
+Data2VecTextModel.build_model(cfg, SimpleNamespace(source_dictionary=symbols))
+"""
+TINY_SPEECH = """
+from data2vec_plugin.models.audio_config import Data2VecAudioConfig
+from data2vec_plugin.models.data2vec_audio import Data2VecAudioModel
+cfg = Data2VecAudioConfig(encoder_layers=1, encoder_embed_dim=8, encoder_ffn_embed_dim=8, encoder_attention_heads=2)
+cfg.conv_pos_groups, cfg.average_top_k_layers, cfg.ema_anneal_end_step, cfg.max_update = 2, 1, 1, 1
+Data2VecAudioModel(cfg)
+"""
+
+
+@pytest.mark.parametrize(
+    ("build", "others"),
+    [
+        (TINY_TEXT, {"soundfile", "torchvision", "torchaudio", "timm"}),
+        (TINY_SPEECH, {"sentencepiece", "sklearn", "torchvision", "timm"}),
+    ],
+    ids=["text", "speech"],
+)
+def test_a_modality_is_built_without_the_others_extras(build: str, others: "set[str]") -> None:  # B17
+    """Not because they happen not to be imported: here they cannot be."""
+    missing = f"import sys; sys.modules.update(dict.fromkeys({others}))"
+    python(f"import fairseq\n{missing}\nimport data2vec_plugin\n{build}")
+
+
 def test_registering_twice_is_harmless() -> None:
     task = TASK_REGISTRY["data2vec_asr"]
     register_all()
     assert TASK_REGISTRY["data2vec_asr"] is task
 
 
-def test_somebody_elses_class_under_our_name_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:  # B27
-    monkeypatch.setitem(MODEL_REGISTRY, "data2vec_audio", int)
-    with pytest.raises(RuntimeError, match="`data2vec_audio` in fairseq's registry comes from builtins"):
+@pytest.mark.parametrize("name", ["data2vec_audio", "data2vec_text", "data2vec_text_classification"])
+def test_somebody_elses_class_under_our_name_is_an_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:  # B27
+    monkeypatch.setitem(MODEL_REGISTRY, name, int)
+    with pytest.raises(RuntimeError, match=f"`{name}` in fairseq's registry comes from builtins"):
         register_all()
 
 
@@ -63,6 +102,8 @@ def test_somebody_elses_class_under_our_name_is_an_error(monkeypatch: pytest.Mon
     ("name", "group", "wrong", "meant"),
     [
         ("Data2VecAudioConfig", "models.audio_config", "mask_prop", "`model.mask_prob`"),
+        ("Data2VecTextConfig", "models.text_config", "averge_top_k_layers", "`model.average_top_k_layers`"),
+        ("MaskedTextConfig", "tasks.text_config", "mask_probs", "`task.mask_prob`"),
         ("AsrTaskConfig", "tasks.audio_config", "normalise", "`task.normalize`"),
         ("Data2VecCriterionConfig", "criterions.data2vec", "colapse_patience", "`criterion.collapse_patience`"),
     ],

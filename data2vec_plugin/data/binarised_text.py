@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 2_000
 """Lines that one worker encodes at a time."""
+ENDINGS = (".bin", ".idx")
+"""Of the two files that make fairseq's binaries."""
 UNKNOWN = 0.05
 """More than this share of unknown symbols: the dictionary is not the subword model's."""
 
@@ -64,7 +66,12 @@ def text_digest(path: Path, dictionary: Any, settings: str) -> str:
 
 
 def _complete(prefix: Path) -> bool:
-    return all(prefix.with_suffix(ending).is_file() for ending in (".bin", ".idx"))
+    return all(with_ending(prefix, ending).is_file() for ending in ENDINGS)
+
+
+def with_ending(prefix: Path, ending: str) -> Path:
+    """A file of a split, whose name may hold dots of its own."""
+    return prefix.with_name(prefix.name + ending)
 
 
 def _write(path: Path, subwords: Subwords, dictionary: Any, prefix: Path, workers: int) -> None:
@@ -73,21 +80,25 @@ def _write(path: Path, subwords: Subwords, dictionary: Any, prefix: Path, worker
     from tqdm import tqdm
 
     own = prefix.with_name(f"{prefix.name}.{os.getpid()}")
-    builder = make_builder(str(own.with_suffix(".bin")), impl="mmap", vocab_size=len(dictionary))
-    lines = empty = symbols = unknown = 0
-    with tqdm(total=path.stat().st_size, unit="B", unit_scale=True, desc=f"encode {path.name}") as bar:
-        for size, encoded in _encoded(path, subwords, dictionary, workers):
-            for row in np.split(encoded.ids, np.cumsum(encoded.lengths)[:-1]):
-                builder.add_item(torch.from_numpy(row))
-            lines += len(encoded.lengths)
-            empty += int((encoded.lengths == 1).sum())
-            symbols += int(encoded.lengths.sum())
-            unknown += encoded.unknown
-            bar.update(size)
-    _check(path, lines, empty, symbols, unknown)
-    builder.finalize(str(own.with_suffix(".idx")))
-    for ending in (".bin", ".idx"):
-        own.with_suffix(ending).replace(prefix.with_suffix(ending))
+    try:
+        builder = make_builder(str(with_ending(own, ".bin")), impl="mmap", vocab_size=len(dictionary))
+        lines = empty = symbols = unknown = 0
+        with tqdm(total=path.stat().st_size, unit="B", unit_scale=True, desc=f"encode {path.name}") as bar:
+            for size, encoded in _encoded(path, subwords, dictionary, workers):
+                for row in np.split(encoded.ids, np.cumsum(encoded.lengths)[:-1]):
+                    builder.add_item(torch.from_numpy(row))
+                lines += len(encoded.lengths)
+                empty += int((encoded.lengths == 1).sum())
+                symbols += int(encoded.lengths.sum())
+                unknown += encoded.unknown
+                bar.update(size)
+        _check(path, lines, empty, symbols, unknown)
+        builder.finalize(str(with_ending(own, ".idx")))
+        for ending in ENDINGS:
+            with_ending(own, ending).replace(with_ending(prefix, ending))
+    finally:
+        for ending in ENDINGS:
+            with_ending(own, ending).unlink(missing_ok=True)
     logger.info(f"{path}: {lines:,} lines ({empty:,} empty), {symbols:,} symbols, {unknown:,} unknown")
 
 

@@ -93,5 +93,9 @@ class MaskedTextDataset(FairseqDataset):
 
     @property
     def supports_prefetch(self) -> bool:
-        """Blocks are mapped into memory."""
-        return False
+        """Whether the blocks must be read beforehand, as those of fairseq's older binaries; others are mapped."""
+        return bool(getattr(self.blocks, "supports_prefetch", False))
+
+    def prefetch(self, indices: Any) -> None:
+        """Read blocks beforehand."""
+        self.blocks.prefetch(indices)

@@ -62,11 +62,12 @@ class ResumableIterator(EpochBatchIterating):
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
         """Go to a saved position; raises :class:`ManifestChangedError` if it is of another manifest.
 
+        The beginning of an epoch is a position in any: of several folders of data the next may be another one.
         Each process counts its own batches. On another number of processes the position is what all of them had
         seen together, rounded down: a few clips may be seen twice in that epoch, none is left out.
         """
         saved = state_dict.get(KEY, self.digest)
-        if saved != self.digest:
+        if saved != self.digest and state_dict.get("iterations_in_epoch", 0) > 0:
             raise ManifestChangedError(
                 f"{self.manifest} is not the manifest that the checkpoint was trained on (digest {self.digest}, "
                 f"expected {saved}), so its position in the epoch means nothing: put the old manifest back, or begin "

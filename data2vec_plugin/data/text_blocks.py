@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterable
 
 import numpy as np
-from fairseq.data import PrependTokenDataset, SubsampleDataset, TokenBlockDataset, data_utils
+from fairseq.data import BaseWrapperDataset, PrependTokenDataset, TokenBlockDataset, data_utils
 from fairseq.data.shorten_dataset import maybe_shorten_dataset
+from numpy.typing import NDArray
+
+from .binarised_text import with_ending
 
 logger = logging.getLogger(__name__)
 
@@ -19,11 +22,12 @@ KEEPS_LINES = ("complete", "complete_doc", "eos")
 
 def load_lines(prefix: Path, dictionary: Any, source: Path, combine: bool = False) -> Any:
     """fairseq's binaries; raises ValueError if they are not there, or hold nothing."""
+    data = with_ending(prefix, ".bin")
+    if data.is_file() and data.stat().st_size == 0:
+        raise ValueError(f"{source} is empty: it has no line")
     lines = data_utils.load_indexed_dataset(str(prefix), dictionary, combine=combine)
     if lines is None:
         raise ValueError(f"{source} is neither binarised (.bin and .idx, by fairseq-preprocess) nor raw text (.txt)")
-    if len(lines) == 0:
-        raise ValueError(f"{source} is empty: it has no line")
     return lines
 
 
@@ -31,13 +35,19 @@ def text_blocks(lines: Any, split: str, cfg: Any, dictionary: Any, source: Path)
     """Blocks of ``task.tokens_per_sample`` tokens, broken as ``task.sample_break_mode`` says."""
     limit = cfg.tokens_per_sample - 1  # one less for <s>
     mode = str(cfg.sample_break_mode or "none")
+    if mode in KEEPS_LINES:
+        check_lengths(np.asarray(lines.sizes), limit, shortening(split, cfg), source)
     if mode == "eos":
         lines = without_empty(lines, source)
-    if mode in KEEPS_LINES:
-        check_lengths(np.asarray(lines.sizes), limit, str(cfg.shorten_method), source)
     lines = maybe_shorten_dataset(lines, split, cfg.shorten_data_split_list, cfg.shorten_method, limit, cfg.seed)
     blocks = TokenBlockDataset(lines, lines.sizes, limit, pad=dictionary.pad(), eos=dictionary.eos(), break_mode=mode)
     return PrependTokenDataset(blocks, dictionary.bos())
+
+
+def shortening(split: str, cfg: Any) -> str:
+    """How a split's lines are shortened: ``task.shorten_data_split_list`` may leave it out."""
+    splits = cfg.shorten_data_split_list
+    return str(cfg.shorten_method) if not splits or split in splits.split(",") else "none"
 
 
 def without_empty(lines: Any, source: Path) -> Any:
@@ -48,9 +58,30 @@ def without_empty(lines: Any, source: Path) -> Any:
     if len(kept) == len(lines):
         return lines
     logger.warning(f"{source}: left out {len(lines) - len(kept):,} empty lines of {len(lines):,}")
-    subset = SubsampleDataset(lines, 1.0)
-    subset.indices, subset.actual_size = kept, len(kept)
-    return subset
+    return SomeLines(lines, kept)
+
+
+class SomeLines(BaseWrapperDataset):
+    """Of a set of lines those with the numbers ``kept`` (N,)."""
+
+    def __init__(self, lines: Any, kept: NDArray[np.int64]) -> None:
+        super().__init__(lines)
+        self.kept = kept
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[int(self.kept[index])]
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Tokens of each line."""
+        return np.asarray(self.dataset.sizes)[self.kept]
+
+    def prefetch(self, indices: Iterable[int]) -> None:
+        """For binaries that are read into memory beforehand."""
+        self.dataset.prefetch(self.kept[list(indices)])
 
 
 def check_lengths(sizes: Any, limit: int, shorten: str, source: Path) -> None:

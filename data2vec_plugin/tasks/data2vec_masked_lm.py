@@ -11,7 +11,7 @@ from fairseq.tasks import register_task
 from fairseq.tasks.masked_lm import MaskedLMTask
 
 from ..core.token_masking import TokenMasker
-from ..data.binarised_text import binarised
+from ..data.binarised_text import binarised, with_ending
 from ..data.masked_text import MaskedTextDataset
 from ..data.resumable import ResumableIterator
 from ..data.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords, word_starts
@@ -56,9 +56,10 @@ class Data2VecMaskedLMTask(WatchedTask, MaskedLMTask):
         source = Path(folders[(epoch - 1) % len(folders)]) / split
         encoder: Optional[Subwords] = None
         prefix = source
-        if not source.with_suffix(".idx").is_file() and source.with_suffix(".txt").is_file():
+        text = with_ending(source, ".txt")
+        if text.is_file() and not with_ending(source, ".idx").is_file():
             encoder = self.subwords(source.parent)
-            prefix = self._binarised(source.with_suffix(".txt"), encoder)
+            prefix = self._binarised(text, encoder)
         elif self.cfg.mask_whole_words:
             encoder = self.subwords(source.parent)
         lines = load_lines(prefix, self.source_dictionary, source, combine)

@@ -49,6 +49,16 @@ def test_another_manifest_is_refused_with_the_way_out(manifest: Path) -> None:
         iterator(manifest).load_state_dict(saved)
 
 
+def test_an_epoch_begins_alike_in_every_manifest(manifest: Path) -> None:
+    """Of several folders of data the next epoch's may be another one."""
+    finished = iterator(manifest)
+    assert len(list(finished.next_epoch_itr(shuffle=False))) == len(SIZES)
+    write_manifest(manifest, manifest.parent, {"a.wav": 30_000, "b.wav": 30_000})
+    resumed = iterator(manifest)
+    resumed.load_state_dict(finished.state_dict())
+    assert (resumed.next_epoch_idx, resumed.iterations_in_epoch) == (2, 0)
+
+
 def test_the_folder_may_have_moved(manifest: Path, tmp_path: Path) -> None:
     saved = position_after_two_batches(manifest)
     moved = tmp_path / "moved"
