@@ -15,6 +15,7 @@ from ..glue.subwords import gpt2_bpe, sentencepiece
 from ..glue.tasks import Task
 
 FILES = (("train", "train.tsv"), ("valid", "valid.tsv"), ("test", "test.tsv"))
+WRITTEN = {"input0", "input1", "label"}
 LABEL, COLUMNS = "label", (("sentence",), ("sentence1", "sentence2"))
 
 
@@ -32,10 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Read, encode, write."""
     load_dictionary(args.dict)
+    check_out(args.out.resolve(), args.root.resolve())
     encode = gpt2_bpe(args.gpt2_bpe) if args.gpt2_bpe else sentencepiece(args.sentencepiece)
-    task = own_task(args.root, args.out.name)
+    task = own_task(args.root, args.out.resolve().name)
     sources = find_sources(args.root.resolve().parent, task)
-    facts = write_task(sources, args.out.parent, encode, args.dict, args.max_positions)
+    facts = write_task(sources, args.out.resolve().parent, encode, args.dict, args.max_positions)
     for split in facts:
         too_long = f", {split.too_long:,} with more than {args.max_positions} tokens" if split.too_long else ""
         left_out = f", {len(split.left_out):,} left out" if split.left_out else ""
@@ -43,6 +45,14 @@ def run(args: argparse.Namespace) -> int:
     print(f"{args.out}: {task.num_classes} classes, {unknown_share(facts):.2%} of the subwords unknown")
     print(f"train with task.num_classes={task.num_classes}")
     return 0
+
+
+def check_out(out: Path, root: Path) -> None:
+    """Raise ValueError for a folder that holds what is not ours to replace."""
+    others = sorted({path.name for path in out.iterdir()} - WRITTEN) if out.is_dir() else []
+    if others or out in (root, *root.parents):
+        held = f"holds {', '.join(others[:3])}" if others else f"holds {root}"
+        raise ValueError(f"--out {out} would be replaced, but {held}; give a folder of its own")
 
 
 def own_task(root: Path, name: str) -> Task:

@@ -177,11 +177,24 @@ def test_constant_predictions_score_nought(caplog: pytest.LogCaptureFixture) -> 
     assert [record.getMessage()[:24] for record in caplog.records].count("all predictions or all t") >= 1
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
 def test_a_batch_of_one_is_no_cause_for_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    single = [(logits[:1], target[:1]) for logits, target in classified()]
+    validated(logs(criterion(report_mcc=True, report_acc_and_f1=True), single))
     batches = [(logits[:1], target[:1]) for logits, target in regressed()]
     values = validated(logs(criterion(regression_target=True, report_pearson_and_spearman=True), batches))
     assert values["pearson"] != 0
     assert not caplog.records
+
+
+def test_f1_is_that_of_one_label_against_all_others() -> None:
+    sklearn = pytest.importorskip("sklearn.metrics")
+    names = ("0", "2", "1")
+    batches = [(torch.randn(len(t), 3, generator=torch.Generator().manual_seed(len(t))), t) for _, t in classified()]
+    targets, chosen = together(batches, names)
+    wanted = sklearn.f1_score(targets, chosen, labels=["1"], average="macro", zero_division=0)
+    values = validated(logs(criterion(names, report_acc_and_f1=True), batches))
+    assert values["f1"] == pytest.approx(100 * wanted, abs=0.006)
 
 
 @pytest.mark.parametrize(
