@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import pytest
@@ -119,13 +119,24 @@ def test_random_words_follow_the_odds_given() -> None:
     assert shares.sum() == pytest.approx(shares[[10, 20, 30]].sum())
 
 
-def test_no_draw_gives_a_special_symbol() -> None:
-    """Not even the draw nearest to 1, where sums of thirds fall short of it: the last symbol is the mask."""
-    for words in range(3, 60):
-        shares = shares_below(np.array([0.0] * SPECIAL + [1 / 3] * words + [0.0]))
-        assert shares[-1] == 1
-        draws = np.searchsorted(shares, [0.0, np.nextafter(1, 0)], side="right")
-        assert draws.tolist() == [SPECIAL, SPECIAL + words - 1]
+class Extreme:
+    """A generator whose uniform draws are all one value."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+        self.choice = np.random.default_rng(0).choice
+
+    def random(self, size: Optional[int] = None) -> Any:
+        return self.value if size is None else np.full(size, self.value)
+
+
+@pytest.mark.parametrize(("draw", "symbol"), [(0.0, SPECIAL), (float(np.nextafter(1, 0)), MASK - 1)])
+def test_no_draw_gives_a_symbol_without_odds(draw: float, symbol: int) -> None:
+    """Neither the least draw nor that nearest to 1, where sums of thirds may fall short of it."""
+    made = masker(TokenMaskConfig(spans(0.5, 1), keep=0, random=1.0), replacements=ODDS / 3)
+    seen, hidden = made.sample(ids(), Extreme(draw))  # type: ignore[arg-type]
+    assert set(seen[hidden]) == {symbol}
+    assert all(shares_below(ODDS[: size + 1] / 3)[-1] == 1 for size in range(SPECIAL, SYMBOLS))
 
 
 @pytest.mark.parametrize(("keep", "random"), [(-0.1, 0.1), (0.1, -0.1), (0.6, 0.5)])

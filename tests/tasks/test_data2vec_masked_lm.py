@@ -170,7 +170,7 @@ def test_frequent_words_replace_more_often_if_asked_to(words: Path) -> None:
 
 def test_several_folders_take_turns(tmp_path: Path) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
-    for folder, rows in zip(folders, (lines(30), lines()[30:])):
+    for folder, rows in zip(folders, (lines(20), lines()[20:])):
         write_words_dictionary(folder, lines())
         write_text(folder / "train.txt", rows)
     data = os.pathsep.join(map(str, folders))
@@ -182,7 +182,7 @@ def test_several_folders_take_turns(tmp_path: Path) -> None:
 
 def test_a_run_on_several_folders_resumes_at_the_next(tmp_path: Path) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
-    for folder, rows in zip(folders, (lines(30), lines()[30:])):
+    for folder, rows in zip(folders, (lines(20), lines()[20:])):
         write_words_dictionary(folder, lines())
         write_text(folder / "train.txt", rows)
     task = make_task(os.pathsep.join(map(str, folders)))
