@@ -19,6 +19,7 @@ from torch import Tensor
 from ..core.config import ConvSpec
 from ..core.masking import SpanMasker, row_generator
 from ..modalities.conv_spec import output_length, samples_for
+from .all_batches import AllBatches
 from .bad_files import BadFiles
 from .file_names import FileNames
 from .manifest import check_manifest, manifest_digest
@@ -47,7 +48,7 @@ class LoaderMasks:
         return samples_for(self.time.config.length + 1, self.conv_layers)
 
 
-class CheckedAudioDataset(FileAudioDataset):
+class CheckedAudioDataset(AllBatches, FileAudioDataset):
     """fairseq's ``FileAudioDataset`` (WAV, FLAC, zip) whose faults name manifest, line and file.
 
     ``shortest`` samples is what the model needs; shorter clips are left out, counted and named. So are files that
@@ -123,16 +124,6 @@ class CheckedAudioDataset(FileAudioDataset):
             )
         processed: Tensor = super().postprocess(feats, curr_sample_rate)
         return processed
-
-    def batch_by_size(self, indices: np.ndarray, *args: Any, **limits: Any) -> List[np.ndarray]:
-        """fairseq's batches, and what fairseq main leaves out of them.
-
-        Main drops the last batch if ``required_batch_size_multiple`` does not divide it: up to seven utterances of
-        a test set, or all of a small one.
-        """
-        batches: List[np.ndarray] = super().batch_by_size(indices, *args, **limits)
-        remainder = indices[sum(map(len, batches)) :]
-        return [*batches, remainder] if len(remainder) else batches
 
     def where(self, index: int) -> str:
         """``manifest:line: file`` of sample ``index``."""

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ..core.masking import row_generator
 from ..core.token_masking import TokenMasker
+from .all_batches import AllBatches
 
 
-class MaskedTextDataset(FairseqDataset):
+class MaskedTextDataset(AllBatches, FairseqDataset):
     """Blocks (T,) of ids, as fairseq's datasets give them, masked in the loader.
 
     What is hidden depends neither on the batch nor on the worker nor on how often the run was interrupted.

@@ -7,7 +7,7 @@ from typing import Any, Dict, List
 import numpy as np
 import pytest
 import torch
-from fairseq.data import BaseWrapperDataset, ListDataset
+from fairseq.data import BaseWrapperDataset, FairseqDataset, ListDataset
 from torch.utils.data import DataLoader
 
 from data2vec_plugin.core.config import SpanMaskConfig
@@ -118,3 +118,18 @@ def test_what_fairseqs_iterator_asks_for() -> None:
     assert data.can_reuse_epoch_itr_across_epochs
     batches = data.batch_by_size(data.ordered_indices(), max_tokens=40)
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(SIZES)))
+
+
+def test_batches_hold_every_block_also_where_fairseq_main_drops_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    stock = FairseqDataset.batch_by_size
+
+    def as_main(self: FairseqDataset, *args: Any, required_batch_size_multiple: int = 1, **limits: Any) -> Any:
+        batches = stock(self, *args, required_batch_size_multiple=required_batch_size_multiple, **limits)
+        return batches[:-1] if batches and len(batches[-1]) % required_batch_size_multiple else batches
+
+    monkeypatch.setattr(FairseqDataset, "batch_by_size", as_main)
+    data = dataset()
+    order = data.ordered_indices()
+    limits = {"max_sentences": 8, "required_batch_size_multiple": 8}
+    assert not as_main(data, order, **limits)
+    assert np.concatenate(data.batch_by_size(order, **limits)).tolist() == order.tolist()

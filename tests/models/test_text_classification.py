@@ -177,7 +177,7 @@ def test_a_fine_tuned_checkpoint_needs_the_pretrained_one_no_longer(tmp_path: Pa
     write_checkpoint(path)
     model = built(path, dropout=0.2)
     path.unlink()
-    cfg = OmegaConf.to_container(OmegaConf.create(vars(model.cfg)) if not OmegaConf.is_config(model.cfg) else model.cfg)
+    cfg = OmegaConf.to_container(model.cfg, resolve=True)  # as the trainer saves it
     rebuilt = build_model(OmegaConf.create(cfg), task(), from_checkpoint=True)
     rebuilt.register_classification_head(HEAD, num_classes=3)
     assert rebuilt.model.config.transformer.dropout == 0.2
@@ -200,7 +200,7 @@ def test_fairseq_loads_a_fine_tuned_checkpoint_by_itself(tmp_path: Path) -> None
     lines = (data / "input0" / "dict.txt").read_text().splitlines()
     (data / "input0" / "dict.txt").write_text("".join(f"{line}\n" for line in lines if "<mask>" not in line))
     cfg = {
-        "model": OmegaConf.to_container(OmegaConf.create(model.cfg), resolve=True),
+        "model": OmegaConf.to_container(model.cfg, resolve=True),
         "task": {"_name": "sentence_prediction", "data": str(data), "num_classes": 3, "max_positions": 32},
         "criterion": {"_name": "sentence_prediction", "regression_target": False, "classification_head_name": HEAD},
     }
