@@ -10,7 +10,7 @@ TORCH := requirements/torch$(if $(IMAGE),-image).txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install doctor test matrix test-main check smoke quickstart quickstart-long bench clean
+.PHONY: help install doctor test matrix test-main check smoke quickstart quickstart-text bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -23,7 +23,7 @@ $(STAMP): setup.py pyproject.toml requirements/fairseq.txt $(TORCH)
 	echo "1/4 torch (the largest part, 1-2 minutes)"; $(PIP) install -q -r $(TORCH); \
 	echo "2/4 what fairseq needs"; $(PIP) install -q -r requirements/fairseq.txt; \
 	echo "3/4 fairseq, built from source"; $(PIP) install -q --no-deps fairseq==0.12.2; \
-	echo "4/4 this plugin"; $(PIP) install -q -e '.[audio,dev]'; \
+	echo "4/4 this plugin"; $(PIP) install -q -e '.[audio,text,dev]'; \
 	seconds=$$(( $$(date +%s) - started )); \
 	echo $$seconds > $(VENV)/.install_seconds; touch $@; \
 	echo "installed into $(VENV) in $$seconds s"
@@ -50,11 +50,12 @@ check: $(STAMP)  ## linter, types, duplicated lines, who imports whom
 smoke: $(STAMP)  ## run each recipe for two updates with the real fairseq-hydra-train
 	@test ! -d tests/smoke || $(BIN)/python -m pytest -q tests/smoke
 
-quickstart: $(STAMP)  ## from nothing to a table in ten minutes: pre-train, fine-tune, decode
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/quickstart/run.py
+quickstart: $(STAMP)  ## speech, from nothing to a table in ten minutes (PROFILE=long: a longer budget)
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/quickstart/run.py --profile $(or $(PROFILE),quick)
 
-quickstart-long: $(STAMP)  ## the same with a longer budget
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/quickstart/run.py --profile long
+quickstart-text: $(STAMP)  ## text, the same: English out of a pip package, pre-training, a classifier
+	@$(BIN)/python -c 'import gensim' 2>/dev/null || $(PIP) install -q 'gensim>=4.3'
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/text/run.py
 
 bench: $(STAMP)  ## measure speed and memory against the reference figures
 	@$(BIN)/python -m benchmarks

@@ -29,15 +29,15 @@ COMMON = {
 }
 
 
-def reference_module() -> ModuleType:
+def reference_module(name: str = "data2vec_audio") -> ModuleType:
     """The release's own model file, with its registration turned off."""
-    path = Path(fairseq.__file__).parent / "examples" / "data2vec" / "models" / "data2vec_audio.py"
+    path = Path(fairseq.__file__).parent / "examples" / "data2vec" / "models" / f"{name}.py"
     from fairseq import models
 
     register = models.register_model
     models.register_model = lambda *args, **kwargs: lambda cls: cls
     try:
-        spec = importlib.util.spec_from_file_location("reference_data2vec_audio", path)
+        spec = importlib.util.spec_from_file_location(f"reference_{name}", path)
         if spec is None or spec.loader is None:
             raise FileNotFoundError(f"{path}: this fairseq ships no data2vec example; install fairseq==0.12.2")
         module = importlib.util.module_from_spec(spec)
@@ -73,10 +73,10 @@ def main() -> None:
     size = os.environ.get("BENCH_SIZE", "tiny")
     reference = reference_module()
     ours = Data2VecAudioModel.build_model(
-        OmegaConf.merge(OmegaConf.structured(Data2VecAudioConfig), COMMON, model_keys(size))
+        OmegaConf.merge(OmegaConf.structured(Data2VecAudioConfig), COMMON, model_keys(size, "audio"))
     )
     theirs = reference.Data2VecAudioModel.build_model(
-        OmegaConf.merge(OmegaConf.structured(reference.Data2VecAudioConfig), COMMON, model_keys(size))
+        OmegaConf.merge(OmegaConf.structured(reference.Data2VecAudioConfig), COMMON, model_keys(size, "audio"))
     )
     theirs.load_state_dict({k: v for k, v in ours.state_dict().items() if k != "_ema"})
     ours, theirs = ours.to(device), theirs.to(device)

@@ -26,7 +26,7 @@ def main() -> None:
     torch.manual_seed(0)
     source = torch.randn(4, 64_000)
     for size in SIZES:
-        layers = parse_conv_layers(model_keys(size)["conv_feature_layers"])
+        layers = parse_conv_layers(model_keys(size, "audio")["conv_feature_layers"])
         extractor = FeatureExtractor(layers, "layer_norm")
         difference = (extractor(source) - conv1d_forward(extractor, source)).abs().max()
         medians = interleaved(

@@ -7,6 +7,8 @@ import pytest
 from omegaconf import OmegaConf
 from speech import ROOT
 
+from data2vec_plugin.glue.tasks import TASKS
+
 CONFIGS = ROOT / "configs"
 RECIPES = sorted(CONFIGS.glob("*.yaml"))
 RUN_KEYS = {"common", "dataset", "distributed_training", "optimization", "checkpoint", "lr_scheduler"}
@@ -27,9 +29,9 @@ def test_header_gives_command_hardware_expectation_and_source(path: Path) -> Non
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_recipe_normalises_and_names_the_plugin_and_no_path(path: Path) -> None:  # B18, B20
+def test_recipe_normalises_speech_and_names_the_plugin_and_no_path(path: Path) -> None:  # B18, B20
     recipe = load(path)
-    assert recipe["task"]["normalize"] is True
+    assert recipe["task"].get("normalize", False) is path.stem.startswith(("audio_", "asr_"))
     assert recipe["task"]["data"] == "???"
     assert recipe["common"]["user_dir"] == "data2vec_plugin"
     assert "env:" not in path.read_text()
@@ -51,3 +53,13 @@ def test_size_overlays_hold_the_model_only(path: Path) -> None:
 def test_word_error_rate_is_what_the_best_recognition_checkpoint_is_chosen_by() -> None:
     for path in CONFIGS.glob("asr_*.yaml"):
         assert load(path)["checkpoint"]["best_checkpoint_metric"] == "wer"
+
+
+def test_glue_recipes_choose_by_the_metric_that_glue_counts() -> None:
+    for task in TASKS.values():
+        recipe = load(CONFIGS / f"glue_{task.name}.yaml")
+        assert recipe["checkpoint"]["best_checkpoint_metric"] == task.metric
+        assert recipe["checkpoint"]["maximize_best_checkpoint_metric"] is True
+        assert recipe["task"]["num_classes"] == task.num_classes
+        assert recipe["criterion"]["regression_target"] is task.regression
+        assert recipe["criterion"].get(f"report_{task.metric}", task.metric == "accuracy") is True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ PANELS = {
     "valid/loss": "validation loss",
     "valid/wer": "validation WER (%)",
 }
+HIGHEST = {"unexplained": 2.0}
+"""Where a panel ends: 1 is what predicting the mean gives, and collapsed targets are hundreds of times worse."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,7 @@ def draw_panel(axes: Axes, runs: list[Run], metric: str) -> None:
     axes.set_title(PANELS[metric], fontsize=9)
     axes.set_xlabel("updates")
     axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, min(axes.get_ylim()[1], HIGHEST.get(metric, math.inf)))
 
 
 def legend_entries(panels: Any) -> tuple[list[Any], list[str]]:

@@ -45,6 +45,7 @@ class Data2VecTextClassificationModel(BaseFairseqModel):
             state = load_checkpoint_to_cpu(cfg.model_path)
             check_pretrained(cfg.model_path, state, task.source_dictionary)
             cfg.pretrained_model_args = {"model": plain(state["cfg"]["model"])}
+            keep_in_checkpoints(cfg, "pretrained_model_args")
         model = models.build_model(encoder_config(cfg), task, from_checkpoint=True)
         model.remove_pretraining_modules()
         if state is not None and not cfg.no_pretrained_weights:
@@ -105,6 +106,14 @@ def check_pretrained(path: str, state: MutableMapping[str, Any], dictionary: Any
             f"`model.model_path` is {path}: it was trained with a dictionary of {size} symbols, the data has one of "
             f"{len(dictionary)} (<mask> included); prepare the data with the dict.txt that it was trained with"
         )
+
+
+def keep_in_checkpoints(cfg: Any, name: str) -> None:
+    """Write a key where the trainer saves it from: fairseq hands a model a merged copy of its configuration."""
+    root = cfg.__dict__.get("_parent")
+    if root is not None and "model" in root:
+        with open_dict(root):
+            root["model"][name] = getattr(cfg, name)
 
 
 def encoder_config(cfg: Data2VecTextClassificationConfig) -> Any:

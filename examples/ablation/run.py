@@ -25,7 +25,7 @@ SIGNALS = ("attention", "ffn", "ffn_residual", "block")
 TOP_K = (1, 4, 8)
 PUBLISHED = {"attention": 100.0, "ffn": 13.1, "ffn_residual": 14.8, "block": 14.5}  # table 4: WER, K 8, base, 200k
 SCRATCH = "scratch"
-UPDATES_PRETRAINING, UPDATES_FINETUNING = 450, 300
+UPDATES_PRETRAINING, UPDATES_FINETUNING = 360, 300
 CORPUS = ("--unlabelled-minutes=20", "--labelled-minutes=5", "--valid-utterances=60", "--test-utterances=10")
 MODEL = (
     "+size/audio=tiny",
@@ -89,9 +89,9 @@ def pretrain(data: str, out: str) -> tuple[str, ...]:
     return (
         *("fairseq-hydra-train", "--multirun", "--config-dir", "configs", "--config-name", "audio_base", *MODEL),
         *(*SHARED, f"task.data={data}", "dataset.train_subset=train-unlabelled"),
-        *("dataset.valid_subset=valid-unlabelled", "dataset.max_tokens=256000", "task.max_sample_size=128000"),
+        *("dataset.valid_subset=valid-unlabelled", "dataset.max_tokens=160000", "task.max_sample_size=80000"),
         *("optimization.lr=[0.001]", f"optimization.max_update={UPDATES_PRETRAINING}"),
-        *("lr_scheduler.phase_ratio=[0.2,0.5,0.3]", "checkpoint.save_interval=1000"),
+        *("lr_scheduler.phase_ratio=[0.27,0.43,0.3]", "checkpoint.save_interval=1000"),
         f"+model.target_signal={','.join(SIGNALS)}",
         f"model.average_top_k_layers={','.join(map(str, TOP_K))}",
         f"checkpoint.save_dir='{out}/runs/${{model.target_signal}}-${{model.average_top_k_layers}}'",
@@ -103,7 +103,7 @@ def finetune(data: str, folders: str, pretrained: str) -> tuple[str, ...]:
     return (
         *("fairseq-hydra-train", "--multirun", "--config-dir", "configs", "--config-name", "asr_base_10m"),
         *(*SHARED, f"task.data={data}", "dataset.train_subset=train-labelled", "dataset.valid_subset=valid"),
-        *("dataset.max_tokens=192000", "optimization.lr=[0.001]", f"optimization.max_update={UPDATES_FINETUNING}"),
+        *("dataset.max_tokens=144000", "optimization.lr=[0.002]", f"optimization.max_update={UPDATES_FINETUNING}"),
         *("model.feature_grad_mult=1", "model.freeze_finetune_updates=0", "model.layerdrop=0"),
         *("model.activation_dropout=0", "model.mask_prob=0.2", "model.mask_channel_prob=0"),
         *("dataset.validate_after_updates=0", "dataset.validate_interval_updates=100"),

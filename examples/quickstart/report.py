@@ -158,11 +158,13 @@ def draw(logs: dict[str, dict[str, Series]], pretrained: Score, scratch: Score, 
         pyplot.close(figure)
 
 
-def draw_loss(axes: "Axes", log: dict[str, Series]) -> None:
+def draw_loss(
+    axes: "Axes", log: dict[str, Series], unit: str = "loss per masked frame", valid: str = "valid-unlabelled"
+) -> None:
     """Pre-training loss over updates, in training and on the valid split."""
     line(axes, log.get("train_inner/loss"), "train", BLUE)
-    line(axes, log.get("valid-unlabelled/loss"), "unheard voices", ORANGE, marker="o")
-    finish(axes, "Pre-training loss", "loss per masked frame")
+    line(axes, log.get(f"{valid}/loss"), "held out", ORANGE, marker="o")
+    finish(axes, "Pre-training loss", unit)
     caption(
         axes,
         "Normal: a plateau, then a loss that stays up, or rises again, while both variances climb.\n"

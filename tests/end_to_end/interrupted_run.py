@@ -30,6 +30,7 @@ def train_step(self: Trainer, samples: Any, raise_dummy: bool = False) -> Any:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell has started in the background
     Trainer.train_step = train_step
     sys.argv = ["fairseq-hydra-train", *sys.argv[4:]]
     cli_main()

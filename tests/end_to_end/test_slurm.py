@@ -19,7 +19,7 @@ def test_jobs_are_submitted_run_and_kept_apart(speech_data: Path, tmp_path: Path
     here = ("common.cpu=true", "common.bf16=false", "distributed_training.distributed_world_size=1")
     folders = (
         "optimization.lr=[0.0005],[0.001]",
-        f"checkpoint.save_dir='{tmp_path}/lr-${{optimization.lr[0]}}'",
+        f"checkpoint.save_dir='{tmp_path}/lr-${{optimization.lr.0}}'",
         f"hydra.sweep.dir={tmp_path}",
     )
     words = [word for word in command if not word.startswith(("+run=", "checkpoint.save_dir="))]

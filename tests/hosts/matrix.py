@@ -93,7 +93,7 @@ def prepare(host: Host, python: str, fairseq: Path | None) -> Path:
         install_host(host, own, fairseq)
         install_beside(host, own)
         stamp.touch()
-    pip(own, "-e", f"{ROOT}[audio,dev]", *numpy_of(host), *host.stack)
+    pip(own, "-e", f"{ROOT}[audio,text,dev]", *numpy_of(host), *host.stack)
     return own
 
 

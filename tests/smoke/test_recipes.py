@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import List
 
 import pytest
+from english import write_english, write_labelled
+from glue_files import write_glue
 from speech import ROOT, run, synthesise
 
 CONFIGS = ROOT / "configs"
 RECIPES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
 PRETRAINING = [name for name in RECIPES if name.startswith("audio_")]
 RECOGNITION = [name for name in RECIPES if name.startswith("asr_")]
+TEXT = [name for name in RECIPES if name.startswith("text_base")]
+GLUE = [name for name in RECIPES if name.startswith("glue_")]
+CLASSIFICATION = ["text_classification", *GLUE]
 
 
 def smoke(recipe: str, data: Path, folder: Path, *overrides: str) -> str:
@@ -38,7 +43,7 @@ SMALL = ("+size/audio=tiny", "dataset.train_subset=train-unlabelled", "task.min_
 
 
 def test_every_recipe_belongs_to_a_kind_that_is_run_here() -> None:
-    assert set(RECIPES) == set(PRETRAINING) | set(RECOGNITION)
+    assert set(RECIPES) == {*PRETRAINING, *RECOGNITION, *TEXT, *CLASSIFICATION}
 
 
 @pytest.mark.parametrize("recipe", PRETRAINING)
@@ -54,3 +59,45 @@ def test_recognition(recipe: str, data: Path, checkpoint: Path, tmp_path: Path) 
     log = smoke(recipe, data, tmp_path, *splits, f"model.w2v_path={checkpoint}")
     assert '"num_updates": "2"' in log
     assert "valid_wer" in log
+
+
+@pytest.fixture(scope="module")
+def english(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_english(tmp_path_factory.mktemp("english"))
+
+
+@pytest.mark.parametrize("recipe", TEXT)
+def test_text(recipe: str, english: Path, tmp_path: Path) -> None:
+    log = smoke(recipe, english, tmp_path, "+size/text=tiny", "task.bpe=sentencepiece")
+    assert '"num_updates": "2"' in log
+    assert "valid_loss" in log
+
+
+@pytest.fixture(scope="module")
+def encoder(english: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("text")
+    smoke("text_base", english, folder, "+size/text=tiny", "task.bpe=sentencepiece", "checkpoint.no_save=false")
+    return folder / "checkpoint_last.pt"
+
+
+@pytest.fixture(scope="module")
+def binaries(english: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our own sentences, and the eight tasks in the official format, as fairseq's binaries."""
+    folder = tmp_path_factory.mktemp("binaries")
+    subwords = ["--sentencepiece", str(english / "spm.model"), "--dict", str(english / "dict.txt")]
+    own = write_labelled(folder / "own")
+    run(["data2vec", "sentences", str(own), "--out", str(folder / "text_classification"), *subwords])
+    run(["data2vec", "glue", "prepare", str(write_glue(folder / "GLUE")), "--out", str(folder), *subwords])
+    return folder
+
+
+@pytest.mark.parametrize("recipe", CLASSIFICATION)
+def test_classification(recipe: str, binaries: Path, encoder: Path, tmp_path: Path) -> None:
+    data = binaries / recipe[len("glue_") :] if recipe in GLUE else binaries / recipe
+    classes = () if recipe in GLUE else ("task.num_classes=2",)
+    log = smoke(recipe, data, tmp_path, f"model.model_path={encoder}", *classes)
+    assert '"num_updates": "2"' in log
+    metrics = {"glue_cola": "mcc", "glue_mrpc": "acc_and_f1", "glue_qqp": "acc_and_f1"}
+    metric = metrics.get(recipe, "pearson_and_spearman" if recipe == "glue_sts_b" else "accuracy")
+    assert f'"valid_{metric}"' in log
+    assert recipe != "glue_mnli" or '"valid1_accuracy"' in log

@@ -1,0 +1,123 @@
+"""What the text quickstart ends with: a table, report.json and report.png."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from report import BLUE, GREY, Series, caption, draw_loss, draw_variance, finish, last_update, line
+from stages import Runner, clock
+
+from data2vec_plugin.cli.tables import print_table
+from data2vec_plugin.cli.training_log import read_training_log
+
+ACCURACY = re.compile(r'"(?:test_)?accuracy": "?(?P<percent>[\d.]+)')
+STARTS = (("finetune", "pretrained"), ("scratch", "scratch"))
+
+
+def read_accuracy(log: Path) -> float:
+    """Return the accuracy, in percent, that fairseq-validate printed last.
+
+    Raises:
+        ValueError: it printed none.
+    """
+    found = ACCURACY.findall(log.read_text(encoding="utf-8")) if log.is_file() else []
+    if not found:
+        raise ValueError(f"{log}: fairseq-validate printed no accuracy; see its last lines")
+    return float(found[-1])
+
+
+def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, seconds: float) -> None:
+    """Write report.json and report.png, and print the table.
+
+    Args:
+        runner: holds the records of all stages and the folder of the results.
+        facts: the settings of the run, the number of test sentences and the share of their largest class.
+        install_seconds: a file with the seconds that the installation took, if there was one.
+        seconds: that this call of the quickstart took.
+    """
+    out = runner.out
+    logs = {name: read_training_log(runner.log(name)) for name in ("pretrain", "finetune", "scratch")}
+    installed = float(install_seconds.read_text()) if install_seconds.exists() else 0.0
+    by_stage = {name: round(record.seconds, 1) for name, record in runner.records.items()}
+    report = {
+        **{f"accuracy_{title}": read_accuracy(runner.log(f"test-{name}")) for name, title in STARTS},
+        "accuracy_majority": facts.pop("accuracy_majority"),
+        "n_test_sentences": facts.pop("n_test_sentences"),
+        "updates_pretraining": last_update(logs["pretrain"]),
+        "updates_finetuning": last_update(logs["finetune"]),
+        "seconds_install": round(installed, 1),
+        "seconds_total": round(installed + sum(by_stage.values()), 1),
+        "seconds_this_call": round(seconds, 1),
+        "seconds_by_stage": by_stage,
+        "peak_memory_gib": round(max(record.peak_memory_gib for record in runner.records.values()), 2),
+        "settings": facts,
+    }
+    draw(logs, report, out / "report.png")
+    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    show(report)
+    print(f"{out / 'report.json'}\n{out / 'report.png'}")
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print the table."""
+    settings = report["settings"]
+    rows = [
+        ("accuracy", *(f"{report[f'accuracy_{start}']:.1f} %" for start in ("pretrained", "scratch", "majority"))),
+        ("updates without labels", str(report["updates_pretraining"]), "-", "-"),
+        ("updates with labels", *[str(report["updates_finetuning"])] * 2, "-"),
+    ]
+    title = f"{report['n_test_sentences']} test sentences: which of {settings['classes']} articles are they from?"
+    print_table(title, ("", "pre-trained", "from scratch", "largest class"), rows)
+    print(f"{settings['classes'] * settings['shots']} labelled sentences, seed {settings['seed']}")
+    print(f"{clock(report['seconds_total'])} in all, installation {clock(report['seconds_install'])}")
+
+
+def draw(logs: dict[str, dict[str, Series]], report: dict[str, Any], path: Path) -> None:
+    """Draw the four panels."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    style = {"axes.spines.top": False, "axes.spines.right": False, "axes.titleweight": "bold"}
+    style.update({"axes.titlelocation": "left", "axes.grid": True, "grid.color": "#e6e6e6", "axes.axisbelow": True})
+    with pyplot.rc_context(style):
+        figure, panels = pyplot.subplots(2, 2, figsize=(12, 9.2))
+        draw_loss(panels[0, 0], logs["pretrain"], unit="loss per masked token", valid="valid")
+        draw_variance(panels[0, 1], logs["pretrain"])
+        draw_accuracy(panels[1, 0], logs, report["accuracy_majority"])
+        draw_bars(panels[1, 1], report)
+        title = f"data2vec on English: {report['updates_pretraining']} updates, seed {report['settings']['seed']}"
+        figure.suptitle(title, x=0.06, ha="left", fontsize=14)
+        figure.subplots_adjust(0.06, 0.115, 0.97, 0.90, wspace=0.20, hspace=0.52)
+        figure.savefig(path, dpi=110)
+        pyplot.close(figure)
+
+
+def draw_accuracy(axes: Any, logs: dict[str, dict[str, Series]], majority: float) -> None:
+    """Accuracy on the valid sentences over updates, of both starts."""
+    line(axes, logs["finetune"].get("valid/accuracy"), "pre-trained", BLUE, marker="o")
+    line(axes, logs["scratch"].get("valid/accuracy"), "from scratch", GREY, marker="o")
+    finish(axes, "Fine-tuning: valid sentences", "accuracy (%)")
+    axes.axhline(majority, color=GREY, linestyle=":", linewidth=1)
+    caption(
+        axes,
+        "Dotted: always answering with the largest class. The checkpoint that is best here is\nthe one that is tested.",
+    )
+
+
+def draw_bars(axes: Any, report: dict[str, Any]) -> None:
+    """Test accuracy of both starts, and of the largest class."""
+    names = ("pretrained", "scratch", "majority")
+    bars = axes.bar(range(3), [report[f"accuracy_{name}"] for name in names], 0.6, color=(BLUE, GREY, "#cfcfcf"))
+    axes.bar_label(bars, fmt="%.1f", padding=2)
+    axes.set_xticks(range(3), ["pre-trained", "from scratch", "largest class"])
+    axes.grid(visible=False, axis="x")
+    axes.set_title(f"Test: {report['n_test_sentences']} sentences")
+    axes.set_ylabel("accuracy (%)")
+    caption(
+        axes,
+        "Sentences from the last parts of the articles, which no training has seen. Same model,\n"
+        "same labels, same updates with labels; only the weights at the start differ.",
+    )

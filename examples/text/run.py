@@ -1,0 +1,187 @@
+"""The text quickstart: from a pip package's English to a comparison of a pre-trained and an untrained start.
+
+Takes Wikipedia articles out of the gensim package, learns subwords, pre-trains data2vec on the articles, fine-tunes it
+to tell from which article a sentence is, trains the same model from scratch, and scores both on sentences from parts
+of the articles that neither has seen. Every command is printed before it runs; run again, it resumes or says what it
+skips.
+
+    make quickstart-text
+    python examples/text/run.py --seed 2 --out outputs/quickstart-text-2
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
+sys.path.insert(0, str(ROOT / "examples" / "quickstart"))
+
+from report_text import write_report  # noqa: E402
+from stages import Runner, Stage, shown  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Everything that decides the figures, apart from the seed. Sizes are those of +size/text."""
+
+    classes: int = 12
+    shots: int = 40
+    test_shots: int = 40
+    subwords: int = 4000
+    size: str = "tiny"
+    updates_pretraining: int = 900
+    updates_finetuning: int = 300
+    pretraining: tuple[str, ...] = (
+        "task.bpe=sentencepiece",
+        "task.sample_break_mode=none",
+        "task.tokens_per_sample=128",
+        "dataset.max_tokens=4096",
+        "optimization.lr=[0.001]",
+        "lr_scheduler.warmup_updates=100",
+        "model.ema_anneal_end_step=900",
+        "dataset.validate_interval=1000",
+        "dataset.validate_interval_updates=300",
+        "checkpoint.save_interval=1000",
+        "checkpoint.save_interval_updates=300",
+    )
+    # Both trainings with labels get exactly these: only the start of the weights differs.
+    finetuning: tuple[str, ...] = (
+        "optimization.lr=[0.0005]",
+        "lr_scheduler.warmup_updates=30",
+        "dataset.validate_interval=5",
+        "checkpoint.save_interval=5",
+    )
+
+
+def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
+    """List the commands, in order. `out` is as it shall appear in them."""
+    corpus, data, binaries = f"{out}/corpus", f"{out}/corpus/text", f"{out}/articles"
+    subwords = ("--sentencepiece", f"{data}/spm.model", "--dict", f"{data}/dict.txt")
+    options = (f"--classes={profile.classes}", f"--shots={profile.shots}", f"--test-shots={profile.test_shots}")
+    return [
+        Stage(
+            "corpus",
+            "take the articles out of gensim",
+            ("python", "examples/text/corpus.py", "--out", corpus, *options),
+            ROOT / corpus,
+        ),
+        Stage(
+            "subwords",
+            "learn subwords",
+            ("data2vec", "subwords", f"{data}/train.txt", "--out", data, f"--size={profile.subwords}"),
+            ROOT / data / "spm.model",
+            after=("corpus",),
+        ),
+        Stage(
+            "sentences",
+            "encode the labelled sentences",
+            ("data2vec", "sentences", f"{corpus}/labelled", "--out", binaries, *subwords),
+            ROOT / binaries,
+            after=("subwords",),
+        ),
+        Stage(
+            "pretrain",
+            "pre-train without labels",
+            pretrain(profile, seed, data, f"{out}/pretrain"),
+            ROOT / out / "pretrain",
+            after=("subwords",),
+            updates=profile.updates_pretraining,
+        ),
+        *(
+            Stage(
+                name,
+                title,
+                (*finetune(profile, seed, binaries, f"{out}/{name}", f"{out}/pretrain"), *extra),
+                ROOT / out / name,
+                after=("sentences", "pretrain"),
+                updates=profile.updates_finetuning,
+            )
+            for name, title, extra in (
+                ("finetune", "fine-tune from it", ()),
+                ("scratch", "train the same from scratch", ("model.no_pretrained_weights=true",)),
+            )
+        ),
+        *(
+            Stage(
+                f"test-{name}",
+                f"score the test sentences ({title})",
+                (
+                    *("fairseq-validate", binaries, "--user-dir", "data2vec_plugin", "--task", "sentence_prediction"),
+                    *("--path", f"{out}/{name}/checkpoint_best.pt", "--valid-subset", "test", "--batch-size", "64"),
+                    *("--num-classes", str(profile.classes), "--cpu", "--log-format", "json"),
+                ),
+                ROOT / out / name,
+                after=(name,),
+                logged=True,
+            )
+            for name, title in (("finetune", "pre-trained"), ("scratch", "from scratch"))
+        ),
+    ]
+
+
+def train(recipe: str, seed: int, data: str, folder: str) -> tuple[str, ...]:
+    """Return what the three training commands share."""
+    return (
+        *("fairseq-hydra-train", "--config-dir", "configs", "--config-name", recipe, "+run=cpu"),
+        *(f"task.data={data}", f"checkpoint.save_dir={folder}", f"common.seed={seed}", "common.log_interval=10"),
+    )
+
+
+def pretrain(profile: Profile, seed: int, data: str, folder: str) -> tuple[str, ...]:
+    """Return the command that pre-trains."""
+    return (
+        *train("text_base", seed, data, folder),
+        *(f"+size/text={profile.size}", f"optimization.max_update={profile.updates_pretraining}"),
+        *profile.pretraining,
+    )
+
+
+def finetune(profile: Profile, seed: int, data: str, folder: str, pretrained: str) -> tuple[str, ...]:
+    """Return the command that trains with labels, from a pre-trained checkpoint."""
+    return (
+        *train("text_classification", seed, data, folder),
+        *(f"task.num_classes={profile.classes}", f"model.model_path={pretrained}/checkpoint_last.pt"),
+        f"optimization.max_update={profile.updates_finetuning}",
+        *profile.finetuning,
+    )
+
+
+def majority(tsv: Path) -> tuple[int, float]:
+    """Return how many labelled sentences a file has, and the share of its most frequent label in percent."""
+    labels = Counter(line.split("\t")[0] for line in tsv.read_text(encoding="utf-8").splitlines()[1:])
+    return sum(labels.values()), 100 * max(labels.values()) / sum(labels.values())
+
+
+def main() -> int:
+    """Run the stages and write the report."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--seed", type=int, default=1, help="of all three trainings (1)")
+    parser.add_argument("--out", type=Path, default=Path("outputs/quickstart-text"))
+    parser.add_argument("--list", action="store_true", help="print the commands, run nothing")
+    args = parser.parse_args()
+    profile, begin = Profile(), time.monotonic()
+    out = args.out.resolve()
+    name = out.relative_to(ROOT).as_posix() if ROOT in out.parents else str(out)
+    runner = Runner(out, ROOT)
+    commands = stages(profile, args.seed, name)
+    if args.list:
+        for stage in commands:
+            print(shown(stage.command), end="\n\n")
+        return 0
+    try:
+        for stage in commands:
+            runner.run(stage)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    count, share = majority(out / "corpus" / "labelled" / "test.tsv")
+    facts = {**asdict(profile), "seed": args.seed, "n_test_sentences": count, "accuracy_majority": round(share, 2)}
+    write_report(runner, facts, ROOT / ".venv" / ".install_seconds", time.monotonic() - begin)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
