@@ -1,6 +1,7 @@
 """The registered fine-tuning model for text: a pre-trained encoder under fairseq's ``sentence_prediction`` task."""
 
 from argparse import Namespace
+from contextlib import nullcontext
 from typing import Any, Dict, MutableMapping, Optional, Tuple
 
 import torch
@@ -44,8 +45,7 @@ class Data2VecTextClassificationModel(BaseFairseqModel):
         if cfg.pretrained_model_args is None:
             state = load_checkpoint_to_cpu(cfg.model_path)
             check_pretrained(cfg.model_path, state, task.source_dictionary)
-            cfg.pretrained_model_args = {"model": plain(state["cfg"]["model"])}
-            keep_in_checkpoints(cfg, "pretrained_model_args")
+            keep_in_checkpoints(cfg, "pretrained_model_args", {"model": plain(state["cfg"]["model"])})
         model = models.build_model(encoder_config(cfg), task, from_checkpoint=True)
         model.remove_pretraining_modules()
         if state is not None and not cfg.no_pretrained_weights:
@@ -108,12 +108,13 @@ def check_pretrained(path: str, state: MutableMapping[str, Any], dictionary: Any
         )
 
 
-def keep_in_checkpoints(cfg: Any, name: str) -> None:
-    """Write a key where the trainer saves it from: fairseq hands a model a merged copy of its configuration."""
+def keep_in_checkpoints(cfg: Any, name: str, value: Any) -> None:
+    """Set a key also where the trainer saves it from: fairseq hands a model a merged copy of its configuration."""
     root = cfg.__dict__.get("_parent")
-    if root is not None and "model" in root:
-        with open_dict(root):
-            root["model"][name] = getattr(cfg, name)
+    sections = [cfg] if root is None or "model" not in root else [cfg, root["model"]]
+    for section in sections:
+        with open_dict(section) if OmegaConf.is_config(section) else nullcontext():
+            setattr(section, name, value)
 
 
 def encoder_config(cfg: Data2VecTextClassificationConfig) -> Any:
