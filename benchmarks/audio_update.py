@@ -8,7 +8,6 @@ import importlib.util
 import os
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import fairseq
 import torch
@@ -17,7 +16,7 @@ from omegaconf import OmegaConf
 from data2vec_plugin.models.data2vec_audio import Data2VecAudioConfig, Data2VecAudioModel
 
 from .sizes import model_keys
-from .timing import Work, interleaved, show
+from .timing import interleaved, show, update
 
 COMMON = {
     "extractor_mode": "layer_norm",
@@ -47,26 +46,6 @@ def reference_module(name: str = "data2vec_audio") -> ModuleType:
     return module
 
 
-def update(model: Any, source: torch.Tensor, mask: torch.Tensor) -> Work:
-    """One update as fairseq's trainer makes it."""
-    model.train()
-    model.set_num_updates(0)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
-    count = 0
-
-    def step() -> None:
-        nonlocal count
-        model.set_num_updates(count)
-        count += 1
-        result = model(source, mask_indices=mask)
-        loss = result["losses"]["regression"]
-        (loss / int(result["sample_size"])).backward()
-        optimizer.step()
-        optimizer.zero_grad()
-
-    return step
-
-
 def main() -> None:
     """Compare on a GPU if there is one, else on a CPU; `BENCH_SIZE` chooses tiny (default) or base."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -83,7 +62,8 @@ def main() -> None:
     source = torch.randn(4, 96_000, device=device)
     frames = ours.embed(source[:1], None).x.size(1)
     mask = torch.rand(4, frames, device=device) < 0.49
-    works = {"fairseq 0.12.2": update(theirs, source, mask), "ours": update(ours, source, mask)}
+    models = {"fairseq 0.12.2": theirs, "ours": ours}
+    works = {name: update(model, "regression", source, mask_indices=mask) for name, model in models.items()}
     show(
         f"update of data2vec_audio {size}, 24 s of speech, {device}",
         interleaved(works),

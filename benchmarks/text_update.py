@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any, Dict
 
 from .sizes import model_keys
-from .timing import Work, interleaved, show
+from .timing import Work, interleaved, show, update
 
 REFERENCE, OURS = "fairseq 0.12.2", "ours"
 VOCABULARY, ROWS, LENGTH, SPAN = 4000, 8, 512, 4
@@ -74,32 +74,9 @@ def batch(device: str) -> Dict[str, Any]:
     return {"src_tokens": seen.to(device), "target_tokens": whole.to(device)}
 
 
-def update(model: Any, inputs: Dict[str, Any]) -> Work:
-    """One update as fairseq's trainer makes it."""
-    import torch
-
-    model.train()
-    model.set_num_updates(0)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
-    count = 0
-
-    def step() -> None:
-        nonlocal count
-        model.set_num_updates(count)
-        count += 1
-        result = model(**inputs)
-        (result["losses"]["main"] / int(result["sample_size"])).backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        if inputs["src_tokens"].is_cuda:
-            torch.cuda.synchronize()
-
-    return step
-
-
 def serve(which: str, size: str, device: str, connection: Connection) -> None:
     """In a process of its own: an update for every word that comes."""
-    work = update(build(which, size).to(device), batch(device))
+    work = update(build(which, size).to(device), "main", **batch(device))
     connection.send("ready")
     while connection.recv():
         work()

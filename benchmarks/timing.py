@@ -1,10 +1,33 @@
-"""Interleaved timing of alternatives, so that a busy machine slows all of them alike."""
+"""What is timed, and interleaved timing of alternatives, so that a busy machine slows all of them alike."""
 
 import statistics
 import time
-from typing import Callable, Dict, List
+from typing import Any, Callable, Dict, List
+
+import torch
 
 Work = Callable[[], None]
+
+
+def update(model: Any, loss: str, *inputs: Any, **named: Any) -> Work:
+    """One update as fairseq's trainer makes it; ``loss`` is what the model calls its own."""
+    model.train()
+    model.set_num_updates(0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+    count = 0
+
+    def step() -> None:
+        nonlocal count
+        model.set_num_updates(count)
+        count += 1
+        result = model(*inputs, **named)
+        (result["losses"][loss] / int(result["sample_size"])).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
+    return step
 
 
 def interleaved(works: Dict[str, Work], repeats: int = 7, warm_up: int = 2) -> Dict[str, float]:

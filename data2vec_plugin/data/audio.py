@@ -23,6 +23,7 @@ from .all_batches import AllBatches
 from .bad_files import BadFiles
 from .file_names import FileNames
 from .manifest import check_manifest, manifest_digest
+from .shared_epoch import SharedEpoch
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
         return f"{self.manifest}:{self.line_numbers[index]}: {Path(self.root_dir) / name}"
 
 
-class SeededAudioDataset(CheckedAudioDataset):
+class SeededAudioDataset(SharedEpoch, CheckedAudioDataset):
     """Crops and masks drawn from (seed, epoch, id). Without ``masks`` the model draws its own."""
 
     def __init__(
@@ -142,25 +143,11 @@ class SeededAudioDataset(CheckedAudioDataset):
         masks: Optional[LoaderMasks],
         **options: Any,
     ) -> None:
-        super().__init__(manifest_path, sample_rate, shortest=masks.shortest_clip() if masks else 0, **options)
+        shortest = masks.shortest_clip() if masks else 0
+        CheckedAudioDataset.__init__(self, manifest_path, sample_rate, shortest=shortest, **options)
+        SharedEpoch.__init__(self)
         self.seed = seed
         self.masks = masks
-        # fairseq keeps its loader's workers from epoch to epoch: what they are to notice must be shared memory
-        self._epoch = torch.ones((), dtype=torch.int64).share_memory_()
-
-    @property
-    def epoch(self) -> int:
-        """The epoch that crops and masks are drawn for."""
-        return int(self._epoch)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by fairseq's iterator before each epoch; seen by workers that run already."""
-        self._epoch.fill_(epoch)
-
-    @property
-    def can_reuse_epoch_itr_across_epochs(self) -> bool:
-        """Batches are the same in every epoch; only crops and masks change."""
-        return True
 
     def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
         """Crop or pad to one length and mask: ``source`` (B, samples), ``mask_indices`` (B, T), and more."""

@@ -13,9 +13,10 @@ from torch import Tensor
 from ..core.masking import row_generator
 from ..core.token_masking import TokenMasker
 from .all_batches import AllBatches
+from .shared_epoch import SharedEpoch
 
 
-class MaskedTextDataset(AllBatches, FairseqDataset):
+class MaskedTextDataset(SharedEpoch, AllBatches, FairseqDataset):
     """Blocks (T,) of ids, as fairseq's datasets give them, masked in the loader.
 
     What is hidden depends neither on the batch nor on the worker nor on how often the run was interrupted.
@@ -28,22 +29,6 @@ class MaskedTextDataset(AllBatches, FairseqDataset):
         self.pad = pad
         self.seed = seed
         self.sizes: NDArray[np.int64] = np.asarray(blocks.sizes)
-        # fairseq keeps its loader's workers from epoch to epoch: what they are to notice must be shared memory
-        self._epoch = torch.ones((), dtype=torch.int64).share_memory_()
-
-    @property
-    def epoch(self) -> int:
-        """The epoch that masks are drawn for."""
-        return int(self._epoch)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by fairseq's iterator before each epoch; seen by workers that run already."""
-        self._epoch.fill_(epoch)
-
-    @property
-    def can_reuse_epoch_itr_across_epochs(self) -> bool:
-        """Batches are the same in every epoch; only masks change."""
-        return True
 
     def __len__(self) -> int:
         return len(self.blocks)

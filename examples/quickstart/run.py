@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from report import write_report
-from stages import Runner, Stage, shown
+from stages import Runner, Stage, below, run_or_list
 
 ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
 
@@ -212,20 +212,10 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="print the commands, run nothing")
     args = parser.parse_args()
     profile, begin = PROFILES[args.profile], time.monotonic()
-    out = args.out.resolve()
-    name = out.relative_to(ROOT).as_posix() if ROOT in out.parents else str(out)
-    runner = Runner(out, ROOT)
-    commands = stages(profile, args.seed, name)
-    if args.list:
-        for stage in commands:
-            print(shown(stage.command), end="\n\n")
-        return 0
-    try:
-        for stage in commands:
-            runner.run(stage)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
-        return 130
+    runner = Runner(args.out.resolve(), ROOT)
+    code = run_or_list(runner, stages(profile, args.seed, below(ROOT, args.out)), args.list)
+    if code is not None:
+        return code
     facts = {**asdict(profile), "profile": args.profile, "seed": args.seed}
     write_report(runner, facts, ROOT / ".venv" / ".install_seconds", time.monotonic() - begin)
     return 0

@@ -195,6 +195,27 @@ class Runner:
         return code
 
 
+def run_or_list(runner: Runner, commands: list[Stage], listed: bool) -> Optional[int]:
+    """Run all commands, or print them if they are to be listed; an exit code if that was all there is to do."""
+    if listed:
+        for stage in commands:
+            print(shown(stage.command), end="\n\n")
+        return 0
+    try:
+        for stage in commands:
+            runner.run(stage)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return None
+
+
+def below(root: Path, folder: Path) -> str:
+    """Write a folder as it shall appear in commands that run in `root`."""
+    folder = folder.resolve()
+    return folder.relative_to(root).as_posix() if root in folder.parents else str(folder)
+
+
 def shown(command: tuple[str, ...]) -> str:
     """Write a command as it is typed, one setting a line where there are many."""
     words = [shlex.quote(word) for word in command]

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
 sys.path.insert(0, str(ROOT / "examples" / "quickstart"))
 
 from report_text import write_report  # noqa: E402
-from stages import Runner, Stage, shown  # noqa: E402
+from stages import Runner, Stage, below, run_or_list  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
                 (
                     *("fairseq-validate", binaries, "--user-dir", "data2vec_plugin", "--task", "sentence_prediction"),
                     *("--path", f"{out}/{name}/checkpoint_best.pt", "--valid-subset", "test", "--batch-size", "64"),
-                    *("--num-classes", str(profile.classes), "--cpu", "--log-format", "json"),
+                    *("--criterion", "data2vec_sentence_prediction", "--num-classes", str(profile.classes)),
+                    *("--cpu", "--log-format", "json"),
                 ),
                 ROOT / out / name,
                 after=(name,),
@@ -163,21 +164,11 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="print the commands, run nothing")
     args = parser.parse_args()
     profile, begin = Profile(), time.monotonic()
-    out = args.out.resolve()
-    name = out.relative_to(ROOT).as_posix() if ROOT in out.parents else str(out)
-    runner = Runner(out, ROOT)
-    commands = stages(profile, args.seed, name)
-    if args.list:
-        for stage in commands:
-            print(shown(stage.command), end="\n\n")
-        return 0
-    try:
-        for stage in commands:
-            runner.run(stage)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    count, share = majority(out / "corpus" / "labelled" / "test.tsv")
+    runner = Runner(args.out.resolve(), ROOT)
+    code = run_or_list(runner, stages(profile, args.seed, below(ROOT, args.out)), args.list)
+    if code is not None:
+        return code
+    count, share = majority(runner.out / "corpus" / "labelled" / "test.tsv")
     facts = {**asdict(profile), "seed": args.seed, "n_test_sentences": count, "accuracy_majority": round(share, 2)}
     write_report(runner, facts, ROOT / ".venv" / ".install_seconds", time.monotonic() - begin)
     return 0
