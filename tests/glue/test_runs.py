@@ -93,7 +93,13 @@ def test_a_run_at_a_time_on_each_gpu(place: Place, capsys: pytest.CaptureFixture
 def test_an_interrupt_ends_the_runs_and_the_same_command_goes_on(place: Place, sign: signal.Signals) -> None:
     words = place.words("--tasks", "cola,rte", "--seeds", "1", "+hang=cola")
     command = [sys.executable, "-m", "data2vec_plugin.cli.main", *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(sign, signal.SIG_DFL),  # ignored in what a shell starts in the background
+    )
     wait_for(place.out / "cola" / "seed1" / "checkpoint_last.pt")
     process.send_signal(sign)
     said, _ = process.communicate(timeout=30)
