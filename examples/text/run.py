@@ -32,24 +32,28 @@ class Profile:
     test_shots: int = 40
     subwords: int = 4000
     size: str = "tiny"
-    updates_pretraining: int = 900
+    updates_pretraining: int = 1800
     updates_finetuning: int = 300
     pretraining: tuple[str, ...] = (
         "task.bpe=sentencepiece",
         "task.sample_break_mode=none",
-        "task.tokens_per_sample=128",
-        "dataset.max_tokens=4096",
-        "optimization.lr=[0.001]",
-        "lr_scheduler.warmup_updates=100",
-        "model.ema_anneal_end_step=900",
+        "task.tokens_per_sample=64",
+        "dataset.max_tokens=2048",
+        "optimization.lr=[0.002]",
+        "lr_scheduler.warmup_updates=180",
+        "model.ema_anneal_end_step=1800",
+        "model.transformer.encoder.layers=2",
+        "model.average_top_k_layers=2",
+        "model.transformer.dropout=0",
+        "model.transformer.attention_dropout=0",
         "dataset.validate_interval=1000",
-        "dataset.validate_interval_updates=300",
+        "dataset.validate_interval_updates=600",
         "checkpoint.save_interval=1000",
-        "checkpoint.save_interval_updates=300",
+        "checkpoint.save_interval_updates=600",
     )
     # Both trainings with labels get exactly these: only the start of the weights differs.
     finetuning: tuple[str, ...] = (
-        "optimization.lr=[0.0005]",
+        "optimization.lr=[0.002]",
         "lr_scheduler.warmup_updates=30",
         "dataset.validate_interval=5",
         "checkpoint.save_interval=5",
