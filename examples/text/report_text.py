@@ -100,6 +100,7 @@ def draw_accuracy(axes: Any, logs: dict[str, dict[str, Series]], majority: float
     line(axes, logs["finetune"].get("valid/accuracy"), "pre-trained", BLUE, marker="o")
     line(axes, logs["scratch"].get("valid/accuracy"), "from scratch", GREY, marker="o")
     finish(axes, "Fine-tuning: valid sentences", "accuracy (%)")
+    axes.set_ylim(0, 100)
     axes.axhline(majority, color=GREY, linestyle=":", linewidth=1)
     caption(
         axes,
@@ -116,8 +117,9 @@ def draw_bars(axes: Any, report: dict[str, Any]) -> None:
     axes.grid(visible=False, axis="x")
     axes.set_title(f"Test: {report['n_test_sentences']} sentences")
     axes.set_ylabel("accuracy (%)")
+    axes.set_ylim(0, 100)
     caption(
         axes,
-        "Sentences from the last parts of the articles, which no training has seen. Same model,\n"
-        "same labels, same updates with labels; only the weights at the start differ.",
+        "Sentences from the last parts of the articles, which no training has seen.\n"
+        "Same model, labels and updates with labels; only the weights at the start differ.",
     )
