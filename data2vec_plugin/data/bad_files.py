@@ -46,7 +46,8 @@ class BadFiles:
     @property
     def indices(self) -> List[int]:
         """The bad samples that are known so far."""
-        found: List[int] = self._known.nonzero().squeeze(1).tolist()
+        # a copy, since torch counts before it collects, and another worker may write in between
+        found: List[int] = self._known.clone().nonzero().squeeze(1).tolist()
         return found
 
     def summary(self) -> str:

@@ -1,16 +1,19 @@
 """Files that cannot be used: named at once, or left out, counted and named, up to a limit."""
 
 import logging
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Dict
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 from speech import write_clip, write_manifest
 from torch.utils.data import DataLoader
 
 from data2vec_plugin.data.audio import AudioFileError, SeededAudioDataset
+from data2vec_plugin.data.bad_files import BadFiles
 
 LENGTH = 30_000
 FAULTS = {
@@ -75,6 +78,23 @@ def test_workers_count_together(manifest: Path) -> None:
     assert [batch["id"].tolist() for batch in kept] == [[0]]
     assert data.bad_files.indices == list(range(1, len(data)))
     assert "left out so far: 6 of 7 files" in data.bad_files.summary()
+
+
+def _note_and_forget(known: torch.Tensor) -> None:
+    while True:
+        known[::3] = True
+        known[::3] = False
+
+
+def test_they_are_counted_while_another_worker_notes_one() -> None:
+    bad_files = BadFiles(5_000, 10, str, ValueError)
+    worker = get_context("fork").Process(target=_note_and_forget, args=(bad_files._known,), daemon=True)
+    worker.start()
+    try:
+        for _ in range(20_000):
+            assert set(bad_files.indices) <= set(range(0, 5_000, 3))
+    finally:
+        worker.terminate()
 
 
 def test_stereo_is_averaged_and_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
