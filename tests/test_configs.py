@@ -1,7 +1,7 @@
 """What every recipe and overlay owes its reader, and what no overlay may touch."""
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Iterator
 
 import pytest
 from omegaconf import OmegaConf
@@ -17,6 +17,16 @@ RUN_KEYS = {"common", "dataset", "distributed_training", "optimization", "checkp
 def load(path: Path) -> Dict[str, Any]:
     loaded: Any = OmegaConf.to_container(OmegaConf.load(path))
     return dict(loaded)
+
+
+def values(section: Any) -> Iterator[Any]:
+    """Everything that a recipe sets, however deep."""
+    inner = section.values() if isinstance(section, dict) else section if isinstance(section, list) else None
+    if inner is None:
+        yield section
+    else:
+        for value in inner:
+            yield from values(value)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -35,6 +45,7 @@ def test_recipe_normalises_speech_and_names_the_plugin_and_no_path(path: Path) -
     assert recipe["task"]["data"] == "???"
     assert recipe["common"]["user_dir"] == "data2vec_plugin"
     assert "env:" not in path.read_text()
+    assert not [value for value in values(recipe) if isinstance(value, str) and value.startswith(("/", "~", "file:"))]
     assert recipe["hydra"]["run"]["dir"] == "."
 
 

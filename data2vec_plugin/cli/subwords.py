@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Iterator, List, Sequence
 
 from data2vec_plugin.cli.manifest_files import write_atomically
+from data2vec_plugin.text_lines import decoded
 
 LEFT_TO_FAIRSEQ = {"<unk>", "<s>", "</s>", "<pad>", "<mask>"}
 """Symbols that every dictionary of fairseq has, or that its tasks add."""
@@ -76,13 +77,7 @@ def batches(texts: Sequence[Path], size: int = 10_000) -> Iterator[List[str]]:
         for path in texts:
             for number, line in enumerate(path.open("rb"), start=1):
                 bar.update(len(line))
-                try:
-                    batch.append(line.decode("utf-8").strip())
-                except UnicodeDecodeError as error:
-                    raise ValueError(
-                        f"{path}:{number}: byte {line[error.start]:#04x} at column {error.start + 1} is not UTF-8; "
-                        f"convert the file (`iconv -f latin1 -t utf-8`)"
-                    ) from None
+                batch.append(decoded(path, number, line))
                 if len(batch) == size:
                     yield batch
                     batch = []

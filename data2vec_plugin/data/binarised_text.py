@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..text_lines import TextFileError, decoded
 from .subwords import Subwords
 
 logger = logging.getLogger(__name__)
@@ -26,10 +27,6 @@ UNKNOWN = 0.05
 
 Lines = List[Tuple[int, bytes]]
 _encode: Optional[Callable[[Lines], Encoded]] = None
-
-
-class TextFileError(ValueError):
-    """A text that cannot be trained on; the message names file and line."""
 
 
 class Encoded:
@@ -160,15 +157,8 @@ class _Encoder:
     def __call__(self, chunk: Lines) -> Encoded:
         rows, unknown = [], 0
         for number, line in chunk:
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-            except UnicodeDecodeError as error:
-                byte = line[error.start]
-                raise TextFileError(
-                    f"{self.path}:{number}: byte {byte:#04x} at column {error.start + 1} is not UTF-8; "
-                    f"convert the file (`iconv -f latin1 -t utf-8`)"
-                ) from None
-            ids = [self.index.get(symbol, self.unk) for symbol in self.subwords.encode(text)]
+            symbols = self.subwords.encode(decoded(self.path, number, line))
+            ids = [self.index.get(symbol, self.unk) for symbol in symbols]
             unknown += ids.count(self.unk)
             rows.append(np.array([*ids, self.eos], dtype=np.int64))
         return Encoded(rows, unknown)

@@ -43,6 +43,12 @@ def explain(saved: Shapes, ours: Shapes) -> str:
     return "; ".join(parts)
 
 
+def model_name(checkpoint: Mapping[str, Any]) -> str:
+    """The registered name of the model that fairseq wrote a checkpoint of, old or new; empty if it does not say."""
+    cfg = checkpoint.get("cfg") or {}
+    return str(cfg["model"]["_name"] if "model" in cfg else getattr(checkpoint.get("args"), "arch", ""))
+
+
 def explain_pretrained(model_name: str) -> str:
     """Why a checkpoint of this model cannot be fine-tuned for speech; empty if it can."""
     if model_name in SPEECH_MODELS:

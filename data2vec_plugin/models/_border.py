@@ -31,3 +31,8 @@ def features_result(encoded: EncoderOutput, padding_mask: Optional[Tensor]) -> D
     """Upstream's feature keys; ``layer_results`` holds (output, None, feed-forward) of every layer as (T, B, C)."""
     layers = [(layer["block"].transpose(0, 1), None, layer["ffn"].transpose(0, 1)) for layer in encoded.layers]
     return {"x": encoded.x, "padding_mask": padding_mask, "layer_results": layers}
+
+
+def if_padded(padding_mask: Tensor) -> Optional[Tensor]:
+    """Drop a mask (B, T) that hides nothing, which frees attention from it; looked at on the host only."""
+    return padding_mask if padding_mask.is_cuda or bool(padding_mask.any()) else None

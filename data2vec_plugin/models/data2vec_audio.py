@@ -2,7 +2,6 @@
 
 from typing import Any, Dict, List, Optional
 
-import torch
 from fairseq.models import register_model
 from torch import Tensor, nn
 
@@ -10,7 +9,7 @@ from ..core.model import given_mask
 from ..core.outputs import Mask
 from ..interop import audio_v1
 from ..modalities.audio import AudioData2Vec
-from ._border import features_result, training_result
+from ._border import features_result, if_padded, training_result
 from ._checkpointed import CheckpointedModel
 from .audio_config import Data2VecAudioConfig, audio_config, method_config
 
@@ -51,7 +50,7 @@ class Data2VecAudioModel(CheckpointedModel, AudioData2Vec):
         ``mask_positions`` (N,) are the flat indices of ``mask_indices``, which spare a wait for the device.
         ``layer`` stops after that layer (0-based). ``padding_count`` is upstream's and not needed.
         """
-        padding_mask = _none_if_unpadded(padding_mask)
+        padding_mask = None if padding_mask is None else if_padded(padding_mask)
         given = self._given_mask(mask_indices, mask_positions, mask_channel_indices)
         if features_only:
             return self.features(source, padding_mask, mask, given, layer)
@@ -104,10 +103,3 @@ class Data2VecAudioModel(CheckpointedModel, AudioData2Vec):
         if last_layer is not None:
             kept: List[nn.Module] = list(self.encoder.layers)[: last_layer + 1]
             self.encoder.layers = nn.ModuleList(kept)
-
-
-def _none_if_unpadded(padding_mask: Optional[Tensor]) -> Optional[Tensor]:
-    """Drop a mask that hides nothing, which frees attention from it; looked at on the host only."""
-    if padding_mask is None or padding_mask.is_cuda or torch.any(padding_mask):
-        return padding_mask
-    return None

@@ -11,7 +11,7 @@ from ..core.model import given_mask
 from ..core.outputs import Mask
 from ..interop import text_v1
 from ..modalities.text import TextData2Vec
-from ._border import training_result
+from ._border import if_padded, training_result
 from ._checkpointed import CheckpointedModel
 from ._classification_heads import ClassificationHeads
 from .text_config import Data2VecTextConfig, method_config, text_config
@@ -72,7 +72,7 @@ class Data2VecTextModel(CheckpointedModel, TextData2Vec):
         if padded is False:
             return None
         mask = src_tokens.eq(self.text.pad)
-        return mask if padded or mask.is_cuda or bool(mask.any()) else None
+        return mask if padded else if_padded(mask)
 
     def _whole(self, src_tokens: Tensor, target_tokens: Tensor) -> Tensor:
         """The sentence as it was before it was masked (B, T)."""

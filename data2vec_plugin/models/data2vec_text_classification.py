@@ -11,6 +11,7 @@ from fairseq.models import BaseFairseqModel, register_model
 from omegaconf import OmegaConf, open_dict
 from torch import Tensor
 
+from ..interop.mismatch import model_name
 from ..interop.text_v1 import vocabulary_size
 from ._classification_heads import ClassificationHeads
 from .data2vec_text import Data2VecTextModel
@@ -94,8 +95,7 @@ class Data2VecTextClassificationModel(BaseFairseqModel):
 
 def check_pretrained(path: str, state: MutableMapping[str, Any], dictionary: Any) -> None:
     """Raise ValueError if a checkpoint is of another model, or was trained with another dictionary."""
-    saved = state.get("cfg") or {}
-    name = saved["model"]["_name"] if "model" in saved else getattr(state.get("args"), "arch", "unknown")
+    name = model_name(state) or "unknown"
     if name != "data2vec_text":
         raise ValueError(
             f"`model.model_path` is {path}: it is of model `{name}`; fine-tuning starts from `data2vec_text`"

@@ -1,6 +1,5 @@
 """Fine-tuning and decoding for speech recognition: fairseq's `audio_finetuning` with checks and a CTC generator."""
 
-import logging
 import os
 from pathlib import Path
 from typing import Any, List, Optional
@@ -14,14 +13,12 @@ from fairseq.tasks.audio_finetuning import AudioFinetuningTask, LabelEncoder, la
 from ..data.audio import CheckedAudioDataset
 from ..data.manifest import check_symbols, read_labels
 from ..decoding.greedy import GreedyCtcGenerator
-from ..interop.mismatch import explain_pretrained
+from ..interop.mismatch import explain_pretrained, model_name
 from ..modalities.audio import AudioData2Vec
 from ..modalities.conv_spec import receptive_field
 from .audio_config import AsrTaskConfig, refuse_unsupported
 from .data2vec_audio_pretraining import text_compression
 from .speech import SpeechTask
-
-logger = logging.getLogger(__name__)
 
 
 def pretrained_fault(model_cfg: Any) -> str:
@@ -29,10 +26,7 @@ def pretrained_fault(model_cfg: Any) -> str:
     path = getattr(model_cfg, "w2v_path", None)
     if not path or not os.path.isfile(path):
         return "" if not path else "there is no such file; give the checkpoint of a pre-training run"
-    state = load_checkpoint_to_cpu(path)
-    saved = state.get("cfg") or {}
-    name = saved["model"]["_name"] if "model" in saved else getattr(state.get("args"), "arch", "")
-    return explain_pretrained(str(name))
+    return explain_pretrained(model_name(load_checkpoint_to_cpu(path)))
 
 
 @register_task("data2vec_asr", dataclass=AsrTaskConfig)

@@ -70,14 +70,15 @@ class Data2VecMaskedLMTask(WatchedTask, MaskedLMTask):
     def _binarised(self, text: Path, encoder: Subwords) -> Path:
         """Binaries of a raw text; of several processes the first makes them."""
         folder = Path(self.cfg.binarised_dir or text.parent / "binarised")
-        arguments = (text, encoder, self.source_dictionary, folder, self._subword_settings(text.parent))
+        settings = self._subword_settings(text.parent)
         together = torch.distributed.is_available() and torch.distributed.is_initialized()
-        if not together:
-            return binarised(*arguments, self.cfg.encode_workers)
-        if torch.distributed.get_rank() == 0:
-            binarised(*arguments, self.cfg.encode_workers)
-        torch.distributed.barrier()
-        return binarised(*arguments, self.cfg.encode_workers)
+        first = not together or torch.distributed.get_rank() == 0
+        if not first:
+            torch.distributed.barrier()
+        prefix = binarised(text, encoder, self.source_dictionary, folder, settings, self.cfg.encode_workers)
+        if together and first:
+            torch.distributed.barrier()
+        return prefix
 
     def subwords(self, folder: Path) -> Subwords:
         """The encoder that `task.bpe` names; its files are `folder`'s unless others are given."""
