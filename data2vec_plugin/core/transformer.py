@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from .attention import SelfAttention, attention_mask
 from .config import TransformerConfig
 from .outputs import EncoderOutput
 
@@ -25,32 +26,6 @@ def activation(name: str) -> Callable[[Tensor], Tensor]:
         "tanh": torch.tanh,
     }
     return functions[name]
-
-
-class SelfAttention(nn.Module):
-    """Multi-head self-attention; ``mask`` broadcasts to (B, H, T, T), bool (True = attend) or an additive bias."""
-
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self.heads = config.heads
-        self.dropout = config.attention_dropout
-        self.k_proj = nn.Linear(config.dim, config.dim)
-        self.v_proj = nn.Linear(config.dim, config.dim)
-        self.q_proj = nn.Linear(config.dim, config.dim)
-        self.out_proj = nn.Linear(config.dim, config.dim)
-
-    def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
-        """(B, T, C) -> (B, T, C)."""
-        batch, time, dim = x.shape
-        # (B, T, C) -> (B, H, T, C/H)
-        q, k, v = (
-            proj(x).view(batch, time, self.heads, -1).transpose(1, 2)
-            for proj in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        dropout = self.dropout if self.training else 0.0
-        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
-        projected: Tensor = self.out_proj(attended.transpose(1, 2).reshape(batch, time, dim))
-        return projected
 
 
 class DropPath(nn.Module):
@@ -185,16 +160,6 @@ class Transformer(nn.Module):
             return recomputed
         signals: Dict[str, Tensor] = block(x, mask)
         return signals
-
-
-def attention_mask(padding_mask: Optional[Tensor], bias: Optional[Tensor], dtype: torch.dtype) -> Optional[Tensor]:
-    """Combine key padding (B, T) and an additive bias into what SDPA takes: bool, or a bias in ``dtype``."""
-    if padding_mask is None:
-        return None if bias is None else bias.to(dtype)
-    keys = ~padding_mask[:, None, None, :]
-    if bias is None:
-        return keys
-    return bias.to(dtype).masked_fill(~keys, float("-inf"))
 
 
 def init_bert(module: nn.Module) -> None:

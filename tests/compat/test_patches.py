@@ -169,12 +169,11 @@ class TestCtcSilenceWeight:  # B11
 
 def test_encoder_evaluates_after_loading() -> None:
     """torch ≥ 2 raised `Mask Type should be defined` in the fused path."""
-    from fairseq.models.transformer import TransformerConfig
+    from fairseq.models.transformer.transformer_config import EncDecBaseConfig, TransformerConfig
     from fairseq.modules.transformer_layer import TransformerEncoderLayerBase
 
-    config = TransformerConfig()
-    config.encoder.embed_dim, config.encoder.ffn_embed_dim = 8, 8
-    config.encoder.attention_heads = 2
+    # the encoder that TransformerConfig() comes with is one object for the whole process
+    config = TransformerConfig(encoder=EncDecBaseConfig(embed_dim=8, ffn_embed_dim=8, attention_heads=2))
     layer, other = TransformerEncoderLayerBase(config), TransformerEncoderLayerBase(config)
     layer.load_state_dict(other.state_dict())
     padding = torch.tensor([[False, False, True]])

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from data2vec_plugin.core.attention import attention_mask
 from data2vec_plugin.core.config import TransformerConfig
-from data2vec_plugin.core.transformer import Block, DropPath, SelfAttention, Transformer, attention_mask
+from data2vec_plugin.core.transformer import Block, DropPath, Transformer
 
 PLAIN = TransformerConfig(layers=3, dim=16, ffn_dim=24, heads=4, dropout=0.0, attention_dropout=0.0)
 B, T = 2, 7
@@ -77,26 +78,6 @@ def test_signals_are_the_four_of_the_ablation(norm_first: bool) -> None:
         torch.testing.assert_close(signals["ffn"], block.feed_forward(after))
         torch.testing.assert_close(signals["block"], block.final_layer_norm(signals["ffn_residual"]))
     torch.testing.assert_close(signals["ffn_residual"], after + signals["ffn"])
-
-
-def test_bias_is_added_to_the_attention_logits() -> None:
-    attention: SelfAttention = randomised(SelfAttention(PLAIN))
-    x, bias = inputs(), torch.randn(1, PLAIN.heads, T, T)
-    ours = attention(x, attention_mask(padding(), bias, torch.float32))
-    q, k, v = (
-        projection(x).view(B, T, PLAIN.heads, -1).transpose(1, 2)
-        for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
-    )
-    logits = q @ k.transpose(-1, -2) / (PLAIN.dim // PLAIN.heads) ** 0.5 + bias
-    weights = logits.masked_fill(padding()[:, None, None], float("-inf")).softmax(-1)
-    torch.testing.assert_close(ours, attention.out_proj((weights @ v).transpose(1, 2).reshape(B, T, -1)))
-
-
-def test_bias_takes_the_type_of_the_tokens() -> None:
-    bias = attention_mask(padding(), torch.zeros(1, 1, T, T), torch.bfloat16)
-    assert bias is not None
-    assert bias.dtype == torch.bfloat16
-    assert attention_mask(None, None, torch.float32) is None
 
 
 @pytest.mark.parametrize(("norm_first", "norm_at"), [(False, "input"), (True, "output"), (False, "none")])
