@@ -32,14 +32,17 @@ def load_lines(prefix: Path, dictionary: Any, source: Path, combine: bool = Fals
 
 
 def text_blocks(lines: Any, split: str, cfg: Any, dictionary: Any, source: Path) -> Any:
-    """Blocks of ``task.tokens_per_sample`` tokens, broken as ``task.sample_break_mode`` says."""
+    """Blocks of ``task.tokens_per_sample`` tokens, broken as ``task.sample_break_mode`` says.
+
+    Where lines may be cut anywhere none is too long, so that none is shortened (fairseq would drop all ends).
+    """
     limit = cfg.tokens_per_sample - 1  # one less for <s>
     mode = str(cfg.sample_break_mode or "none")
     if mode in KEEPS_LINES:
         check_lengths(np.asarray(lines.sizes), limit, shortening(split, cfg), source)
-    if mode == "eos":
-        lines = without_empty(lines, source)
-    lines = maybe_shorten_dataset(lines, split, cfg.shorten_data_split_list, cfg.shorten_method, limit, cfg.seed)
+        if mode == "eos":
+            lines = without_empty(lines, source)
+        lines = maybe_shorten_dataset(lines, split, cfg.shorten_data_split_list, cfg.shorten_method, limit, cfg.seed)
     blocks = TokenBlockDataset(lines, lines.sizes, limit, pad=dictionary.pad(), eos=dictionary.eos(), break_mode=mode)
     return PrependTokenDataset(blocks, dictionary.bos())
 

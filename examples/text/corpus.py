@@ -1,8 +1,8 @@
 """Real English for the text quickstart, out of a pip package: Wikipedia articles that gensim ships for its own tests.
 
 OUT/text/train.txt and valid.txt hold paragraphs, articles apart by an empty line; OUT/labelled/{train,valid,test}.tsv
-hold single sentences and the article that each is from. The sentences of valid and test come from the last parts of
-their articles and are in none of the other files.
+hold a few words each, in every other one two neighbouring letters have changed places. The words of valid and test are
+of articles that are in none of the other files.
 
     pip install gensim
     python examples/text/corpus.py --out outputs/quickstart-text/corpus
@@ -15,13 +15,16 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Optional
 
 EXCERPT = "test/test_data/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
-SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'])")
 LEFTOVERS = re.compile(r"\[\[|\]\]|\{\{|\}\}|''+|&[a-z]+;|<[^>]*>")
-WORDS = (8, 40)  # of a labelled sentence
+WORDS = (4, 6)  # of a labelled snippet
+PLAIN = re.compile(r"[A-Za-z,.'-]+")
+LONG = re.compile(r"[a-z]{5,}")  # what may be misspelt; in shorter words a swap is often another word
 PARAGRAPH = 80  # characters; what is shorter is a heading or a list entry
-HELD_OUT = 0.3  # of the paragraphs of an article that is a class: half for valid, half for test
+HELD_OUT = 10  # every so many articles one is for valid, the next for test
+LABELS = ("right", "misspelt")
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,6 @@ class Article:
 
     title: str
     paragraphs: tuple[str, ...]
-
-    def cut(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-        """Return its paragraphs for training, valid and test, in the order of the article."""
-        held_out = max(2, round(HELD_OUT * len(self.paragraphs)))
-        seen, middle = len(self.paragraphs) - held_out, len(self.paragraphs) - held_out // 2
-        return self.paragraphs[:seen], self.paragraphs[seen:middle], self.paragraphs[middle:]
 
 
 def read_articles() -> list[Article]:
@@ -62,45 +59,64 @@ def read_articles() -> list[Article]:
     return articles
 
 
-def sentences(paragraphs: tuple[str, ...]) -> list[str]:
-    """Return the sentences of a length that one can judge, each once."""
-    found = (sentence for paragraph in paragraphs for sentence in SENTENCE_END.split(paragraph))
-    return list(dict.fromkeys(s for s in found if WORDS[0] <= len(s.split()) <= WORDS[1] and "\t" not in s))
+def split_of(number: int) -> str:
+    """Return the split that the article of this number belongs to."""
+    return {HELD_OUT // 2: "valid", HELD_OUT // 2 + 1: "test"}.get(number % HELD_OUT, "train")
 
 
-def classes(articles: list[Article], count: int) -> list[Article]:
-    """Return the `count` articles with most text to hold out."""
-    return sorted(articles, key=lambda article: -len(sentences(article.cut()[2])))[:count]
+def misspelt(word: str, words: set[str], rng: random.Random) -> Optional[str]:
+    """Return the word with two neighbouring letters swapped; None if that is another word, or the same."""
+    at = rng.randrange(len(word) - 1)
+    swapped = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+    return None if swapped in words else swapped
 
 
-def write(articles: list[Article], out: Path, count: int, shots: int, test_shots: int, seed: int) -> list[str]:
+def snippets(paragraphs: list[str], words: set[str], count: int, rng: random.Random) -> list[tuple[str, str]]:
+    """Return labelled snippets, as many right ones as misspelt ones, each from another place."""
+    rows: list[tuple[str, str]] = []
+    places = [(tokens, at) for tokens in map(str.split, paragraphs) for at in range(0, len(tokens), WORDS[1])]
+    rng.shuffle(places)
+    for tokens, at in places:
+        snippet = tokens[at : at + rng.randint(*WORDS)]
+        long = [place for place, word in enumerate(snippet) if LONG.fullmatch(word)]
+        if len(snippet) < WORDS[0] or not long or not all(map(PLAIN.fullmatch, snippet)):
+            continue
+        label = LABELS[len(rows) % 2]
+        if label == "misspelt":
+            place = rng.choice(long)
+            wrong = misspelt(snippet[place], words, rng)
+            if wrong is None:
+                continue
+            snippet[place] = wrong
+        rows.append((label, " ".join(snippet)))
+        if len(rows) == count:
+            break
+    return rows
+
+
+def write(articles: list[Article], out: Path, counts: dict[str, int], seed: int) -> list[str]:
     """Write all files; return what is in each, a line each."""
-    rng = random.Random(seed)
-    chosen = classes(articles, count)
-    names = {article.title: re.sub(r"\W+", "_", article.title) for article in chosen}
-    texts: dict[str, list[str]] = {"train": [], "valid": []}
-    for number, article in enumerate(articles):
-        paragraphs = article.cut()[0] if article.title in names else article.paragraphs
-        split = "valid" if number % 20 == 7 and article.title not in names else "train"
-        texts[split] += [*paragraphs, ""]
-    said = []
-    for split, lines in texts.items():
-        path = out / "text" / f"{split}.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines).rstrip("\n") + "\n", encoding="utf-8")
-        said.append(
-            f"{path}: {sum(map(bool, lines)):,} paragraphs, {sum(map(len, lines)) / 1e6:.2f} million characters"
-        )
-    for number, (split, limit) in enumerate((("train", shots), ("valid", test_shots), ("test", test_shots))):
-        rows = []
-        for article in chosen:
-            found = sentences(article.cut()[number])
-            rows += [(names[article.title], sentence) for sentence in rng.sample(found, min(limit, len(found)))]
+    rng, said = random.Random(seed), []
+    words = {
+        word for article in articles for text in article.paragraphs for word in re.findall(r"[a-z]+", text.lower())
+    }
+    for split, count in counts.items():
+        chosen = [article for number, article in enumerate(articles) if split_of(number) == split]
+        paragraphs = [text for article in chosen for text in article.paragraphs]
+        if split != "test":
+            path = out / "text" / f"{split}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("\n\n".join("\n".join(article.paragraphs) for article in chosen) + "\n", encoding="utf-8")
+            size = sum(map(len, paragraphs)) / 1e6
+            said.append(
+                f"{path}: {len(chosen)} articles, {len(paragraphs):,} paragraphs, {size:.2f} million characters"
+            )
+        rows = snippets(paragraphs, words, count, rng)
         rng.shuffle(rows)
         path = out / "labelled" / f"{split}.tsv"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("label\tsentence\n" + "".join(f"{label}\t{s}\n" for label, s in rows), encoding="utf-8")
-        said.append(f"{path}: {len(rows):,} sentences of {count} articles")
+        path.write_text("label\tsentence\n" + "".join(f"{label}\t{text}\n" for label, text in rows), encoding="utf-8")
+        said.append(f"{path}: {len(rows):,} snippets, every other one misspelt")
     return said
 
 
@@ -108,12 +124,12 @@ def main() -> int:
     """Write the corpus."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--classes", type=int, default=12, help="articles to tell apart (12)")
-    parser.add_argument("--shots", type=int, default=40, help="labelled sentences of each for training (40)")
-    parser.add_argument("--test-shots", type=int, default=40, help="and for valid and test, at most (40)")
+    parser.add_argument("--labelled", type=int, default=4000, help="snippets with labels for training (4000)")
+    parser.add_argument("--held-out", type=int, default=1000, help="and for valid and test each, at most (1000)")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    for line in write(read_articles(), args.out, args.classes, args.shots, args.test_shots, args.seed):
+    counts = {"train": args.labelled, "valid": args.held_out, "test": args.held_out}
+    for line in write(read_articles(), args.out, counts, args.seed):
         print(line)
     return 0
 

@@ -32,7 +32,7 @@ def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, s
 
     Args:
         runner: holds the records of all stages and the folder of the results.
-        facts: the settings of the run, the number of test sentences and the share of their largest class.
+        facts: the settings of the run, the number of test snippets and the share of their largest class.
         install_seconds: a file with the seconds that the installation took, if there was one.
         seconds: that this call of the quickstart took.
     """
@@ -43,7 +43,7 @@ def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, s
     report = {
         **{f"accuracy_{title}": read_accuracy(runner.log(f"test-{name}")) for name, title in STARTS},
         "accuracy_majority": facts.pop("accuracy_majority"),
-        "n_test_sentences": facts.pop("n_test_sentences"),
+        "n_test_snippets": facts.pop("n_test_snippets"),
         "updates_pretraining": last_update(logs["pretrain"]),
         "updates_finetuning": last_update(logs["finetune"]),
         "seconds_install": round(installed, 1),
@@ -67,9 +67,9 @@ def show(report: dict[str, Any]) -> None:
         ("updates without labels", str(report["updates_pretraining"]), "-", "-"),
         ("updates with labels", *[str(report["updates_finetuning"])] * 2, "-"),
     ]
-    title = f"{report['n_test_sentences']} test sentences: which of {settings['classes']} articles are they from?"
+    title = f"{report['n_test_snippets']} test snippets: is a word misspelt?"
     print_table(title, ("", "pre-trained", "from scratch", "largest class"), rows)
-    print(f"{settings['classes'] * settings['shots']} labelled sentences, seed {settings['seed']}")
+    print(f"{settings['labelled']:,} labelled snippets, seed {settings['seed']}")
     print(f"{clock(report['seconds_total'])} in all, installation {clock(report['seconds_install'])}")
 
 
@@ -96,10 +96,10 @@ def draw(logs: dict[str, dict[str, Series]], report: dict[str, Any], path: Path)
 
 
 def draw_accuracy(axes: Any, logs: dict[str, dict[str, Series]], majority: float) -> None:
-    """Accuracy on the valid sentences over updates, of both starts."""
+    """Accuracy on the valid snippets over updates, of both starts."""
     line(axes, logs["finetune"].get("valid/accuracy"), "pre-trained", BLUE, marker="o")
     line(axes, logs["scratch"].get("valid/accuracy"), "from scratch", GREY, marker="o")
-    finish(axes, "Fine-tuning: valid sentences", "accuracy (%)")
+    finish(axes, "Fine-tuning: valid snippets", "accuracy (%)")
     axes.set_ylim(0, 100)
     axes.axhline(majority, color=GREY, linestyle=":", linewidth=1)
     caption(
@@ -115,11 +115,11 @@ def draw_bars(axes: Any, report: dict[str, Any]) -> None:
     axes.bar_label(bars, fmt="%.1f", padding=2)
     axes.set_xticks(range(3), ["pre-trained", "from scratch", "largest class"])
     axes.grid(visible=False, axis="x")
-    axes.set_title(f"Test: {report['n_test_sentences']} sentences")
+    axes.set_title(f"Test: {report['n_test_snippets']} snippets")
     axes.set_ylabel("accuracy (%)")
     axes.set_ylim(0, 100)
     caption(
         axes,
-        "Sentences from the last parts of the articles, which no training has seen.\n"
+        "Words of articles that no training has seen; in half of the snippets two letters are swapped.\n"
         "Same model, labels and updates with labels; only the weights at the start differ.",
     )

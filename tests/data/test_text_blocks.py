@@ -100,6 +100,16 @@ def test_long_lines_are_shortened_and_counted(
     assert any(whole[start : start + 23] == crop for start in starts)
 
 
+def test_nothing_is_shortened_where_lines_may_be_cut_anywhere(tmp_path: Path, words: Dictionary) -> None:
+    rows = [" ".join(ROWS[:9]), *ROWS]
+    shortened, whole = (
+        as_lists(blocks(config(tmp_path, "none", 8, shorten_method=method), words, rows))
+        for method in ("truncate", "none")
+    )
+    assert shortened == whole
+    assert len(shortened) > len(rows)
+
+
 def test_splits_that_are_not_to_be_shortened_are_not_said_to_be(tmp_path: Path, words: Dictionary) -> None:
     cfg = config(tmp_path, "eos", shorten_method="truncate", shorten_data_split_list="valid,test")
     rows = [*lines(5), " ".join(lines(5))]

@@ -1,5 +1,6 @@
 """The text quickstart: what it takes out of articles, its commands, and the figures that it reads."""
 
+import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,30 +28,45 @@ def text() -> Iterator[SimpleNamespace]:
             sys.modules[name] = module
 
 
+SAID = "Once again somebody counted words before another thousand letters followed quietly. "
+
+
 def articles(text: SimpleNamespace) -> list:
-    said = "Paragraph {n} of article {a} says that its words are counted. It also says where they end."
-    return [text.corpus.Article(f"Article {a}", tuple(said.format(n=n, a=a) for n in range(10 + a))) for a in range(25)]
+    names = ("amber", "birch", "cedar", "daisy", "elder", "ferns", "grass", "hazel", "ivory", "jades")
+    return [text.corpus.Article(f"Article {name}", tuple(f"{name} " + SAID * 5 for _ in range(3))) for name in names]
 
 
-def test_what_is_tested_is_in_no_other_file(text: SimpleNamespace, tmp_path: Path) -> None:
-    text.corpus.write(articles(text), tmp_path, count=3, shots=2, test_shots=2, seed=1)
-    raw = "".join((tmp_path / "text" / f"{split}.txt").read_text() for split in ("train", "valid"))
-    rows = {}
-    for split in ("train", "valid", "test"):
-        lines = (tmp_path / "labelled" / f"{split}.tsv").read_text().splitlines()
-        assert lines[0] == "label\tsentence"
-        rows[split] = {tuple(line.split("\t")) for line in lines[1:]}
-        assert {label for label, _ in rows[split]} <= {f"Article_{a}" for a in (22, 23, 24)}
-    for split in ("valid", "test"):
-        told = [sentence for _, sentence in rows[split] if sentence.startswith("Paragraph")]
-        assert told
-        assert not [sentence for sentence in told if sentence in raw]
-    assert all(sentence in raw for _, sentence in rows["train"])
+def rows(path: Path) -> list:
+    return [tuple(line.split("\t")) for line in path.read_text().splitlines()]
 
 
-def test_sentences_are_of_a_length_that_one_can_judge(text: SimpleNamespace) -> None:
-    paragraph = "Too short. This one has just enough words to be judged. " + "Word " * 50 + "end."
-    assert text.corpus.sentences((paragraph, paragraph)) == ["This one has just enough words to be judged."]
+def test_articles_are_in_one_split_each(text: SimpleNamespace, tmp_path: Path) -> None:
+    text.corpus.write(articles(text), tmp_path, {"train": 8, "valid": 2, "test": 2}, seed=1)
+    raw = {split: (tmp_path / "text" / f"{split}.txt").read_text() for split in ("train", "valid")}
+    assert not (tmp_path / "text" / "test.txt").exists()
+    assert "ferns" in raw["valid"]
+    assert not {"ferns", "grass"} & set(raw["train"].split())
+    assert "grass" not in raw["valid"]
+    for split, count in (("train", 8), ("valid", 2), ("test", 2)):
+        header, *labelled = rows(tmp_path / "labelled" / f"{split}.tsv")
+        assert header == ("label", "sentence")
+        assert sorted(label for label, _ in labelled) == ["misspelt"] * (count // 2) + ["right"] * (count // 2)
+
+
+def test_a_misspelt_snippet_has_one_word_that_no_article_has(text: SimpleNamespace) -> None:
+    words = set(SAID.lower().replace(".", "").split())
+    made = text.corpus.snippets([SAID * 40], words, 40, random.Random(1))
+    assert len(made) == 40
+    for label, snippet in made:
+        unknown = [word for word in snippet.lower().replace(".", "").split() if word not in words]
+        assert len(unknown) == (label == "misspelt")
+        assert 4 <= len(snippet.split()) <= 6
+
+
+def test_a_swap_that_makes_another_word_is_no_mistake(text: SimpleNamespace) -> None:
+    assert text.corpus.misspelt("ab", {"ba"}, random.Random(1)) is None
+    assert text.corpus.misspelt("aa", {"aa"}, random.Random(1)) is None
+    assert text.corpus.misspelt("ab", {"ab"}, random.Random(1)) == "ba"
 
 
 def test_both_trainings_with_labels_differ_in_their_start_only(text: SimpleNamespace) -> None:
