@@ -60,7 +60,7 @@ def batches(items: Sequence[Item], reader: Reader, batching: Batching, bad: Repo
         except BadItemError as error:
             return item, str(error)
 
-    with ThreadPoolExecutor(max(batching.workers, 1)) as pool:
+    with ThreadPoolExecutor(batching.workers) as pool:
         waiting: Deque[Tuple[List[Input], Future[Loaded]]] = deque()
         for start in range(0, len(items), WINDOW):
             inputs = []

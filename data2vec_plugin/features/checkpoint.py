@@ -117,14 +117,14 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
         model.remove_pretraining_modules()
     weights = {name: value for name, value in checkpoint.weights.items() if "classification_heads." not in name}
     model.upgrade_state_dict(weights)
+    if not teacher:
+        weights.pop("_ema", None)
     try:
         model.load_state_dict(dict(weights), strict=True)
     except RuntimeError as error:
         reason = explain(shapes(weights), shapes(model.state_dict())) or str(error)
         raise ValueError(f"checkpoint {checkpoint.path} does not fit its own configuration: {reason}") from error
-    if not teacher:
-        model.teacher = None
-    elif model.teacher is None:
+    if teacher and model.teacher is None:
         raise ValueError(
             f"`--teacher`: checkpoint {checkpoint.path} holds no teacher (`_ema`), as after fine-tuning; leave it out"
         )

@@ -80,6 +80,8 @@ def extract(job: Job) -> int:
     model.to(device)
     layers: Any = model.encoder.layers
     wanted = Wanted(parse_layers(job.layer, len(layers)), job.teacher, job.pool == "mean", job.half)
+    if job.workers < 1:
+        raise ValueError(f"`--workers` is {job.workers}; expected 1 or more")
     batching = Batching(batch_limit(job.batch, reader), model.config.reference_compat, job.workers)
     keep_settings(job.out, settings(job, checkpoint, reader, wanted))
     store = open_store(job.out, items, job.format, wanted.mean)
@@ -163,13 +165,17 @@ def batch_limit(given: Optional[float], reader: Reader) -> int:
 
 def chosen_device(name: Optional[str]) -> torch.device:
     """The device, a GPU if there is one; raises ValueError if there is none and one was asked for."""
-    available = torch.cuda.is_available()
-    device = torch.device(name or ("cuda" if available else "cpu"))
-    if device.type == "cuda":
-        if not available:
-            raise ValueError(f"`--device` is {name}, but torch finds no GPU (`data2vec doctor` says why); use cpu")
-        torch.backends.cudnn.allow_tf32 = False  # fp32 shall mean the same as on a CPU
-    return device
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    kind, _, number = (name or ("cuda" if count else "cpu")).partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
+        raise ValueError(f"`--device` is {name}; expected cpu, cuda or cuda:N")
+    if kind == "cpu":
+        return torch.device(kind)
+    if int(number or 0) >= count:
+        found = f"{count} GPUs" if count else "no GPU (`data2vec doctor` says why)"
+        raise ValueError(f"`--device` is {name}, but torch finds {found}; use cpu")
+    torch.backends.cudnn.allow_tf32 = False  # fp32 shall mean the same as on a CPU
+    return torch.device(kind, int(number or 0))
 
 
 def report(job: Job, reader: Reader, progress: Progress, total: int, before: int, seconds: float) -> None:
