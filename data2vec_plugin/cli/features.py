@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="LIST",
-        help="speech, images: a folder, a manifest (.tsv), or a file with a path a line; text: a file with an item a "
-        "line, or a .tsv with --column",
+        help="speech, images: a folder, a manifest (.tsv), a file with a path a line, or one file; text: a file "
+        "with an item a line, or a .tsv with --column",
     )
     add("--out", type=Path, required=True, metavar="FOLDER", help="for the features and their index.tsv")
     add("--layer", default="last", metavar="LIST", help="blocks from 0, such as 5 or 3,6,9 or last: the output (last)")

@@ -48,7 +48,9 @@ def encode(model: Data2Vec, source: Tensor, padding_mask: Optional[Tensor], want
     highest = None if None in wanted.layers else max(layer for layer in wanted.layers if layer is not None)
     record = () if wanted.layers == (None,) else ("block",)
     if wanted.teacher:
-        averaged = model.ensure_teacher().module
+        teacher = model.ensure_teacher()
+        teacher.match(model.teacher_source())  # it is no submodule, and does not move with the model
+        averaged = teacher.module
         tokens = model.teacher_tokens(averaged, source, padding_mask, tokens)
         encoder = averaged.encoder if isinstance(averaged, Data2Vec) else averaged
         encoded = encoder(tokens.x, tokens.padding_mask, record=record, last=highest)

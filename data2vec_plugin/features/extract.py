@@ -83,8 +83,8 @@ def extract(job: Job) -> int:
     if job.workers < 1:
         raise ValueError(f"`--workers` is {job.workers}; expected 1 or more")
     batching = Batching(batch_limit(job.batch, reader), model.config.reference_compat, job.workers)
-    keep_settings(job.out, settings(job, checkpoint, reader, wanted))
     store = open_store(job.out, items, job.format, wanted.mean)
+    keep_settings(job.out, settings(job, checkpoint, reader, wanted))
     pending = [item for item in items if not store.index.has(item)]
     for line in described(checkpoint, reader):
         print(line)
@@ -129,7 +129,7 @@ def encode_batch(
             f"being {batch.inputs[0].item.place}; lower `--batch`, or leave such items out"
         ) from error
     for row, each in enumerate(batch.inputs):
-        span = reader.span(each.size, outputs[0].size(1))
+        span = reader.span(batch.rows[row], outputs[0].size(1))
         features = item_features(outputs, row, span, wanted)
         if not np.isfinite(features).all():
             progress.bad(each.item, "its features are not finite" + ("; leave out --half" if wanted.half else ""))

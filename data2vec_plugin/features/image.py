@@ -58,7 +58,7 @@ class ImageReader:
         """Pictures (3, H, W) -> (B, 3, H, W); nothing is padded."""
         return torch.stack(rows), None
 
-    def span(self, size: int, width: int) -> slice:
+    def span(self, row: Tensor, width: int) -> slice:
         """The patches, row by row; a class token stands before them."""
         return slice(width - self.patches, width)
 

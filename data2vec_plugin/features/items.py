@@ -58,8 +58,8 @@ class Reader(Protocol):
     def collate(self, rows: List[Tensor]) -> Tuple[Tensor, Optional[Tensor]]:
         """Rows -> the model's ``source`` and its padding mask, True where padded, None where nothing is."""
 
-    def span(self, size: int, width: int) -> slice:
-        """Which of a row's ``width`` outputs belong to an input of this size: not padding, nor a class token."""
+    def span(self, row: Tensor, width: int) -> slice:
+        """Which of the ``width`` outputs belong to the input ``row``: not padding, nor a class token."""
 
     def remarks(self) -> List[str]:
         """What to tell at the end: what was cut, or looks wrong."""

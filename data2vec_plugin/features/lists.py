@@ -1,4 +1,4 @@
-"""Lists of items: a folder, a fairseq manifest, paths or texts a line, a column of a table."""
+"""Lists of items: a folder, a fairseq manifest, paths or texts a line, a column of a table; or one file."""
 
 from __future__ import annotations
 
@@ -80,6 +80,8 @@ def _files(path: Path, endings: Tuple[str, ...], root: Optional[Path]) -> Iterat
         for file in sorted(path.rglob("*")):
             if file.suffix.lower() in endings and file.is_file():
                 yield Item(mirrored(str(file.relative_to(path)), endings), str(file), str(file))
+    elif path.suffix.lower() in endings:
+        yield Item(mirrored(path.name, endings), str(path), str(path))
     elif path.suffix == ".tsv":
         folder = manifest_root(path)
         for number, name, samples in manifest_lines(path):

@@ -49,14 +49,17 @@ class SpeechReader:
         stated = info.frames if item.samples is None else item.samples
         if info.frames < TRUNCATED * stated:
             raise BadItemError(f"{info.frames} samples on disk, {stated} in the manifest: the file is truncated")
-        if info.frames < self.shortest:
-            raise BadItemError(f"{info.frames} samples; one frame of this model needs {self.shortest}")
+        self._check_length(info.frames)
         if info.channels > 1:
             self._mixed_down.append(item.place)
         return Input(item, info.frames, partial(self._load, item, info.frames))
 
+    def _check_length(self, samples: int) -> None:
+        if samples < self.shortest:
+            raise BadItemError(f"{samples} samples; one frame of this model needs {self.shortest}")
+
     def _load(self, item: Item, stated: int) -> Tensor:
-        """The samples (``stated``,), channels averaged."""
+        """The samples (about ``stated``: some headers estimate), channels averaged."""
         import soundfile
 
         try:
@@ -64,8 +67,9 @@ class SpeechReader:
         except (soundfile.SoundFileError, OSError, TypeError) as error:
             raise BadItemError(f"cannot be read ({error})") from error
         clip = torch.from_numpy(samples).mean(1)
-        if len(clip) != stated:
+        if len(clip) < TRUNCATED * stated:
             raise BadItemError(f"{len(clip)} of {stated} samples: the file is truncated")
+        self._check_length(len(clip))
         if not bool(torch.isfinite(clip).all()):
             raise BadItemError("holds NaN or infinite samples")
         return F.layer_norm(clip, clip.shape) if self.normalize else clip
@@ -74,9 +78,9 @@ class SpeechReader:
         """Clips (samples,) -> (B, samples) with zeros behind the shorter ones."""
         return padded(rows, 0)
 
-    def span(self, size: int, width: int) -> slice:
+    def span(self, row: Tensor, width: int) -> slice:
         """A clip's frames."""
-        return slice(output_length(size, self.conv_layers))
+        return slice(output_length(len(row), self.conv_layers))
 
     def remarks(self) -> List[str]:
         """How many clips had several channels."""

@@ -122,8 +122,8 @@ class Matrix(Shards):
             new.sort(key=lambda row: (self.places.get(row.id, len(self.places)), row.id))
             self._join(new)
         self.index.sort(lambda row: int(row.key))  # type: ignore[attr-defined]
-        for part in {row.file for row in new}:
-            (self.folder / part).unlink()
+        for part in self.folder.glob("part-*.npy"):  # also those that an earlier run had joined and not deleted
+            part.unlink()
 
     def _join(self, new: List[Row]) -> None:
         path = self.folder / MATRIX

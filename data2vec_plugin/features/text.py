@@ -58,9 +58,9 @@ class TextReader:
         """Ids (tokens,) -> (B, tokens) with the padding symbol behind the shorter ones."""
         return padded(rows, self.dictionary.pad())
 
-    def span(self, size: int, width: int) -> slice:
+    def span(self, row: Tensor, width: int) -> slice:
         """One output for each id, ``<s>`` and ``</s>`` among them."""
-        return slice(size)
+        return slice(len(row))
 
     def remarks(self) -> List[str]:
         """How many lines were cut; and whether so much is unknown that the dictionary cannot be the right one."""

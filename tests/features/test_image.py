@@ -47,8 +47,8 @@ def test_the_tasks_own_normalisation_and_the_class_token(tmp_path: Path) -> None
     torch.testing.assert_close(picture + 2, other.look(Item("a", "", str(tmp_path / "a.png"))).load())
     source, padding = reader.collate([picture, picture])
     assert (source.shape, padding) == ((2, 3, 32, 32), None)
-    assert list(range(17))[reader.span(1, 17)] == list(range(1, 17))
-    assert list(range(16))[reader.span(1, 16)] == list(range(16))
+    assert list(range(17))[reader.span(picture, 17)] == list(range(1, 17))
+    assert list(range(16))[reader.span(picture, 16)] == list(range(16))
     assert reader.settings() == {"input_size": 32, "mean": [0.5] * 3, "std": [0.25] * 3}
 
 

@@ -37,6 +37,7 @@ def test_folder_takes_its_own_kind_only_and_in_order(tmp_path: Path) -> None:
         path.touch()
     assert [item.name for item in read_items(tmp_path, "speech")] == ["a", "b/1", "b/2"]
     assert [item.name for item in read_items(tmp_path, "image")] == ["picture"]
+    assert [item.name for item in read_items(tmp_path / "b" / "2.wav", "speech")] == ["2"]
 
 
 def test_an_item_counts_once_and_two_of_a_name_are_refused(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from features.made import SIZES, assert_close, clips, ctc_checkpoint, features, 
 from models.tiny import DIM, LAYERS
 from speech import write_clip, write_manifest
 
+from data2vec_plugin.features.encode import Wanted, encode
+
 
 def by_hand(model: Any, folder: Path, normalize: bool = True, layer: Optional[int] = None) -> Dict[str, np.ndarray]:
     """What the registered model says of every clip alone."""
@@ -83,6 +85,14 @@ def test_teacher(tmp_path: Path, scope: Dict[str, bool]) -> None:
     assert not np.allclose(read(tmp_path / "student")["s0/c0"], wanted["s0/c0"], atol=1e-2)
 
 
+def test_teacher_moves_with_the_model(tmp_path: Path) -> None:
+    """It is no submodule; what is true of another precision is true of another device."""
+    model = speech_checkpoint(tmp_path / "model.pt").double()
+    source = torch.randn(1, 900, dtype=torch.float64)
+    (found,) = encode(model, source, None, Wanted(teacher=True))
+    assert found.dtype == torch.float64
+
+
 def by_hand_of_core(embedder: Any, encoder: Any, folder: Path) -> Dict[str, np.ndarray]:
     """A clip embedded by the one and encoded by the other."""
     found = {}
@@ -140,15 +150,17 @@ def test_bad_clips_are_skipped_by_name(tmp_path: Path, capsys: pytest.CaptureFix
     write_clip(data / "fast.wav", 900, rate=44_100)
     write_clip(data / "short.wav", 3)
     write_clip(data / "cut.wav", 500)
+    flac = write_clip(data / "half.flac", 9000)
+    flac.write_bytes(flac.read_bytes()[:6000])
     (data / "noise.wav").write_bytes(b"no audio")
     (data / "empty.wav").touch()
     soundfile.write(data / "nan.wav", np.array([0.1, np.nan] * 300, dtype="float32"), 16_000, subtype="FLOAT")
     names = [*(f"s{n % 2}/c{n}.wav" for n in range(len(SIZES))), "fast.wav", "short.wav", "noise.wav", "empty.wav"]
-    sizes = {**dict.fromkeys([*names, "nan.wav", "gone.wav"], 3), "cut.wav": 5000}
+    sizes = {**dict.fromkeys([*names, "nan.wav", "gone.wav"], 3), "cut.wav": 5000, "half.flac": 9000}
     listed = write_manifest(tmp_path / "train.tsv", data, sizes)
     assert features(tmp_path / "model.pt", listed, tmp_path / "out") == 1
     told = capsys.readouterr()
-    assert "6 of 13 items (0 from before, 7 skipped)" in told.out
+    assert "6 of 14 items (0 from before, 8 skipped)" in told.out
     for line in (
         f"train.tsv:8: {data}/fast.wav: sample rate 44100, the model's is 16000: write copies with `data2vec manifest",
         f"train.tsv:9: {data}/short.wav: 3 samples; one frame of this model needs",
@@ -157,11 +169,12 @@ def test_bad_clips_are_skipped_by_name(tmp_path: Path, capsys: pytest.CaptureFix
         f"train.tsv:12: {data}/nan.wav: holds NaN or infinite samples",
         f"train.tsv:13: {data}/gone.wav: cannot be read",
         f"train.tsv:14: {data}/cut.wav: 500 samples on disk, 5000 in the manifest: the file is truncated",
+        f"train.tsv:15: {data}/half.flac: ",
     ):
         assert line in told.err
-    assert len((tmp_path / "out" / "skipped.tsv").read_text().splitlines()) == 7
+    assert len((tmp_path / "out" / "skipped.tsv").read_text().splitlines()) == 8
     assert len(read(tmp_path / "out")) == 6
-    assert features(tmp_path / "model.pt", listed, tmp_path / "out", "--bad-limit", "7") == 0
+    assert features(tmp_path / "model.pt", listed, tmp_path / "out", "--bad-limit", "8") == 0
 
 
 def test_channels_are_averaged_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

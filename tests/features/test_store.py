@@ -194,6 +194,8 @@ def test_a_crash_between_matrix_and_index(
     assert run(model, lines, out, "--pool", "mean") == 0
     assert run(model, lines, tmp_path / "fresh", "--pool", "mean") == 0
     assert_close(read(out), read(tmp_path / "fresh"))
+    (out / "part-00000.npy").touch()
+    assert run(model, lines, out, "--pool", "mean") == 0
     assert {path.name for path in out.iterdir()} == {"index.tsv", "features.json", "features.npy"}
 
 
