@@ -52,7 +52,8 @@ configs = st.builds(
 @given(config=configs, rows=st.integers(1, 16), columns=st.integers(2, 16), seed=st.integers(0, 99))
 def test_something_is_hidden_and_something_is_seen(config: BlockMaskConfig, rows: int, columns: int, seed: int) -> None:
     mask = BlockMasker(config, rows, columns).sample(np.random.default_rng(seed))
-    assert mask.shape == (rows, columns) and mask.dtype == bool
+    assert mask.shape == (rows, columns)
+    assert mask.dtype == bool
     assert 1 <= mask.sum() <= min(config.patches, mask.size - 1)
 
 
