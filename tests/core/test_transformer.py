@@ -143,7 +143,10 @@ def test_layer_scale_weighs_the_branches() -> None:
     scaled.gamma_1.data.fill_(0.5)
     scaled.gamma_2.data.zero_()
     x = inputs()
-    torch.testing.assert_close(scaled(x)["block"], x + 0.5 * scaled(x)["attention"])
+    attended = scaled.self_attn(scaled.self_attn_layer_norm(x), None)
+    torch.testing.assert_close(scaled(x)["block"], x + 0.5 * attended)
+    torch.testing.assert_close(scaled(x)["attention"], 0.5 * attended)
+    assert not scaled(x)["ffn"].any()
 
 
 def test_checkpointed_activations_give_the_same_gradients() -> None:
