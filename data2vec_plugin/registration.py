@@ -18,13 +18,15 @@ MODULES = (
 )
 
 
-def watch() -> None:
-    """Let fairseq's trainer say what it is going to do, once it is imported."""
+def wrap_trainer() -> None:
+    """Let fairseq's trainer say what it is going to do, and follow a model's update rules, once it is imported."""
     from fairseq import trainer
 
+    from .optim.trainer import group_parameters
     from .watch.trainer import watch_trainer
 
     watch_trainer(trainer)
+    group_parameters(trainer)
 
 
 def register_all() -> None:
@@ -34,7 +36,7 @@ def register_all() -> None:
     keeps the first one silently, and what ran would then not be ours.
     """
     explain_unknown_keys()
-    load().after_import("fairseq.trainer", watch)
+    load().after_import("fairseq.trainer", wrap_trainer)
     for name in MODULES:
         import_module(f"{__package__}.{name}")
     from fairseq.criterions import CRITERION_REGISTRY
