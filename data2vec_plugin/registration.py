@@ -10,11 +10,13 @@ MODULES = (
     "models.data2vec_text",
     "models.data2vec_text_classification",
     "models.data2vec_vision",
+    "models.data2vec_image_classification",
     "tasks.data2vec_audio_pretraining",
     "tasks.data2vec_asr",
     "tasks.data2vec_masked_lm",
     "criterions.data2vec",
     "criterions.data2vec_sentence_prediction",
+    "criterions.data2vec_image_classification",
     "scoring.data2vec_asr",
 )
 
@@ -48,10 +50,20 @@ def register_all() -> None:
         (
             "model",
             MODEL_REGISTRY,
-            ("data2vec_audio", "data2vec_text", "data2vec_text_classification", "data2vec_vision"),
+            (
+                "data2vec_audio",
+                "data2vec_text",
+                "data2vec_text_classification",
+                "data2vec_vision",
+                "data2vec_image_classification",
+            ),
         ),
         ("task", TASK_REGISTRY, ("data2vec_audio_pretraining", "data2vec_asr", "data2vec_masked_lm")),
-        ("criterion", CRITERION_REGISTRY, ("data2vec", "data2vec_sentence_prediction")),
+        (
+            "criterion",
+            CRITERION_REGISTRY,
+            ("data2vec", "data2vec_sentence_prediction", "data2vec_image_classification"),
+        ),
     ):
         for name in names:
             module = registry[name].__module__

@@ -77,7 +77,8 @@ def cut_up(optimizer: Any, originals: List[Parameter], flat: Dict[Any, Parameter
     whole = next(iter(flat.values()))
     sizes = [original.numel() for original in originals]
     views = [Parameter(values) for values in torch.split(whole.data, sizes)]
-    for view, gradient in zip(views, torch.split(whole.grad, sizes)):
+    gradients: Any = whole.grad
+    for view, gradient in zip(views, torch.split(gradients, sizes)):
         view.grad = gradient
     inner[0].param_groups[0]["params"] = views
     return views
