@@ -7,10 +7,12 @@ from torch import Tensor, nn
 
 from ..core.model import given_mask
 from ..core.outputs import Mask
+from ..core.update_rules import UpdateRule
 from ..interop import vision_v1
 from ..modalities.image import ImageData2Vec
 from ._border import training_result
 from ._checkpointed import CheckpointedModel
+from ._image_rules import image_update_rules
 from .vision_config import Data2VecVisionConfig, image_config, method_config
 
 
@@ -86,6 +88,10 @@ class Data2VecVisionModel(CheckpointedModel, ImageData2Vec):
         if last_layer is not None:
             kept: List[nn.Module] = list(self.encoder.layers)[: last_layer + 1]
             self.encoder.layers = nn.ModuleList(kept)
+
+    def update_rules(self) -> Dict[str, UpdateRule]:
+        """No weight decay but on matrices, as in BEiT; see :mod:`data2vec_plugin.optim.trainer`."""
+        return image_update_rules(self.named_parameters(), len(self.encoder.layers))
 
     def removed_parts(self) -> Tuple[str, ...]:
         """How the names begin of what this model has no more."""

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from data2vec_plugin.modalities.mixing import (
-    Mixture,
     MixingConfig,
+    Mixture,
     cut,
     draw_mixture,
     smoothed,
@@ -131,6 +131,6 @@ def test_draws_follow_torchs_generator_of_the_cpu() -> None:
         ({"switch_prob": -0.1}, r"`model\.mixup_switch_prob` is -0\.1"),
     ],
 )
-def test_values_out_of_range_are_refused(keys: "dict[str, float]", message: str) -> None:
+def test_values_out_of_range_are_refused(keys: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MixingConfig(**keys)
