@@ -9,22 +9,27 @@ MODULES = (
     "models.data2vec_audio",
     "models.data2vec_text",
     "models.data2vec_text_classification",
+    "models.data2vec_vision",
+    "models.data2vec_image_classification",
     "tasks.data2vec_audio_pretraining",
     "tasks.data2vec_asr",
     "tasks.data2vec_masked_lm",
     "criterions.data2vec",
     "criterions.data2vec_sentence_prediction",
+    "criterions.data2vec_image_classification",
     "scoring.data2vec_asr",
 )
 
 
-def watch() -> None:
-    """Let fairseq's trainer say what it is going to do, once it is imported."""
+def wrap_trainer() -> None:
+    """Let fairseq's trainer say what it is going to do, and follow a model's update rules, once it is imported."""
     from fairseq import trainer
 
+    from .optim.trainer import group_parameters
     from .watch.trainer import watch_trainer
 
     watch_trainer(trainer)
+    group_parameters(trainer)
 
 
 def register_all() -> None:
@@ -34,7 +39,7 @@ def register_all() -> None:
     keeps the first one silently, and what ran would then not be ours.
     """
     explain_unknown_keys()
-    load().after_import("fairseq.trainer", watch)
+    load().after_import("fairseq.trainer", wrap_trainer)
     for name in MODULES:
         import_module(f"{__package__}.{name}")
     from fairseq.criterions import CRITERION_REGISTRY
@@ -42,9 +47,23 @@ def register_all() -> None:
     from fairseq.tasks import TASK_REGISTRY
 
     for kind, registry, names in (
-        ("model", MODEL_REGISTRY, ("data2vec_audio", "data2vec_text", "data2vec_text_classification")),
+        (
+            "model",
+            MODEL_REGISTRY,
+            (
+                "data2vec_audio",
+                "data2vec_text",
+                "data2vec_text_classification",
+                "data2vec_vision",
+                "data2vec_image_classification",
+            ),
+        ),
         ("task", TASK_REGISTRY, ("data2vec_audio_pretraining", "data2vec_asr", "data2vec_masked_lm")),
-        ("criterion", CRITERION_REGISTRY, ("data2vec", "data2vec_sentence_prediction")),
+        (
+            "criterion",
+            CRITERION_REGISTRY,
+            ("data2vec", "data2vec_sentence_prediction", "data2vec_image_classification"),
+        ),
     ):
         for name in names:
             module = registry[name].__module__

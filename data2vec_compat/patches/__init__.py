@@ -9,6 +9,7 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     checkpoint_files,
     checkpoint_keys,
     checkpoints,
+    composite_optimizer,
     ctc_silence,
     distributed,
     encoder,
