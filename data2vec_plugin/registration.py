@@ -12,6 +12,8 @@ MODULES = (
     "tasks.data2vec_audio_pretraining",
     "tasks.data2vec_asr",
     "tasks.data2vec_masked_lm",
+    "tasks.image_pretraining",
+    "tasks.image_classification",
     "criterions.data2vec",
     "criterions.data2vec_sentence_prediction",
     "scoring.data2vec_asr",
@@ -44,6 +46,7 @@ def register_all() -> None:
     for kind, registry, names in (
         ("model", MODEL_REGISTRY, ("data2vec_audio", "data2vec_text", "data2vec_text_classification")),
         ("task", TASK_REGISTRY, ("data2vec_audio_pretraining", "data2vec_asr", "data2vec_masked_lm")),
+        ("task", TASK_REGISTRY, ("image_pretraining", "image_classification")),
         ("criterion", CRITERION_REGISTRY, ("data2vec", "data2vec_sentence_prediction")),
     ):
         for name in names:
