@@ -20,7 +20,7 @@ def root(tmp_path: Path) -> Path:
     return write_tree(tmp_path / "train", COUNTS)
 
 
-def names(tree: ImageTree) -> "list[str]":
+def names(tree: ImageTree) -> list[str]:
     return [str(Path(tree.name(index)).relative_to(tree.root)) for index in range(len(tree))]
 
 
@@ -45,9 +45,7 @@ def test_any_tree_will_do_without_labels(root: Path) -> None:
     assert names(tree) == ["top.webp", *(f"cat/00{n}.JPEG" for n in range(3)), "dog/small/very/a.PnG", "été/000.JPEG"]
 
 
-def test_links_are_followed_but_not_in_circles(
-    root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_links_are_followed_but_not_in_circles(root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "subset").mkdir()
     (tmp_path / "subset" / "cat").symlink_to(root / "cat")
     (root / "cat" / "again").symlink_to(root)
