@@ -14,6 +14,8 @@ MODULES = (
     "tasks.data2vec_audio_pretraining",
     "tasks.data2vec_asr",
     "tasks.data2vec_masked_lm",
+    "tasks.image_pretraining",
+    "tasks.image_classification",
     "criterions.data2vec",
     "criterions.data2vec_sentence_prediction",
     "criterions.data2vec_image_classification",
@@ -59,6 +61,7 @@ def register_all() -> None:
             ),
         ),
         ("task", TASK_REGISTRY, ("data2vec_audio_pretraining", "data2vec_asr", "data2vec_masked_lm")),
+        ("task", TASK_REGISTRY, ("image_pretraining", "image_classification")),
         (
             "criterion",
             CRITERION_REGISTRY,
