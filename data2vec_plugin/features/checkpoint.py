@@ -24,17 +24,21 @@ MODALITIES = {"data2vec_audio": "speech", "data2vec_text": "text", "data2vec_vis
 
 
 class Wrapper(NamedTuple):
-    """Where a fine-tuned model keeps its encoder: the key of its configuration, the prefix of its weights."""
+    """Where a fine-tuned model keeps its encoder: the key of its configuration, the prefix of its weights.
+
+    ``own`` are keys of the wrapper that stand for the encoder's, where they are given.
+    """
 
     key: str
     prefix: str
+    own: Tuple[str, ...] = ()
 
 
 FINE_TUNED = {
     "wav2vec_ctc": Wrapper("w2v_args", "w2v_encoder.w2v_model."),
     "wav2vec_seq2seq": Wrapper("w2v_args", "encoder.w2v_model."),
     "data2vec_text_classification": Wrapper("pretrained_model_args", "model."),
-    "data2vec_image_classification": Wrapper("pretrained_model_args", "model."),
+    "data2vec_image_classification": Wrapper("pretrained_model_args", "model.", own=("image_size",)),
 }
 
 
@@ -73,7 +77,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
     if name not in FINE_TUNED:
         check_name(path, name, "is")
         return Checkpoint(path, name, outer, outer["task"], state["model"], fine_tuned=False)
-    key, prefix = FINE_TUNED[name]
+    key, prefix, own = FINE_TUNED[name]
     root = plain(outer["model"].get(key))
     if "model" not in root:
         raise ValueError(
@@ -82,6 +86,8 @@ def open_checkpoint(path: Path) -> Checkpoint:
         )
     inner = str(root["model"].get("_name", "unknown"))
     check_name(path, inner, f"is of model `{name}`, its encoder")
+    given = {key: outer["model"][key] for key in own if outer["model"].get(key) is not None}
+    root["model"] = {**root["model"], **given}
     weights = {key[len(prefix) :]: value for key, value in state["model"].items() if key.startswith(prefix)}
     return Checkpoint(path, inner, root, {**root.get("task", {}), **outer["task"]}, weights, fine_tuned=True)
 

@@ -50,10 +50,11 @@ def encode(model: Data2Vec, source: Tensor, padding_mask: Optional[Tensor], want
     if wanted.teacher:
         teacher = model.ensure_teacher()
         teacher.match(model.teacher_source())  # it is no submodule, and does not move with the model
-        averaged = teacher.module
-        tokens = model.teacher_tokens(averaged, source, padding_mask, tokens)
-        encoder = averaged.encoder if isinstance(averaged, Data2Vec) else averaged
-        encoded = encoder(tokens.x, tokens.padding_mask, record=record, last=highest)
+        tokens = model.teacher_tokens(teacher.module, source, padding_mask, tokens)
+        # a teacher of the encoder alone reads the student's extra tokens, as it does its embedding
+        copied = teacher.module if isinstance(teacher.module, Data2Vec) else None
+        encoder = teacher.module if copied is None else copied.encoder
+        encoded = (copied or model).encode(tokens, encoder, record=record, last=highest)
     else:
         encoded = model.encode(tokens, record=record, last=highest)
     blocks = encoded.signal("block") if record else []

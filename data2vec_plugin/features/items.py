@@ -59,7 +59,7 @@ class Reader(Protocol):
         """Rows -> the model's ``source`` and its padding mask, True where padded, None where nothing is."""
 
     def span(self, row: Tensor, width: int) -> slice:
-        """Which of the ``width`` outputs belong to the input ``row``: not padding, nor a class token."""
+        """Which of the ``width`` outputs belong to the input ``row`` and are not padding."""
 
     def remarks(self) -> List[str]:
         """What to tell at the end: what was cut, or looks wrong."""

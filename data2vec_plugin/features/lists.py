@@ -7,13 +7,14 @@ import os
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
+from ..data.image_source import ENDINGS as IMAGE_ENDINGS
 from ..data.manifest import manifest_lines, manifest_root
 from ..text_lines import decoded
 from .items import Item
 
 ENDINGS = {
     "speech": (".aif", ".aiff", ".au", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"),
-    "image": (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
+    "image": IMAGE_ENDINGS,
 }
 
 

@@ -32,7 +32,7 @@ def prepare(
     model: Any = build_encoder(checkpoint, teacher)
     if checkpoint.modality == "speech":
         return model, SpeechReader(checkpoint.task, model.audio.conv_layers)
-    return model, ImageReader(checkpoint.task, int(model.cfg.patch_size))
+    return model, ImageReader(checkpoint.task, model.image.size)
 
 
 def _text(
