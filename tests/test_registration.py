@@ -41,7 +41,7 @@ def test_registering_costs_little_beyond_fairseq() -> None:
 
 
 def test_speech_needs_no_extra_of_another_modality() -> None:  # B17
-    others = "{'timm', 'torchvision', 'torchaudio', 'sentencepiece', 'soundfile', 'matplotlib'}"
+    others = "{'timm', 'torchvision', 'torchaudio', 'sentencepiece', 'soundfile', 'matplotlib', 'PIL'}"
     imported = "import fairseq, sys; before = set(sys.modules); import data2vec_plugin"
     code = f"{imported}; print({others} & (set(sys.modules) - before))"
     assert python(code) == "set()"
@@ -74,8 +74,8 @@ Data2VecAudioModel(cfg)
 @pytest.mark.parametrize(
     ("build", "others"),
     [
-        (TINY_TEXT, {"soundfile", "torchvision", "torchaudio", "timm"}),
-        (TINY_SPEECH, {"sentencepiece", "sklearn", "torchvision", "timm"}),
+        (TINY_TEXT, {"soundfile", "torchvision", "torchaudio", "timm", "PIL"}),
+        (TINY_SPEECH, {"sentencepiece", "sklearn", "torchvision", "timm", "PIL"}),
     ],
     ids=["text", "speech"],
 )
@@ -98,12 +98,21 @@ def test_somebody_elses_class_under_our_name_is_an_error(name: str, monkeypatch:
         register_all()
 
 
+@pytest.mark.parametrize("name", ["image_pretraining", "image_classification"])
+def test_so_is_one_under_an_image_tasks_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:  # B27
+    monkeypatch.setitem(TASK_REGISTRY, name, int)
+    with pytest.raises(RuntimeError, match=f"`{name}` in fairseq's registry comes from builtins"):
+        register_all()
+
+
 @pytest.mark.parametrize(
     ("name", "group", "wrong", "meant"),
     [
         ("Data2VecAudioConfig", "models.audio_config", "mask_prop", "`model.mask_prob`"),
         ("Data2VecTextConfig", "models.text_config", "averge_top_k_layers", "`model.average_top_k_layers`"),
         ("MaskedTextConfig", "tasks.text_config", "mask_probs", "`task.mask_prob`"),
+        ("ImagePretrainingConfig", "tasks.image_config", "imput_size", "`task.input_size`"),
+        ("ImageClassificationConfig", "tasks.image_config", "autoaugment", "`task.auto_augment`"),
         ("AsrTaskConfig", "tasks.audio_config", "normalise", "`task.normalize`"),
         ("Data2VecCriterionConfig", "criterions.data2vec", "colapse_patience", "`criterion.collapse_patience`"),
     ],
