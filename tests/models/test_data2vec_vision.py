@@ -182,9 +182,9 @@ def test_more_target_layers_than_layers_cannot_pretrain() -> None:
     tiny_vision(average_top_k_layers=8, reference_compat=True)(images())
 
 
-@pytest.mark.parametrize("last", [None, 1])
-def test_without_its_pretraining_parts_the_model_gives_features_alone(last: Any) -> None:
-    model = tiny_vision(shared_rel_pos_bias=False).eval()
+@pytest.mark.parametrize(("last", "compat"), [(None, False), (1, False), (1, True)])
+def test_without_its_pretraining_parts_the_model_gives_features_alone(last: Any, compat: bool) -> None:
+    model = tiny_vision(shared_rel_pos_bias=False, reference_compat=compat).eval()
     before = model(images(), mask=False, layer_results=True)["layer_results"][LAYERS - 1 if last is None else last]
     model.set_num_updates(0)
     model.remove_pretraining_modules(last_layer=last)
