@@ -86,8 +86,8 @@ class BlockMasker:
         if share < LEAST_MASKED or share > MOST_MASKED:
             raise ValueError(
                 f"`num_mask_patches` is {self.config.patches} of {self.rows} x {self.columns} patches, "
-                f"{100 * share:.3g} % of an image; expected {100 * LEAST_MASKED:g} to {100 * MOST_MASKED:g} %, since what "
-                f"is hidden is regressed from what is not (120 of 196 are 61 %)"
+                f"{100 * share:.3g} % of an image; expected {100 * LEAST_MASKED:g} to {100 * MOST_MASKED:g} %, since "
+                f"what is hidden is regressed from what is not (120 of 196 are 61 %)"
             )
 
     def _block(self, mask: BoolGrid, remaining: int, rng: Generator) -> Optional[Block]:
