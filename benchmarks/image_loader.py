@@ -42,11 +42,19 @@ def write_pictures(folder: Path) -> Path:
 
 
 def plain(folder: Path) -> Any:
-    """torchvision's data set; its steps are the very ones of ours."""
+    """torchvision's data set and transforms, as its users put them together."""
     from torchvision.datasets import ImageFolder
     from torchvision.transforms import v2
 
-    steps = pretraining_transform(224, Normalization(), (0.08, 1.0), 0.4).steps
+    normalization = Normalization()
+    steps = [
+        v2.ColorJitter(0.4, 0.4, 0.4),
+        v2.RandomHorizontalFlip(),
+        v2.RandomResizedCrop(224, interpolation=v2.InterpolationMode.BICUBIC),
+        v2.PILToTensor(),
+        v2.ToDtype(torch.float32, scale=True),
+        v2.Normalize(list(normalization.mean), list(normalization.std)),
+    ]
     return ImageFolder(str(folder), v2.Compose(steps))
 
 

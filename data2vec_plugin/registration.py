@@ -9,6 +9,7 @@ MODULES = (
     "models.data2vec_audio",
     "models.data2vec_text",
     "models.data2vec_text_classification",
+    "models.data2vec_vision",
     "tasks.data2vec_audio_pretraining",
     "tasks.data2vec_asr",
     "tasks.data2vec_masked_lm",
@@ -44,7 +45,11 @@ def register_all() -> None:
     from fairseq.tasks import TASK_REGISTRY
 
     for kind, registry, names in (
-        ("model", MODEL_REGISTRY, ("data2vec_audio", "data2vec_text", "data2vec_text_classification")),
+        (
+            "model",
+            MODEL_REGISTRY,
+            ("data2vec_audio", "data2vec_text", "data2vec_text_classification", "data2vec_vision"),
+        ),
         ("task", TASK_REGISTRY, ("data2vec_audio_pretraining", "data2vec_asr", "data2vec_masked_lm")),
         ("task", TASK_REGISTRY, ("image_pretraining", "image_classification")),
         ("criterion", CRITERION_REGISTRY, ("data2vec", "data2vec_sentence_prediction")),

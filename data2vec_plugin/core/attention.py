@@ -18,7 +18,7 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.heads = config.heads
         self.dropout = config.attention_dropout
-        self.k_proj = nn.Linear(config.dim, config.dim)
+        self.k_proj = nn.Linear(config.dim, config.dim, bias=config.key_bias)
         self.v_proj = nn.Linear(config.dim, config.dim)
         self.q_proj = nn.Linear(config.dim, config.dim)
         self.out_proj = nn.Linear(config.dim, config.dim)
