@@ -102,6 +102,15 @@ def test_from_384_on_evaluation_cuts_nothing_off_the_short_side() -> None:
     torch.testing.assert_close(evaluation_transform(384, PLAIN)(picture, rng()), expected)
 
 
+def test_values_are_normalised_as_torchvision_does_it() -> None:
+    from torchvision.transforms import v2
+
+    picture = photograph(0, width=24, height=24)
+    steps = [v2.PILToTensor(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(NORMAL.mean, NORMAL.std)]
+    expected = v2.Compose(steps)(picture)
+    torch.testing.assert_close(evaluation_transform(24, NORMAL)(picture, rng()), expected, rtol=1e-5, atol=1e-5)
+
+
 def test_values_are_normalised() -> None:
     grey = Image.new("RGB", (40, 40), tuple(round(255 * mean) for mean in NORMAL.mean))
     assert float(evaluation_transform(24, NORMAL)(grey, rng()).abs().max()) < 0.02
