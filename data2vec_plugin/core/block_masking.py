@@ -10,6 +10,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from .config import LEAST_MASKED, MOST_MASKED
+
 BoolGrid = NDArray[np.bool_]
 Block = Tuple[slice, slice]
 
@@ -76,6 +78,17 @@ class BlockMasker:
         if not mask.any():  # no block is small enough for this grid
             mask.flat[rng.integers(mask.size)] = True
         return mask
+
+    def check_share(self) -> None:
+        """Raise ValueError, by the name of the key, for masks that hide next to nothing or next to everything."""
+        size = self.rows * self.columns
+        share = self.config.patches / size
+        if share < LEAST_MASKED or share > MOST_MASKED:
+            raise ValueError(
+                f"`num_mask_patches` is {self.config.patches} of {self.rows} x {self.columns} patches, "
+                f"{100 * share:.3g} % of an image; expected {100 * LEAST_MASKED:g} to {100 * MOST_MASKED:g} %, since "
+                f"what is hidden is regressed from what is not (120 of 196 are 61 %)"
+            )
 
     def _block(self, mask: BoolGrid, remaining: int, rng: Generator) -> Optional[Block]:
         """A rectangle that hides at least one more patch and no more than ``remaining``; None if none was met."""

@@ -101,8 +101,6 @@ class ImageEncoder(Transformer):
 class ImageData2Vec(Data2Vec):
     """data2vec on images: (B, channels, size, size) in, a class token before one token a patch."""
 
-    mask_emb: Optional[nn.Parameter]
-
     def __init__(self, config: Data2VecConfig, image: ImageConfig) -> None:
         super().__init__(config, ImageEncoder(config, image))
         if config.extra_tokens != 1:
@@ -133,7 +131,7 @@ class ImageData2Vec(Data2Vec):
 
     def predict(self, x: Tensor, mask: Mask) -> Tensor:
         """Prediction head at the masked positions; upstream makes one and then compares its input with the targets."""
-        if self.config.reference_compat:
+        if self.config.reference_compat and self.final_proj is not None:
             return masked_rows(x, mask)
         return super().predict(x, mask)
 

@@ -84,6 +84,14 @@ def test_settings_that_cannot_mask_are_refused(settings: Dict[str, Any], key: st
         BlockMaskConfig(**settings)
 
 
+@pytest.mark.parametrize(("patches", "share"), [(190, "96.9"), (300, "153"), (1, "0.51")])
+def test_a_share_that_cannot_be_learned_from_is_refused(patches: int, share: str) -> None:
+    masker = BlockMasker(BlockMaskConfig(patches, 1, 1), 14, 14)
+    with pytest.raises(ValueError, match=rf"`num_mask_patches` is {patches} of 14 x 14 .* {share} % .* 1 to 95 %"):
+        masker.check_share()
+    BlockMasker(BlockMaskConfig(120), 14, 14).check_share()
+
+
 def test_a_single_patch_cannot_be_masked() -> None:
     with pytest.raises(ValueError, match="`patch_size`"):
         BlockMasker(BlockMaskConfig(), 1, 1)
