@@ -23,7 +23,7 @@ $(STAMP): setup.py pyproject.toml requirements/fairseq.txt $(TORCH)
 	echo "1/4 torch (the largest part, 1-2 minutes)"; $(PIP) install -q -r $(TORCH); \
 	echo "2/4 what fairseq needs"; $(PIP) install -q -r requirements/fairseq.txt; \
 	echo "3/4 fairseq, built from source"; $(PIP) install -q --no-deps fairseq==0.12.2; \
-	echo "4/4 this plugin"; $(PIP) install -q -e '.[audio,text,dev]'; \
+	echo "4/4 this plugin"; $(PIP) install -q -e '.[audio,text,image,dev]'; \
 	seconds=$$(( $$(date +%s) - started )); \
 	echo $$seconds > $(VENV)/.install_seconds; touch $@; \
 	echo "installed into $(VENV) in $$seconds s"

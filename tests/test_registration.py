@@ -41,7 +41,7 @@ def test_registering_costs_little_beyond_fairseq() -> None:
 
 
 def test_speech_needs_no_extra_of_another_modality() -> None:  # B17
-    others = "{'timm', 'torchvision', 'torchaudio', 'sentencepiece', 'soundfile', 'matplotlib'}"
+    others = "{'timm', 'torchvision', 'torchaudio', 'sentencepiece', 'soundfile', 'matplotlib', 'PIL'}"
     imported = "import fairseq, sys; before = set(sys.modules); import data2vec_plugin"
     code = f"{imported}; print({others} & (set(sys.modules) - before))"
     assert python(code) == "set()"
@@ -82,9 +82,9 @@ Data2VecVisionModel(cfg)(torch.zeros(1, 3, 8, 8))
 @pytest.mark.parametrize(
     ("build", "others"),
     [
-        (TINY_TEXT, {"soundfile", "torchvision", "torchaudio", "timm"}),
-        (TINY_SPEECH, {"sentencepiece", "sklearn", "torchvision", "timm"}),
-        (TINY_IMAGES, {"soundfile", "sentencepiece", "sklearn", "torchvision", "torchaudio", "timm"}),
+        (TINY_TEXT, {"soundfile", "torchvision", "torchaudio", "timm", "PIL"}),
+        (TINY_SPEECH, {"sentencepiece", "sklearn", "torchvision", "timm", "PIL"}),
+        (TINY_IMAGES, {"soundfile", "sentencepiece", "sklearn", "torchvision", "torchaudio", "timm", "PIL"}),
     ],
     ids=["text", "speech", "images"],
 )
@@ -107,6 +107,13 @@ def test_somebody_elses_class_under_our_name_is_an_error(name: str, monkeypatch:
         register_all()
 
 
+@pytest.mark.parametrize("name", ["image_pretraining", "image_classification"])
+def test_so_is_one_under_an_image_tasks_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:  # B27
+    monkeypatch.setitem(TASK_REGISTRY, name, int)
+    with pytest.raises(RuntimeError, match=f"`{name}` in fairseq's registry comes from builtins"):
+        register_all()
+
+
 @pytest.mark.parametrize(
     ("name", "group", "wrong", "meant"),
     [
@@ -114,6 +121,8 @@ def test_somebody_elses_class_under_our_name_is_an_error(name: str, monkeypatch:
         ("Data2VecTextConfig", "models.text_config", "averge_top_k_layers", "`model.average_top_k_layers`"),
         ("Data2VecVisionConfig", "models.vision_config", "rel_pos_biass", "`model.rel_pos_bias`"),
         ("MaskedTextConfig", "tasks.text_config", "mask_probs", "`task.mask_prob`"),
+        ("ImagePretrainingConfig", "tasks.image_config", "imput_size", "`task.input_size`"),
+        ("ImageClassificationConfig", "tasks.image_config", "autoaugment", "`task.auto_augment`"),
         ("AsrTaskConfig", "tasks.audio_config", "normalise", "`task.normalize`"),
         ("Data2VecCriterionConfig", "criterions.data2vec", "colapse_patience", "`criterion.collapse_patience`"),
     ],

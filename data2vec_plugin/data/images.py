@@ -33,10 +33,11 @@ class ImageFileError(ValueError):
 
 @dataclass(frozen=True)
 class Order:
-    """How a data set is gone through: always alike, or ``shuffled`` anew in every epoch.
+    """Which pictures an epoch's batches hold: always the same, or ``shuffled`` anew.
 
-    With ``views`` above 1 a batch holds every picture so many times, each drawn by itself (repeated augmentation;
-    Hoffer et al., 2020). An epoch keeps its length: it is of one picture in ``views``, others in every epoch.
+    fairseq keeps its batches and its loader from epoch to epoch. They hold places, therefore, and a place is another
+    picture in every epoch. With ``views`` above 1 that many places side by side are one picture, each time drawn by
+    itself (repeated augmentation; Hoffer et al., 2020). An epoch keeps its length, and is of one picture in ``views``.
     """
 
     shuffled: bool = False
@@ -46,12 +47,21 @@ class Order:
         if self.views < 1:
             raise ValueError(f"`task.repeated_augmentation` is {self.views}; expected 1 (off) or more views a picture")
 
+    def ids(self, size: int, seed: int, epoch: int) -> Indices:
+        """Ids (``size``,) by place; that of view v of picture i is i + v · ``size``."""
+        if not self.shuffled:
+            return np.arange(size)
+        shuffled = np.random.default_rng((seed, epoch)).permutation(size)
+        chosen = shuffled[: -(-size // self.views)]
+        by_picture = chosen[:, None] + size * np.arange(self.views)
+        return by_picture.reshape(-1)[:size]
+
 
 ALWAYS_ALIKE = Order()
 
 
 class ImageDataset(SharedEpoch, AllBatches, FairseqDataset):
-    """Pictures as ``img`` (3, size, size), numbered by ``id``: that of view v of picture i is i + v · N.
+    """Pictures as ``img`` (3, size, size) by their place in an epoch; ``id`` tells picture and view.
 
     Pictures that cannot be used are left out, counted and named, up to ``bad_limit`` of them; one more raises
     :class:`ImageFileError`.
@@ -65,22 +75,30 @@ class ImageDataset(SharedEpoch, AllBatches, FairseqDataset):
         self.transform = transform
         self.seed = seed
         self.order = order
+        self._drawn = (-1, np.zeros(0, dtype=np.int64))
         self.bad_files = BadFiles(len(source), bad_limit, source.name, ImageFileError, "bad_image_limit")
 
     def __len__(self) -> int:
         return len(self.source)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
-        """``id`` and ``img``; the ``img`` of a picture that is left out is None."""
-        picture = int(index) % len(self)
+        """``id`` and ``img`` at a place; the ``img`` of a picture that is left out is None."""
+        sample = int(self._ids()[index])
+        picture = sample % len(self)
         try:
             image = decode(self.source.read(picture))
         except Exception as error:  # Pillow lets out whatever its decoders raise
             self.bad_files.leave_out(picture, f"cannot be read ({error}); replace it or take it out")
-            return {"id": int(index), "img": None}
+            return {"id": sample, "img": None}
         # the epoch's and the sample's own generator
-        rng = np.random.default_rng((self.seed, self.epoch, int(index)))
-        return {"id": int(index), "img": self.transform(image, rng)}
+        rng = np.random.default_rng((self.seed, self.epoch, sample))
+        return {"id": sample, "img": self.transform(image, rng)}
+
+    def _ids(self) -> Indices:
+        """Ids of the epoch by place; drawn once by every worker."""
+        if self._drawn[0] != self.epoch:
+            self._drawn = (self.epoch, self.order.ids(len(self), self.seed, self.epoch))
+        return self._drawn[1]
 
     def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
         """``net_input`` with ``img`` (B, 3, size, size) and what a kind of data adds; empty if all are left out."""
@@ -96,19 +114,8 @@ class ImageDataset(SharedEpoch, AllBatches, FairseqDataset):
         return {}
 
     def ordered_indices(self) -> Indices:
-        """Ids of an epoch in the order in which they fall into batches."""
-        if not self.order.shuffled:
-            return np.arange(len(self))
-        views = self.order.views
-        shuffled = np.random.default_rng((self.seed, self.epoch)).permutation(len(self))
-        chosen = shuffled[: -(-len(self) // views)]
-        ids = chosen[:, None] + len(self) * np.arange(views)
-        return ids.reshape(-1)[: len(self)]
-
-    @property
-    def can_reuse_epoch_itr_across_epochs(self) -> bool:
-        """Whether batches are the same in every epoch."""
-        return not self.order.shuffled
+        """All places."""
+        return np.arange(len(self))
 
     def num_tokens(self, index: int) -> int:
         """A picture counts as one token, so that ``dataset.max_tokens`` bounds their number too."""

@@ -26,6 +26,10 @@ class Data2VecMaskedLMTask(WatchedTask, MaskedLMTask):
     """Masks in the loader from (seed, epoch, sample id); reads SPLIT.bin, or SPLIT.txt by subwords on the fly."""
 
     cfg: MaskedTextConfig
+    memory_knobs = (
+        "lower `dataset.batch_size` or `dataset.max_tokens` (and raise `optimization.update_freq` to keep the batch), "
+        "or shorten the rows with `task.tokens_per_sample`"
+    )
 
     def __init__(self, cfg: MaskedTextConfig, dictionary: Dictionary) -> None:
         check_supported(cfg)

@@ -15,7 +15,7 @@ from ..data.resumable import ResumableIterator
 from ..watch.task import Extent, WatchedTask
 from .image_config import ImageTaskConfig, check_values, normalization
 
-PACKAGES = {"PIL": "pillow", "torchvision": "torchvision"}
+PACKAGES = ("PIL", "torchvision")
 
 
 class ImageTask(WatchedTask, FairseqTask):
@@ -68,8 +68,8 @@ class ImageTask(WatchedTask, FairseqTask):
 
 def require_packages() -> None:
     """Raise ImportError, with the command that mends it, where pictures cannot be read."""
-    for module, name in PACKAGES.items():
-        if find_spec(module) is None:
+    for name in PACKAGES:
+        if find_spec(name) is None:
             raise ImportError(f"pictures need {name}, which is not installed: {for_package(name, torch.__version__)}")
 
 

@@ -18,17 +18,17 @@ from data2vec_plugin.data.image_source import ImageSourceError
 
 
 @pytest.fixture
-def paths(tmp_path: Path) -> "list[Path]":
+def paths(tmp_path: Path) -> list[Path]:
     """Two archives of five and three pictures, the second with a folder before its keys."""
     first = write_shard(tmp_path / "train-000000.tar", samples(5))
     return [first, write_shard(tmp_path / "train-000001.tar", samples(3, first=5), prefix="n01/")]
 
 
-def shards(paths: "list[Path]", labelled: bool = True) -> ImageShards:
+def shards(paths: list[Path], labelled: bool = True) -> ImageShards:
     return ImageShards(paths, labelled, paths[0].parent / "index")
 
 
-def test_pictures_are_read_in_any_order(paths: "list[Path]") -> None:
+def test_pictures_are_read_in_any_order(paths: list[Path]) -> None:
     opened = shards(paths)
     assert len(opened) == 8
     expected = [sample["jpg"] for sample in samples(8)]
@@ -38,7 +38,7 @@ def test_pictures_are_read_in_any_order(paths: "list[Path]") -> None:
     assert opened.extent() == (2, "archives")
 
 
-def test_numbers_are_labels(paths: "list[Path]") -> None:
+def test_numbers_are_labels(paths: list[Path]) -> None:
     opened = shards(paths)
     assert opened.classes is None
     assert opened.labels is not None
@@ -58,7 +58,7 @@ def test_a_key_ends_at_the_first_dot() -> None:
 
 
 def test_the_index_is_made_once_and_anew_for_another_archive(
-    paths: "list[Path]", monkeypatch: pytest.MonkeyPatch
+    paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = shards(paths).digest
     read = shard_index.read_index
@@ -71,7 +71,7 @@ def test_the_index_is_made_once_and_anew_for_another_archive(
     assert made == ["train-000001.tar"]
 
 
-def test_a_broken_index_is_made_anew(paths: "list[Path]", caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_index_is_made_anew(paths: list[Path], caplog: pytest.LogCaptureFixture) -> None:
     digest = shards(paths).digest
     for kept in (paths[0].parent / "index").iterdir():
         kept.write_bytes(kept.read_bytes()[:100])
@@ -79,7 +79,7 @@ def test_a_broken_index_is_made_anew(paths: "list[Path]", caplog: pytest.LogCapt
     assert "is made anew" in caplog.text
 
 
-def test_an_index_that_cannot_be_kept_is_told(paths: "list[Path]", caplog: pytest.LogCaptureFixture) -> None:
+def test_an_index_that_cannot_be_kept_is_told(paths: list[Path], caplog: pytest.LogCaptureFixture) -> None:
     (paths[0].parent / "index").write_text("a file where the folder should be")
     assert len(shards(paths)) == 8
     assert "`task.index_dir`" in caplog.text
@@ -150,7 +150,7 @@ def test_classes_are_not_needed_without_labels(tmp_path: Path) -> None:
     assert len(shards([no_class(tmp_path)], labelled=False)) == 3
 
 
-def test_an_archive_that_has_shrunk_since_says_so(paths: "list[Path]") -> None:
+def test_an_archive_that_has_shrunk_since_says_so(paths: list[Path]) -> None:
     opened = shards(paths)
     os.truncate(paths[1], 700)
     with pytest.raises(OSError, match=r"ends after \d+ of \d+ bytes"):
@@ -158,7 +158,7 @@ def test_an_archive_that_has_shrunk_since_says_so(paths: "list[Path]") -> None:
 
 
 def test_many_archives_show_progress(
-    paths: "list[Path]", caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    paths: list[Path], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("data2vec_plugin.data.image_shards.PROGRESS", 6)
     caplog.set_level(logging.INFO)

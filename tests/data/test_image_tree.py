@@ -20,7 +20,7 @@ def root(tmp_path: Path) -> Path:
     return write_tree(tmp_path / "train", COUNTS)
 
 
-def names(tree: ImageTree) -> "list[str]":
+def names(tree: ImageTree) -> list[str]:
     return [str(Path(tree.name(index)).relative_to(tree.root)) for index in range(len(tree))]
 
 

@@ -55,10 +55,8 @@ def test_sixteen_bits_become_eight(kind: str) -> None:
 
 
 def test_values_of_unknown_range_are_refused() -> None:
-    for values, fault in (
-        (np.array([[0.5]], dtype=np.float32), "floating"),
-        (np.array([[70_000]], "int32"), "16 bits"),
-    ):
+    for value, kind, fault in ((0.5, "float32", "floating"), (70_000, "int32", "16 bits")):
+        values = np.array([[value]], dtype=kind)
         with pytest.raises(ValueError, match=fault):
             decode(encoded(Image.fromarray(values), "TIFF"))
 
