@@ -85,3 +85,15 @@ def test_glue_recipes_choose_by_the_metric_that_glue_counts() -> None:
         assert recipe["task"]["num_classes"] == task.num_classes
         assert recipe["criterion"]["regression_target"] is task.regression
         assert recipe["criterion"].get(f"report_{task.metric}", task.metric == "accuracy") is True
+
+
+@pytest.mark.parametrize(("name", "epochs", "warmup"), [("imagenet_base", 100, 10), ("imagenet_large", 50, 5)])
+def test_imagenet_recipes_train_as_long_as_published_and_keep_the_best(name: str, epochs: int, warmup: int) -> None:
+    recipe = load(CONFIGS / f"{name}.yaml")  # B19
+    assert recipe["checkpoint"]["best_checkpoint_metric"] == "accuracy"
+    assert recipe["checkpoint"]["maximize_best_checkpoint_metric"] is True
+    gpus = int(recipe["optimization"]["update_freq"].split(":")[1].split(",")[0])
+    assert gpus * recipe["dataset"]["batch_size"] == 1024
+    updates_an_epoch = 1_281_167 // 1024
+    assert recipe["optimization"]["max_update"] == epochs * updates_an_epoch
+    assert recipe["lr_scheduler"]["warmup_updates"] == warmup * updates_an_epoch

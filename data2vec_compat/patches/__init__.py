@@ -12,6 +12,7 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     composite_optimizer,
     ctc_silence,
     distributed,
+    ema_integers,
     encoder,
     mutable_defaults,
     numpy_names,

@@ -1,3 +1,3 @@
-"""Learning rates and weight decay for each parameter, under fairseq's own trainer and optimizers."""
+"""What fairseq's trainer lacks: a learning rate and decay for each parameter, averaged weights that are evaluated."""
 
 import fairseq  # noqa: F401  first of all, because everything of ours registers when it is there

@@ -2,19 +2,20 @@
 
 from typing import Any, Dict, List, Optional
 
-from fairseq.logging import metrics
 from fairseq.tasks import register_task
 
+from ..criterions.accuracy import log_accuracy
 from ..data.image_source import ImageSource
 from ..data.image_transforms import Transform, evaluation_transform, training_transform
 from ..data.images import LabelledImageDataset
 from ..data.rand_augment import parse_rand_augment
+from ..optim.averaged_weights import EvaluatesAverage
 from .image_config import ImageClassificationConfig
 from .images import ImageTask
 
 
 @register_task("image_classification", dataclass=ImageClassificationConfig)
-class ImageClassificationTask(ImageTask):
+class ImageClassificationTask(EvaluatesAverage, ImageTask):
     """Pictures with their classes; those of the training split are augmented, those of others cut to their middle."""
 
     cfg: ImageClassificationConfig
@@ -56,12 +57,9 @@ class ImageClassificationTask(ImageTask):
             )
 
     def reduce_metrics(self, logging_outputs: List[Dict[str, Any]], criterion: Any) -> None:
-        """fairseq's, and ``accuracy`` in percent where the criterion logs how many are ``correct``."""
+        """fairseq's, and accuracy in percent where the criterion logs counts, as `model` does by its ``log_keys``."""
         super().reduce_metrics(logging_outputs, criterion)
-        outputs = [log for log in logging_outputs if "correct" in log]
-        if outputs:
-            correct, total = (float(sum(log[key] for log in outputs)) for key in ("correct", "sample_size"))
-            metrics.log_scalar("accuracy", 100 * correct / max(total, 1), total, round=3)
+        log_accuracy(logging_outputs)
 
 
 def _check_alike(source: ImageSource, other: ImageSource) -> None:

@@ -41,6 +41,7 @@ class ImageClassificationConfig(ImageTaskConfig):
     bad_image_limit: int = key(0, "leave out up to so many pictures that cannot be used; accuracy would hide them")
     auto_augment: Optional[str] = key("rand-m9-mstd0.5-inc1", "RandAugment of training pictures, or none")
     erase_prob: float = key(0.25, "share of training pictures of which a rectangle becomes noise")
+    evaluate_ema: bool = key(True, "with ema.store_ema, the average of the weights is evaluated, and not the weights")
     repeated_augmentation: int = key(1, "views of a training picture in its batch; an epoch has as many views in all")
 
 
