@@ -20,6 +20,7 @@ ALLOWED: Dict[str, Set[str]] = {
     "interop": {"core"},
     "models": {"core", "modalities", "interop"},
     "glue": {"cli", "data"},
+    "optim": {"core"},
     **{part: {"core", "modalities"} for part in ("data", "decoding", "criterions", "scoring")},
 }
 
