@@ -21,6 +21,7 @@ ALLOWED: Dict[str, Set[str]] = {
     "models": {"core", "modalities", "interop"},
     "glue": {"cli", "data"},
     "features": {"cli", "core", "data", "interop", "modalities"},
+    "optim": {"core"},
     **{part: {"core", "modalities"} for part in ("data", "decoding", "criterions", "scoring")},
 }
 

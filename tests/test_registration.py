@@ -100,7 +100,16 @@ def test_registering_twice_is_harmless() -> None:
     assert TASK_REGISTRY["data2vec_asr"] is task
 
 
-@pytest.mark.parametrize("name", ["data2vec_audio", "data2vec_text", "data2vec_text_classification", "data2vec_vision"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "data2vec_audio",
+        "data2vec_text",
+        "data2vec_text_classification",
+        "data2vec_vision",
+        "data2vec_image_classification",
+    ],
+)
 def test_somebody_elses_class_under_our_name_is_an_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:  # B27
     monkeypatch.setitem(MODEL_REGISTRY, name, int)
     with pytest.raises(RuntimeError, match=f"`{name}` in fairseq's registry comes from builtins"):
@@ -119,6 +128,7 @@ def test_so_is_one_under_an_image_tasks_name(name: str, monkeypatch: pytest.Monk
     [
         ("Data2VecAudioConfig", "models.audio_config", "mask_prop", "`model.mask_prob`"),
         ("Data2VecTextConfig", "models.text_config", "averge_top_k_layers", "`model.average_top_k_layers`"),
+        ("Data2VecImageClassificationConfig", "models.image_classification_config", "mix_up", "`model.mixup`"),
         ("Data2VecVisionConfig", "models.vision_config", "rel_pos_biass", "`model.rel_pos_bias`"),
         ("MaskedTextConfig", "tasks.text_config", "mask_probs", "`task.mask_prob`"),
         ("ImagePretrainingConfig", "tasks.image_config", "imput_size", "`task.input_size`"),

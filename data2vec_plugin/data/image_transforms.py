@@ -1,24 +1,21 @@
-"""What is done to a picture before a model sees it, out of torchvision's transforms.
-
-Chance is torch's, seeded for every picture: what comes out depends on the generator that is given and nothing else.
-"""
+"""What is done to a picture before a model sees it. What is drawn follows the generator that is given."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple
 
 import torch
 from numpy.random import Generator
 from torch import Tensor
 
 from .rand_augment import RandAugment, RandAugmentConfig
+from .random_steps import ColorJitter, Erase, RandomPart, ShiftedPart, flip
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Step = Callable[[Any], Any]
+Step = Callable[[Any, Generator], Any]
 
 SMALL = 32
 """Pictures of at most this size are shifted instead of cropped at random, and not cropped when they are evaluated."""
@@ -35,19 +32,6 @@ class Normalization:
     std: Tuple[float, ...] = (0.229, 0.224, 0.225)
 
 
-class Normalize:
-    """Bytes (3, H, W) as normalised floats, in two passes over them where torchvision's own steps take five."""
-
-    def __init__(self, normalization: Normalization) -> None:
-        self.mean, self.std = (
-            255 * torch.tensor(each)[:, None, None] for each in (normalization.mean, normalization.std)
-        )
-
-    def __call__(self, image: Tensor) -> Tensor:
-        """(image / 255 - mean) / std"""
-        return image.to(torch.float32, memory_format=torch.contiguous_format).sub_(self.mean).div_(self.std)
-
-
 class Transform:
     """Steps from an RGB picture to a normalised tensor (3, size, size)."""
 
@@ -55,36 +39,20 @@ class Transform:
         self.steps = list(steps)
 
     def __call__(self, picture: Image, rng: Generator) -> Tensor:
-        """The tensor; all that is drawn follows ``rng``, and torch's own generator stays where it was."""
+        """The tensor."""
         result: Any = picture
-        with torch_follows(rng):
-            for step in self.steps:
-                result = step(result)
+        for step in self.steps:
+            result = step(result, rng)
         tensor: Tensor = result
         return tensor
-
-
-@contextmanager
-def torch_follows(rng: Generator) -> Iterator[None]:
-    """Within it torch's CPU generator is seeded from ``rng``. That of a GPU, which torch.manual_seed would reach, is
-    left alone: dropout draws from it."""
-    state = torch.random.get_rng_state()
-    torch.random.default_generator.manual_seed(int(rng.integers(2**63)))
-    try:
-        yield
-    finally:
-        torch.random.set_rng_state(state)
 
 
 def pretraining_transform(
     size: int, normalization: Normalization, crop_scale: Sequence[float], color_jitter: float
 ) -> Transform:
     """Colour jitter, flip, a random part of the picture (section 3.5)."""
-    from torchvision.transforms import v2
-
-    steps: List[Step] = [v2.ColorJitter(color_jitter, color_jitter, color_jitter)] if color_jitter else []
-    steps += [v2.RandomHorizontalFlip(), _random_part(size, crop_scale), *_to_tensor(normalization)]
-    return Transform(steps)
+    jitter: List[Step] = [ColorJitter(color_jitter)] if color_jitter else []
+    return Transform([*jitter, flip, RandomPart(size, crop_scale), ToTensor(normalization)])
 
 
 def training_transform(
@@ -95,40 +63,36 @@ def training_transform(
     erase_prob: float,
 ) -> Transform:
     """A random part of the picture, flip, RandAugment; of the tensor a rectangle erased by noise."""
-    from torchvision.transforms import v2
-
-    crop = v2.RandomCrop(size, SHIFT, pad_if_needed=True) if size <= SMALL else _random_part(size, crop_scale)
-    steps: List[Step] = [crop, v2.RandomHorizontalFlip()]
+    part: Step = ShiftedPart(size, SHIFT) if size <= SMALL else RandomPart(size, crop_scale)
+    steps: List[Step] = [part, flip]
     if augment is not None:
         red, green, blue = (min(round(255 * value), 255) for value in normalization.mean)
         steps.append(RandAugment(augment, (red, green, blue)))
-    steps += _to_tensor(normalization)
+    steps.append(ToTensor(normalization))
     if erase_prob:
-        steps.append(v2.RandomErasing(erase_prob, scale=(0.02, 1 / 3), ratio=(0.3, 1 / 0.3), value="random"))
+        steps.append(Erase(erase_prob))
     return Transform(steps)
 
 
 def evaluation_transform(size: int, normalization: Normalization) -> Transform:
     """The shorter side resized, the middle of the picture."""
-    from torchvision.transforms import v2
-
-    shorter = int(size / CROPPED) if SMALL < size < 384 else size
-    resize = v2.Resize(shorter, interpolation=v2.InterpolationMode.BICUBIC, antialias=True)
-    return Transform([middle_of_strip, resize, v2.CenterCrop(size), *_to_tensor(normalization)])
+    return Transform([MiddlePart(size), ToTensor(normalization)])
 
 
-def _random_part(size: int, scale: Sequence[float]) -> Step:
-    from torchvision.transforms import v2
+class MiddlePart:
+    """The middle of a picture, as a square."""
 
-    bicubic = v2.InterpolationMode.BICUBIC
-    part: Step = v2.RandomResizedCrop(size, scale=tuple(scale), interpolation=bicubic, antialias=True)
-    return part
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.shorter = int(size / CROPPED) if SMALL < size < 384 else size
 
+    def __call__(self, picture: Image, rng: Generator) -> Image:
+        """A picture of ``size`` by ``size``; nothing is drawn."""
+        from torchvision.transforms.v2 import InterpolationMode, functional
 
-def _to_tensor(normalization: Normalization) -> List[Step]:
-    from torchvision.transforms import v2
-
-    return [v2.PILToTensor(), Normalize(normalization)]
+        picture = middle_of_strip(picture)
+        resized = functional.resize(picture, [self.shorter], InterpolationMode.BICUBIC, antialias=True)
+        return functional.center_crop(resized, [self.size, self.size])
 
 
 def middle_of_strip(picture: Image) -> Image:
@@ -142,3 +106,18 @@ def middle_of_strip(picture: Image) -> Image:
         return picture
     left, top = max(width - longest, 0) // 2, max(height - longest, 0) // 2
     return picture.crop((left, top, width - left, height - top))
+
+
+class ToTensor:
+    """A picture as normalised floats, in two passes over them where torchvision's own steps take five."""
+
+    def __init__(self, normalization: Normalization) -> None:
+        self.mean = 255 * torch.tensor(normalization.mean)[:, None, None]
+        self.std = 255 * torch.tensor(normalization.std)[:, None, None]
+
+    def __call__(self, picture: Image, rng: Generator) -> Tensor:
+        """(picture / 255 - mean) / std as (3, H, W); nothing is drawn."""
+        from torchvision.transforms.v2 import functional
+
+        image: Tensor = functional.pil_to_tensor(picture)
+        return image.to(torch.float32, memory_format=torch.contiguous_format).sub_(self.mean).div_(self.std)

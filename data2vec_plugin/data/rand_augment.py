@@ -1,7 +1,7 @@
 """RandAugment (Cubuk et al., 2020) at the strength that fine-tuning on ImageNet is used to.
 
 Operations and ranges are those that `rand-m9-mstd0.5-inc1` stands for: fifteen operations, all of them harder at a
-higher level. Chance comes from torch's generator, as in torchvision's own transforms.
+higher level.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Dict, Optional, Sequence, Tuple
 
-import torch
+from numpy.random import Generator
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    Operation = Callable[[Image, float, "Color"], Image]
+    Operation = Callable[[Image, float, "Color", Generator], Image]
 
 Color = Tuple[int, int, int]
 
@@ -73,62 +73,58 @@ class RandAugment:
         self.config = config
         self.fill = fill
 
-    def __call__(self, picture: Image) -> Image:
+    def __call__(self, picture: Image, rng: Generator) -> Image:
         """An RGB picture of the same size."""
         config = self.config
         for _ in range(config.count):
-            operation = OPERATIONS[int(torch.randint(len(OPERATIONS), ()))]
-            if _chance() < config.probability:
-                level = config.magnitude + config.noise * float(torch.randn(()))
-                picture = operation(picture, min(max(level, 0.0), TOP) / TOP, self.fill)
+            operation = OPERATIONS[int(rng.integers(len(OPERATIONS)))]
+            if rng.random() < config.probability:
+                level = rng.normal(config.magnitude, config.noise)
+                picture = operation(picture, min(max(float(level), 0.0), TOP) / TOP, self.fill, rng)
         return picture
 
 
-def _chance() -> float:
-    return float(torch.rand(()))
+def _either_way(value: float, rng: Generator) -> float:
+    return value if rng.random() < 0.5 else -value
 
 
-def _either_way(value: float) -> float:
-    return value if _chance() < 0.5 else -value
-
-
-# each takes an RGB picture, a strength from 0 to 1 and a color to fill with
-def auto_contrast(picture: Image, strength: float, fill: Color) -> Image:
+# each takes an RGB picture, a strength from 0 to 1, a color to fill with and what to draw a direction from
+def auto_contrast(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
     """Stretch every channel to its full range."""
     from PIL import ImageOps
 
     return ImageOps.autocontrast(picture)
 
 
-def equalize(picture: Image, strength: float, fill: Color) -> Image:
+def equalize(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
     """Make every channel's histogram flat."""
     from PIL import ImageOps
 
     return ImageOps.equalize(picture)
 
 
-def invert(picture: Image, strength: float, fill: Color) -> Image:
+def invert(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
     """The negative."""
     from PIL import ImageOps
 
     return ImageOps.invert(picture)
 
 
-def posterize(picture: Image, strength: float, fill: Color) -> Image:
+def posterize(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
     """Keep four bits to one of every channel."""
     from PIL import ImageOps
 
     return ImageOps.posterize(picture, max(4 - int(4 * strength), 1))
 
 
-def solarize(picture: Image, strength: float, fill: Color) -> Image:
+def solarize(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
     """The negative of what is bright: nothing at 0, everything at 1."""
     from PIL import ImageOps
 
     return ImageOps.solarize(picture, 256 - int(256 * strength))
 
 
-def solarize_add(picture: Image, strength: float, fill: Color) -> Image:
+def solarize_add(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
     """Make what is dark brighter by up to 110."""
     more = int(110 * strength)
     table = [min(value + more, 255) if value < 128 else value for value in range(256)]
@@ -136,21 +132,21 @@ def solarize_add(picture: Image, strength: float, fill: Color) -> Image:
 
 
 def _enhanced(name: str) -> Operation:
-    def enhance(picture: Image, strength: float, fill: Color) -> Image:
+    def enhance(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
         from PIL import ImageEnhance
 
-        factor = max(1 + _either_way(0.9 * strength), 0.1)
+        factor = max(1 + _either_way(0.9 * strength, rng), 0.1)
         return getattr(ImageEnhance, name)(picture).enhance(factor)  # type: ignore[no-any-return]
 
     enhance.__doc__ = f"Pillow's {name} times 0.1 to 1.9."
     return enhance
 
 
-def rotate(picture: Image, strength: float, fill: Color) -> Image:
+def rotate(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
     """Turn by up to 30 degrees."""
     from PIL.Image import Resampling
 
-    return picture.rotate(_either_way(30 * strength), Resampling.BICUBIC, fillcolor=fill)
+    return picture.rotate(_either_way(30 * strength, rng), Resampling.BICUBIC, fillcolor=fill)
 
 
 def _affine(picture: Image, matrix: Sequence[float], fill: Color) -> Image:
@@ -159,24 +155,24 @@ def _affine(picture: Image, matrix: Sequence[float], fill: Color) -> Image:
     return picture.transform(picture.size, Transform.AFFINE, matrix, Resampling.BICUBIC, fillcolor=fill)
 
 
-def shear_x(picture: Image, strength: float, fill: Color) -> Image:
+def shear_x(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
     """Shift every row by up to 0.3 of its height."""
-    return _affine(picture, (1, _either_way(0.3 * strength), 0, 0, 1, 0), fill)
+    return _affine(picture, (1, _either_way(0.3 * strength, rng), 0, 0, 1, 0), fill)
 
 
-def shear_y(picture: Image, strength: float, fill: Color) -> Image:
+def shear_y(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
     """Shift every column by up to 0.3 of its distance."""
-    return _affine(picture, (1, 0, 0, _either_way(0.3 * strength), 1, 0), fill)
+    return _affine(picture, (1, 0, 0, _either_way(0.3 * strength, rng), 1, 0), fill)
 
 
-def translate_x(picture: Image, strength: float, fill: Color) -> Image:
+def translate_x(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
     """Shift sideways by up to 0.45 of the width."""
-    return _affine(picture, (1, 0, _either_way(0.45 * strength) * picture.width, 0, 1, 0), fill)
+    return _affine(picture, (1, 0, _either_way(0.45 * strength, rng) * picture.width, 0, 1, 0), fill)
 
 
-def translate_y(picture: Image, strength: float, fill: Color) -> Image:
+def translate_y(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
     """Shift up or down by up to 0.45 of the height."""
-    return _affine(picture, (1, 0, 0, 0, 1, _either_way(0.45 * strength) * picture.height), fill)
+    return _affine(picture, (1, 0, 0, 0, 1, _either_way(0.45 * strength, rng) * picture.height), fill)
 
 
 OPERATIONS: Tuple[Operation, ...] = (

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+pytest.importorskip("PIL")
+
 from images import samples, write_shard
 
 from data2vec_plugin.data import shard_index

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("PIL")
+
 from images import samples, write_shard, write_tree
 
 from data2vec_plugin.data.image_shards import ImageShards

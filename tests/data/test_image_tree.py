@@ -6,6 +6,9 @@ import logging
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("PIL")
+
 from images import write_tree
 
 from data2vec_plugin.data import image_tree

@@ -6,6 +6,9 @@ from typing import Any, Callable
 
 import numpy as np
 import pytest
+
+pytest.importorskip("PIL")
+
 from images import encoded, photograph
 from PIL import Image, UnidentifiedImageError
 
