@@ -10,7 +10,7 @@ from numpy.random import Generator
 from torch import Tensor
 
 from .rand_augment import RandAugment, RandAugmentConfig
-from .random_steps import ColorJitter, Erase, RandomPart, ShiftedPart, flip
+from .random_steps import ColorJitter, Erase, Flip, RandomPart, ShiftedPart
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -48,11 +48,11 @@ class Transform:
 
 
 def pretraining_transform(
-    size: int, normalization: Normalization, crop_scale: Sequence[float], color_jitter: float
+    size: int, normalization: Normalization, crop_scale: Sequence[float], color_jitter: float, flip_prob: float = 0.5
 ) -> Transform:
     """Colour jitter, flip, a random part of the picture (section 3.5)."""
     jitter: List[Step] = [ColorJitter(color_jitter)] if color_jitter else []
-    return Transform([*jitter, flip, RandomPart(size, crop_scale), ToTensor(normalization)])
+    return Transform([*jitter, Flip(flip_prob), RandomPart(size, crop_scale), ToTensor(normalization)])
 
 
 def training_transform(
@@ -61,10 +61,11 @@ def training_transform(
     crop_scale: Sequence[float],
     augment: Optional[RandAugmentConfig],
     erase_prob: float,
+    flip_prob: float = 0.5,
 ) -> Transform:
     """A random part of the picture, flip, RandAugment; of the tensor a rectangle erased by noise."""
     part: Step = ShiftedPart(size, SHIFT) if size <= SMALL else RandomPart(size, crop_scale)
-    steps: List[Step] = [part, flip]
+    steps: List[Step] = [part, Flip(flip_prob)]
     if augment is not None:
         red, green, blue = (min(round(255 * value), 255) for value in normalization.mean)
         steps.append(RandAugment(augment, (red, green, blue)))

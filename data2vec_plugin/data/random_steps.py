@@ -43,11 +43,17 @@ class ColorJitter:
         return picture
 
 
-def flip(picture: Image, rng: Generator) -> Image:
-    """Mirrored every other time."""
-    from torchvision.transforms.v2 import functional
+class Flip:
+    """With ``probability`` mirrored, left for right."""
 
-    return functional.horizontal_flip(picture) if rng.random() < 0.5 else picture
+    def __init__(self, probability: float) -> None:
+        self.probability = probability
+
+    def __call__(self, picture: Image, rng: Generator) -> Image:
+        """A picture of the same size."""
+        from torchvision.transforms.v2 import functional
+
+        return functional.horizontal_flip(picture) if rng.random() < self.probability else picture
 
 
 class RandomPart:

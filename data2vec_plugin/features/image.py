@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -47,10 +48,7 @@ class ImageReader:
             picture: Any = decode(Path(item.source).read_bytes())
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise BadItemError(f"cannot be read ({error})") from error
-        for step in self.transform.steps:  # one by one, since nothing is drawn, and a seed would be all threads'
-            picture = step(picture)
-        tensor: Tensor = picture
-        return tensor
+        return self.transform(picture, np.random.default_rng(0))  # from which evaluation draws nothing
 
     def collate(self, rows: List[Tensor]) -> Tuple[Tensor, Optional[Tensor]]:
         """Pictures (3, H, W) -> (B, 3, H, W); nothing is padded."""

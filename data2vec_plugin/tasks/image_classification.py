@@ -42,7 +42,9 @@ class ImageClassificationTask(EvaluatesAverage, ImageTask):
         cfg = self.cfg
         if split != cfg.train_split:
             return evaluation_transform(cfg.input_size, self.normalization)
-        return training_transform(cfg.input_size, self.normalization, cfg.crop_scale, self.augment, cfg.erase_prob)
+        return training_transform(
+            cfg.input_size, self.normalization, cfg.crop_scale, self.augment, cfg.erase_prob, cfg.flip_prob
+        )
 
     def _check_classes(self, split: str, source: ImageSource) -> None:
         for other, dataset in self.datasets.items():

@@ -21,6 +21,7 @@ class ImageTaskConfig(FairseqDataclass):
     normalization_std: List[float] = key((0.229, 0.224, 0.225), "deviation of red, green and blue")
 
     crop_scale: Tuple[float, float] = key((0.08, 1.0), "least and greatest share of a picture that a random crop takes")
+    flip_prob: float = key(0.5, "share of training pictures that are mirrored; 0 where sides matter, as in writing")
     bad_image_limit: int = key(10, "leave out up to so many pictures that cannot be used; one more stops the run")
     index_dir: Optional[str] = key(None, "where the index of tar archives is kept; DATA/index if not given")
     train_split: str = II("dataset.train_subset")
@@ -50,6 +51,7 @@ BOUNDS = {
     "bad_image_limit": (0, math.inf),
     "color_jitter": (0, math.inf),
     "erase_prob": (0, 1),
+    "flip_prob": (0, 1),
 }
 
 

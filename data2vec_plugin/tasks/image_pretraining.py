@@ -31,7 +31,9 @@ class ImagePretrainingTask(ImageTask):
         """Find the pictures of a split, labelled or not; without a model they come without masks."""
         cfg = self.cfg
         source = self.open_source(split, labelled=False)
-        transform = pretraining_transform(cfg.input_size, self.normalization, cfg.crop_scale, cfg.color_jitter)
+        transform = pretraining_transform(
+            cfg.input_size, self.normalization, cfg.crop_scale, cfg.color_jitter, cfg.flip_prob
+        )
         options = self.dataset_options(split)
         if self.masker is None:
             self.datasets[split] = ImageDataset(source, transform, **options)

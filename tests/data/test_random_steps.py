@@ -14,7 +14,7 @@ from images import photograph
 from PIL import Image
 from torchvision.transforms import v2
 
-from data2vec_plugin.data.random_steps import ColorJitter, Erase, RandomPart, ShiftedPart, flip
+from data2vec_plugin.data.random_steps import ColorJitter, Erase, Flip, RandomPart, ShiftedPart
 
 DRAWS = 1_500
 
@@ -62,12 +62,13 @@ def test_jitter_stays_within_its_bounds_and_varies() -> None:
     assert np.array_equal(array(ColorJitter(0.0)(colorful, generator)), array(colorful))
 
 
-def test_every_other_picture_is_mirrored() -> None:
+@pytest.mark.parametrize(("probability", "least", "most"), [(0.5, 75, 125), (0.0, 0, 0), (1.0, 200, 200)])
+def test_a_share_of_the_pictures_is_mirrored(probability: float, least: int, most: int) -> None:
     picture = photograph(1)
     generator = rng()
-    mirrored = [array(flip(picture, generator)) for _ in range(200)]
+    mirrored = [array(Flip(probability)(picture, generator)) for _ in range(200)]
     count = sum(np.array_equal(each, array(picture)[:, ::-1]) for each in mirrored)
-    assert 75 < count < 125
+    assert least <= count <= most
     assert count + sum(np.array_equal(each, array(picture)) for each in mirrored) == 200
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict, List
 
+import numpy as np
 import pytest
 import torch
 from fairseq.criterions import FairseqCriterion
@@ -15,7 +16,7 @@ from omegaconf import OmegaConf
 
 pytest.importorskip("torchvision")
 
-from images import samples, write_shard, write_tree
+from images import photograph, samples, write_shard, write_tree
 
 from data2vec_plugin.tasks.image_classification import ImageClassificationTask
 from data2vec_plugin.tasks.image_config import ImageClassificationConfig
@@ -69,6 +70,16 @@ def test_only_the_training_split_is_augmented(data: Path) -> None:
         assert torch.equal(first, batch(task, split)["net_input"]["img"]) is not changes
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_pictures_are_mirrored_as_often_as_asked_for(data: Path, share: float) -> None:
+    task = make_task(data, flip_prob=share, auto_augment=None, erase_prob=0)
+    picture = np.asarray(task.transform("val")(photograph(0, 48, 48), np.random.default_rng(0)))
+    task.cfg.crop_scale = (1.0, 1.0)
+    drawn = np.asarray(task.transform("train")(photograph(0, 48, 48), np.random.default_rng(0)))
+    alike, mirrored = (np.abs(drawn - each).mean() for each in (picture, picture[:, :, ::-1]))
+    assert (mirrored < alike) == (share == 1.0)
+
+
 def test_the_training_split_may_have_another_name(data: Path) -> None:
     (data / "train").rename(data / "train_few")
     task = load(make_task(data, "train_few"), "val", "train_few")
@@ -115,6 +126,7 @@ def test_more_classes_than_the_model_has_are_told(data: Path, monkeypatch: pytes
     [
         ({"auto_augment": "__import__('os').getcwd()"}, r"`task\.auto_augment` is .*such as rand-m9"),  # B23
         ({"erase_prob": 1.5}, r"`task\.erase_prob` is 1\.5"),
+        ({"flip_prob": -0.5}, r"`task\.flip_prob` is -0\.5"),
         ({"repeated_augmentation": 0}, r"`task\.repeated_augmentation` is 0"),
     ],
 )
