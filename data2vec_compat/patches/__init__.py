@@ -14,6 +14,7 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     distributed,
     ema_integers,
     encoder,
+    loader_thread,
     mutable_defaults,
     numpy_names,
     recipe_batch,
