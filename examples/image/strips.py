@@ -1,0 +1,69 @@
+"""What the image model sees: pictures with hidden patches, and where its last layer looks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+HIDDEN = 0.5  # grey
+
+
+@dataclass(frozen=True)
+class Strips:
+    """Pictures (P, S, S) from 0 to 1, the same with hidden patches, and attention (P, rows, columns)."""
+
+    pictures: Any
+    masked: Any
+    attention: Any
+
+
+def read_strips(checkpoint: Path, files: list[Path], seed: int) -> Strips:
+    """Return what a pre-trained checkpoint's model makes of pictures; masks follow the seed."""
+    import torch  # here, so that listing the commands waits for none of it
+
+    from data2vec_plugin.data.image_transforms import evaluation_transform
+    from data2vec_plugin.data.picture import decode
+    from data2vec_plugin.features.checkpoint import build_encoder, open_checkpoint
+    from data2vec_plugin.tasks.image_config import ImageTaskConfig, normalization
+
+    opened = open_checkpoint(checkpoint)
+    model: Any = build_encoder(opened, teacher=False)
+    task = ImageTaskConfig(**{name: opened.task[name] for name in ("normalization_mean", "normalization_std")})
+    transform = evaluation_transform(model.image.size, normalization(task))
+    rng = numpy.random.default_rng(seed)
+    batch = torch.stack([transform(decode(path.read_bytes()), rng) for path in files])
+    pictures = (batch[:, 0] * task.normalization_std[0] + task.normalization_mean[0]).numpy()
+    hidden = numpy.stack([model.masker.sample(rng) for _ in files])
+    hidden = hidden.repeat(model.image.patch, 1).repeat(model.image.patch, 2)
+    with torch.inference_mode():
+        attention = last_attention(model, batch).numpy()
+    return Strips(pictures, numpy.where(hidden, HIDDEN, pictures), attention)
+
+
+def last_attention(model: Any, batch: Any) -> Any:
+    """Return the attention that patches get in the last layer, as a mean over heads and queries: (B, rows, columns)."""
+    attention = model.encoder.layers[-1].self_attn
+    seen: list[Any] = []
+    hook = attention.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs))
+    model(batch, mask=False)
+    hook.remove()
+    x, bias = seen
+    split = (len(x), x.size(1), attention.heads, -1)
+    q, k = (project(x).view(split).transpose(1, 2) for project in (attention.q_proj, attention.k_proj))
+    weights = (q @ k.transpose(-2, -1) * q.size(-1) ** -0.5 + (0 if bias is None else bias)).softmax(-1)
+    return weights[:, :, 1:, 1:].mean((1, 2)).unflatten(1, model.image.grid)  # the first is the class token
+
+
+def draw_strip(axes: Any, rows: list[Any], title: str, caption: str) -> None:
+    """Draw rows of pictures, the columns of which belong together."""
+    lines = []
+    for row in rows:
+        side = rows[0].shape[1]
+        scaled = row.repeat(side // row.shape[1], 1).repeat(side // row.shape[2], 2)
+        padded = numpy.pad(scaled, ((0, 0), (1, 1), (1, 1)), constant_values=numpy.nan)
+        lines.append(numpy.concatenate(list(padded), axis=1))
+    axes.imshow(numpy.concatenate(lines), cmap="magma", vmin=0, vmax=1, interpolation="nearest")
+    axes.set_axis_off()
+    axes.set_title(title)
+    axes.text(0, -0.12, caption, transform=axes.transAxes, va="top", fontsize=9, color="#6b6b6b")
