@@ -7,7 +7,7 @@ from typing import Any
 
 from report import BLUE, GREY, Series, caption, draw_loss, draw_variance, finish, last_update, line
 from stages import Runner, clock
-from strips import Strips, draw_strip, read_strips
+from strips import Strips, draw_strips, read_strips
 
 from data2vec_plugin.cli.tables import print_table
 from data2vec_plugin.cli.training_log import read_training_log
@@ -103,7 +103,7 @@ def draw(logs: dict[str, dict[str, Series]], strips: Strips, report: dict[str, A
         draw_variance(panels[0, 1], logs["pretrain"])
         draw_accuracy(panels[1, 0], logs, report["accuracy_majority"])
         draw_bars(panels[1, 1], report)
-        draw_pictures(panels[2, 0], panels[2, 1], strips)
+        draw_strips(panels[2, 0], panels[2, 1], strips)
         title = f"data2vec on digits: {report['updates_pretraining']} updates, seed {report['settings']['seed']}"
         figure.suptitle(title, x=0.06, ha="left", fontsize=14)
         figure.subplots_adjust(0.06, 0.05, 0.97, 0.92, wspace=0.20, hspace=0.52)
@@ -141,14 +141,6 @@ def draw_bars(axes: Any, report: dict[str, Any]) -> None:
     axes.set_ylim(0, 105)
     caption(
         axes,
-        "\nAll from the same labels. The first two: same model, same updates with labels; only\n"
-        "the weights at the start differ. The others: the encoder stays as it is.",
+        "\nAll from the same labels. The first two: same model, same updates with labels,\n"
+        "another start. The others: the encoder stays as it is.",
     )
-
-
-def draw_pictures(left: Any, right: Any, strips: Strips) -> None:
-    """Whole and masked pictures; where the last layer looks."""
-    attention = strips.attention / strips.attention.max((1, 2), keepdims=True)
-    draw_strip(left, [strips.pictures, strips.masked], "Test pictures, and what the student sees of them", "")
-    told = "Brighter patches get more attention: the mean over heads and over all patches that look."
-    draw_strip(right, [strips.pictures, attention], "Attention of the last layer, pre-trained", told)

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy
 
-HIDDEN = 0.5  # grey
+HIDDEN = (0.36, 0.55, 0.68)  # a blue that no grey picture has
 
 
 @dataclass(frozen=True)
 class Strips:
-    """Pictures (P, S, S) from 0 to 1, the same with hidden patches, and attention (P, rows, columns)."""
+    """Pictures (P, S, S) from 0 to 1, which of their pixels are hidden, and attention (P, rows, columns)."""
 
     pictures: Any
-    masked: Any
+    hidden: Any
     attention: Any
 
 
@@ -38,7 +38,7 @@ def read_strips(checkpoint: Path, files: list[Path], seed: int) -> Strips:
     hidden = hidden.repeat(model.image.patch, 1).repeat(model.image.patch, 2)
     with torch.inference_mode():
         attention = last_attention(model, batch).numpy()
-    return Strips(pictures, numpy.where(hidden, HIDDEN, pictures), attention)
+    return Strips(pictures.clip(0, 1), hidden, attention)
 
 
 def last_attention(model: Any, batch: Any) -> Any:
@@ -55,15 +55,23 @@ def last_attention(model: Any, batch: Any) -> Any:
     return weights[:, :, 1:, 1:].mean((1, 2)).unflatten(1, model.image.grid)  # the first is the class token
 
 
-def draw_strip(axes: Any, rows: list[Any], title: str, caption: str) -> None:
-    """Draw rows of pictures, the columns of which belong together."""
-    lines = []
-    for row in rows:
-        side = rows[0].shape[1]
-        scaled = row.repeat(side // row.shape[1], 1).repeat(side // row.shape[2], 2)
-        padded = numpy.pad(scaled, ((0, 0), (1, 1), (1, 1)), constant_values=numpy.nan)
-        lines.append(numpy.concatenate(list(padded), axis=1))
-    axes.imshow(numpy.concatenate(lines), cmap="magma", vmin=0, vmax=1, interpolation="nearest")
+def draw_strips(left: Any, right: Any, strips: Strips) -> None:
+    """Draw whole and masked pictures into the left panel, attention into the right one."""
+    from matplotlib import colormaps
+
+    whole = numpy.repeat(strips.pictures[..., None], 3, axis=-1)
+    masked = numpy.where(strips.hidden[..., None], HIDDEN, whole)
+    times = whole.shape[1] // strips.attention.shape[1]
+    relative = strips.attention / strips.attention.max((1, 2), keepdims=True)
+    looked = colormaps["magma"](relative.repeat(times, 1).repeat(times, 2))[..., :3]
+    draw_rows(left, [whole, masked], "Test pictures, and what the student sees of them")
+    draw_rows(right, [whole, looked], "Attention in the last layer: brighter patches get more")
+
+
+def draw_rows(axes: Any, rows: list[Any], title: str) -> None:
+    """Draw rows of pictures (P, S, S, 3), the columns of which belong together."""
+    margin = ((0, 0), (1, 1), (1, 1), (0, 0))
+    lines = [numpy.concatenate(list(numpy.pad(row, margin, constant_values=1)), axis=1) for row in rows]
+    axes.imshow(numpy.concatenate(lines), interpolation="nearest")
     axes.set_axis_off()
     axes.set_title(title)
-    axes.text(0, -0.12, caption, transform=axes.transAxes, va="top", fontsize=9, color="#6b6b6b")
