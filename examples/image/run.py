@@ -36,18 +36,18 @@ class Profile:
     valid: int = 30
     test: int = 40
     size: str = "tiny"
-    updates_pretraining: int = 1000
-    updates_finetuning: int = 400
+    updates_pretraining: int = 2500
+    updates_finetuning: int = 500
     pretraining: tuple[str, ...] = (
         "+task.color_jitter=0",
         "+task.crop_scale=[0.7,1]",
         "dataset.batch_size=64",
         "dataset.disable_validation=false",
         "dataset.validate_interval=1000",
-        "dataset.validate_interval_updates=250",
+        "dataset.validate_interval_updates=500",
         "checkpoint.save_interval=1000",
-        "checkpoint.save_interval_updates=250",
-        "optimization.lr=[0.004]",
+        "checkpoint.save_interval_updates=500",
+        "optimization.lr=[0.01]",
         "lr_scheduler.warmup_updates=100",
         "optimizer.adam_betas='(0.9,0.98)'",
         "model.embed_dim=64",
@@ -58,6 +58,7 @@ class Profile:
         "model.attention_dropout=0",
         "model.average_top_k_layers=2",
         "+model.instance_norm_target_layer=true",
+        "+model.shared_rel_pos_bias=false",
         "model.ema_decay=0.99",
         "model.ema_end_decay=0.999",
     )
@@ -68,8 +69,8 @@ class Profile:
         "dataset.batch_size=50",
         "dataset.validate_interval=20",
         "checkpoint.save_interval=20",
-        "optimization.lr=[0.003]",
-        "lr_scheduler.warmup_updates=40",
+        "optimization.lr=[0.005]",
+        "lr_scheduler.warmup_updates=50",
         "lr_scheduler.min_lr=0",
         "optimizer.weight_decay=0.05",
         "model.drop_path=0",
