@@ -1,29 +1,27 @@
-# `make help` lists the targets. PYTHON=python3.12 chooses the interpreter, IMAGE=1 adds
-# torchvision, VENV=path another place than .venv.
+# `make help` lists the targets. PYTHON=python3.12 chooses the interpreter, VENV=path another
+# place than .venv.
 PYTHON ?= python3
 VENV ?= .venv
-IMAGE ?=
 
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed$(if $(IMAGE),-image)
-TORCH := requirements/torch$(if $(IMAGE),-image).txt
+STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install doctor test matrix test-main check smoke quickstart quickstart-text bench clean
+.PHONY: help install doctor test matrix test-main check smoke quickstart bench clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z%-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
-install: $(STAMP)  ## make .venv with torch, fairseq and this plugin (IMAGE=1: torchvision too)
+install: $(STAMP)  ## make .venv with torch, torchaudio, torchvision, fairseq and this plugin
 
-$(STAMP): setup.py pyproject.toml requirements/fairseq.txt $(TORCH)
+$(STAMP): setup.py pyproject.toml requirements/fairseq.txt requirements/torch.txt
 	@started=$$(date +%s); set -e; \
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
-	echo "1/4 torch (the largest part, 1-2 minutes)"; $(PIP) install -q -r $(TORCH); \
+	echo "1/4 torch (the largest part, 1-2 minutes)"; $(PIP) install -q -r requirements/torch.txt; \
 	echo "2/4 what fairseq needs"; $(PIP) install -q -r requirements/fairseq.txt; \
 	echo "3/4 fairseq, built from source"; $(PIP) install -q --no-deps fairseq==0.12.2; \
-	echo "4/4 this plugin"; $(PIP) install -q -e '.[audio,text,dev]'; \
+	echo "4/4 this plugin"; $(PIP) install -q -e '.[audio,text,image,dev]'; \
 	seconds=$$(( $$(date +%s) - started )); \
 	echo $$seconds > $(VENV)/.install_seconds; touch $@; \
 	echo "installed into $(VENV) in $$seconds s"
@@ -53,9 +51,10 @@ smoke: $(STAMP)  ## run each recipe for two updates with the real fairseq-hydra-
 quickstart: $(STAMP)  ## speech, from nothing to a table in ten minutes (PROFILE=long: a longer budget)
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/quickstart/run.py --profile $(or $(PROFILE),quick)
 
-quickstart-text: $(STAMP)  ## text, the same: English out of a pip package, pre-training, a classifier
-	@$(BIN)/python -c 'import gensim' 2>/dev/null || $(PIP) install -q 'gensim>=4.3'
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/text/run.py
+quickstart-%: $(STAMP)  ## text or image, the same: English or pictures out of a pip package, a classifier
+	@test -f examples/$*/run.py || { echo "there are quickstart, quickstart-text and quickstart-image"; exit 2; }
+	@test $* != text || $(BIN)/python -c 'import gensim' 2>/dev/null || $(PIP) install -q 'gensim>=4.3'
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/$*/run.py
 
 bench: $(STAMP)  ## measure speed and memory against the reference figures
 	@$(BIN)/python -m benchmarks

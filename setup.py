@@ -16,7 +16,7 @@ PACKAGES = ("data2vec_plugin*", "data2vec_compat*")
 
 AUDIO = ["soundfile>=0.12", "editdistance>=0.6"]
 TEXT = ["regex", "scikit-learn>=1.0", "scipy>=1.7", "sentencepiece>=0.1.99"]
-IMAGE: "list[str]" = []  # empty until the image tasks land; torchvision never comes from here
+IMAGE = ["pillow>=9.1"]  # torchvision never comes from here: it would move the user's torch
 LM: "list[str]" = []  # empty until the n-gram decoder lands
 MULTIMODAL: "list[str]" = []  # empty until the multimodal tasks land
 DEV = [

@@ -9,22 +9,57 @@ MODULES = (
     "models.data2vec_audio",
     "models.data2vec_text",
     "models.data2vec_text_classification",
+    "models.data2vec_vision",
+    "models.data2vec_image_classification",
     "tasks.data2vec_audio_pretraining",
     "tasks.data2vec_asr",
     "tasks.data2vec_masked_lm",
+    "tasks.image_pretraining",
+    "tasks.image_classification",
     "criterions.data2vec",
     "criterions.data2vec_sentence_prediction",
+    "criterions.data2vec_image_classification",
     "scoring.data2vec_asr",
 )
 
+NAMES = {
+    "model": (
+        "data2vec_audio",
+        "data2vec_text",
+        "data2vec_text_classification",
+        "data2vec_vision",
+        "data2vec_image_classification",
+    ),
+    "task": (
+        "data2vec_audio_pretraining",
+        "data2vec_asr",
+        "data2vec_masked_lm",
+        "image_pretraining",
+        "image_classification",
+    ),
+    "criterion": ("data2vec", "data2vec_sentence_prediction", "data2vec_image_classification"),
+}
+"""What must be ours in fairseq's registries."""
 
-def watch() -> None:
-    """Let fairseq's trainer say what it is going to do, once it is imported."""
+
+def wrap_trainer() -> None:
+    """Let fairseq's trainer say what it is going to do, and follow a model's update rules, once it is imported."""
     from fairseq import trainer
 
+    from .optim.trainer import group_parameters
     from .watch.trainer import watch_trainer
 
     watch_trainer(trainer)
+    group_parameters(trainer)
+
+
+def wrap_loading() -> None:
+    """Let fairseq's commands evaluate averaged weights where training did, once what loads them is imported."""
+    from fairseq import checkpoint_utils
+
+    from .optim.averaged_weights import evaluate_average
+
+    evaluate_average(checkpoint_utils)
 
 
 def register_all() -> None:
@@ -34,19 +69,16 @@ def register_all() -> None:
     keeps the first one silently, and what ran would then not be ours.
     """
     explain_unknown_keys()
-    load().after_import("fairseq.trainer", watch)
+    load().after_import("fairseq.trainer", wrap_trainer)
+    load().after_import("fairseq.checkpoint_utils", wrap_loading)
     for name in MODULES:
         import_module(f"{__package__}.{name}")
     from fairseq.criterions import CRITERION_REGISTRY
     from fairseq.models import MODEL_REGISTRY
     from fairseq.tasks import TASK_REGISTRY
 
-    for kind, registry, names in (
-        ("model", MODEL_REGISTRY, ("data2vec_audio", "data2vec_text", "data2vec_text_classification")),
-        ("task", TASK_REGISTRY, ("data2vec_audio_pretraining", "data2vec_asr", "data2vec_masked_lm")),
-        ("criterion", CRITERION_REGISTRY, ("data2vec", "data2vec_sentence_prediction")),
-    ):
-        for name in names:
+    for kind, registry in (("model", MODEL_REGISTRY), ("task", TASK_REGISTRY), ("criterion", CRITERION_REGISTRY)):
+        for name in NAMES[kind]:
             module = registry[name].__module__
             if not module.startswith(f"{__package__}."):
                 raise RuntimeError(

@@ -61,6 +61,17 @@ def test_size_overlays_hold_the_model_only(path: Path) -> None:
     assert path.read_text().startswith("# @package _global_\n# ")
 
 
+@pytest.mark.parametrize(("name", "images"), [("image_base", 2048), ("image_large", 4096)])
+def test_image_recipes_are_the_published_runs(name: str, images: int) -> None:  # B35
+    """Upstream's masks 75 patches in 600 epochs, at a quarter of the learning rate."""
+    recipe = load(CONFIGS / f"{name}.yaml")
+    gpus = int(recipe["distributed_training"]["distributed_world_size"].strip("${}").split(":")[1])
+    assert gpus * recipe["dataset"]["batch_size"] == images
+    assert recipe["optimization"]["max_update"] * images / 1_281_167 == pytest.approx(800, rel=0.002)
+    assert recipe["model"]["num_mask_patches"] == 120
+    assert recipe["optimization"]["lr"] == [0.002 if name == "image_base" else 0.001]
+
+
 def test_word_error_rate_is_what_the_best_recognition_checkpoint_is_chosen_by() -> None:
     for path in CONFIGS.glob("asr_*.yaml"):
         assert load(path)["checkpoint"]["best_checkpoint_metric"] == "wer"
@@ -74,3 +85,15 @@ def test_glue_recipes_choose_by_the_metric_that_glue_counts() -> None:
         assert recipe["task"]["num_classes"] == task.num_classes
         assert recipe["criterion"]["regression_target"] is task.regression
         assert recipe["criterion"].get(f"report_{task.metric}", task.metric == "accuracy") is True
+
+
+@pytest.mark.parametrize(("name", "epochs", "warmup"), [("imagenet_base", 100, 10), ("imagenet_large", 50, 5)])
+def test_imagenet_recipes_train_as_long_as_published_and_keep_the_best(name: str, epochs: int, warmup: int) -> None:
+    recipe = load(CONFIGS / f"{name}.yaml")  # B19
+    assert recipe["checkpoint"]["best_checkpoint_metric"] == "accuracy"
+    assert recipe["checkpoint"]["maximize_best_checkpoint_metric"] is True
+    gpus = int(recipe["optimization"]["update_freq"].split(":")[1].split(",")[0])
+    assert gpus * recipe["dataset"]["batch_size"] == 1024
+    updates_an_epoch = 1_281_167 // 1024
+    assert recipe["optimization"]["max_update"] == epochs * updates_an_epoch
+    assert recipe["lr_scheduler"]["warmup_updates"] == warmup * updates_an_epoch

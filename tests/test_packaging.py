@@ -11,6 +11,8 @@ from typing import List, Set
 
 import pytest
 
+from data2vec_plugin.cli.remedies import for_package
+
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "data2vec-fairseq"
 TORCH = {"torch", "torchaudio", "torchvision"}
@@ -99,14 +101,18 @@ def test_wheel_has_nothing_else(wheel: Set[str]) -> None:
     }
 
 
-def test_pinned_pair_matches() -> None:
+def test_pinned_trio_matches() -> None:
     text = (ROOT / "requirements" / "torch.txt").read_text()
-    for torch, audio in zip(re.findall(r"^torch==(\S+);", text, re.M), re.findall(r"^torchaudio==(\S+);", text, re.M)):
-        assert torch == audio
+    torch, audio, vision = (
+        re.findall(rf"^{name}==(\S+);", text, re.M) for name in ("torch", "torchaudio", "torchvision")
+    )
+    assert torch == audio
+    for each, matching in zip(torch, vision):
+        assert for_package("torchvision", each).endswith(f" torchvision=={matching}")
 
 
 def test_makefile_stays_small() -> None:
-    targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.M)
+    targets = re.findall(r"^([a-z%-]+):.*##", (ROOT / "Makefile").read_text(), re.M)
     assert len(targets) <= 12
     assert {"help", "install", "test", "check", "smoke", "quickstart"} <= set(targets)
 

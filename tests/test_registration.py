@@ -41,7 +41,7 @@ def test_registering_costs_little_beyond_fairseq() -> None:
 
 
 def test_speech_needs_no_extra_of_another_modality() -> None:  # B17
-    others = "{'timm', 'torchvision', 'torchaudio', 'sentencepiece', 'soundfile', 'matplotlib'}"
+    others = "{'timm', 'torchvision', 'torchaudio', 'sentencepiece', 'soundfile', 'matplotlib', 'PIL'}"
     imported = "import fairseq, sys; before = set(sys.modules); import data2vec_plugin"
     code = f"{imported}; print({others} & (set(sys.modules) - before))"
     assert python(code) == "set()"
@@ -69,15 +69,24 @@ cfg = Data2VecAudioConfig(encoder_layers=1, encoder_embed_dim=8, encoder_ffn_emb
 cfg.conv_pos_groups, cfg.average_top_k_layers, cfg.ema_anneal_end_step, cfg.max_update = 2, 1, 1, 1
 Data2VecAudioModel(cfg)
 """
+TINY_IMAGES = """
+from data2vec_plugin.models.data2vec_vision import Data2VecVisionModel
+from data2vec_plugin.models.vision_config import Data2VecVisionConfig
+cfg = Data2VecVisionConfig(depth=1, embed_dim=8, num_heads=2, image_size=8, patch_size=4, average_top_k_layers=1)
+cfg.ema_anneal_end_step = 1
+import torch
+Data2VecVisionModel(cfg)(torch.zeros(1, 3, 8, 8))
+"""
 
 
 @pytest.mark.parametrize(
     ("build", "others"),
     [
-        (TINY_TEXT, {"soundfile", "torchvision", "torchaudio", "timm"}),
-        (TINY_SPEECH, {"sentencepiece", "sklearn", "torchvision", "timm"}),
+        (TINY_TEXT, {"soundfile", "torchvision", "torchaudio", "timm", "PIL"}),
+        (TINY_SPEECH, {"sentencepiece", "sklearn", "torchvision", "timm", "PIL"}),
+        (TINY_IMAGES, {"soundfile", "sentencepiece", "sklearn", "torchvision", "torchaudio", "timm", "PIL"}),
     ],
-    ids=["text", "speech"],
+    ids=["text", "speech", "images"],
 )
 def test_a_modality_is_built_without_the_others_extras(build: str, others: "set[str]") -> None:  # B17
     """Not because they happen not to be imported: here they cannot be."""
@@ -91,9 +100,25 @@ def test_registering_twice_is_harmless() -> None:
     assert TASK_REGISTRY["data2vec_asr"] is task
 
 
-@pytest.mark.parametrize("name", ["data2vec_audio", "data2vec_text", "data2vec_text_classification"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "data2vec_audio",
+        "data2vec_text",
+        "data2vec_text_classification",
+        "data2vec_vision",
+        "data2vec_image_classification",
+    ],
+)
 def test_somebody_elses_class_under_our_name_is_an_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:  # B27
     monkeypatch.setitem(MODEL_REGISTRY, name, int)
+    with pytest.raises(RuntimeError, match=f"`{name}` in fairseq's registry comes from builtins"):
+        register_all()
+
+
+@pytest.mark.parametrize("name", ["image_pretraining", "image_classification"])
+def test_so_is_one_under_an_image_tasks_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:  # B27
+    monkeypatch.setitem(TASK_REGISTRY, name, int)
     with pytest.raises(RuntimeError, match=f"`{name}` in fairseq's registry comes from builtins"):
         register_all()
 
@@ -103,7 +128,11 @@ def test_somebody_elses_class_under_our_name_is_an_error(name: str, monkeypatch:
     [
         ("Data2VecAudioConfig", "models.audio_config", "mask_prop", "`model.mask_prob`"),
         ("Data2VecTextConfig", "models.text_config", "averge_top_k_layers", "`model.average_top_k_layers`"),
+        ("Data2VecImageClassificationConfig", "models.image_classification_config", "mix_up", "`model.mixup`"),
+        ("Data2VecVisionConfig", "models.vision_config", "rel_pos_biass", "`model.rel_pos_bias`"),
         ("MaskedTextConfig", "tasks.text_config", "mask_probs", "`task.mask_prob`"),
+        ("ImagePretrainingConfig", "tasks.image_config", "imput_size", "`task.input_size`"),
+        ("ImageClassificationConfig", "tasks.image_config", "autoaugment", "`task.auto_augment`"),
         ("AsrTaskConfig", "tasks.audio_config", "normalise", "`task.normalize`"),
         ("Data2VecCriterionConfig", "criterions.data2vec", "colapse_patience", "`criterion.collapse_patience`"),
     ],

@@ -86,6 +86,7 @@ def examine(probed: Dict[str, Any]) -> List[Finding]:
         ("torch", FATAL),
         ("torchaudio", WARNING),
         ("torchvision", OK),
+        ("PIL", OK),
         ("numpy", FATAL),
         ("omegaconf", FATAL),
         ("hydra", FATAL),

@@ -25,6 +25,7 @@ COMMANDS: Dict[str, Command] = {
     "labels": Command("data2vec_plugin.cli.labels", "write transcripts and their dictionary"),
     "subwords": Command("data2vec_plugin.cli.subwords", "learn subwords from text, and their dictionary"),
     "sentences": Command("data2vec_plugin.cli.sentences", "encode your own labelled sentences for fine-tuning"),
+    "features": Command("data2vec_plugin.cli.features", "make frozen features of speech, text or images"),
     "recipes": Command("data2vec_plugin.cli.recipes", "list or copy the training recipes"),
     "report": Command("data2vec_plugin.cli.report", "draw the curves of runs side by side"),
     "glue": Command("data2vec_plugin.cli.glue", "prepare, fine-tune and tabulate the GLUE tasks", takes_overrides=True),

@@ -21,6 +21,7 @@ PACKAGES = {
     "hydra": "hydra-core",
     "soundfile": "soundfile",
     "editdistance": "editdistance",
+    "PIL": "pillow",
 }
 EXTENSIONS = ("fairseq.data.data_utils_fast", "fairseq.data.token_block_utils_fast")
 

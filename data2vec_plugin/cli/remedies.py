@@ -11,7 +11,7 @@ INSTALL_PLUGIN = "pip install 'data2vec-fairseq[audio]'  (or `pip install .` in 
 REINSTALL_TORCH = "pip install --force-reinstall torch torchaudio"
 LAST_TORCHAUDIO = (2, 11)  # newer releases of torch have no torchaudio of their own
 
-_DISTRIBUTIONS = {"hydra": "hydra-core", "Cython": "cython", "sklearn": "scikit-learn"}
+_DISTRIBUTIONS = {"hydra": "hydra-core", "Cython": "cython", "sklearn": "scikit-learn", "PIL": "pillow"}
 
 
 def for_package(name: str, torch: Optional[str]) -> str:
@@ -22,7 +22,7 @@ def for_package(name: str, torch: Optional[str]) -> str:
         return "pip install torch torchaudio"
     if name in ("hydra", "omegaconf"):
         return 'pip install "hydra-core>=1.3,<1.4" "omegaconf>=2.3,<2.4"'
-    return f"pip install {name}"
+    return f"pip install {_DISTRIBUTIONS.get(name, name)}"
 
 
 def for_import_error(error: str) -> str:

@@ -18,7 +18,7 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.heads = config.heads
         self.dropout = config.attention_dropout
-        self.k_proj = nn.Linear(config.dim, config.dim)
+        self.k_proj = nn.Linear(config.dim, config.dim, bias=config.key_bias)
         self.v_proj = nn.Linear(config.dim, config.dim)
         self.q_proj = nn.Linear(config.dim, config.dim)
         self.out_proj = nn.Linear(config.dim, config.dim)
@@ -38,9 +38,10 @@ class SelfAttention(nn.Module):
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Optional[Tensor], dropout: float) -> Tensor:
     """Scaled dot-product attention (B, H, T, C/H); ``mask`` as torch's takes it, ``dropout`` on the weights."""
-    if dropout == 0 or q.device.type != "cpu":
+    learned = mask is not None and mask.requires_grad
+    if q.device.type != "cpu" or (dropout == 0 and not learned):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
-    # torch has no CPU kernel with dropout, and what it falls back to reads the scores three times more than this
+    # torch has no CPU kernel with dropout or for a bias that is learned; what it falls back to reads scores more often
     scores = (q * q.size(-1) ** -0.5) @ k.transpose(-2, -1)
     if mask is not None:
         scores += additive(mask, scores.dtype)

@@ -17,6 +17,7 @@ class TransformerConfig:
 
     ``norm_first`` is pre-norm. ``norm_at`` places the encoder's own layer norm: before the layers
     (``"input"``, speech with post-norm), after them (``"output"``) or nowhere (``"none"``).
+    ``layer_scale`` is the initial value of a learned scale of every residual branch, 0 for none.
     """
 
     layers: int = 12
@@ -32,6 +33,7 @@ class TransformerConfig:
     layer_drop: float = 0.0
     drop_path: float = 0.0
     layer_scale: float = 0.0
+    key_bias: bool = True
     norm_eps: float = 1e-5
     checkpoint_activations: bool = False
 
@@ -152,7 +154,10 @@ class SpanMaskConfig:
 
 @dataclass(frozen=True)
 class Data2VecConfig:
-    """Everything the method needs to know, whatever the modality."""
+    """Everything the method needs to know, whatever the modality.
+
+    ``extra_tokens`` learned ones (a class token) precede the input's; they are neither masked nor regressed.
+    """
 
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
     targets: TargetConfig = field(default_factory=TargetConfig)
@@ -162,14 +167,15 @@ class Data2VecConfig:
     channel_mask: SpanMaskConfig = field(default_factory=lambda: SpanMaskConfig(prob=0.0))
     channel_mask_before: bool = False
     input_dropout: float = 0.0
+    extra_tokens: int = 0
     reference_compat: bool = False
 
     def check_targets(self) -> None:
         """Raise ValueError if more layers are to be averaged than there are; the reference averages all then."""
         if self.targets.top_k > self.transformer.layers and not self.reference_compat:
             raise ValueError(
-                f"`average_top_k_layers` is {self.targets.top_k}, but the encoder has `encoder_layers` = "
-                f"{self.transformer.layers}; choose at most {self.transformer.layers}"
+                f"`average_top_k_layers` is {self.targets.top_k}, but the encoder has "
+                f"{self.transformer.layers} layers; choose at most {self.transformer.layers}"
             )
 
     def check_pretraining(self) -> None:

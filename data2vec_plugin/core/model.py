@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .config import Data2VecConfig
 from .loss import regression_loss
-from .masking import SpanMasker, batch_generators, mask_from_indices
+from .masking import mask_from_indices
 from .outputs import Data2VecOutput, EncoderOutput, Mask, Tokens
 from .targets import average_targets
 from .teacher import Teacher
@@ -22,6 +22,8 @@ class Data2Vec(nn.Module):
     final_proj: Optional[nn.Module]
     mask_emb: Optional[nn.Parameter]
     """What replaces a masked token; none where the source comes masked."""
+    extra_tokens: Optional[nn.Parameter]
+    """Learned tokens (1, E, C) before those of the input, which leave again with the encoder's output; may be none."""
 
     def __init__(self, config: Data2VecConfig, encoder: Transformer, head: Optional[nn.Module] = None) -> None:
         super().__init__()
@@ -29,10 +31,9 @@ class Data2Vec(nn.Module):
         self.config = config
         self.encoder = encoder
         self.mask_emb = nn.Parameter(torch.empty(dim).uniform_())
+        self.extra_tokens = nn.Parameter(torch.zeros(1, config.extra_tokens, dim)) if config.extra_tokens else None
         self.final_proj = nn.Linear(dim, dim) if head is None else head
         self.input_dropout = nn.Dropout(config.input_dropout)
-        self.masker = SpanMasker(config.mask, trim_to_count=config.reference_compat)
-        self.channel_masker = SpanMasker(config.channel_mask)
         self.teacher: Optional[Teacher] = None
         self.num_updates = 0
 
@@ -61,18 +62,8 @@ class Data2Vec(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} must embed its raw input")
 
     def sample_mask(self, tokens: Tokens) -> Mask:
-        """Draw time and channel masks on the host, seeded by torch's CPU generator."""
-        batch, width, dim = tokens.x.shape
-        sizes = unpadded_sizes(tokens)
-        mask = self.masker.sample(sizes, width, batch_generators(batch))
-        mask.channels = self.sample_channels(batch, dim)
-        return to_device(mask, tokens.x.device)
-
-    def sample_channels(self, batch: int, dim: int) -> Optional[Tensor]:
-        """Channel mask (B, C) bool, or None where none is configured."""
-        if self.config.channel_mask.prob <= 0:
-            return None
-        return torch.from_numpy(self.channel_masker.rows([dim] * batch, dim, batch_generators(batch)))
+        """Draw a mask on the host, seeded by torch's CPU generator; given by the modality."""
+        raise NotImplementedError(f"{type(self).__name__} must say how its tokens are masked")
 
     def checked(self, mask: Mask, tokens: Tokens) -> Mask:
         """The mask, if there is something to regress; raises ValueError for a mask or a K that cannot train."""
@@ -99,10 +90,15 @@ class Data2Vec(nn.Module):
             x = zero_channels(x, mask.channels)
         return Tokens(x, tokens.padding_mask)
 
-    def encode(self, tokens: Tokens, **options: Any) -> EncoderOutput:
-        """Contextualise tokens with the student's encoder; see :meth:`Transformer.forward` for ``options``."""
-        encoded: EncoderOutput = self.encoder(tokens.x, tokens.padding_mask, **options)
-        return encoded
+    def encode(self, tokens: Tokens, encoder: Optional[nn.Module] = None, **options: Any) -> EncoderOutput:
+        """Contextualise tokens, after this model's extra ones, with its ``encoder`` or the one given.
+
+        See :meth:`Transformer.forward` for ``options``.
+        """
+        encoder = self.encoder if encoder is None else encoder
+        seen = tokens if self.extra_tokens is None else tokens.led_by(self.extra_tokens)
+        encoded: EncoderOutput = encoder(seen.x, seen.padding_mask, **options)
+        return encoded if self.extra_tokens is None else encoded.without_first(self.extra_tokens.size(1))
 
     @torch.no_grad()
     def teacher_signals(self, whole: Tensor, padding_mask: Optional[Tensor], tokens: Tokens) -> List[Tensor]:
@@ -111,9 +107,11 @@ class Data2Vec(nn.Module):
         teacher.match(self.teacher_source())
         targets = self.config.targets
         seen = self.teacher_tokens(teacher.module, whole, padding_mask, tokens)
-        encoder = teacher.module.encoder if isinstance(teacher.module, Data2Vec) else teacher.module
         first = max(self.config.transformer.layers - targets.top_k, 0)
-        encoded: EncoderOutput = encoder(seen.x, seen.padding_mask, record=(targets.signal,), first=first)
+        # a teacher of the encoder alone reads the student's extra tokens, as it does its embedding
+        copied = teacher.module if isinstance(teacher.module, Data2Vec) else None
+        encoder = teacher.module if copied is None else copied.encoder
+        encoded = (copied or self).encode(seen, encoder, record=(targets.signal,), first=first)
         return encoded.signal(targets.signal)
 
     def teacher_tokens(
@@ -128,8 +126,7 @@ class Data2Vec(nn.Module):
         """Prediction head at the masked positions: (B, T, C) -> (N, C)."""
         if self.final_proj is None:
             raise ValueError("this model was made for fine-tuning: its prediction head is gone, so it cannot pre-train")
-        rows = x.reshape(-1, x.size(-1)).index_select(0, mask.positions)
-        predictions: Tensor = self.final_proj(rows)
+        predictions: Tensor = self.final_proj(masked_rows(x, mask))
         return predictions
 
     def teacher_source(self) -> nn.Module:
@@ -156,13 +153,9 @@ class Data2Vec(nn.Module):
         self.num_updates = num_updates
 
 
-def unpadded_sizes(tokens: Tokens) -> List[int]:
-    """Lengths of the rows of (B, T, C) without their padding; waits for the device if they are padded there."""
-    batch, width = tokens.x.shape[:2]
-    if tokens.padding_mask is None:
-        return [width] * batch
-    sizes: List[int] = (~tokens.padding_mask).sum(1).tolist()
-    return sizes
+def masked_rows(x: Tensor, mask: Mask) -> Tensor:
+    """(B, T, C) -> the masked positions (N, C)."""
+    return x.reshape(-1, x.size(-1)).index_select(0, mask.positions)
 
 
 def zero_channels(x: Tensor, channels: Optional[Tensor]) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional
 
+import torch
 from torch import Tensor
 
 
@@ -14,6 +15,13 @@ class Tokens:
 
     x: Tensor
     padding_mask: Optional[Tensor] = None
+
+    def led_by(self, extra: Tensor) -> Tokens:
+        """The same with the tokens ``extra`` (1, E, C) in front of every row."""
+        rows, count = len(self.x), extra.size(1)
+        x = torch.cat([extra.to(self.x.dtype).expand(rows, -1, -1), self.x], dim=1)
+        mask = self.padding_mask
+        return Tokens(x, mask if mask is None else torch.cat([mask.new_zeros(rows, count), mask], dim=1))
 
 
 @dataclass
@@ -49,6 +57,15 @@ class EncoderOutput:
     def signal(self, name: str) -> List[Tensor]:
         """The named signal of every recorded layer, lowest layer first."""
         return [layer[name] for layer in self.layers]
+
+    def without_first(self, count: int) -> EncoderOutput:
+        """The same without the first ``count`` tokens of every row, in the output and in every signal."""
+        return EncoderOutput(
+            self.x[:, count:],
+            None if self.padding_mask is None else self.padding_mask[:, count:],
+            [{name: signal[:, count:] for name, signal in layer.items()} for layer in self.layers],
+            None if self.entered is None else self.entered[:, count:],
+        )
 
 
 @dataclass

@@ -20,8 +20,6 @@ FORMAT_KEY = "_format"
 FORMAT = 1
 """Version of what we add to a checkpoint's teacher entry; the reference ignores both keys."""
 
-Rename = Callable[[str], str]
-
 
 class Teacher:
     """Follows ``source`` (the student, or the part of it that the teacher copies), once per update.
@@ -112,34 +110,28 @@ class Teacher:
             ours, theirs = zip(*stale)
             torch._foreach_copy_(list(ours), list(theirs))
 
-    def state_dict(self, rename: Rename = lambda name: name) -> Dict[str, Tensor]:
+    def state_dict(self) -> Dict[str, Tensor]:
         """The fp32 average by parameter name, the updates followed and the format number."""
-        state = {rename(name): tensor for name, tensor in self.fp32.items()}
+        state = dict(self.fp32)
         state[UPDATES_KEY] = torch.tensor(self.num_updates)
         state[FORMAT_KEY] = torch.tensor(FORMAT)
         return state
 
     @torch.no_grad()
-    def load_state_dict(
-        self,
-        state: Mapping[str, Tensor],
-        rename: Rename = lambda name: name,
-        fallback_updates: Optional[int] = None,
-    ) -> None:
+    def load_state_dict(self, state: Mapping[str, Tensor], fallback_updates: Optional[int] = None) -> None:
         """Restore what :meth:`state_dict` gave, or the reference's entry, which holds no count.
 
         A checkpoint of the reference owes the teacher one step, so ``fallback_updates`` should be the saved
         number of updates less one. Raises ValueError for missing or misshapen tensors.
         """
         for name, tensor in self.fp32.items():
-            key = rename(name)
-            if key not in state or state[key].shape != tensor.shape:
-                got = tuple(state[key].shape) if key in state else "nothing"
+            if name not in state or state[name].shape != tensor.shape:
+                got = tuple(state[name].shape) if name in state else "nothing"
                 raise ValueError(
-                    f"teacher entry `_ema`: `{key}` is {got} in the checkpoint, expected shape {tuple(tensor.shape)}; "
+                    f"teacher entry `_ema`: `{name}` is {got} in the checkpoint, expected shape {tuple(tensor.shape)}; "
                     f"the checkpoint is of another model size or teacher scope (`ema_transformer_only`)"
                 )
-            tensor.copy_(state[key])
+            tensor.copy_(state[name])
         if UPDATES_KEY in state:
             self.num_updates = int(state[UPDATES_KEY])
         elif fallback_updates is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Collection, Dict, List, Optional
+from typing import Callable, Collection, Dict, List, Optional, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -65,17 +65,20 @@ class Block(nn.Module):
             self.gamma_1 = self.gamma_2 = None  # type: ignore[assignment]
 
     def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Dict[str, Tensor]:
-        """(B, T, C) -> the four signals a target may be made of, ``block`` being the output, each (B, T, C)."""
+        """(B, T, C) -> the four signals a target may be made of, ``block`` being the output, each (B, T, C).
+
+        ``attention`` and ``ffn`` are what a branch adds before anything is dropped, hence with layer scale.
+        """
         if self.norm_first:
-            attention = self.self_attn(self.self_attn_layer_norm(x), mask)
-            x = x + self.branch(attention, self.gamma_1)
-            ffn = self.feed_forward(self.final_layer_norm(x))
-            x = summed = x + self.branch(ffn, self.gamma_2)
+            attention = scaled(self.self_attn(self.self_attn_layer_norm(x), mask), self.gamma_1)
+            x = x + self.branch(attention)
+            ffn = scaled(self.feed_forward(self.final_layer_norm(x)), self.gamma_2)
+            x = summed = x + self.branch(ffn)
         else:
-            attention = self.self_attn(x, mask)
-            x = self.self_attn_layer_norm(x + self.branch(attention, self.gamma_1))
-            ffn = self.feed_forward(x)
-            summed = x + self.branch(ffn, self.gamma_2)
+            attention = scaled(self.self_attn(x, mask), self.gamma_1)
+            x = self.self_attn_layer_norm(x + self.branch(attention))
+            ffn = scaled(self.feed_forward(x), self.gamma_2)
+            summed = x + self.branch(ffn)
             x = self.final_layer_norm(summed)
         return {"attention": attention, "ffn": ffn, "ffn_residual": summed, "block": x}
 
@@ -85,17 +88,19 @@ class Block(nn.Module):
         projected: Tensor = self.fc2(hidden)
         return projected
 
-    def branch(self, x: Tensor, scale: Optional[Tensor]) -> Tensor:
-        """What a residual branch adds: dropout, layer scale and drop path on its output."""
-        x = self.dropout(x)
-        if scale is not None:
-            x = x * scale
-        dropped: Tensor = self.drop_path(x)
+    def branch(self, x: Tensor) -> Tensor:
+        """What is left of a residual branch after dropout and drop path."""
+        dropped: Tensor = self.drop_path(self.dropout(x))
         return dropped
 
 
+def scaled(x: Tensor, scale: Optional[Tensor]) -> Tensor:
+    """Layer scale, where there is one: (B, T, C), (C,) -> (B, T, C)."""
+    return x if scale is None else x * scale
+
+
 class Transformer(nn.Module):
-    """A stack of blocks; a modality overrides :meth:`add_positions` to give it a sense of order."""
+    """A stack of blocks; a modality gives it a sense of order in :meth:`add_positions` or :meth:`attention_biases`."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -109,6 +114,10 @@ class Transformer(nn.Module):
     def add_positions(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
         """Hook for a position signal that the encoder owns: (B, T, C) -> (B, T, C)."""
         return x
+
+    def attention_biases(self) -> Sequence[Optional[Tensor]]:
+        """Hook for biases that the encoder owns, broadcasting to (B, H, T, T): one for all layers, or one for each."""
+        return (None,)
 
     def forward(
         self,
@@ -125,9 +134,9 @@ class Transformer(nn.Module):
         after that layer (0-based) and leaves out a final norm.
         """
         x = entered = self.dropout(self.enter(x, padding_mask))
-        mask = attention_mask(padding_mask, bias, x.dtype)
+        masks = self.attention_masks(padding_mask, bias, x.dtype)
         layers: List[Dict[str, Tensor]] = []
-        for index, block in enumerate(self.layers):
+        for index, (block, mask) in enumerate(zip(self.layers, masks)):
             if not self.skips_layer():
                 signals = self.run_block(block, x, mask)
                 x = signals["block"]
@@ -138,6 +147,16 @@ class Transformer(nn.Module):
         if self.layer_norm is not None and self.config.norm_at == "output" and last is None:
             x = self.layer_norm(x)
         return EncoderOutput(x, padding_mask, layers, entered)
+
+    def attention_masks(
+        self, padding_mask: Optional[Tensor], bias: Optional[Tensor], dtype: torch.dtype
+    ) -> List[Optional[Tensor]]:
+        """What attention takes in each layer: key padding, the caller's bias and the encoder's own."""
+        masks = []
+        for own in self.attention_biases():
+            both = own if bias is None else bias if own is None else bias + own
+            masks.append(attention_mask(padding_mask, both, dtype))
+        return masks * len(self.layers) if len(masks) == 1 else masks
 
     def enter(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
         """Silence padding, add positions, normalise before the first layer where the layout says so."""

@@ -69,7 +69,7 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
         kept = [(number, name) for number, name, size in lines if size >= self.min_sample_size]
         self.line_numbers = np.array([number for number, _ in kept])
         self.fnames = FileNames(self.text_compressor.compress(name) for _, name in kept)
-        self.bad_files = BadFiles(len(kept), bad_limit, self.where, AudioFileError)
+        self.bad_files = BadFiles(len(kept), bad_limit, self.where, AudioFileError, "bad_audio_limit")
         self._mixed_down = torch.zeros((), dtype=torch.bool).share_memory_()
         self._report_skips([name for _, name, size in lines if size < self.min_sample_size], wanted, shortest)
 

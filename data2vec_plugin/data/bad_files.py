@@ -17,12 +17,14 @@ SHOWN = 20
 class BadFiles:
     """Which samples of a data set have turned out to be unusable; known to all loader workers.
 
-    ``where(index)`` names a sample. ``limit`` distinct files are left out; the next one raises ``error``. A file
-    counts once, however many epochs meet it. The names are logged again when the process ends.
+    ``where(index)`` names a sample. ``limit`` distinct files are left out, as the task's ``key`` says; the next one
+    raises ``error``. A file counts once, however many epochs meet it. The names are logged again when the process
+    ends.
     """
 
-    def __init__(self, size: int, limit: int, where: Callable[[int], str], error: type[Exception]) -> None:
+    def __init__(self, size: int, limit: int, where: Callable[[int], str], error: type[Exception], key: str) -> None:
         self.limit = limit
+        self.key = key
         self.where = where
         self.error = error
         # loader workers are forked, and live on from epoch to epoch: only shared memory is common to them
@@ -40,8 +42,8 @@ class BadFiles:
 
     def _over_limit(self) -> str:
         if self.limit == 0:
-            return " (`task.bad_audio_limit` lets training leave out so many files; it is 0)"
-        return f"; that is one more than `task.bad_audio_limit` = {self.limit}. {self.summary()}"
+            return f" (`task.{self.key}` lets training leave out so many files; it is 0)"
+        return f"; that is one more than `task.{self.key}` = {self.limit}. {self.summary()}"
 
     @property
     def indices(self) -> List[int]:

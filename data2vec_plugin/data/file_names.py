@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Iterable, List
+from array import array
+from typing import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 class FileName(bytes):
@@ -26,14 +28,24 @@ class FileNames:
     """
 
     def __init__(self, names: Iterable[bytes]) -> None:
-        encoded: List[bytes] = list(names)
-        self._ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
-        self._buffer = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+        buffer, ends = bytearray(), array("q")
+        for name in names:  # one at a time: a list of them all would be several times as large
+            buffer += name
+            ends.append(len(buffer))
+        self.buffer: NDArray[np.uint8] = np.array(buffer, dtype=np.uint8)
+        self.ends: NDArray[np.int64] = np.array(ends, dtype=np.int64)
+
+    @classmethod
+    def from_arrays(cls, buffer: NDArray[np.uint8], ends: NDArray[np.int64]) -> FileNames:
+        """The names that another object's ``buffer`` and ``ends`` hold."""
+        names = cls(())
+        names.buffer, names.ends = buffer, ends
+        return names
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self.ends)
 
     def __getitem__(self, index: int) -> FileName:
-        end = int(self._ends[index])  # raises IndexError as a list would
-        begin = int(self._ends[index - 1]) if index % len(self) else 0
-        return FileName(self._buffer[begin:end].tobytes())
+        end = int(self.ends[index])  # raises IndexError as a list would
+        begin = int(self.ends[index - 1]) if index % len(self) else 0
+        return FileName(self.buffer[begin:end].tobytes())

@@ -16,9 +16,9 @@ class ManifestChangedError(ValueError):
 
 
 class ResumableIterator(EpochBatchIterating):
-    """fairseq's epoch iterator, whose saved position also says of which manifest.
+    """fairseq's epoch iterator, whose saved position also says of which data: a manifest, texts, pictures.
 
-    A checkpoint holds a number of batches to pass over; in another manifest these would be other clips, some seen
+    A checkpoint holds a number of batches to pass over; in other data these would be other samples, some seen
     twice and some never. Raises :class:`ManifestChangedError` on such a resume.
     """
 
@@ -56,22 +56,22 @@ class ResumableIterator(EpochBatchIterating):
         return bool(self.iterator.end_of_epoch())
 
     def state_dict(self) -> Dict[str, Any]:
-        """fairseq's position, of how many processes it is, and the manifest's digest."""
+        """fairseq's position, of how many processes it is, and the data's digest."""
         return {**self.iterator.state_dict(), SHARDS: self.iterator.num_shards, KEY: self.digest}
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
-        """Go to a saved position; raises :class:`ManifestChangedError` if it is of another manifest.
+        """Go to a saved position; raises :class:`ManifestChangedError` if it is of other data.
 
         The beginning of an epoch is a position in any: of several folders of data the next may be another one.
         Each process counts its own batches. On another number of processes the position is what all of them had
-        seen together, rounded down: a few clips may be seen twice in that epoch, none is left out.
+        seen together, rounded down: a few samples may be seen twice in that epoch, none is left out.
         """
         saved = state_dict.get(KEY, self.digest)
         if saved != self.digest and state_dict.get("iterations_in_epoch", 0) > 0:
             raise ManifestChangedError(
-                f"{self.manifest} is not the manifest that the checkpoint was trained on (digest {self.digest}, "
-                f"expected {saved}), so its position in the epoch means nothing: put the old manifest back, or begin "
-                f"an epoch of the new one with `checkpoint.reset_dataloader=true`"
+                f"{self.manifest} is not the data that the checkpoint was trained on (digest {self.digest}, "
+                f"expected {saved}), so its position in the epoch means nothing: put the old data back, or begin an "
+                f"epoch of the new with `checkpoint.reset_dataloader=true`"
             )
         ours = self.iterator.num_shards
         seen = state_dict.get("iterations_in_epoch", 0) * state_dict.get(SHARDS, ours)

@@ -43,6 +43,16 @@ def from_upstream(state: MutableMapping[str, Any], prefix: str = "") -> None:
     _rename_in_place(state, prefix, UPSTREAM_TO_OURS)
 
 
+def teacher_to_upstream(state: MutableMapping[str, Any]) -> None:
+    """The same for the teacher's entries, whichever part of the model they are of."""
+    to_upstream(state)
+
+
+def teacher_from_upstream(state: MutableMapping[str, Any]) -> None:
+    """The reverse of :func:`teacher_to_upstream`."""
+    from_upstream(state)
+
+
 def _rename_in_place(state: MutableMapping[str, Any], prefix: str, table: dict[str, str]) -> None:
     for key in [key for key in state if key.startswith(prefix)]:
         new = _renamed(key, table)

@@ -44,9 +44,12 @@ def from_upstream(state: MutableMapping[str, Any], prefix: str = "") -> None:
             state[prefix + _our_name(name)] = value
 
 
-def upstream_name(name: str) -> str:
-    """The teacher is the encoder alone, whose names are ours."""
-    return name
+def teacher_to_upstream(state: MutableMapping[str, Any]) -> None:
+    """Nothing to do: the teacher is the encoder alone, whose names are ours."""
+
+
+def teacher_from_upstream(state: MutableMapping[str, Any]) -> None:
+    """Nothing to do; what upstream has beyond ours, a version number, is not looked at."""
 
 
 def vocabulary_size(state: Mapping[str, Any]) -> int:

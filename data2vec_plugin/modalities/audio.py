@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ..core.config import ConvSpec, Data2VecConfig
-from ..core.model import Data2Vec
-from ..core.outputs import Tokens
+from ..core.masking import SpanMasker, batch_generators
+from ..core.model import Data2Vec, to_device
+from ..core.outputs import Mask, Tokens
 from ..core.transformer import Transformer
 from .conv_spec import receptive_field
 from .feature_extractor import FeatureExtractor, lengths_to_padding
@@ -56,6 +57,8 @@ class AudioData2Vec(Data2Vec):
     def __init__(self, config: Data2VecConfig, audio: AudioConfig) -> None:
         super().__init__(config, AudioEncoder(config, audio))
         self.audio = audio
+        self.masker = SpanMasker(config.mask, trim_to_count=config.reference_compat)
+        self.channel_masker = SpanMasker(config.channel_mask)
         self.feature_extractor = FeatureExtractor(
             audio.conv_layers,
             audio.extractor_mode,
@@ -94,8 +97,30 @@ class AudioData2Vec(Data2Vec):
             features.register_hook(lambda gradient: gradient * scale)
         return features
 
+    def sample_mask(self, tokens: Tokens) -> Mask:
+        """Draw time and channel masks on the host, seeded by torch's CPU generator."""
+        batch, width, dim = tokens.x.shape
+        mask = self.masker.sample(unpadded_sizes(tokens), width, batch_generators(batch))
+        mask.channels = self.sample_channels(batch, dim)
+        return to_device(mask, tokens.x.device)
+
+    def sample_channels(self, batch: int, dim: int) -> Optional[Tensor]:
+        """Channel mask (B, C) bool, or None where none is configured."""
+        if self.config.channel_mask.prob <= 0:
+            return None
+        return torch.from_numpy(self.channel_masker.rows([dim] * batch, dim, batch_generators(batch)))
+
     def teacher_copies(self) -> Callable[[str], bool]:
         """With scope "layers" the position convolution is copied; all else in the encoder is averaged."""
         if self.config.teacher.scope != "layers":
             return super().teacher_copies()
         return lambda name: name.startswith("pos_conv")
+
+
+def unpadded_sizes(tokens: Tokens) -> List[int]:
+    """Lengths of the rows of (B, T, C) without their padding; waits for the device if they are padded there."""
+    batch, width = tokens.x.shape[:2]
+    if tokens.padding_mask is None:
+        return [width] * batch
+    sizes: List[int] = (~tokens.padding_mask).sum(1).tolist()
+    return sizes

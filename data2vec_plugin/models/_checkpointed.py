@@ -1,6 +1,6 @@
 """What every data2vec model does for fairseq: the teacher follows updates, and travels in upstream's layout."""
 
-from typing import Any, Dict, MutableMapping, Protocol
+from typing import Any, Dict, MutableMapping, Protocol, Tuple
 
 from fairseq.models import BaseFairseqModel
 
@@ -8,22 +8,25 @@ from ..core.model import Data2Vec
 
 
 class Layout(Protocol):
-    """A module of ``interop``: upstream's names for one model."""
+    """A module of ``interop``: upstream's names and shapes for one model."""
 
     TEACHER: str
 
     def to_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
-        """Rename to upstream's layout, in place."""
+        """Bring to upstream's layout, in place."""
 
     def from_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
-        """Rename to ours, in place, the teacher's entry to ``_ema``."""
+        """Bring to ours, in place, the teacher's entry to ``_ema``."""
 
-    def upstream_name(self, name: str) -> str:
-        """The name that upstream gives to one of our teacher's parameters."""
+    def teacher_to_upstream(self, state: MutableMapping[str, Any]) -> None:
+        """The same for the teacher's own entries, which may be those of the encoder alone."""
+
+    def teacher_from_upstream(self, state: MutableMapping[str, Any]) -> None:
+        """The reverse."""
 
 
 class CheckpointedModel(Data2Vec, BaseFairseqModel):
-    """Mixed in before :class:`Data2Vec`'s modality; ``layout`` is the module that knows upstream's names."""
+    """Mixed in before :class:`Data2Vec`'s modality; ``layout`` is the module that knows upstream's layout."""
 
     layout: Layout
 
@@ -39,12 +42,24 @@ class CheckpointedModel(Data2Vec, BaseFairseqModel):
         state: Dict[str, Any] = super().state_dict(*args, **kwargs)
         self.layout.to_upstream(state, prefix)
         if self.teacher is not None:
-            state[prefix + self.layout.TEACHER] = self.teacher.state_dict(self.layout.upstream_name)
+            state[prefix + self.layout.TEACHER] = entry = self.teacher.state_dict()
+            self.layout.teacher_to_upstream(entry)
         return state
 
     def upgrade_state_dict_named(self, state_dict: MutableMapping[str, Any], name: str) -> None:
-        """Accept upstream's layout and ours; fairseq calls this on every loading path."""
-        self.layout.from_upstream(state_dict, name + "." if name else "")
+        """Accept upstream's layout and ours; fairseq calls this on every loading path.
+
+        What was removed before fine-tuning is left out of a checkpoint of pre-training.
+        """
+        prefix = name + "." if name else ""
+        self.layout.from_upstream(state_dict, prefix)
+        removed = tuple(prefix + part for part in self.removed_parts())
+        for key in [key for key in state_dict if key.startswith(removed)]:
+            del state_dict[key]
+
+    def removed_parts(self) -> Tuple[str, ...]:
+        """How the names begin of what this model has no more."""
+        return ("final_proj.", "_ema") if self.final_proj is None else ()
 
     def _load_from_state_dict(self, state_dict: Dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         """Take the teacher out of the state; without one, it starts again from the loaded student."""
@@ -53,5 +68,6 @@ class CheckpointedModel(Data2Vec, BaseFairseqModel):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
         self.teacher = None
         if saved is not None and self.final_proj is not None:
-            owed = max(self.num_updates - 1, 0)
-            self.ensure_teacher().load_state_dict(saved, self.layout.upstream_name, fallback_updates=owed)
+            entry = dict(saved)
+            self.layout.teacher_from_upstream(entry)
+            self.ensure_teacher().load_state_dict(entry, fallback_updates=max(self.num_updates - 1, 0))

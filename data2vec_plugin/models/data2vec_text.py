@@ -142,12 +142,8 @@ class Data2VecTextModel(CheckpointedModel, TextData2Vec):
     def upgrade_state_dict_named(self, state_dict: MutableMapping[str, Any], name: str) -> None:
         """Accept upstream's layout and ours, of pre-training and of fine-tuning."""
         super().upgrade_state_dict_named(state_dict, name)
-        prefix = name + "." if name else ""
-        if self.final_proj is None:
-            for key in [key for key in state_dict if key.startswith(prefix + "final_proj.")]:
-                del state_dict[key]
-            state_dict.pop(prefix + "_ema", None)
         if self.classification_heads is not None:
+            prefix = name + "." if name else ""
             self.classification_heads.reconcile(state_dict, prefix, adopt=self.cfg.load_checkpoint_heads)
 
     def remove_pretraining_modules(self, last_layer: Optional[int] = None) -> None:

@@ -1,7 +1,6 @@
 """The registered fine-tuning model for text: a pre-trained encoder under fairseq's ``sentence_prediction`` task."""
 
 from argparse import Namespace
-from contextlib import nullcontext
 from typing import Any, Dict, MutableMapping, Optional, Tuple
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 from ..interop.mismatch import model_name
 from ..interop.text_v1 import vocabulary_size
 from ._classification_heads import ClassificationHeads
+from ._pretrained import keep_in_checkpoints, plain
 from .data2vec_text import Data2VecTextModel
 from .text_classification_config import Data2VecTextClassificationConfig
 
@@ -108,15 +108,6 @@ def check_pretrained(path: str, state: MutableMapping[str, Any], dictionary: Any
         )
 
 
-def keep_in_checkpoints(cfg: Any, name: str, value: Any) -> None:
-    """Set a key also where the trainer saves it from: fairseq hands a model a merged copy of its configuration."""
-    root = cfg.__dict__.get("_parent")
-    sections = [cfg] if root is None or "model" not in root else [cfg, root["model"]]
-    for section in sections:
-        with open_dict(section) if OmegaConf.is_config(section) else nullcontext():
-            setattr(section, name, value)
-
-
 def encoder_config(cfg: Data2VecTextClassificationConfig) -> Any:
     """The pre-trained model's configuration with our dropouts."""
     pretrained = OmegaConf.create(plain(cfg.pretrained_model_args)["model"])
@@ -126,8 +117,3 @@ def encoder_config(cfg: Data2VecTextClassificationConfig) -> Any:
             if value is not None:
                 pretrained.transformer[name] = value
     return pretrained
-
-
-def plain(section: Any) -> Any:
-    """A configuration as plain dicts."""
-    return OmegaConf.to_container(section, resolve=True) if OmegaConf.is_config(section) else section

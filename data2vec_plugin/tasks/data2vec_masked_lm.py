@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any, List, Optional
 
 import numpy as np
-import torch
 from fairseq import utils
 from fairseq.data import Dictionary
 from fairseq.tasks import register_task
@@ -12,6 +11,7 @@ from fairseq.tasks.masked_lm import MaskedLMTask
 
 from ..core.token_masking import TokenMasker
 from ..data.binarised_text import binarised, with_ending
+from ..data.first_process import first_process_first
 from ..data.masked_text import MaskedTextDataset
 from ..data.resumable import ResumableIterator
 from ..data.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords, word_starts
@@ -26,6 +26,10 @@ class Data2VecMaskedLMTask(WatchedTask, MaskedLMTask):
     """Masks in the loader from (seed, epoch, sample id); reads SPLIT.bin, or SPLIT.txt by subwords on the fly."""
 
     cfg: MaskedTextConfig
+    memory_knobs = (
+        "lower `dataset.batch_size` or `dataset.max_tokens` (and raise `optimization.update_freq` to keep the batch), "
+        "or shorten the rows with `task.tokens_per_sample`"
+    )
 
     def __init__(self, cfg: MaskedTextConfig, dictionary: Dictionary) -> None:
         check_supported(cfg)
@@ -71,14 +75,8 @@ class Data2VecMaskedLMTask(WatchedTask, MaskedLMTask):
         """Binaries of a raw text; of several processes the first makes them."""
         folder = Path(self.cfg.binarised_dir or text.parent / "binarised")
         settings = self._subword_settings(text.parent)
-        together = torch.distributed.is_available() and torch.distributed.is_initialized()
-        first = not together or torch.distributed.get_rank() == 0
-        if not first:
-            torch.distributed.barrier()
-        prefix = binarised(text, encoder, self.source_dictionary, folder, settings, self.cfg.encode_workers)
-        if together and first:
-            torch.distributed.barrier()
-        return prefix
+        with first_process_first():
+            return binarised(text, encoder, self.source_dictionary, folder, settings, self.cfg.encode_workers)
 
     def subwords(self, folder: Path) -> Subwords:
         """The encoder that `task.bpe` names; its files are `folder`'s unless others are given."""

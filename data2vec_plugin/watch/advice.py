@@ -21,12 +21,9 @@ def not_finite(trainer: Any, samples: Any) -> str:
     )
 
 
-def out_of_memory(sample: Any) -> str:
-    """Advice for a batch that does not fit."""
-    return (
-        f"out of memory; {describe([sample])}. Likely knobs: lower `dataset.max_tokens` (and raise "
-        f"`optimization.update_freq` to keep the batch), or crop shorter with `task.max_sample_size`"
-    )
+def out_of_memory(sample: Any, knobs: str) -> str:
+    """Advice for a batch that does not fit; ``knobs`` are the task's."""
+    return f"out of memory; {describe([sample])}. Likely knobs: {knobs}"
 
 
 def mismatch(trainer: Any, filename: str, error: Exception) -> str:

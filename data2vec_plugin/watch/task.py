@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from .advice import out_of_memory
 
@@ -13,7 +13,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Extent:
-    """How much data there is, in the words of its modality: ``amount`` ``unit`` (hours of speech) in ``items``."""
+    """How much data there is, in the words of its modality: ``amount`` ``unit`` (hours of speech) in ``items``.
+
+    What can only be counted (pictures) is an int.
+    """
 
     amount: float
     unit: str
@@ -21,11 +24,18 @@ class Extent:
     item_name: str
 
     def __str__(self) -> str:
-        return f"{self.amount:,.2f} {self.unit} in {self.items:,} {self.item_name}"
+        amount = f"{self.amount:,}" if isinstance(self.amount, int) else f"{self.amount:,.2f}"
+        return f"{amount} {self.unit} in {self.items:,} {self.item_name}"
 
 
 class WatchedTask:
     """A task of ours: it can say how much data a set holds, and what a batch is."""
+
+    memory_knobs: ClassVar[str] = (
+        "lower `dataset.max_tokens` (and raise `optimization.update_freq` to keep the batch), "
+        "or crop shorter with `task.max_sample_size`"
+    )
+    """What to do about a batch that does not fit."""
 
     def extent(self, dataset: Any) -> Extent:
         """How much an epoch of ``dataset`` is."""
@@ -37,5 +47,5 @@ class WatchedTask:
             return super().train_step(sample, model, criterion, *args, **kwargs)  # type: ignore[misc]
         except RuntimeError as error:
             if "out of memory" in str(error):
-                logger.error(out_of_memory(sample))
+                logger.error(out_of_memory(sample, self.memory_knobs))
             raise

@@ -22,6 +22,7 @@ SHOWN = {
     "train_inner/pred_var": "prediction variance",
     "valid/loss": "valid loss",
     "valid/wer": "valid WER",
+    "valid/accuracy": "valid accuracy",
 }
 LAST_LINES = 25
 

@@ -25,6 +25,7 @@ HEALTHY: Dict[str, Any] = {
             "hydra": "1.3.8",
             "soundfile": "0.14.0",
             "editdistance": "0.8.1",
+            "PIL": "13.0.0",
         }.items()
     },
     "gpus": {"names": ["A GPU"], "cuda": "13.0"},
@@ -126,6 +127,12 @@ def test_fairseq_missing() -> None:
 def test_package_missing(name: str, state: str, mend: str) -> None:
     (finding,) = examine("packages", name, version=None)
     assert (finding.state, finding.mend) == (state, mend)
+
+
+def test_pillow_is_installed_under_its_own_name() -> None:
+    assert examine("packages", "PIL", version=None) == []
+    (finding,) = examine("packages", "PIL", error="ImportError: libjpeg")
+    assert finding.mend == "pip install pillow"
 
 
 def test_torchvision_is_missed_only_if_it_is_broken() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import pytest
 import torch
@@ -99,6 +99,42 @@ def test_place_of_the_encoders_norm(norm_at: str, steps: Tuple[int, int]) -> Non
     torch.testing.assert_close(encoder(x).x, wanted)
 
 
+class Biased(Transformer):
+    """An encoder that owns the biases it is given."""
+
+    biases: Sequence[Optional[Tensor]] = (None,)
+
+    def attention_biases(self) -> Sequence[Optional[Tensor]]:
+        return self.biases
+
+
+def biases(count: int) -> List[Optional[Tensor]]:
+    generator = torch.Generator().manual_seed(3)
+    return [torch.randn(1, PLAIN.heads, T, T, generator=generator) for _ in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, PLAIN.layers])
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("given", [False, True])
+def test_biases_of_the_encoder_go_to_all_layers_or_each(count: int, padded: bool, given: bool) -> None:
+    encoder: Biased = randomised(Biased(replace(PLAIN, norm_at="none")))
+    encoder.biases = biases(count)
+    mask, extra = padding() if padded else None, biases(4)[-1] if given else None
+    x = inputs() if mask is None else inputs().masked_fill(mask.unsqueeze(-1), 0)
+    wanted = x
+    for block, own in zip(encoder.layers, encoder.biases if count > 1 else encoder.biases * PLAIN.layers):
+        assert own is not None
+        both = own if extra is None else own + extra
+        wanted = block(wanted, attention_mask(mask, both, torch.float32))["block"]
+    torch.testing.assert_close(encoder(x, mask, extra).x, wanted)
+
+
+def test_keys_may_go_without_bias() -> None:
+    attention = Block(replace(PLAIN, key_bias=False)).self_attn
+    assert attention.k_proj.bias is None
+    assert attention.q_proj.bias is not None
+
+
 def test_last_stops_early_and_leaves_the_final_norm_out() -> None:
     encoder: Transformer = randomised(Transformer(replace(PLAIN, norm_first=True, norm_at="output")))
     everything = encoder(inputs(), record=("block", "ffn"))
@@ -143,7 +179,10 @@ def test_layer_scale_weighs_the_branches() -> None:
     scaled.gamma_1.data.fill_(0.5)
     scaled.gamma_2.data.zero_()
     x = inputs()
-    torch.testing.assert_close(scaled(x)["block"], x + 0.5 * scaled(x)["attention"])
+    attended = scaled.self_attn(scaled.self_attn_layer_norm(x), None)
+    torch.testing.assert_close(scaled(x)["block"], x + 0.5 * attended)
+    torch.testing.assert_close(scaled(x)["attention"], 0.5 * attended)
+    assert not scaled(x)["ffn"].any()
 
 
 def test_checkpointed_activations_give_the_same_gradients() -> None:

@@ -87,7 +87,7 @@ def _note_and_forget(known: torch.Tensor) -> None:
 
 
 def test_they_are_counted_while_another_worker_notes_one() -> None:
-    bad_files = BadFiles(5_000, 10, str, ValueError)
+    bad_files = BadFiles(5_000, 10, str, ValueError, "bad_audio_limit")
     worker = get_context("fork").Process(target=_note_and_forget, args=(bad_files._known,), daemon=True)
     worker.start()
     noted = set(range(0, 5_000, 3))

@@ -45,7 +45,7 @@ def test_goes_on_where_it_was(manifest: Path) -> None:
 def test_another_manifest_is_refused_with_the_way_out(manifest: Path) -> None:
     saved = position_after_two_batches(manifest)
     write_manifest(manifest, manifest.parent, {"a.wav": 30_000, "b.wav": 30_000})
-    with pytest.raises(ManifestChangedError, match=r"train\.tsv is not the manifest.*reset_dataloader=true"):
+    with pytest.raises(ManifestChangedError, match=r"train\.tsv is not the data.*reset_dataloader=true"):
         iterator(manifest).load_state_dict(saved)
 
 

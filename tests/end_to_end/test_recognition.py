@@ -4,6 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from end_to_end_commands import finetune_command
 from speech import run
@@ -87,3 +88,17 @@ def test_labels_out_of_step_and_outside_the_dictionary_stop_the_run(
     labels[1] = "? |"
     (tmp_path / "valid.ltr").write_text("\n".join(labels) + "\n")
     assert "valid.ltr:2: symbol '?' is not in the dictionary" in run(command, expect=1, cwd=tmp_path)
+
+
+def test_features_of_the_fine_tuned_encoder(
+    speech_data: Path, finetuned: Path, pretrained: Path, tmp_path: Path
+) -> None:
+    """A checkpoint as the trainer writes it, whose pre-trained one is no longer asked for."""
+    for name, folder in (("finetuned", finetuned), ("pretrained", pretrained)):
+        words = ["--input", str(speech_data / "valid.tsv"), "--out", str(tmp_path / name), "--device=cpu"]
+        told = run(["data2vec", "features", str(folder / "checkpoint_last.pt"), *words, "--pool=mean"], cwd=tmp_path)
+        assert "4 of 4 items (0 from before, 0 skipped)" in told
+    tuned, before = (np.load(tmp_path / name / "features.npy") for name in ("finetuned", "pretrained"))
+    assert tuned.shape == before.shape
+    assert np.isfinite(tuned).all()
+    assert not np.array_equal(tuned, before)

@@ -43,12 +43,12 @@ class Host:
     stack: tuple[str, ...]
 
 
-HOSTS = (
+HOSTS = (  # the first without torchvision, which speech and text do not need
     Host("3.9-old", "3.9", ("torch==2.1.2", "torchaudio==2.1.2", "numpy<2"), OLD_STACK),
-    Host("3.9", "3.9", ("torch==2.8.0", "torchaudio==2.8.0", "numpy>=2"), NEW_STACK),
-    Host("3.11-old", "3.11", ("torch==2.1.2", "torchaudio==2.1.2", "numpy<2"), OLD_STACK),
-    Host("3.11", "3.11", ("torch==2.11.0", "torchaudio==2.11.0", "numpy>=2"), NEW_STACK),
-    Host("3.13", "3.13", ("torch==2.11.0", "torchaudio==2.11.0", "numpy>=2"), NEW_STACK),
+    Host("3.9", "3.9", ("torch==2.8.0", "torchaudio==2.8.0", "torchvision==0.23.0", "numpy>=2"), NEW_STACK),
+    Host("3.11-old", "3.11", ("torch==2.1.2", "torchaudio==2.1.2", "torchvision==0.16.2", "numpy<2"), OLD_STACK),
+    Host("3.11", "3.11", ("torch==2.11.0", "torchaudio==2.11.0", "torchvision==0.26.0", "numpy>=2"), NEW_STACK),
+    Host("3.13", "3.13", ("torch==2.11.0", "torchaudio==2.11.0", "torchvision==0.26.0", "numpy>=2"), NEW_STACK),
 )
 
 
@@ -93,7 +93,7 @@ def prepare(host: Host, python: str, fairseq: Path | None) -> Path:
         install_host(host, own, fairseq)
         install_beside(host, own)
         stamp.touch()
-    pip(own, "-e", f"{ROOT}[audio,text,dev]", *numpy_of(host), *host.stack)
+    pip(own, "-e", f"{ROOT}[audio,text,image,dev]", *numpy_of(host), *host.stack)
     return own
 
 

@@ -8,7 +8,13 @@ import pytest
 import torch
 from models.tiny_text import WORDS, tiny_text
 
-from data2vec_plugin.interop.text_v1 import from_upstream, to_upstream, upstream_name, vocabulary_size
+from data2vec_plugin.interop.text_v1 import (
+    from_upstream,
+    teacher_from_upstream,
+    teacher_to_upstream,
+    to_upstream,
+    vocabulary_size,
+)
 
 PAIRS = {
     "encoder.sentence_encoder.layers.0.fc1.weight": "encoder.layers.0.fc1.weight",
@@ -60,7 +66,10 @@ def test_other_objectives_go(name: str) -> None:
 
 
 def test_the_teachers_names_are_ours() -> None:
-    assert upstream_name("layers.0.fc1.weight") == "layers.0.fc1.weight"
+    state = {"layers.0.fc1.weight": 1}
+    teacher_to_upstream(state)
+    teacher_from_upstream(state)
+    assert state == {"layers.0.fc1.weight": 1}
 
 
 def test_size_of_the_dictionary_is_told_by_the_embedding() -> None:

@@ -18,6 +18,8 @@ RECOGNITION = [name for name in RECIPES if name.startswith("asr_")]
 TEXT = [name for name in RECIPES if name.startswith("text_base")]
 GLUE = [name for name in RECIPES if name.startswith("glue_")]
 CLASSIFICATION = ["text_classification", *GLUE]
+IMAGES = [name for name in RECIPES if name.startswith("image_")]
+IMAGENET = [name for name in RECIPES if name.startswith("imagenet_")]
 
 
 def smoke(recipe: str, data: Path, folder: Path, *overrides: str) -> str:
@@ -43,7 +45,7 @@ SMALL = ("+size/audio=tiny", "dataset.train_subset=train-unlabelled", "task.min_
 
 
 def test_every_recipe_belongs_to_a_kind_that_is_run_here() -> None:
-    assert set(RECIPES) == {*PRETRAINING, *RECOGNITION, *TEXT, *CLASSIFICATION}
+    assert set(RECIPES) == {*PRETRAINING, *RECOGNITION, *TEXT, *CLASSIFICATION, *IMAGES, *IMAGENET}
 
 
 @pytest.mark.parametrize("recipe", PRETRAINING)
@@ -101,3 +103,37 @@ def test_classification(recipe: str, binaries: Path, encoder: Path, tmp_path: Pa
     metric = metrics.get(recipe, "pearson_and_spearman" if recipe == "glue_sts_b" else "accuracy")
     assert f'"valid_{metric}"' in log
     assert recipe != "glue_mnli" or '"valid1_accuracy"' in log
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("torchvision")
+    from images import write_tree
+
+    folder = tmp_path_factory.mktemp("pictures")
+    for split in ("train", "val"):
+        write_tree(folder / split, {"cat": 3, "dog": 3})
+    return folder
+
+
+TINY_IMAGES = ("+size/image=tiny", "task.input_size=64")
+
+
+@pytest.mark.parametrize("recipe", IMAGES)
+def test_images(recipe: str, pictures: Path, tmp_path: Path) -> None:
+    assert '"num_updates": "2"' in smoke(recipe, pictures, tmp_path, *TINY_IMAGES)
+
+
+@pytest.fixture(scope="module")
+def image_encoder(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("images")
+    smoke("image_base", pictures, folder, *TINY_IMAGES, "checkpoint.no_save=false")
+    return folder / "checkpoint_last.pt"
+
+
+@pytest.mark.parametrize("recipe", IMAGENET)
+def test_imagenet(recipe: str, pictures: Path, image_encoder: Path, tmp_path: Path) -> None:
+    sizes = ("task.input_size=64", "model.num_classes=2")
+    log = smoke(recipe, pictures, tmp_path, *sizes, f"model.model_path={image_encoder}")
+    assert '"num_updates": "2"' in log
+    assert '"val_accuracy_top5"' in log

@@ -138,6 +138,10 @@ def test_out_of_memory_describes_the_batch(caplog: pytest.LogCaptureFixture) -> 
     assert "`dataset.max_tokens`" in caplog.text
 
 
+def test_what_is_counted_has_no_decimals() -> None:
+    assert str(Extent(1_281_167, "pictures", 1_000, "folders")) == "1,281,167 pictures in 1,000 folders"
+
+
 def test_memory_is_said_after_the_first_update(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     trainer = trainer_class()(Task(), config(tmp_path))

@@ -1,0 +1,101 @@
+"""Items -> batches of like size, looked at and loaded ahead by threads; bad ones are told, not raised."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Callable, Deque, Iterator, List, Sequence, Tuple, Union
+
+from torch import Tensor
+
+from .items import BadItemError, Input, Item, Reader
+
+WINDOW = 512
+"""Items that are sorted by size together: enough for little padding, few enough to go on near where one stopped."""
+
+Report = Callable[[Item, str], None]
+Loaded = List[Union[Tensor, str]]
+"""What was read, or why it could not be."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs of like size and what was read of them, in the same order."""
+
+    inputs: List[Input]
+    rows: List[Tensor]
+
+
+@dataclass(frozen=True)
+class Batching:
+    """``limit`` sizes a batch at most, padding included; a larger item goes alone.
+
+    ``like_only``: items of one size only share a batch, for models that let padding leak.
+    """
+
+    limit: int
+    like_only: bool = False
+    workers: int = 2
+
+    def groups(self, inputs: Sequence[Input]) -> Iterator[List[Input]]:
+        """The largest first, so that too large a batch is met at once."""
+        group: List[Input] = []
+        for each in sorted(inputs, key=lambda each: -each.size):
+            full = group and (len(group) + 1) * group[0].size > self.limit
+            if full or (group and self.like_only and each.size != group[0].size):
+                yield group
+                group = []
+            group.append(each)
+        if group:
+            yield group
+
+
+def batches(items: Sequence[Item], reader: Reader, batching: Batching, bad: Report) -> Iterator[Batch]:
+    """The items in batches, window by window; ``bad`` hears of those that are left out, in the caller's thread."""
+
+    def look(item: Item) -> Tuple[Item, Union[Input, str]]:
+        try:
+            return item, reader.look(item)
+        except BadItemError as error:
+            return item, str(error)
+
+    with ThreadPoolExecutor(batching.workers) as pool:
+        waiting: Deque[Tuple[List[Input], Future[Loaded]]] = deque()
+        for start in range(0, len(items), WINDOW):
+            inputs = []
+            for item, found in pool.map(look, items[start : start + WINDOW]):
+                if isinstance(found, Input):
+                    inputs.append(found)
+                else:
+                    bad(item, found)
+            for group in batching.groups(inputs):
+                waiting.append((group, pool.submit(load, group)))
+                if len(waiting) > batching.workers:
+                    yield from whole(*waiting.popleft(), bad)
+        while waiting:
+            yield from whole(*waiting.popleft(), bad)
+
+
+def load(group: List[Input]) -> Loaded:
+    """What was read of each, or why it could not be."""
+    found: Loaded = []
+    for each in group:
+        try:
+            found.append(each.load())
+        except BadItemError as error:
+            found.append(str(error))
+    return found
+
+
+def whole(group: List[Input], loading: Future[Loaded], bad: Report) -> Iterator[Batch]:
+    """The batch without the items that turned out bad; none if all did."""
+    inputs, rows = [], []
+    for each, found in zip(group, loading.result()):
+        if isinstance(found, Tensor):
+            inputs.append(each)
+            rows.append(found)
+        else:
+            bad(each.item, found)
+    if inputs:
+        yield Batch(inputs, rows)

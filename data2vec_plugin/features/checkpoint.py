@@ -1,0 +1,147 @@
+"""The encoder inside a checkpoint, pre-trained or fine-tuned, without the data and the task of its training."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from argparse import Namespace
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Tuple
+
+import torch
+from fairseq.checkpoint_utils import load_checkpoint_to_cpu
+from fairseq.dataclass.utils import convert_namespace_to_omegaconf
+from fairseq.models import MODEL_REGISTRY, build_model
+from omegaconf import OmegaConf
+from torch import Tensor
+
+from ..core.model import Data2Vec
+from ..interop.mismatch import explain, shapes
+
+MODALITIES = {"data2vec_audio": "speech", "data2vec_text": "text", "data2vec_vision": "image"}
+
+
+class Wrapper(NamedTuple):
+    """Where a fine-tuned model keeps its encoder: the key of its configuration, the prefix of its weights.
+
+    ``own`` are keys of the wrapper that stand for the encoder's, where they are given.
+    """
+
+    key: str
+    prefix: str
+    own: Tuple[str, ...] = ()
+
+
+FINE_TUNED = {
+    "wav2vec_ctc": Wrapper("w2v_args", "w2v_encoder.w2v_model."),
+    "wav2vec_seq2seq": Wrapper("w2v_args", "encoder.w2v_model."),
+    "data2vec_text_classification": Wrapper("pretrained_model_args", "model."),
+    "data2vec_image_classification": Wrapper("pretrained_model_args", "model.", own=("image_size",)),
+}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint says of its encoder: its name, its configuration, the task's, its weights."""
+
+    path: Path
+    name: str
+    root: Dict[str, Any]
+    task: Dict[str, Any]
+    weights: Dict[str, Any]
+    fine_tuned: bool
+
+    @property
+    def modality(self) -> str:
+        """speech, text or image."""
+        return MODALITIES[self.name]
+
+    def digest(self, teacher: bool) -> str:
+        """Of configuration and weights, the teacher's too if it is what computes."""
+        content = hashlib.sha256(json.dumps(self.root["model"], sort_keys=True, default=str).encode())
+        for name, tensor in sorted(tensors(self.weights, teacher)):
+            content.update(name.encode())
+            content.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        return content.hexdigest()[:16]
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint; raises ValueError if there is none, or if it holds no encoder of ours."""
+    if not path.is_file():
+        raise ValueError(f"checkpoint {path} does not exist; give the .pt file of a training")
+    state = load_checkpoint_to_cpu(str(path))
+    outer = plain(state.get("cfg") or state.get("args"))
+    name = str(outer.get("model", {}).get("_name", "unknown"))
+    if name not in FINE_TUNED:
+        check_name(path, name, "is")
+        return Checkpoint(path, name, outer, outer["task"], state["model"], fine_tuned=False)
+    key, prefix, own = FINE_TUNED[name]
+    root = plain(outer["model"].get(key))
+    if "model" not in root:
+        raise ValueError(
+            f"checkpoint {path} is of model `{name}`, but lacks `model.{key}`, the configuration of its encoder; save "
+            f"it again with this package, or give the pre-trained checkpoint"
+        )
+    inner = str(root["model"].get("_name", "unknown"))
+    check_name(path, inner, f"is of model `{name}`, its encoder")
+    given = {key: outer["model"][key] for key in own if outer["model"].get(key) is not None}
+    root["model"] = {**root["model"], **given}
+    weights = {key[len(prefix) :]: value for key, value in state["model"].items() if key.startswith(prefix)}
+    return Checkpoint(path, inner, root, {**root.get("task", {}), **outer["task"]}, weights, fine_tuned=True)
+
+
+def check_name(path: Path, name: str, which: str) -> None:
+    """Raise ValueError unless a model of this name gives features here."""
+    if name not in MODALITIES:
+        known = ", ".join([*MODALITIES, *FINE_TUNED])
+        raise ValueError(f"checkpoint {path} {which} of model `{name}`; features come from {known}")
+    if name not in MODEL_REGISTRY:
+        raise ValueError(f"checkpoint {path} {which} of model `{name}`, which this version of the package lacks")
+
+
+def plain(cfg: Any) -> Dict[str, Any]:
+    """A configuration, of whatever age, as plain dicts; nothing gives an empty one."""
+    if isinstance(cfg, Namespace):
+        cfg = convert_namespace_to_omegaconf(cfg)
+    found: Any = OmegaConf.to_container(cfg) if OmegaConf.is_config(cfg) else cfg
+    return dict(found or {})
+
+
+def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None) -> Data2Vec:
+    """The model in evaluation mode with the checkpoint's weights; text needs its ``dictionary``.
+
+    Raises ValueError if the weights are of another size than the configuration, or if ``teacher`` is asked for and
+    there is none.
+    """
+    cfg = OmegaConf.create(checkpoint.root).model  # with its root, for what it interpolates
+    if "compile_encoder" in cfg:
+        cfg.compile_encoder = False  # widths change from batch to batch
+    model = build_model(cfg, SimpleNamespace(source_dictionary=dictionary), from_checkpoint=True)
+    if checkpoint.fine_tuned:
+        model.remove_pretraining_modules()
+    weights = {name: value for name, value in checkpoint.weights.items() if "classification_heads." not in name}
+    model.upgrade_state_dict(weights)
+    if not teacher:
+        weights.pop("_ema", None)
+    try:
+        model.load_state_dict(dict(weights), strict=True)
+    except RuntimeError as error:
+        reason = explain(shapes(weights), shapes(model.state_dict())) or str(error)
+        raise ValueError(f"checkpoint {checkpoint.path} does not fit its own configuration: {reason}") from error
+    if teacher and model.teacher is None:
+        raise ValueError(
+            f"`--teacher`: checkpoint {checkpoint.path} holds no teacher (`_ema`), as after fine-tuning; leave it out"
+        )
+    encoder: Data2Vec = model.eval()
+    return encoder
+
+
+def tensors(weights: Mapping[str, Any], nested: bool) -> Iterator[Tuple[str, Tensor]]:
+    """All tensors of a state dict with their names; those of the teacher's entry if asked for."""
+    for name, value in weights.items():
+        if isinstance(value, Tensor):
+            yield name, value
+        elif nested and isinstance(value, Mapping):
+            yield from ((f"{name}.{key}", tensor) for key, tensor in tensors(value, False))

@@ -1,0 +1,219 @@
+"""The run of `data2vec features`: what is missing is made, whatever happens in between is kept."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Iterator, Optional
+
+import numpy as np
+import torch
+
+from ..cli.manifest_files import write_atomically
+from ..core.model import Data2Vec
+from .batches import Batch, Batching, batches
+from .checkpoint import Checkpoint, open_checkpoint
+from .encode import LAST, Wanted, encode, item_features, parse_layers
+from .items import Item, Reader
+from .lists import read_items
+from .prepare import described, prepare
+from .settings import keep_settings
+from .store import Store, open_store
+from .text_files import Given
+
+SKIPPED = "skipped.tsv"
+SHOWN = 20
+"""How many skipped items are printed; all of them are in skipped.tsv."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the user asked for; see `data2vec features --help`."""
+
+    checkpoint: Path
+    input: Path
+    out: Path
+    layer: str = LAST
+    pool: str = "none"
+    format: str = "npy"
+    half: bool = False
+    teacher: bool = False
+    batch: Optional[float] = None
+    device: Optional[str] = None
+    workers: int = 2
+    bad_limit: int = 0
+    root: Optional[Path] = None
+    column: Optional[str] = None
+    text: Given = field(default_factory=Given)
+    truncate: bool = False
+
+
+@dataclass
+class Progress:
+    """What a run has done so far."""
+
+    skipped: Dict[str, str] = field(default_factory=dict)
+    """Why an item has no features, by where it stands."""
+    frames: int = 0
+    items: int = 0
+
+    def bad(self, item: Item, reason: str) -> None:
+        """Note an item that is left out."""
+        self.skipped[item.place] = reason
+
+
+def extract(job: Job) -> int:
+    """Make the features that are not there yet; 1 if more items were skipped than ``bad_limit``.
+
+    Raises ValueError for a checkpoint, a list or a folder that cannot be used, before anything is written.
+    """
+    checkpoint = open_checkpoint(job.checkpoint)
+    items = read_items(job.input, checkpoint.modality, job.root, job.column)
+    beside = job.input if job.input.is_dir() else job.input.parent
+    device = chosen_device(job.device)
+    model, reader = prepare(checkpoint, job.teacher, beside, job.text, job.truncate)
+    model.to(device)
+    layers: Any = model.encoder.layers
+    wanted = Wanted(parse_layers(job.layer, len(layers)), job.teacher, job.pool == "mean", job.half)
+    if job.workers < 1:
+        raise ValueError(f"`--workers` is {job.workers}; expected 1 or more")
+    batching = Batching(batch_limit(job.batch, reader), model.config.reference_compat, job.workers)
+    store = open_store(job.out, items, job.format, wanted.mean)
+    keep_settings(job.out, settings(job, checkpoint, reader, wanted))
+    pending = [item for item in items if not store.index.has(item)]
+    for line in described(checkpoint, reader):
+        print(line)
+    progress = Progress()
+    started = time.monotonic()
+    try:
+        with terminated_as_interrupted():
+            found = batches(pending, reader, batching, progress.bad)
+            for batch in shown(found, len(pending), progress):
+                encode_batch(model, reader, wanted, batch, store, progress)
+        store.finish()
+    finally:
+        store.close()
+        report(job, reader, progress, len(items), len(items) - len(pending), time.monotonic() - started)
+    return 1 if len(progress.skipped) > job.bad_limit else 0
+
+
+def shown(found: Iterator[Batch], total: int, progress: Progress) -> Iterator[Batch]:
+    """The batches, with a bar that counts the items that are through, good or bad."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit="item", desc="features") as bar:
+        for batch in found:
+            yield batch
+            bar.set_postfix(skipped=len(progress.skipped), refresh=False)
+            bar.update(progress.items + len(progress.skipped) - bar.n)
+        bar.update(progress.items + len(progress.skipped) - bar.n)
+
+
+def encode_batch(
+    model: Data2Vec, reader: Reader, wanted: Wanted, batch: Batch, store: Store, progress: Progress
+) -> None:
+    """Features of one batch into the store; raises ValueError if it does not fit into the device's memory."""
+    device = next(model.parameters()).device
+    source, padding = reader.collate(batch.rows)
+    try:
+        outputs = encode(model, source.to(device), None if padding is None else padding.to(device), wanted)
+    except torch.cuda.OutOfMemoryError as error:
+        longest = max(each.size for each in batch.inputs) / reader.sizes_per_unit
+        raise ValueError(
+            f"out of memory on {device} with {len(batch.rows)} items of up to {longest:g} {reader.unit}, the longest "
+            f"being {batch.inputs[0].item.place}; lower `--batch`, or leave such items out"
+        ) from error
+    for row, each in enumerate(batch.inputs):
+        span = reader.span(batch.rows[row], outputs[0].size(1))
+        features = item_features(outputs, row, span, wanted)
+        if not np.isfinite(features).all():
+            progress.bad(each.item, "its features are not finite" + ("; leave out --half" if wanted.half else ""))
+            continue
+        frames = len(range(outputs[0].size(1))[span])
+        store.put(each.item, features, frames)
+        progress.items += 1
+        progress.frames += frames
+
+
+def settings(job: Job, checkpoint: Checkpoint, reader: Reader, wanted: Wanted) -> Dict[str, object]:
+    """All that decides what the features are and how they are stored."""
+    layers = ",".join(LAST if layer is None else str(layer) for layer in wanted.layers)
+    return {
+        "model": checkpoint.name,
+        "weights": checkpoint.digest(job.teacher),
+        "teacher": job.teacher,
+        "layer": layers,
+        "pool": job.pool,
+        "format": job.format,
+        "half": job.half,
+        **reader.settings(),
+    }
+
+
+def batch_limit(given: Optional[float], reader: Reader) -> int:
+    """Sizes in a batch; raises ValueError for none."""
+    batch = reader.default_batch if given is None else given
+    if not batch > 0:
+        raise ValueError(f"`--batch` is {batch:g}; expected more than 0 {reader.unit}")
+    return max(int(batch * reader.sizes_per_unit), 1)
+
+
+def chosen_device(name: Optional[str]) -> torch.device:
+    """The device, a GPU if there is one; raises ValueError if there is none and one was asked for."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    kind, _, number = (name or ("cuda" if count else "cpu")).partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
+        raise ValueError(f"`--device` is {name}; expected cpu, cuda or cuda:N")
+    if kind == "cpu":
+        return torch.device(kind)
+    if int(number or 0) >= count:
+        found = f"{count} GPUs" if count else "no GPU (`data2vec doctor` says why)"
+        raise ValueError(f"`--device` is {name}, but torch finds {found}; use cpu")
+    torch.backends.cudnn.allow_tf32 = False  # fp32 shall mean the same as on a CPU
+    return torch.device(kind, int(number or 0))
+
+
+def report(job: Job, reader: Reader, progress: Progress, total: int, before: int, seconds: float) -> None:
+    """Say what there is now, and what is missing, in full in skipped.tsv."""
+    skipped = progress.skipped
+    rate = progress.items / max(seconds, 1e-9)
+    left = total - before - progress.items - len(skipped)
+    print(
+        f"{job.out}: {before + progress.items:,} of {total:,} items ({before:,} from before, {len(skipped):,} "
+        f"skipped), {progress.frames:,} new frames, {rate:.1f} items/s"
+    )
+    if left:
+        print(f"{left:,} items are left to do; the same command goes on", file=sys.stderr)
+    for remark in reader.remarks():
+        print(remark, file=sys.stderr)
+    path = job.out / SKIPPED
+    if not skipped:
+        path.unlink(missing_ok=True)
+        return
+    lines = [f"{place}\t{' '.join(reason.split())}" for place, reason in skipped.items()]
+    write_atomically(path, "\n".join(lines) + "\n")
+    told = "\n".join(f"skipped {line}" for line in lines[:SHOWN]).replace("\t", ": ")
+    more = f"\n… and {len(lines) - SHOWN:,} more" if len(lines) > SHOWN else ""
+    print(f"{told}{more}\n{path} lists all that were skipped", file=sys.stderr)
+
+
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM, by which clusters end a job, stop as Ctrl-C does, so that what is in memory gets written."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

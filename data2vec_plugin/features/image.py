@@ -1,0 +1,63 @@
+"""Pictures as the vision model reads them in evaluation: shorter side resized, centre cut out, channels normalised."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data.image_transforms import Normalization, evaluation_transform
+from ..data.picture import decode
+from .items import BadItemError, Input, Item
+
+
+class ImageReader:
+    """Files that Pillow reads, as (3, ``size``, ``size``)."""
+
+    unit = "images"
+    default_batch = 32.0
+    sizes_per_unit = 1
+
+    def __init__(self, task: Mapping[str, Any], size: int) -> None:
+        if find_spec("torchvision") is None:
+            raise ValueError("pictures are read with torchvision, which `data2vec doctor` says how to install")
+        default = Normalization()
+        mean, std = task.get("normalization_mean") or default.mean, task.get("normalization_std") or default.std
+        self.size = size
+        self.normalization = Normalization(tuple(mean), tuple(std))
+        self.transform = evaluation_transform(size, self.normalization)
+
+    def settings(self) -> Dict[str, object]:
+        """Size and normalisation."""
+        return {"input_size": self.size, "mean": list(self.normalization.mean), "std": list(self.normalization.std)}
+
+    def look(self, item: Item) -> Input:
+        """All pictures become one size, so there is nothing to look at before they are read."""
+        return Input(item, 1, partial(self._load, item))
+
+    def _load(self, item: Item) -> Tensor:
+        """The picture (3, size, size); raises :class:`BadItemError` if it cannot be read."""
+        from PIL import Image
+
+        try:
+            picture: Any = decode(Path(item.source).read_bytes())
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise BadItemError(f"cannot be read ({error})") from error
+        return self.transform(picture, np.random.default_rng(0))  # from which evaluation draws nothing
+
+    def collate(self, rows: List[Tensor]) -> Tuple[Tensor, Optional[Tensor]]:
+        """Pictures (3, H, W) -> (B, 3, H, W); nothing is padded."""
+        return torch.stack(rows), None
+
+    def span(self, row: Tensor, width: int) -> slice:
+        """All patches, row by row; the model's class token has left already."""
+        return slice(width)
+
+    def remarks(self) -> List[str]:
+        """None."""
+        return []

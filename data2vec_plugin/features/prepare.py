@@ -1,0 +1,54 @@
+"""A checkpoint's model and the reader that feeds it, by modality."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, List, Tuple
+
+from ..core.model import Data2Vec
+from ..interop.text_v1 import vocabulary_size
+from .checkpoint import Checkpoint, build_encoder
+from .image import ImageReader
+from .items import Reader
+from .speech import SpeechReader
+from .text import TextReader
+from .text_files import Given, find_text_files
+
+
+def prepare(
+    checkpoint: Checkpoint, teacher: bool, beside: Path, given: Given, truncate: bool
+) -> Tuple[Data2Vec, Reader]:
+    """Build the model and its reader; ``beside`` is the folder of the data, where dictionaries may lie.
+
+    Raises ValueError for what a modality cannot use, or cannot do without.
+    """
+    if checkpoint.modality != "text" and (truncate or given != Given()):
+        raise ValueError(
+            f"--dict, --sentencepiece, --gpt2-bpe, --symbols and --too-long are for text; {checkpoint.path} is of "
+            f"model `{checkpoint.name}`"
+        )
+    if checkpoint.modality == "text":
+        return _text(checkpoint, teacher, beside, given, truncate)
+    model: Any = build_encoder(checkpoint, teacher)
+    if checkpoint.modality == "speech":
+        return model, SpeechReader(checkpoint.task, model.audio.conv_layers)
+    return model, ImageReader(checkpoint.task, model.image.size)
+
+
+def _text(
+    checkpoint: Checkpoint, teacher: bool, beside: Path, given: Given, truncate: bool
+) -> Tuple[Data2Vec, TextReader]:
+    folders = [beside, checkpoint.path.parent]
+    files = find_text_files(given, checkpoint.task, folders, vocabulary_size(checkpoint.weights))
+    model: Any = build_encoder(checkpoint, teacher, files.dictionary)
+    return model, TextReader(files, min(model.max_positions(), model.text.max_positions), truncate)
+
+
+def described(checkpoint: Checkpoint, reader: Reader) -> List[str]:
+    """What was found out rather than given, for people."""
+    lines = [f"{checkpoint.path}: {checkpoint.name}, {checkpoint.modality}"]
+    if isinstance(reader, TextReader):
+        lines.append(f"dictionary {reader.files.dictionary_path}, subwords {reader.files.cut_by}")
+    else:
+        lines.append(", ".join(f"{name} {value}" for name, value in reader.settings().items()))
+    return lines

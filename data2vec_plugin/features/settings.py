@@ -1,0 +1,34 @@
+"""What a folder of features was made with: kept beside them, so that no two kinds get mixed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Dict
+
+from ..cli.manifest_files import write_atomically
+from .index import INDEX
+
+SETTINGS = "features.json"
+
+
+def keep_settings(folder: Path, settings: Dict[str, object]) -> None:
+    """Write the settings to a new folder; raises ValueError, naming what differs, for one that has others."""
+    path = folder / SETTINGS
+    if not path.is_file():
+        if (folder / INDEX).is_file():
+            raise ValueError(f"{folder} holds {INDEX}, but not {SETTINGS}; give another `--out`, or delete {folder}")
+        write_atomically(path, json.dumps(settings, indent=2) + "\n")
+        return
+    try:
+        kept = dict(json.loads(path.read_text("utf-8")))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); give another `--out`, or delete {folder}") from error
+    wanted = json.loads(json.dumps(settings))
+    different = [key for key in {**kept, **wanted} if kept.get(key) != wanted.get(key)]
+    if different:
+        told = "; ".join(f"`{key}` was {kept.get(key)!r}, is {wanted.get(key)!r}" for key in different)
+        raise ValueError(
+            f"{folder} holds features that were made otherwise: {told}. Give another `--out`, or delete {folder} to "
+            f"make all of them again"
+        )

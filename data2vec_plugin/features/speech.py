@@ -1,0 +1,98 @@
+"""Clips as the speech model reads them: one channel, the right rate, normalised as the checkpoint's task was."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..core.config import ConvSpec
+from ..data.audio import TRUNCATED
+from ..modalities.conv_spec import output_length, receptive_field
+from .items import BadItemError, Input, Item, padded
+
+
+class SpeechReader:
+    """WAV, FLAC and whatever else libsndfile knows; also ``archive.zip:offset:length`` of fairseq's manifests."""
+
+    unit = "seconds"
+    default_batch = 60.0
+
+    def __init__(self, task: Mapping[str, Any], conv_layers: Sequence[ConvSpec]) -> None:
+        self.sizes_per_unit = int(task.get("sample_rate") or 16_000)
+        self.normalize = bool(task.get("normalize", False))
+        self.conv_layers = conv_layers
+        self.shortest = receptive_field(conv_layers)
+        self._mixed_down: List[str] = []
+
+    def settings(self) -> Dict[str, object]:
+        """Rate and normalisation."""
+        return {"sample_rate": self.sizes_per_unit, "normalize": self.normalize}
+
+    def look(self, item: Item) -> Input:
+        """Read a clip's header; raises :class:`BadItemError` for a clip that cannot give features."""
+        import soundfile
+
+        try:
+            info = soundfile.info(opened(item.source))
+        except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
+            raise BadItemError(f"cannot be read ({error})") from error
+        if info.samplerate != self.sizes_per_unit:
+            raise BadItemError(
+                f"sample rate {info.samplerate}, the model's is {self.sizes_per_unit}: write copies with "
+                f"`data2vec manifest --resample-to`"
+            )
+        stated = info.frames if item.samples is None else item.samples
+        if info.frames < TRUNCATED * stated:
+            raise BadItemError(f"{info.frames} samples on disk, {stated} in the manifest: the file is truncated")
+        self._check_length(info.frames)
+        if info.channels > 1:
+            self._mixed_down.append(item.place)
+        return Input(item, info.frames, partial(self._load, item, info.frames))
+
+    def _check_length(self, samples: int) -> None:
+        if samples < self.shortest:
+            raise BadItemError(f"{samples} samples; one frame of this model needs {self.shortest}")
+
+    def _load(self, item: Item, stated: int) -> Tensor:
+        """The samples (about ``stated``: some headers estimate), channels averaged."""
+        import soundfile
+
+        try:
+            samples, _ = soundfile.read(opened(item.source), dtype="float32", always_2d=True)
+        except (soundfile.SoundFileError, OSError, TypeError) as error:
+            raise BadItemError(f"cannot be read ({error})") from error
+        clip = torch.from_numpy(samples).mean(1)
+        if len(clip) < TRUNCATED * stated:
+            raise BadItemError(f"{len(clip)} of {stated} samples: the file is truncated")
+        self._check_length(len(clip))
+        if not bool(torch.isfinite(clip).all()):
+            raise BadItemError("holds NaN or infinite samples")
+        return F.layer_norm(clip, clip.shape) if self.normalize else clip
+
+    def collate(self, rows: List[Tensor]) -> Tuple[Tensor, Optional[Tensor]]:
+        """Clips (samples,) -> (B, samples) with zeros behind the shorter ones."""
+        return padded(rows, 0)
+
+    def span(self, row: Tensor, width: int) -> slice:
+        """A clip's frames."""
+        return slice(output_length(len(row), self.conv_layers))
+
+    def remarks(self) -> List[str]:
+        """How many clips had several channels."""
+        count = len(self._mixed_down)
+        return [f"{count:,} clips have several channels, which were averaged: {self._mixed_down[0]}"] if count else []
+
+
+def opened(source: str) -> Union[str, io.BytesIO]:
+    """What soundfile reads: a path, or a slice of a stored zip file."""
+    archive, *place = source.rsplit(":", 2)
+    if len(place) == 2 and all(part.isdigit() for part in place):
+        with open(archive, "rb") as file:
+            file.seek(int(place[0]))
+            return io.BytesIO(file.read(int(place[1])))
+    return source

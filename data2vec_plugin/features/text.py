@@ -1,0 +1,74 @@
+"""Lines of text as the text model reads them: cut into subwords, looked up, between ``<s>`` and ``</s>``."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Dict, List, Optional, Tuple
+
+import torch
+from torch import Tensor
+
+from ..cli.manifest_files import some
+from ..data.binarised_text import UNKNOWN
+from .items import BadItemError, Input, Item, padded
+from .text_files import TextFiles
+
+
+class TextReader:
+    """Encodes lines; one of more than ``longest`` tokens is cut, ``</s>`` kept, or refused unless ``truncate``."""
+
+    unit = "tokens"
+    default_batch = 4096.0
+    sizes_per_unit = 1
+
+    def __init__(self, files: TextFiles, longest: int, truncate: bool) -> None:
+        self.files = files
+        self.dictionary: Any = files.dictionary
+        self.longest = longest
+        self.truncate = truncate
+        self._cut: List[str] = []
+        self._symbols: List[int] = []
+        self._unknown: List[int] = []
+
+    def settings(self) -> Dict[str, object]:
+        """The dictionary, and what cuts text into its symbols."""
+        symbols = "\n".join(self.dictionary.symbols)
+        return {"dictionary": hashlib.sha256(symbols.encode()).hexdigest()[:16], "subwords": self.files.digest}
+
+    def look(self, item: Item) -> Input:
+        """Encode a line; raises :class:`BadItemError` if it is empty or too long."""
+        symbols = self.files.subwords.encode(item.source)
+        if not symbols:
+            raise BadItemError("is empty")
+        unk = self.dictionary.unk()
+        ids = [self.dictionary.bos(), *map(self.dictionary.index, symbols), self.dictionary.eos()]
+        if len(ids) > self.longest:
+            if not self.truncate:
+                raise BadItemError(
+                    f"{len(ids)} tokens, the model reads {self.longest}; `--too-long truncate` cuts such lines"
+                )
+            self._cut.append(item.place)
+            ids = [*ids[: self.longest - 1], self.dictionary.eos()]
+        self._symbols.append(len(ids) - 2)
+        self._unknown.append(ids.count(unk))
+        row = torch.tensor(ids)
+        return Input(item, len(ids), lambda: row)
+
+    def collate(self, rows: List[Tensor]) -> Tuple[Tensor, Optional[Tensor]]:
+        """Ids (tokens,) -> (B, tokens) with the padding symbol behind the shorter ones."""
+        return padded(rows, self.dictionary.pad())
+
+    def span(self, row: Tensor, width: int) -> slice:
+        """One output for each id, ``<s>`` and ``</s>`` among them."""
+        return slice(len(row))
+
+    def remarks(self) -> List[str]:
+        """How many lines were cut; and whether so much is unknown that the dictionary cannot be the right one."""
+        found = [f"{len(self._cut):,} lines were cut to {self.longest} tokens: {some(self._cut)}"] if self._cut else []
+        symbols, unknown = sum(self._symbols), sum(self._unknown)
+        if unknown > UNKNOWN * symbols:
+            found.append(
+                f"{unknown:,} of {symbols:,} subwords are unknown to {self.files.dictionary_path}: was it made for "
+                f"{self.files.cut_by}?"
+            )
+        return found

@@ -1,0 +1,155 @@
+"""The registered fine-tuning model for images: a pre-trained encoder, the mean of its patches, a linear layer."""
+
+from typing import Any, Dict, MutableMapping, Optional, Union
+
+import torch
+import torch.nn.functional as F
+from fairseq import models
+from fairseq.models import BaseFairseqModel, register_model
+from omegaconf import OmegaConf, open_dict
+from torch import Tensor, nn
+
+from ..core.relative_positions import interpolated_table, square_grid
+from ..core.update_rules import UpdateRule, check_layer_decay
+from ..interop import vision_v1
+from ..interop.mismatch import model_name
+from ..interop.vision_sizes import TABLE, vision_sizes
+from ..modalities.mixing import draw_mixture, smoothed, soft_cross_entropy
+from ._image_rules import image_update_rules
+from ._pretrained import keep_in_checkpoints, plain, read_checkpoint
+from .data2vec_vision import Data2VecVisionModel
+from .image_classification_config import Data2VecImageClassificationConfig, check_values, mixing_config
+
+HEAD_SCALE = 1e-3
+TOP = 5
+OVERRIDES = ("image_size", "drop_path", "attention_dropout", "checkpoint_activations")
+"""Our keys that stand for one of the encoder's, where they are given."""
+
+
+@register_model("data2vec_image_classification", dataclass=Data2VecImageClassificationConfig)
+class Data2VecImageClassificationModel(BaseFairseqModel):
+    """BEiT's classifier on a pre-trained ``data2vec_vision``: no class token, no final norm, but one of the mean."""
+
+    def __init__(self, cfg: Data2VecImageClassificationConfig, model: Data2VecVisionModel) -> None:
+        super().__init__()
+        check_values(cfg)
+        check_layer_decay(cfg.layer_decay)
+        self.cfg = cfg
+        self.mixing = mixing_config(cfg)
+        self.model = model
+        dim = model.config.transformer.dim
+        self.fc_norm = nn.LayerNorm(dim)
+        self.head = nn.Linear(dim, cfg.num_classes)
+        with torch.no_grad():  # the first predictions are nearly alike for all classes
+            self.head.weight.mul_(HEAD_SCALE)
+            self.head.bias.mul_(HEAD_SCALE)
+
+    @classmethod
+    def build_model(
+        cls, cfg: Data2VecImageClassificationConfig, task: Any = None
+    ) -> "Data2VecImageClassificationModel":
+        """Build the encoder that the checkpoint describes, with its weights; raises ValueError if it is of no use."""
+        weights: Optional[Dict[str, Any]] = None
+        if cfg.pretrained_model_args is None:
+            state = read_checkpoint(cfg.model_path)
+            keep_in_checkpoints(cfg, "pretrained_model_args", {"model": pretrained_section(cfg.model_path, state)})
+            weights = None if cfg.no_pretrained_weights else dict(state["model"])
+        model = models.build_model(encoder_config(cfg), task, from_checkpoint=True)
+        model.remove_pretraining_modules()
+        if weights is not None:
+            model.upgrade_state_dict(weights)
+            fit_positions(weights, model)
+            model.load_state_dict(weights, strict=True)
+        return cls(cfg, model)
+
+    def forward(self, img: Tensor, label: Optional[Tensor] = None) -> Union[Tensor, Dict[str, Any]]:
+        """Images (B, channels, size, size) -> logits (B, classes), or with ``label`` (B,) int64 upstream's results.
+
+        ``losses`` holds the cross-entropy of every image (B,), in training of mixed images with mixed and smoothed
+        labels; in evaluation, ``correct`` and ``correct_top5`` count those whose label comes first, or among five.
+        """
+        if label is None:
+            return self.logits(img)
+        if self.training:
+            return result(img, self.training_loss(img, label))
+        logits = self.logits(img)
+        evaluated = result(img, F.cross_entropy(logits.float(), label, reduction="none"))
+        return {**evaluated, **counts(logits, label)}
+
+    def logits(self, img: Tensor) -> Tensor:
+        """Images -> scores of the classes (B, classes), from the normalised mean of all patches."""
+        patches = self.model.extract_features(img)["x"]
+        if self.cfg.reference_compat:
+            patches = patches[:, 1:]  # upstream takes the first for a class token, which was gone already
+        scores: Tensor = self.head(self.fc_norm(patches.mean(1)))
+        return scores
+
+    def training_loss(self, img: Tensor, label: Tensor) -> Tensor:
+        """Cross-entropy (B,) of a mixed batch."""
+        height, width = img.shape[-2:]
+        mixture = draw_mixture(self.mixing, (height, width))
+        targets = smoothed(label, self.cfg.num_classes, self.cfg.label_smoothing)
+        return soft_cross_entropy(self.logits(mixture.images(img)), mixture.targets(targets))
+
+    def update_rules(self) -> Dict[str, UpdateRule]:
+        """Learning rate by layer, and no weight decay but on matrices; see :mod:`data2vec_plugin.optim.trainer`."""
+        layers = len(self.model.encoder.layers)
+        return image_update_rules(self.named_parameters(), layers, self.cfg.layer_decay, "model.")
+
+    def max_positions(self) -> None:
+        """No image is too long."""
+
+
+def result(img: Tensor, loss: Tensor) -> Dict[str, Any]:
+    """What a criterion reads; the loss has upstream's name."""
+    return {"losses": {"regression": loss}, "sample_size": img.size(0)}
+
+
+@torch.no_grad()
+def counts(logits: Tensor, label: Tensor) -> Dict[str, Tensor]:
+    """How many images of a batch have their label first (``correct``), and among the first five; each ()."""
+    best = logits.topk(min(TOP, logits.size(-1)), dim=-1).indices
+    hits = best == label.unsqueeze(-1)
+    return {"correct": hits[:, 0].sum(), "correct_top5": hits.sum()}
+
+
+def pretrained_section(path: str, state: MutableMapping[str, Any]) -> Dict[str, Any]:
+    """The pre-trained model's configuration, or what its weights say; raises ValueError for another model's."""
+    if not isinstance(state.get("model"), dict):
+        raise ValueError(f"`model.model_path` is {path}: there is no entry `model` in it; expected a checkpoint")
+    if not state.get("cfg") and not hasattr(state.get("args"), "arch"):
+        return section_of_weights(path, state["model"])
+    name = model_name(state) or "unknown"
+    if name != "data2vec_vision":
+        raise ValueError(
+            f"`model.model_path` is {path}: it is of model `{name}`; fine-tuning starts from `data2vec_vision`"
+        )
+    section: Dict[str, Any] = plain(state["cfg"]["model"])
+    return section
+
+
+def section_of_weights(path: str, weights: Dict[str, Any]) -> Dict[str, Any]:
+    """A configuration for weights that come without one, BEiT's."""
+    ours = dict(weights)
+    vision_v1.from_upstream(ours)
+    try:
+        return vision_sizes(ours)
+    except ValueError as error:
+        raise ValueError(f"`model.model_path` is {path}: {error}") from error
+
+
+def encoder_config(cfg: Data2VecImageClassificationConfig) -> Any:
+    """The pre-trained model's configuration with our keys in place of its own, where they are given."""
+    pretrained = OmegaConf.create(plain(cfg.pretrained_model_args)["model"])
+    with open_dict(pretrained):
+        for name in OVERRIDES:
+            value = getattr(cfg, name)
+            if value is not None:
+                pretrained[name] = value
+    return pretrained
+
+
+def fit_positions(weights: MutableMapping[str, Any], model: Data2VecVisionModel) -> None:
+    """Interpolate, in place, the tables of relative positions to the size of images that the model is for."""
+    for name in [name for name in weights if name.endswith(TABLE)]:
+        weights[name] = interpolated_table(weights[name], square_grid(len(weights[name])), model.image.grid)

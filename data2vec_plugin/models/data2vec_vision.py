@@ -1,0 +1,99 @@
+"""The registered image model: upstream's name, keys, forward arguments and results on our core."""
+
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+from fairseq.models import register_model
+from torch import Tensor, nn
+
+from ..core.model import given_mask
+from ..core.outputs import Mask
+from ..core.update_rules import UpdateRule
+from ..interop import vision_v1
+from ..modalities.image import ImageData2Vec
+from ._border import training_result
+from ._checkpointed import CheckpointedModel
+from ._image_rules import image_update_rules
+from .vision_config import Data2VecVisionConfig, image_config, method_config
+
+
+@register_model("data2vec_vision", dataclass=Data2VecVisionConfig)
+class Data2VecVisionModel(CheckpointedModel, ImageData2Vec):
+    """data2vec on images for fairseq: pre-training, and the encoder of an image classifier."""
+
+    layout = vision_v1
+
+    def __init__(self, cfg: Data2VecVisionConfig) -> None:
+        super().__init__(method_config(cfg), image_config(cfg))
+        self.cfg = cfg
+
+    @classmethod
+    def build_model(cls, cfg: Data2VecVisionConfig, task: Any = None) -> "Data2VecVisionModel":
+        """fairseq's entry point; the task adds nothing to the model."""
+        return cls(cfg)
+
+    def forward(  # type: ignore[override]
+        self,
+        img: Tensor,
+        mask: Union[bool, Tensor] = True,
+        layer_results: bool = False,
+        mask_positions: Optional[Tensor] = None,
+    ) -> Dict[str, Any]:
+        """One step of pre-training on images (B, channels, size, size); features where there is no mask.
+
+        ``mask`` is True to draw one, or (B, rows, columns) bool of patches; ``mask_positions`` (N,) int64 are its
+        flat indices into B·rows·columns, which spare a wait for the device. With ``mask=False`` or
+        ``layer_results`` the result is that of :meth:`features`.
+        """
+        given = self._given_mask(mask, mask_positions) if isinstance(mask, Tensor) else None
+        masked = given is not None or bool(mask)
+        if layer_results or not masked:
+            return self.features(img, masked, given, layer_results)
+        output = super().forward(img, mask=given)
+        return training_result(output, self.ensure_teacher().decay, self.num_updates)
+
+    def _given_mask(self, mask: Tensor, positions: Optional[Tensor]) -> Mask:
+        """The caller's mask, row by row; raises ValueError for another grid than the model's."""
+        if tuple(mask.shape[1:]) != self.image.grid:
+            raise ValueError(
+                f"`mask` has shape {tuple(mask.shape)}, expected (images, {self.image.grid[0]}, {self.image.grid[1]}): "
+                f"one entry for each patch of `model.patch_size` {self.image.patch}"
+            )
+        return given_mask(mask.flatten(1), positions)
+
+    def features(self, img: Tensor, masked: bool, mask: Optional[Mask], layer_results: bool) -> Dict[str, Any]:
+        """``x`` (B, N, C) without the class token; ``layer_results``, if asked for, of every layer, each (B, N, C).
+
+        Layers give what they are targets for: outputs, or what their feed-forward adds. Masked only if asked to be.
+        """
+        tokens = self.embed(img, None)
+        if masked and mask is None:
+            mask = self.sample_mask(tokens)
+        signal = self.config.targets.signal
+        encoded = self.encode(self.masked(tokens, mask), record=(signal,) if layer_results else ())
+        return {"x": encoded.x, "padding_mask": None, "layer_results": encoded.signal(signal)}
+
+    def extract_features(self, img: Tensor, mask: bool = False, layer_results: bool = False) -> Dict[str, Any]:
+        """See :meth:`features`."""
+        return self.features(img, mask, None, layer_results)
+
+    def remove_pretraining_modules(self, last_layer: Optional[int] = None) -> None:
+        """Drop the teacher, the head, the mask embedding and the final norm, before fine-tuning.
+
+        Layers above ``last_layer`` go too. A classifier normalises the mean of the patches instead (BEiT).
+        """
+        self.final_proj = None
+        self.teacher = None
+        self.mask_emb = None
+        self.encoder.layer_norm = None
+        if last_layer is not None:
+            kept: List[nn.Module] = list(self.encoder.layers)[: last_layer + 1]
+            self.encoder.layers = nn.ModuleList(kept)
+
+    def update_rules(self) -> Dict[str, UpdateRule]:
+        """No weight decay but on matrices, as in BEiT; see :mod:`data2vec_plugin.optim.trainer`."""
+        return image_update_rules(self.named_parameters(), len(self.encoder.layers))
+
+    def removed_parts(self) -> Tuple[str, ...]:
+        """How the names begin of what this model has no more."""
+        parts = {"mask_emb": self.mask_emb, "encoder.layer_norm.": self.encoder.layer_norm}
+        return (*super().removed_parts(), *(name for name, part in parts.items() if part is None))

@@ -1,0 +1,46 @@
+"""Configuration of ``data2vec_image_classification``: upstream's keys and defaults, then ours."""
+
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from fairseq.dataclass import FairseqDataclass
+from omegaconf import II, MISSING
+
+from ..config_keys import key
+from ..modalities.mixing import MixingConfig
+
+
+@dataclass
+class Data2VecImageClassificationConfig(FairseqDataclass):
+    """Upstream's keys, then ours; sizes come from the checkpoint."""
+
+    model_path: str = key(MISSING, "checkpoint of the pre-trained data2vec_vision, or BEiT's of such a model")
+    no_pretrained_weights: bool = key(False, "take its sizes, and train from scratch")
+    num_classes: int = key(1000, "classes to tell apart")
+    mixup: float = key(0.8, "alpha of Beta(alpha, alpha), from which the shares of mixed images are drawn; 0: no mixup")
+    cutmix: float = key(1.0, "the same for images with a box of another; 0: no CutMix")
+    label_smoothing: float = key(0.1, "share of a label that is spread over all classes in training")
+    pretrained_model_args: Any = key(None, "written into checkpoints, so that they need model_path no longer")
+    data: Optional[str] = II("task.data")
+
+    image_size: Optional[int] = II("task.input_size")
+    drop_path: Optional[float] = key(None, "drop path of the last layer, from 0 in the first; None: the checkpoint's")
+    attention_dropout: Optional[float] = key(None, "dropout of attention weights; None: the checkpoint's")
+    layer_decay: float = key(1.0, "learning rate of a layer, in parts of that above it; 1 for all alike")
+    mixup_prob: float = key(1.0, "probability that a batch is mixed at all")
+    mixup_switch_prob: float = key(0.5, "probability that it is by CutMix, where mixup is on too")
+    checkpoint_activations: bool = key(False, "recompute activations in the backward pass, to save memory")
+    reference_compat: bool = key(False, "reproduce upstream's fault: the mean leaves out the first patch")
+
+
+def mixing_config(cfg: Data2VecImageClassificationConfig) -> MixingConfig:
+    """How batches are mixed; raises ValueError for a value out of range."""
+    return MixingConfig(cfg.mixup, cfg.cutmix, cfg.mixup_prob, cfg.mixup_switch_prob)
+
+
+def check_values(cfg: Data2VecImageClassificationConfig) -> None:
+    """Raise ValueError for a number of classes or a smoothing that nothing can be learned with."""
+    if cfg.num_classes < 1:
+        raise ValueError(f"`model.num_classes` is {cfg.num_classes}; expected at least 1")
+    if not 0 <= cfg.label_smoothing < 1:
+        raise ValueError(f"`model.label_smoothing` is {cfg.label_smoothing}; expected a share in [0, 1)")

@@ -1,0 +1,108 @@
+"""fairseq builds an optimizer from bare parameters; here a model's rules reach it, in every precision.
+
+A model that has them offers ``update_rules()``: parameter name -> :class:`UpdateRule`. All of fairseq's optimizers and
+schedules may then be used, its composite optimizer too. Other models' optimizers stay as they are.
+"""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+from typing import Any, Dict, Iterator, List
+
+import torch
+from torch.nn import Parameter
+from torch.optim import Optimizer
+
+from ..core.update_rules import ORDINARY, UpdateRule
+from .parameter_groups import regroup
+
+Rules = Dict[int, UpdateRule]
+"""By the identity of the parameter that an optimizer holds."""
+
+
+def group_parameters(module: ModuleType) -> None:
+    """Wrap the one method of ``fairseq.trainer`` that builds an optimizer; harmless when done twice."""
+    trainer = module.Trainer
+    stock = trainer._build_optimizer
+    if getattr(stock, "follows_rules", False):
+        return
+
+    @functools.wraps(stock)
+    def build_optimizer(self: Any) -> None:
+        stock(self)
+        model = self.get_model()
+        if hasattr(model, "update_rules"):
+            check_unsharded(self.cfg)
+            follow_rules(self._optimizer, rules_by_parameter(model))
+
+    build_optimizer.follows_rules = True  # type: ignore[attr-defined]
+    trainer._build_optimizer = build_optimizer
+
+
+def rules_by_parameter(model: Any) -> Rules:
+    """The rules of a model by the identity of its parameters; shared ones have the first name's."""
+    rules: Dict[str, UpdateRule] = model.update_rules()
+    return {id(parameter): rules[name] for name, parameter in model.named_parameters() if name in rules}
+
+
+def follow_rules(optimizer: Any, rules: Rules) -> None:
+    """Regroup every torch optimizer below one of fairseq's."""
+    rules = {**rules, **rules_of_copies(optimizer, rules)}
+    for inner in torch_optimizers(optimizer):
+        regroup(inner, lambda parameter: rules.get(id(parameter), ORDINARY))
+
+
+def rules_of_copies(optimizer: Any, rules: Rules) -> Rules:
+    """Rules of the fp32 copies that fairseq updates in place of a model's fp16 or bf16 parameters."""
+    originals: List[Parameter] = getattr(optimizer, "fp16_params", [])
+    copies: Any = getattr(optimizer, "fp32_params", [])
+    if isinstance(copies, dict):
+        copies = cut_up(optimizer, originals, copies)
+    return {id(copy): rules.get(id(original), ORDINARY) for original, copy in zip(originals, copies)}
+
+
+def cut_up(optimizer: Any, originals: List[Parameter], flat: Dict[Any, Parameter]) -> List[Parameter]:
+    """Give the optimizer views into fp16's one flat parameter, one for each of the model's, and return them.
+
+    Values and gradients stay where they are: fairseq goes on copying gradients into the flat buffer and weights out
+    of it. Raises ValueError where the flat buffer is not one, in the order of the model.
+    """
+    inner = list(torch_optimizers(optimizer))
+    if len(flat) != 1 or len(inner) != 1:
+        raise ValueError(
+            f"layer-wise learning rates need one flat buffer and one optimizer, but there are {len(flat)} and "
+            f"{len(inner)}; set `common.fp16_no_flatten_grads=true`"
+        )
+    whole = next(iter(flat.values()))
+    sizes = [original.numel() for original in originals]
+    views = [Parameter(values) for values in torch.split(whole.data, sizes)]
+    gradients: Any = whole.grad
+    for view, gradient in zip(views, torch.split(gradients, sizes)):
+        view.grad = gradient
+    inner[0].param_groups[0]["params"] = views
+    return views
+
+
+def torch_optimizers(optimizer: Any) -> Iterator[Optimizer]:
+    """The torch optimizers below fairseq's wrappers for precision, and below its composite one."""
+    for wrapper in ("fp32_optimizer", "wrapped_optimizer"):
+        optimizer = getattr(optimizer, wrapper, optimizer)
+    for part in getattr(optimizer, "optimizers", {"": optimizer}).values():
+        yield part.optimizer
+
+
+def check_unsharded(cfg: Any) -> None:
+    """Raise ValueError where a process does not hold whole parameters, or another optimizer does the steps."""
+    settings = cfg.distributed_training
+    refused = {
+        "distributed_training.ddp_backend": (settings.ddp_backend, ("fully_sharded", "slowmo")),
+        "distributed_training.zero_sharding": (settings.zero_sharding, ("os",)),
+        "optimization.use_bmuf": (cfg.optimization.use_bmuf, (True,)),
+    }
+    for name, (value, wrong) in refused.items():
+        if value in wrong:
+            raise ValueError(
+                f"`{name}` is {value}: learning rates by layer and weight decay by parameter need an optimizer "
+                f"over whole parameters; leave it at its default"
+            )

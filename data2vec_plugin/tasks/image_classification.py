@@ -1,0 +1,87 @@
+"""Fine-tuning on classes of pictures: upstream's `image_classification` with reproducible augmentation, and checks."""
+
+from typing import Any, Dict, List, Optional
+
+from fairseq.tasks import register_task
+
+from ..criterions.accuracy import log_accuracy
+from ..data.image_source import ImageSource
+from ..data.image_transforms import Transform, evaluation_transform, training_transform
+from ..data.images import LabelledImageDataset
+from ..data.rand_augment import parse_rand_augment
+from ..optim.averaged_weights import EvaluatesAverage
+from .image_config import ImageClassificationConfig
+from .images import ImageTask
+
+
+@register_task("image_classification", dataclass=ImageClassificationConfig)
+class ImageClassificationTask(EvaluatesAverage, ImageTask):
+    """Pictures with their classes; those of the training split are augmented, those of others cut to their middle."""
+
+    cfg: ImageClassificationConfig
+
+    def __init__(self, cfg: ImageClassificationConfig) -> None:
+        super().__init__(cfg)
+        self.augment = parse_rand_augment(cfg.auto_augment)
+        self.num_classes: Optional[int] = None
+
+    def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
+        """Build the model and learn how many classes it tells apart."""
+        self.num_classes = getattr(model_cfg, "num_classes", None)
+        return super().build_model(model_cfg, from_checkpoint)
+
+    def load_dataset(self, split: str, task_cfg: Any = None, **kwargs: Any) -> None:
+        """Find the pictures of a split; raises ValueError if its classes are not those of the others."""
+        source = self.open_source(split, labelled=True)
+        self._check_classes(split, source)
+        options = self.dataset_options(split, self.cfg.repeated_augmentation)
+        self.datasets[split] = LabelledImageDataset(source, self.transform(split), **options)
+
+    def transform(self, split: str) -> Transform:
+        """What is done to the pictures of a split."""
+        cfg = self.cfg
+        if split != cfg.train_split:
+            return evaluation_transform(cfg.input_size, self.normalization)
+        return training_transform(
+            cfg.input_size, self.normalization, cfg.crop_scale, self.augment, cfg.erase_prob, cfg.flip_prob
+        )
+
+    def _check_classes(self, split: str, source: ImageSource) -> None:
+        for other, dataset in self.datasets.items():
+            if other != split:
+                _check_alike(source, dataset.source)
+        labels = source.labels
+        most = 0 if labels is None else int(labels.max()) + 1
+        if self.num_classes is not None and most > self.num_classes:
+            raise ValueError(
+                f"{source.root}: split {split} has {most} classes (labels 0 to {most - 1}), "
+                f"but `model.num_classes` is {self.num_classes}; expected at least {most}"
+            )
+
+    def reduce_metrics(self, logging_outputs: List[Dict[str, Any]], criterion: Any) -> None:
+        """fairseq's, and accuracy in percent where the criterion logs counts, as `model` does by its ``log_keys``."""
+        super().reduce_metrics(logging_outputs, criterion)
+        log_accuracy(logging_outputs)
+
+
+def _check_alike(source: ImageSource, other: ImageSource) -> None:
+    """Raise ValueError unless the classes of two splits are numbered alike."""
+    ours, theirs = source.classes, other.classes
+    if ours == theirs:
+        return
+    if ours is None or theirs is None:
+        named, numbered = (other, source) if ours is None else (source, other)
+        raise ValueError(
+            f"{numbered.root} numbers its classes, {named.root} names them, so nothing says which is which; "
+            f"write both alike"
+        )
+    missing, more = sorted(set(theirs) - set(ours)), sorted(set(ours) - set(theirs))
+    raise ValueError(
+        f"{source.root} and {other.root} have other classes: {len(missing)} of the latter's are missing "
+        f"({_few(missing)}), {len(more)} are not in it ({_few(more)}); expected the same names in every split, "
+        f"since classes are numbered in their order"
+    )
+
+
+def _few(names: List[str]) -> str:
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "") or "none"

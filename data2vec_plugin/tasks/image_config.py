@@ -1,0 +1,81 @@
+"""Keys of the image tasks: upstream's, then ours."""
+
+import math
+from dataclasses import dataclass
+from typing import List, Optional, Tuple
+
+from fairseq.dataclass import FairseqDataclass
+from omegaconf import II, MISSING
+
+from ..config_keys import key
+from ..data.image_transforms import Normalization
+
+
+@dataclass
+class ImageTaskConfig(FairseqDataclass):
+    """What every image task knows."""
+
+    data: str = key(MISSING, "folder with a folder SPLIT of pictures, or archives SPLIT-000000.tar, for every split")
+    input_size: int = key(224, "pixels of a side of the square that a model sees")
+    normalization_mean: List[float] = key((0.485, 0.456, 0.406), "mean of red, green and blue, of values from 0 to 1")
+    normalization_std: List[float] = key((0.229, 0.224, 0.225), "deviation of red, green and blue")
+
+    crop_scale: Tuple[float, float] = key((0.08, 1.0), "least and greatest share of a picture that a random crop takes")
+    flip_prob: float = key(0.5, "share of training pictures that are mirrored; 0 where sides matter, as in writing")
+    bad_image_limit: int = key(10, "leave out up to so many pictures that cannot be used; one more stops the run")
+    index_dir: Optional[str] = key(None, "where the index of tar archives is kept; DATA/index if not given")
+    train_split: str = II("dataset.train_subset")
+    seed: int = II("common.seed")
+
+
+@dataclass
+class ImagePretrainingConfig(ImageTaskConfig):
+    """Upstream's ``image_pretraining``; masks follow the model's keys."""
+
+    color_jitter: float = key(0.4, "how much brightness, contrast and saturation vary; 0 for not at all")
+
+
+@dataclass
+class ImageClassificationConfig(ImageTaskConfig):
+    """Upstream's ``image_classification``."""
+
+    bad_image_limit: int = key(0, "leave out up to so many pictures that cannot be used; accuracy would hide them")
+    auto_augment: Optional[str] = key("rand-m9-mstd0.5-inc1", "RandAugment of training pictures, or none")
+    erase_prob: float = key(0.25, "share of training pictures of which a rectangle becomes noise")
+    evaluate_ema: bool = key(True, "with ema.store_ema, the average of the weights is evaluated, and not the weights")
+    repeated_augmentation: int = key(1, "views of a training picture in its batch; an epoch has as many views in all")
+
+
+BOUNDS = {
+    "input_size": (1, 8192),
+    "bad_image_limit": (0, math.inf),
+    "color_jitter": (0, math.inf),
+    "erase_prob": (0, 1),
+    "flip_prob": (0, 1),
+}
+
+
+def check_values(cfg: ImageTaskConfig) -> None:
+    """Raise ValueError for a value that no picture can be made with."""
+    for name, (least, most) in BOUNDS.items():
+        value = getattr(cfg, name, least)
+        if not least <= value <= most:
+            raise ValueError(f"`task.{name}` is {value}; expected {least} to {most}")
+    smaller, greater = cfg.crop_scale
+    if not 0 < smaller <= greater <= 1:
+        raise ValueError(
+            f"`task.crop_scale` is {list(cfg.crop_scale)}; expected two shares of a picture, the smaller first, "
+            f"such as [0.08, 1.0]"
+        )
+
+
+def normalization(cfg: ImageTaskConfig) -> Normalization:
+    """Mean and deviation; raises ValueError unless there are three of each, the latter above 0."""
+    for name in ("normalization_mean", "normalization_std"):
+        values = list(getattr(cfg, name))
+        if len(values) != 3 or (name == "normalization_std" and min(values) <= 0):
+            raise ValueError(
+                f"`task.{name}` is {values}; expected three values, of red, green and blue"
+                + (", all of them above 0" if name == "normalization_std" else "")
+            )
+    return Normalization(tuple(cfg.normalization_mean), tuple(cfg.normalization_std))

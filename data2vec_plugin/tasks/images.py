@@ -1,0 +1,86 @@
+"""What the image tasks share: how many pictures there are, and iterators that notice other ones."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Dict
+
+import torch
+from fairseq.tasks import FairseqTask
+
+from ..cli.remedies import for_package
+from ..data.image_source import ImageSource
+from ..data.image_split import open_split
+from ..data.images import Order
+from ..data.resumable import ResumableIterator
+from ..watch.task import Extent, WatchedTask
+from .image_config import ImageTaskConfig, check_values, normalization
+
+PACKAGES = ("PIL", "torchvision")
+
+
+class ImageTask(WatchedTask, FairseqTask):
+    """A fairseq task whose data sets are :class:`ImageDataset`."""
+
+    cfg: ImageTaskConfig
+    memory_knobs = "lower `dataset.batch_size` (and raise `optimization.update_freq` to keep the batch)"
+
+    def __init__(self, cfg: ImageTaskConfig) -> None:
+        check_values(cfg)
+        super().__init__(cfg)
+        self.normalization = normalization(cfg)
+
+    def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
+        """Build the model; raises ValueError for one that sees pictures of another size."""
+        check_size(self.cfg.input_size, model_cfg)
+        return super().build_model(model_cfg, from_checkpoint)
+
+    def open_source(self, split: str, labelled: bool) -> ImageSource:
+        """The pictures of a split; raises ImportError if what reads them is not installed."""
+        require_packages()
+        return open_split(Path(self.cfg.data), split, labelled, self.cfg.index_dir)
+
+    def dataset_options(self, split: str, views: int = 1) -> Dict[str, Any]:
+        """What every image data set is made with; that of the training split is shuffled."""
+        training = split == self.cfg.train_split
+        order = Order(shuffled=training, views=views if training else 1)
+        return {"seed": self.cfg.seed, "bad_limit": self.cfg.bad_image_limit, "order": order}
+
+    def extent(self, dataset: Any) -> Extent:
+        """Pictures in an epoch."""
+        return Extent(len(dataset), "pictures", *dataset.source.extent())
+
+    def get_batch_iterator(self, dataset: Any, *args: Any, **kwargs: Any) -> ResumableIterator:
+        """fairseq's own iterator, which on resume refuses other pictures than it was saved with."""
+        iterator = super().get_batch_iterator(dataset, *args, **kwargs)
+        return ResumableIterator(iterator, dataset.source.root, dataset.source.digest)
+
+    def max_positions(self) -> None:
+        """No picture is too long."""
+
+    @property
+    def source_dictionary(self) -> None:
+        """Pictures have none."""
+
+    @property
+    def target_dictionary(self) -> None:
+        """Classes have none."""
+
+
+def require_packages() -> None:
+    """Raise ImportError, with the command that mends it, where pictures cannot be read."""
+    for name in PACKAGES:
+        if find_spec(name) is None:
+            raise ImportError(f"pictures need {name}, which is not installed: {for_package(name, torch.__version__)}")
+
+
+def check_size(size: int, model_cfg: Any) -> None:
+    """Raise ValueError if a model's keys say that it cannot see squares of ``size`` pixels."""
+    expected = getattr(model_cfg, "image_size", None)
+    if expected is not None and expected != size:
+        raise ValueError(f"`task.input_size` is {size}, `model.image_size` {expected}; set both to the same")
+    patch = getattr(model_cfg, "patch_size", None)
+    if patch and size % patch:
+        raise ValueError(
+            f"`task.input_size` is {size}, which patches of {patch} do not fill (`model.patch_size`); "
+            f"expected a multiple of {patch}, such as {max(round(size / patch), 1) * patch}"
+        )

@@ -1,0 +1,146 @@
+"""What the image quickstart ends with: tables, report.json and report.png."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from report import BLUE, GREY, Series, caption, draw_loss, draw_variance, finish, last_update, line
+from stages import Runner, clock
+from strips import Strips, draw_strips, read_strips
+
+from data2vec_plugin.cli.tables import print_table
+from data2vec_plugin.cli.training_log import read_training_log
+
+ACCURACY = re.compile(r'"(?:test_)?accuracy": "?(?P<percent>[\d.]+)')
+STARTS = (("finetune", "pretrained"), ("scratch", "scratch"))
+PALE = "#cfcfcf"
+
+
+def read_accuracy(log: Path) -> float:
+    """Return the accuracy, in percent, that fairseq-validate printed last.
+
+    Raises:
+        ValueError: it printed none.
+    """
+    found = ACCURACY.findall(log.read_text(encoding="utf-8")) if log.is_file() else []
+    if not found:
+        raise ValueError(f"{log}: fairseq-validate printed no accuracy; see its last lines")
+    return float(found[-1])
+
+
+def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, seconds: float) -> None:
+    """Write report.json and report.png, and print the tables.
+
+    Args:
+        runner: holds the records of all stages and the folder of the results.
+        facts: the settings of the run, and how many pictures of each digit are in each split.
+        install_seconds: a file with the seconds that the installation took, if there was one.
+        seconds: that this call of the quickstart took.
+    """
+    out = runner.out
+    logs = {name: read_training_log(runner.log(name)) for name in ("pretrain", "finetune", "scratch")}
+    probes = json.loads((out / "probe.json").read_text(encoding="utf-8"))
+    installed = float(install_seconds.read_text()) if install_seconds.exists() else 0.0
+    by_stage = {name: round(record.seconds, 1) for name, record in runner.records.items()}
+    splits = facts.pop("pictures")
+    tested = splits["test"]
+    report = {
+        **{f"accuracy_{title}": read_accuracy(runner.log(f"test-{name}")) for name, title in STARTS},
+        **{f"accuracy_{probe}": percent for probe, percent in probes["pretrained"].items()},
+        **{f"accuracy_{probe}_untrained": percent for probe, percent in probes["untrained"].items()},
+        **{f"accuracy_{probe}_pixels": percent for probe, percent in probes["pixels"].items()},
+        "accuracy_majority": round(100 * max(tested.values()) / sum(tested.values()), 2),
+        "pictures": {split: sum(counts.values()) for split, counts in splits.items()},
+        "updates_pretraining": last_update(logs["pretrain"]),
+        "updates_finetuning": last_update(logs["finetune"]),
+        "seconds_install": round(installed, 1),
+        "seconds_total": round(installed + sum(by_stage.values()), 1),
+        "seconds_this_call": round(seconds, 1),
+        "seconds_by_stage": by_stage,
+        "peak_memory_gib": round(max(record.peak_memory_gib for record in runner.records.values()), 2),
+        "settings": facts,
+    }
+    files = [sorted((out / "pictures" / "test" / digit).glob("*.png"))[0] for digit in tested]
+    strips = read_strips(out / "pretrain" / "checkpoint_last.pt", files, facts["seed"])
+    draw(logs, strips, report, out / "report.png")
+    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    show(report)
+    print(f"{out / 'report.json'}\n{out / 'report.png'}")
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print the tables."""
+    settings, pictures = report["settings"], report["pictures"]
+    title = f"{pictures['test']} test pictures of ten digits, {pictures['labelled']} labelled pictures to learn from"
+    starts = tuple(f"{report[f'accuracy_{start}']:.1f} %" for start in ("pretrained", "scratch", "majority"))
+    rows = [
+        ("accuracy", *starts),
+        ("updates without labels", str(report["updates_pretraining"]), "-", "-"),
+        ("updates with labels", *[str(report["updates_finetuning"])] * 2, "-"),
+    ]
+    print_table(title, ("all weights trained", "pre-trained", "from scratch", "largest class"), rows)
+    kinds = ("", "_untrained", "_pixels")
+    probes = (("nearest neighbour", "knn"), ("linear probe", "linear"))
+    rows = [(name, *(f"{report[f'accuracy_{probe}{kind}']:.1f} %" for kind in kinds)) for name, probe in probes]
+    print_table("the same with frozen features", ("", "pre-trained", "untrained encoder", "plain pixels"), rows)
+    print(f"seed {settings['seed']}; {pictures['train']} pictures were seen without labels")
+    print(f"{clock(report['seconds_total'])} in all, installation {clock(report['seconds_install'])}")
+
+
+def draw(logs: dict[str, dict[str, Series]], strips: Strips, report: dict[str, Any], path: Path) -> None:
+    """Draw four panels, and two strips of pictures below them."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    style = {"axes.spines.top": False, "axes.spines.right": False, "axes.titleweight": "bold"}
+    style.update({"axes.titlelocation": "left", "axes.grid": True, "grid.color": "#e6e6e6", "axes.axisbelow": True})
+    with pyplot.rc_context(style):
+        figure, panels = pyplot.subplots(3, 2, figsize=(12, 12.4), height_ratios=(1, 1, 0.5))
+        draw_loss(panels[0, 0], logs["pretrain"], unit="loss per masked patch", valid="valid")
+        draw_variance(panels[0, 1], logs["pretrain"])
+        draw_accuracy(panels[1, 0], logs, report["accuracy_majority"])
+        draw_bars(panels[1, 1], report)
+        draw_strips(panels[2, 0], panels[2, 1], strips)
+        title = f"data2vec on digits: {report['updates_pretraining']} updates, seed {report['settings']['seed']}"
+        figure.suptitle(title, x=0.06, ha="left", fontsize=14)
+        figure.subplots_adjust(0.06, 0.05, 0.97, 0.92, wspace=0.20, hspace=0.52)
+        figure.savefig(path, dpi=110)
+        pyplot.close(figure)
+
+
+def draw_accuracy(axes: Any, logs: dict[str, dict[str, Series]], majority: float) -> None:
+    """Accuracy on the valid pictures over updates, of both starts."""
+    line(axes, logs["finetune"].get("valid/accuracy"), "pre-trained", BLUE, marker="o")
+    line(axes, logs["scratch"].get("valid/accuracy"), "from scratch", GREY, marker="o")
+    finish(axes, "Fine-tuning: valid pictures", "accuracy (%)")
+    axes.set_ylim(0, 105)
+    axes.axhline(majority, color=GREY, linestyle=":", linewidth=1)
+    caption(
+        axes,
+        "Dotted: always answering with the largest class. The checkpoint that is best here is\nthe one that is tested.",
+    )
+
+
+def draw_bars(axes: Any, report: dict[str, Any]) -> None:
+    """Test accuracy of both starts and of the probes."""
+    bars = (
+        *(("pre-trained", "pretrained", BLUE), ("from scratch", "scratch", GREY)),
+        *(("k-NN,\nfrozen", "knn", BLUE), ("k-NN,\nuntrained", "knn_untrained", PALE)),
+        *(("linear,\nfrozen", "linear", BLUE), ("linear,\nuntrained", "linear_untrained", PALE)),
+    )
+    heights = [report[f"accuracy_{key}"] for _, key, _ in bars]
+    drawn = axes.bar(range(len(bars)), heights, 0.7, color=[colour for _, _, colour in bars])
+    axes.bar_label(drawn, fmt="%.1f", padding=2)
+    axes.set_xticks(range(len(bars)), [name for name, _, _ in bars], fontsize=8)
+    axes.grid(visible=False, axis="x")
+    axes.set_title(f"Test: {report['pictures']['test']} pictures")
+    axes.set_ylabel("accuracy (%)")
+    axes.set_ylim(0, 105)
+    caption(
+        axes,
+        "\nAll from the same labels. The first two: same model, same updates with labels,\n"
+        "another start. The others: the encoder stays as it is.",
+    )

@@ -1,0 +1,225 @@
+"""The image quickstart: from scans of digits in a pip package to a comparison of a pre-trained and an untrained start.
+
+Writes scikit-learn's digits as pictures, pre-trains data2vec on them without labels, fine-tunes it on a few labels of
+each digit, trains the same model from scratch, scores both on pictures that neither has seen, and compares frozen
+features with those of an untrained encoder. Every command is printed before it runs; run again, it resumes or says what
+it skips.
+
+    make quickstart-image
+    python examples/image/run.py --seed 2 --out outputs/quickstart-image-2
+"""
+
+import argparse
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
+sys.path.insert(0, str(ROOT / "examples" / "quickstart"))
+
+from report_image import write_report  # noqa: E402
+from stages import Runner, Stage, below, run_or_list  # noqa: E402
+
+# What both tasks do to a digit: its own mean and deviation, no mirror image.
+PICTURES = (
+    *("task.input_size=32", "+task.flip_prob=0"),
+    *("+task.normalization_mean=[0.3,0.3,0.3]", "+task.normalization_std=[0.38,0.38,0.38]"),
+)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Everything that decides the figures, apart from the seed. Sizes are those of +size/image."""
+
+    shots: int = 10
+    valid: int = 30
+    test: int = 40
+    size: str = "tiny"
+    updates_pretraining: int = 2500
+    updates_finetuning: int = 500
+    pretraining: tuple[str, ...] = (
+        "+task.color_jitter=0",
+        "+task.crop_scale=[0.7,1]",
+        "dataset.batch_size=64",
+        "dataset.disable_validation=false",
+        "dataset.validate_interval=1000",
+        "dataset.validate_interval_updates=500",
+        "checkpoint.save_interval=1000",
+        "checkpoint.save_interval_updates=500",
+        "optimization.lr=[0.01]",
+        "lr_scheduler.warmup_updates=100",
+        "optimizer.adam_betas='(0.9,0.98)'",
+        "model.embed_dim=64",
+        "model.num_mask_patches=9",
+        "model.min_mask_patches_per_block=2",
+        "model.max_mask_patches_per_block=16",
+        "model.layer_scale_init_value=0",
+        "model.attention_dropout=0",
+        "model.average_top_k_layers=2",
+        "+model.instance_norm_target_layer=true",
+        "+model.shared_rel_pos_bias=false",
+        "model.ema_decay=0.99",
+        "model.ema_end_decay=0.999",
+    )
+    # Both trainings with labels get exactly these: only the start of the weights differs.
+    finetuning: tuple[str, ...] = (
+        "+task.auto_augment=none",
+        "+task.erase_prob=0",
+        "dataset.batch_size=50",
+        "dataset.validate_interval=20",
+        "checkpoint.save_interval=20",
+        "optimization.lr=[0.005]",
+        "lr_scheduler.warmup_updates=50",
+        "lr_scheduler.min_lr=0",
+        "optimizer.weight_decay=0.05",
+        "model.drop_path=0",
+        "model.layer_decay=1",
+        "model.mixup=0",
+        "model.cutmix=0",
+    )
+
+
+def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
+    """List the commands, in order. `out` is as it shall appear in them."""
+    pictures = f"{out}/pictures"
+    options = (f"--shots={profile.shots}", f"--valid={profile.valid}", f"--test={profile.test}")
+    return [
+        Stage(
+            "pictures",
+            "write scikit-learn's digits as pictures",
+            ("python", "examples/image/pictures.py", "--out", pictures, *options),
+            ROOT / pictures,
+        ),
+        Stage(
+            "pretrain",
+            "pre-train without labels",
+            pretrain(profile, seed, pictures, f"{out}/pretrain"),
+            ROOT / out / "pretrain",
+            after=("pictures",),
+            updates=profile.updates_pretraining,
+        ),
+        Stage(
+            "untrained",
+            "keep the weights that this began with",
+            (*pretrain(profile, seed, pictures, f"{out}/untrained"), *UNTRAINED),
+            ROOT / out / "untrained",
+            after=("pictures",),
+            updates=1,
+        ),
+        *(
+            Stage(
+                name,
+                title,
+                (*finetune(profile, seed, pictures, f"{out}/{name}", f"{out}/pretrain"), *extra),
+                ROOT / out / name,
+                after=("pictures", "pretrain"),
+                updates=profile.updates_finetuning,
+            )
+            for name, title, extra in (
+                ("finetune", "fine-tune from it", ()),
+                ("scratch", "train the same from scratch", ("+model.no_pretrained_weights=true",)),
+            )
+        ),
+        *(
+            Stage(
+                f"test-{name}",
+                f"score the test pictures ({title})",
+                (
+                    *("fairseq-validate", pictures, "--user-dir", "data2vec_plugin", "--task", "image_classification"),
+                    *("--path", f"{out}/{name}/checkpoint_best.pt", "--valid-subset", "test", "--batch-size", "100"),
+                    *("--cpu", "--log-format", "json"),
+                ),
+                ROOT / out / name,
+                after=(name,),
+                logged=True,
+            )
+            for name, title in (("finetune", "pre-trained"), ("scratch", "from scratch"))
+        ),
+        *(
+            Stage(
+                f"features-{name}",
+                f"frozen features of all pictures ({name})",
+                (
+                    *("data2vec", "features", f"{out}/{name}/checkpoint_last.pt", "--input", pictures),
+                    *("--out", f"{out}/features-{name}", "--pool", "mean", "--device", "cpu", "--batch", "100"),
+                ),
+                ROOT / out / f"features-{name}",
+                after=(name,),
+            )
+            for name in ("pretrain", "untrained")
+        ),
+        Stage(
+            "probe",
+            "nearest neighbour and linear probe of the features",
+            (
+                *("python", "examples/image/probe.py", pictures, "--out", f"{out}/probe.json", "--features"),
+                *(f"pretrained={out}/features-pretrain", f"untrained={out}/features-untrained"),
+            ),
+            ROOT / out / "probe.json",
+            after=("features-pretrain", "features-untrained"),
+        ),
+    ]
+
+
+UNTRAINED = (
+    *("optimization.max_update=1", "optimization.lr=[1e-12]"),
+    *("dataset.disable_validation=true", "checkpoint.save_interval_updates=0"),
+)
+
+
+def train(recipe: str, seed: int, data: str, folder: str) -> tuple[str, ...]:
+    """Return what all training commands share."""
+    return (
+        *("fairseq-hydra-train", "--config-dir", "configs", "--config-name", recipe, "+run=cpu"),
+        *(f"task.data={data}", f"checkpoint.save_dir={folder}", f"common.seed={seed}", "common.log_interval=10"),
+        *PICTURES,
+    )
+
+
+def pretrain(profile: Profile, seed: int, data: str, folder: str) -> tuple[str, ...]:
+    """Return the command that pre-trains."""
+    return (
+        *train("image_base", seed, data, folder),
+        *(f"+size/image={profile.size}", f"optimization.max_update={profile.updates_pretraining}"),
+        *profile.pretraining,
+    )
+
+
+def finetune(profile: Profile, seed: int, data: str, folder: str, pretrained: str) -> tuple[str, ...]:
+    """Return the command that trains with labels, from a pre-trained checkpoint."""
+    return (
+        *train("imagenet_base", seed, data, folder),
+        *("dataset.train_subset=labelled", "dataset.valid_subset=valid", "model.num_classes=10"),
+        *(f"model.model_path={pretrained}/checkpoint_last.pt", f"optimization.max_update={profile.updates_finetuning}"),
+        *profile.finetuning,
+    )
+
+
+def count_pictures(folder: Path) -> dict[str, int]:
+    """Return how many pictures each digit has in a folder."""
+    return {each.name: len(list(each.glob("*.png"))) for each in sorted(folder.iterdir())}
+
+
+def main() -> int:
+    """Run the stages and write the report."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--seed", type=int, default=1, help="of all three trainings (1)")
+    parser.add_argument("--out", type=Path, default=Path("outputs/quickstart-image"))
+    parser.add_argument("--list", action="store_true", help="print the commands, run nothing")
+    args = parser.parse_args()
+    profile, begin = Profile(), time.monotonic()
+    runner = Runner(args.out.resolve(), ROOT)
+    code = run_or_list(runner, stages(profile, args.seed, below(ROOT, args.out)), args.list)
+    if code is not None:
+        return code
+    splits = {
+        split: count_pictures(runner.out / "pictures" / split) for split in ("train", "labelled", "valid", "test")
+    }
+    facts = {**asdict(profile), "seed": args.seed, "pictures": splits}
+    write_report(runner, facts, ROOT / ".venv" / ".install_seconds", time.monotonic() - begin)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

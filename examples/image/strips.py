@@ -1,0 +1,77 @@
+"""What the image model sees: pictures with hidden patches, and where its last layer looks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+HIDDEN = (0.36, 0.55, 0.68)  # a blue that no grey picture has
+
+
+@dataclass(frozen=True)
+class Strips:
+    """Pictures (P, S, S) from 0 to 1, which of their pixels are hidden, and attention (P, rows, columns)."""
+
+    pictures: Any
+    hidden: Any
+    attention: Any
+
+
+def read_strips(checkpoint: Path, files: list[Path], seed: int) -> Strips:
+    """Return what a pre-trained checkpoint's model makes of pictures; masks follow the seed."""
+    import torch  # here, so that listing the commands waits for none of it
+
+    from data2vec_plugin.data.image_transforms import evaluation_transform
+    from data2vec_plugin.data.picture import decode
+    from data2vec_plugin.features.checkpoint import build_encoder, open_checkpoint
+    from data2vec_plugin.tasks.image_config import ImageTaskConfig, normalization
+
+    opened = open_checkpoint(checkpoint)
+    model: Any = build_encoder(opened, teacher=False)
+    task = ImageTaskConfig(**{name: opened.task[name] for name in ("normalization_mean", "normalization_std")})
+    transform = evaluation_transform(model.image.size, normalization(task))
+    rng = numpy.random.default_rng(seed)
+    batch = torch.stack([transform(decode(path.read_bytes()), rng) for path in files])
+    pictures = (batch[:, 0] * task.normalization_std[0] + task.normalization_mean[0]).numpy()
+    hidden = numpy.stack([model.masker.sample(rng) for _ in files])
+    hidden = hidden.repeat(model.image.patch, 1).repeat(model.image.patch, 2)
+    with torch.inference_mode():
+        attention = last_attention(model, batch).numpy()
+    return Strips(pictures.clip(0, 1), hidden, attention)
+
+
+def last_attention(model: Any, batch: Any) -> Any:
+    """Return the attention that patches get in the last layer, as a mean over heads and queries: (B, rows, columns)."""
+    attention = model.encoder.layers[-1].self_attn
+    seen: list[Any] = []
+    hook = attention.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs))
+    model(batch, mask=False)
+    hook.remove()
+    x, bias = seen
+    split = (len(x), x.size(1), attention.heads, -1)
+    q, k = (project(x).view(split).transpose(1, 2) for project in (attention.q_proj, attention.k_proj))
+    weights = (q @ k.transpose(-2, -1) * q.size(-1) ** -0.5 + (0 if bias is None else bias)).softmax(-1)
+    return weights[:, :, 1:, 1:].mean((1, 2)).unflatten(1, model.image.grid)  # the first is the class token
+
+
+def draw_strips(left: Any, right: Any, strips: Strips) -> None:
+    """Draw whole and masked pictures into the left panel, attention into the right one."""
+    from matplotlib import colormaps
+
+    whole = numpy.repeat(strips.pictures[..., None], 3, axis=-1)
+    masked = numpy.where(strips.hidden[..., None], HIDDEN, whole)
+    times = whole.shape[1] // strips.attention.shape[1]
+    relative = strips.attention / strips.attention.max((1, 2), keepdims=True)
+    looked = colormaps["magma"](relative.repeat(times, 1).repeat(times, 2))[..., :3]
+    draw_rows(left, [whole, masked], "Test pictures, and what the student sees of them")
+    draw_rows(right, [whole, looked], "Attention in the last layer: brighter patches get more")
+
+
+def draw_rows(axes: Any, rows: list[Any], title: str) -> None:
+    """Draw rows of pictures (P, S, S, 3), the columns of which belong together."""
+    margin = ((0, 0), (1, 1), (1, 1), (0, 0))
+    lines = [numpy.concatenate(list(numpy.pad(row, margin, constant_values=1)), axis=1) for row in rows]
+    axes.imshow(numpy.concatenate(lines), interpolation="nearest")
+    axes.set_axis_off()
+    axes.set_title(title)

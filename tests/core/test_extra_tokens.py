@@ -1,0 +1,114 @@
+"""Tokens before those of the input: the encoder reads them, everything else knows the input's positions only."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import pytest
+import torch
+from torch import Tensor
+
+from data2vec_plugin.core.config import Data2VecConfig, TargetConfig, TeacherConfig, TransformerConfig
+from data2vec_plugin.core.model import Data2Vec, given_mask
+from data2vec_plugin.core.outputs import EncoderOutput, Tokens
+from data2vec_plugin.core.transformer import Transformer
+
+DIM, EXTRA, B, T = 8, 2, 3, 5
+TRANSFORMER = TransformerConfig(layers=3, dim=DIM, ffn_dim=12, heads=2, dropout=0.0, attention_dropout=0.0)
+
+
+class Plain(Data2Vec):
+    """The method on tokens that need no embedding but a scale, which tells the teacher's from the student's."""
+
+    def __init__(self, config: Data2VecConfig) -> None:
+        super().__init__(config, Transformer(config.transformer))
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def embed(self, source: Tensor, padding_mask: Optional[Tensor]) -> Tokens:
+        return Tokens(source * self.scale, padding_mask)
+
+
+def model(extra: int = EXTRA, scope: str = "encoder") -> Plain:
+    torch.manual_seed(0)
+    config = Data2VecConfig(TRANSFORMER, TargetConfig(top_k=2), TeacherConfig(scope, 0.5, 0.5), extra_tokens=extra)
+    made = Plain(config)
+    if made.extra_tokens is not None:
+        torch.nn.init.normal_(made.extra_tokens)
+    return made.train()
+
+
+def source() -> Tensor:
+    return torch.randn(B, T, DIM, generator=torch.Generator().manual_seed(1))
+
+
+def indices() -> Tensor:
+    found = torch.zeros(B, T, dtype=torch.bool)
+    found[:, 1:3] = True
+    return found
+
+
+def padding() -> Tensor:
+    found = torch.zeros(B, T, dtype=torch.bool)
+    found[1, 4:] = True
+    return found
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_encoder_reads_them_and_nothing_of_them_comes_out(padded: bool) -> None:
+    made, mask = model(), padding() if padded else None
+    seen = []
+    handle = made.encoder.register_forward_pre_hook(lambda module, args: seen.append(args))
+    encoded = made.encode(Tokens(source(), mask), record=("ffn", "block"))
+    handle.remove()
+    x, padding_mask = seen[0]
+    assert torch.equal(x[:, :EXTRA], made.extra_tokens.expand(B, -1, -1))  # type: ignore[union-attr]
+    assert torch.equal(x[:, EXTRA:], source())
+    assert (padding_mask is None) == (mask is None)
+    assert mask is None or torch.equal(padding_mask, torch.cat([torch.zeros(B, EXTRA, dtype=torch.bool), mask], 1))
+    whole: EncoderOutput = made.encoder(x, padding_mask, record=("ffn", "block"))
+    assert torch.equal(encoded.x, whole.x[:, EXTRA:])
+    assert encoded.entered is not None
+    assert encoded.entered.shape == (B, T, DIM)
+    for name in ("ffn", "block"):
+        assert [signal.shape for signal in encoded.signal(name)] == [(B, T, DIM)] * TRANSFORMER.layers
+    if mask is not None:
+        assert torch.equal(encoded.padding_mask, mask)  # type: ignore[arg-type]
+
+
+def test_without_them_nothing_changes() -> None:
+    made = model(extra=0)
+    assert made.extra_tokens is None
+    assert "extra_tokens" not in made.state_dict()
+    assert torch.equal(made.encode(Tokens(source())).x, made.encoder(source()).x)
+
+
+def test_they_are_trained() -> None:
+    made = model()
+    made(source(), None, given_mask(indices())).loss.backward()
+    assert made.extra_tokens is not None
+    assert made.extra_tokens.grad is not None
+    assert float(made.extra_tokens.grad.abs().min()) > 0
+
+
+@pytest.mark.parametrize("scope", ["encoder", "model"])
+def test_whose_the_teacher_reads(scope: str) -> None:
+    """A copy of the encoder reads the student's; a copy of the model averages them with the rest."""
+    made = model(scope=scope)
+    made.follow(0)
+    before = made(source(), None, given_mask(indices())).targets
+    with torch.no_grad():
+        made.extra_tokens.neg_()  # type: ignore[union-attr]
+    after = made(source(), None, given_mask(indices())).targets
+    assert torch.equal(before, after) == (scope == "model")
+    teacher: Any = made.ensure_teacher()
+    assert ("extra_tokens" in teacher.fp32) == (scope == "model")
+    made.follow(1)
+    if scope == "model":
+        moved = made(source(), None, given_mask(indices())).targets
+        assert not torch.equal(moved, before)
+        assert torch.equal(teacher.module.extra_tokens, teacher.fp32["extra_tokens"])
+
+
+def test_a_modality_must_say_how_it_masks() -> None:
+    with pytest.raises(NotImplementedError, match="Plain must say how its tokens are masked"):
+        model()(source())

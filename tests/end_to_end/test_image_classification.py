@@ -1,0 +1,92 @@
+"""Fine-tuning on pictures through the real commands: main's recipe with our keys, stopped, evaluated."""
+
+from pathlib import Path
+from typing import List, Tuple
+
+import pytest
+import torch
+
+pytest.importorskip("torchvision")
+
+from images import write_tree
+from models.tiny_image import write_checkpoint
+from models.tiny_vision import PIXELS
+from speech import ROOT, run
+
+from data2vec_plugin.cli.training_log import read_training_log
+
+pytestmark = pytest.mark.xdist_group("images")
+
+PLUGIN = ROOT / "data2vec_plugin"
+
+# upstream's YAML for fine-tuning with layer-wise rates, but for sizes and the model's name
+RECIPE = f"""# @package _group_
+common: {{cpu: true, log_format: json, log_interval: 1, fp16_no_flatten_grads: true, user_dir: {PLUGIN}}}
+checkpoint: {{no_epoch_checkpoints: true, best_checkpoint_metric: accuracy, maximize_best_checkpoint_metric: true}}
+task: {{_name: image_classification, data: "???", input_size: {PIXELS}}}
+dataset: {{num_workers: 0, batch_size: 3, required_batch_size_multiple: 1, valid_subset: val}}
+criterion: {{_name: model, log_keys: [correct]}}
+optimization: {{max_update: 6, lr: [0.001], clip_norm: 4}}
+ema: {{store_ema: true, ema_decay: 0.5}}
+optimizer:
+  _name: composite
+  dynamic_groups: true
+  groups:
+    default:
+      lr_float: 0.01
+      optimizer: {{_name: adam, adam_betas: [0.9, 0.95], weight_decay: 0.05}}
+      lr_scheduler: {{_name: fixed, warmup_updates: 4}}
+lr_scheduler: pass_through
+model: {{_name: data2vec_image_classification, model_path: "???", layer_decay: 0.65, num_classes: 2}}
+hydra: {{run: {{dir: .}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of two classes, a checkpoint, and the recipe."""
+    folder = tmp_path_factory.mktemp("images")
+    write_tree(folder / "data" / "train", {"cat": 5, "dog": 4})
+    write_tree(folder / "data" / "val", {"cat": 3, "dog": 4})
+    write_checkpoint(folder / "pretrained.pt")
+    (folder / "mains.yaml").write_text(RECIPE)
+    return folder
+
+
+def train(folder: Path, name: str, *overrides: str) -> Path:
+    paths = (f"task.data={folder / 'data'}", f"model.model_path={folder / 'pretrained.pt'}")
+    words = ["fairseq-hydra-train", "--config-dir", str(folder), "--config-name", "mains", *paths]
+    log = folder / f"{name}.log"
+    log.write_text(run([*words, f"checkpoint.save_dir={folder / name}", *overrides], cwd=folder))
+    return log
+
+
+def series(log: Path, name: str) -> List[Tuple[int, float]]:
+    found = read_training_log(log)[name]
+    return list(zip(found.updates, found.values))
+
+
+def test_a_run_stops_and_goes_on_and_is_evaluated(folder: Path) -> None:
+    whole = train(folder, "whole", "checkpoint.no_epoch_checkpoints=false")
+    halves = train(folder, "halves", f"checkpoint.restore_file={folder / 'whole' / 'checkpoint1.pt'}")
+    assert min(update for update, _ in series(halves, "train_inner/loss")) == 4
+    for name in ("train_inner/loss", "train_inner/lr_default", "val/accuracy", "val/loss"):
+        assert dict(series(halves, name))[6] == dict(series(whole, name))[6], name
+    assert dict(series(whole, "train_inner/lr_default"))[1] == 0.005  # as the schedule has it, whatever the layer
+    states = [torch.load(folder / name / "checkpoint_last.pt", weights_only=False) for name in ("whole", "halves")]
+    for ours, theirs in ((state["model"], state["extra_state"]["ema"]) for state in states):
+        assert ours.keys() == theirs.keys()
+        assert not torch.equal(ours["head.weight"], theirs["head.weight"])
+    for part in (lambda state: state["model"], lambda state: state["extra_state"]["ema"]):
+        left, right = (part(state) for state in states)
+        assert all(torch.equal(value, right[name]) for name, value in left.items())
+    validated = run(
+        [
+            *("fairseq-validate", str(folder / "data"), "--task", "image_classification", "--valid-subset", "val"),
+            *("--user-dir", str(PLUGIN), "--path", str(folder / "whole" / "checkpoint_last.pt")),
+            *("--batch-size", "2", "--cpu", "--input-size", str(PIXELS)),
+        ]
+    )
+    assert "loading the average of its weights" in validated
+    assert f"| loss {dict(series(whole, 'val/loss'))[6]:g} " in validated
+    assert f"| accuracy {dict(series(whole, 'val/accuracy'))[6]:g} " in validated

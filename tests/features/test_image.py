@@ -1,0 +1,97 @@
+"""Features of pictures: those that the model gives to one as evaluation sees it; a broken one is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+import numpy as np
+import pytest
+import torch
+from features.made import assert_close, features, follow, index, read
+
+pytest.importorskip("torchvision")
+from images import write_tree
+from models.tiny_image import classifier
+from models.tiny_text import trainer_state
+from models.tiny_vision import DIM, LAYERS, PIXELS, N, section, tiny_vision
+
+from data2vec_plugin.data.image_transforms import Normalization, evaluation_transform
+from data2vec_plugin.data.picture import decode
+
+TASK: Dict[str, Any] = {"_name": "image_pretraining", "data": "gone", "normalization_mean": [0.4, 0.5, 0.6]}
+
+
+def checkpoint(path: Path, **settings: Any) -> Any:
+    """An image model that has drifted from its teacher; returns it in evaluation mode."""
+    model = tiny_vision(**settings)
+    follow(model)
+    torch.save(trainer_state({"model": section(**settings), "task": TASK}, model.state_dict()), path)
+    return model.eval()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_tree(tmp_path / "data", {"a": 3, "b": 2})
+
+
+def by_hand(model: Any, folder: Path, size: int = PIXELS, layer: Optional[int] = None) -> Dict[str, np.ndarray]:
+    """What the registered model says of every picture alone."""
+    found, transform = {}, evaluation_transform(size, Normalization(mean=(0.4, 0.5, 0.6)))
+    for path in folder.rglob("*.JPEG"):
+        img = transform(decode(path.read_bytes()), np.random.default_rng(0)).unsqueeze(0)
+        with torch.no_grad():
+            result = model(img, mask=False, layer_results=layer is not None)
+        x = result["x"] if layer is None else result["layer_results"][layer]
+        found[path.relative_to(folder).with_suffix("").as_posix()] = x[0].numpy()
+    return found
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_features_are_the_models_own(tmp_path: Path, data: Path, shared: bool) -> None:
+    model = checkpoint(tmp_path / "model.pt", shared_rel_pos_bias=shared)
+    for name, batch in (("alone", "1"), ("all", "32")):
+        assert features(tmp_path / "model.pt", data, tmp_path / name, "--batch", batch) == 0
+        assert_close(read(tmp_path / name), by_hand(model, data))
+    assert {(row["frames"], row["channels"]) for row in index(tmp_path / "all")} == {(str(N), str(DIM))}
+    assert features(tmp_path / "model.pt", data, tmp_path / "layers", "--layer", f"1,{LAYERS - 1},last") == 0
+    for name, array in read(tmp_path / "layers").items():
+        np.testing.assert_allclose(array[0], by_hand(model, data, layer=1)[name], atol=2e-5)
+        np.testing.assert_allclose(array[2], by_hand(model, data)[name], atol=2e-5)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["encoder", "model"])
+def test_teacher(tmp_path: Path, data: Path, whole: bool) -> None:
+    model = checkpoint(tmp_path / "model.pt", ema_transformer_only=not whole)
+    assert features(tmp_path / "model.pt", data, tmp_path / "teacher", "--teacher") == 0
+    assert features(tmp_path / "model.pt", data, tmp_path / "student") == 0
+    averaged = model.ensure_teacher().module
+    if whole:
+        model = averaged
+    else:
+        model.encoder = averaged
+    assert_close(read(tmp_path / "teacher"), by_hand(model, data))
+    assert not np.allclose(read(tmp_path / "student")["a/000"], read(tmp_path / "teacher")["a/000"], atol=1e-2)
+
+
+@pytest.mark.parametrize("size", [None, 2 * PIXELS])
+def test_fine_tuned(tmp_path: Path, data: Path, size: Optional[int]) -> None:
+    """A classifier may be for larger images than its encoder was trained on."""
+    checkpoint(tmp_path / "model.pt")
+    model: Any = classifier(tmp_path / "model.pt", image_size=size)
+    cfg = {"model": dict(model.cfg), "task": {**TASK, "_name": "image_classification"}}
+    torch.save(trainer_state(cfg, model.state_dict()), tmp_path / "tuned.pt")
+    assert features(tmp_path / "tuned.pt", data, tmp_path / "out") == 0
+    assert_close(read(tmp_path / "out"), by_hand(model.eval().model, data, size or PIXELS))
+
+
+def test_broken_pictures_are_skipped_by_name(tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint(tmp_path / "model.pt")
+    whole = (data / "a" / "000.JPEG").read_bytes()
+    for name, content in (("cut.jpg", whole[:400]), ("empty.png", b""), ("text.png", b"no picture")):
+        (data / name).write_bytes(content)
+    assert features(tmp_path / "model.pt", data, tmp_path / "out") == 1
+    told = capsys.readouterr()
+    assert "5 of 8 items (0 from before, 3 skipped)" in told.out
+    for name in ("cut.jpg", "empty.png", "text.png"):
+        assert f"skipped {data}/{name}: cannot be read" in told.err
