@@ -30,16 +30,18 @@ class Profile:
     held_out: int = 1000
     subwords: int = 250
     size: str = "tiny"
-    updates_pretraining: int = 3000
+    updates_pretraining: int = 2400
     updates_finetuning: int = 900
     pretraining: tuple[str, ...] = (
         "task.bpe=sentencepiece",
         "task.sample_break_mode=none",
         "task.tokens_per_sample=24",
+        "task.mask_prob=0.15",
+        "task.mask_multiple_length=1",
         "dataset.max_tokens=2048",
         "optimization.lr=[0.002]",
-        "lr_scheduler.warmup_updates=300",
-        "model.ema_anneal_end_step=3000",
+        "lr_scheduler.warmup_updates=240",
+        "model.ema_anneal_end_step=2400",
         "model.transformer.encoder.layers=2",
         "model.average_top_k_layers=2",
         "model.transformer.dropout=0",
@@ -52,7 +54,7 @@ class Profile:
     # Both trainings with labels get exactly these: only the start of the weights differs.
     finetuning: tuple[str, ...] = (
         "dataset.batch_size=32",
-        "optimization.lr=[0.0005]",
+        "optimization.lr=[0.001]",
         "lr_scheduler.warmup_updates=90",
         "model.dropout=0",
         "model.attention_dropout=0",
@@ -142,7 +144,7 @@ def train(recipe: str, seed: int, data: str, folder: str) -> tuple[str, ...]:
 def pretrain(profile: Profile, seed: int, data: str, folder: str) -> tuple[str, ...]:
     """Return the command that pre-trains."""
     return (
-        *train("text_base_bert", seed, data, folder),
+        *train("text_base", seed, data, folder),
         *(f"+size/text={profile.size}", f"optimization.max_update={profile.updates_pretraining}"),
         *profile.pretraining,
     )
