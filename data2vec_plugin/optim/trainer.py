@@ -7,8 +7,9 @@ schedules may then be used, its composite optimizer too. Other models' optimizer
 from __future__ import annotations
 
 import functools
+from itertools import groupby
 from types import ModuleType
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Tuple
 
 import torch
 from torch.nn import Parameter
@@ -58,15 +59,18 @@ def rules_of_copies(optimizer: Any, rules: Rules) -> Rules:
     originals: List[Parameter] = getattr(optimizer, "fp16_params", [])
     copies: Any = getattr(optimizer, "fp32_params", [])
     if isinstance(copies, dict):
-        copies = cut_up(optimizer, originals, copies)
+        return cut_up(
+            optimizer, [(rules.get(id(original), ORDINARY), original.numel()) for original in originals], copies
+        )
     return {id(copy): rules.get(id(original), ORDINARY) for original, copy in zip(originals, copies)}
 
 
-def cut_up(optimizer: Any, originals: List[Parameter], flat: Dict[Any, Parameter]) -> List[Parameter]:
-    """Give the optimizer views into fp16's one flat parameter, one for each of the model's, and return them.
+def cut_up(optimizer: Any, sizes: List[Tuple[UpdateRule, int]], flat: Dict[Any, Parameter]) -> Rules:
+    """Give the optimizer views into fp16's one flat parameter, one for each stretch of one rule, and return theirs.
 
-    Values and gradients stay where they are: fairseq goes on copying gradients into the flat buffer and weights out
-    of it. Raises ValueError where the flat buffer is not one, in the order of the model.
+    ``sizes`` holds the rule and the size of every parameter, in the order of the model. Values and gradients stay where
+    they are: fairseq goes on copying gradients into the flat buffer and weights out of it. Raises ValueError where
+    there are several such buffers.
     """
     inner = list(torch_optimizers(optimizer))
     if len(flat) != 1 or len(inner) != 1:
@@ -74,14 +78,14 @@ def cut_up(optimizer: Any, originals: List[Parameter], flat: Dict[Any, Parameter
             f"layer-wise learning rates need one flat buffer and one optimizer, but there are {len(flat)} and "
             f"{len(inner)}; set `common.fp16_no_flatten_grads=true`"
         )
-    whole = next(iter(flat.values()))
-    sizes = [original.numel() for original in originals]
-    views = [Parameter(values) for values in torch.split(whole.data, sizes)]
-    gradients: Any = whole.grad
-    for view, gradient in zip(views, torch.split(gradients, sizes)):
+    stretches = [(rule, sum(size for _, size in run)) for rule, run in groupby(sizes, key=lambda entry: entry[0])]
+    whole: Any = next(iter(flat.values()))
+    values, gradients = (torch.split(part, [size for _, size in stretches]) for part in (whole.data, whole.grad))
+    views = [Parameter(stretch) for stretch in values]
+    for view, gradient in zip(views, gradients):
         view.grad = gradient
     inner[0].param_groups[0]["params"] = views
-    return views
+    return {id(view): rule for view, (rule, _) in zip(views, stretches)}
 
 
 def torch_optimizers(optimizer: Any) -> Iterator[Optimizer]:

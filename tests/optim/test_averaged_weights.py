@@ -34,6 +34,7 @@ def run(folder: Path, averages: bool = True, evaluates: bool = True, **ema: Any)
     cfg.task = {"_name": "image_classification", "evaluate_ema": evaluates}
     model = {"_name": "data2vec_image_classification", "model_path": str(write_checkpoint(folder / "pretrained.pt"))}
     cfg.model = {**model, "num_classes": CLASSES, "image_size": PIXELS, "data": ""}
+    OmegaConf.set_struct(cfg.model, True)
     cfg.criterion = {"_name": "data2vec_image_classification"}
     torch.manual_seed(1)
     task = AveragingTask(SimpleNamespace(evaluate_ema=evaluates))

@@ -76,6 +76,7 @@ def config(optimizer: Dict[str, Any] = ADAM, **common: Any) -> Any:
     cfg.optimizer = optimizer
     cfg.lr_scheduler = "pass_through" if optimizer["_name"] == "composite" else {"_name": "fixed", "lr": [0.25]}
     cfg.model, cfg.task, cfg.criterion = {"_name": None}, {"_name": None}, {"_name": None}
+    OmegaConf.set_struct(cfg.model, True)  # fairseq asks for keys that it may lack
     cfg.common = OmegaConf.merge(cfg.common, {"cpu": True, **common})
     cfg.optimization.lr = [0.25]
     return cfg

@@ -54,6 +54,10 @@ def test_registered_under_upstreams_name() -> None:
     assert ImageClassificationConfig().bad_image_limit == 0
 
 
+def test_a_task_may_be_told_that_it_evaluates_a_checkpoint(data: Path) -> None:  # by fairseq's main branch
+    assert ImageClassificationTask.setup_task(make_task(data).cfg, from_checkpoint=True).cfg.data == str(data)
+
+
 def test_batches_hold_pictures_and_labels(data: Path) -> None:
     task = load(make_task(data), "val", "train")
     made = batch(task, "val")
