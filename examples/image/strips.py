@@ -62,10 +62,11 @@ def draw_strips(left: Any, right: Any, strips: Strips) -> None:
     whole = numpy.repeat(strips.pictures[..., None], 3, axis=-1)
     masked = numpy.where(strips.hidden[..., None], HIDDEN, whole)
     times = whole.shape[1] // strips.attention.shape[1]
-    relative = strips.attention / strips.attention.max((1, 2), keepdims=True)
+    least, most = (extreme(strips.attention, axis=(1, 2), keepdims=True) for extreme in (numpy.min, numpy.max))
+    relative = (strips.attention - least) / (most - least + 1e-12)
     looked = colormaps["magma"](relative.repeat(times, 1).repeat(times, 2))[..., :3]
     draw_rows(left, [whole, masked], "Test pictures, and what the student sees of them")
-    draw_rows(right, [whole, looked], "Attention in the last layer: brighter patches get more")
+    draw_rows(right, [whole, looked], "Attention in the last layer, from least to most")
 
 
 def draw_rows(axes: Any, rows: list[Any], title: str) -> None:
