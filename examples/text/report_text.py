@@ -120,6 +120,6 @@ def draw_bars(axes: Any, report: dict[str, Any]) -> None:
     axes.set_ylim(0, 100)
     caption(
         axes,
-        "Words of articles that no training has seen; in half of the snippets two letters are swapped.\n"
+        "Articles that no training has seen; two letters swapped in half of the snippets.\n"
         "Same model, labels and updates with labels; only the weights at the start differ.",
     )
