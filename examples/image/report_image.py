@@ -1,32 +1,18 @@
 """What the image quickstart ends with: tables, report.json and report.png."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
-from report import BLUE, GREY, Series, caption, draw_loss, draw_variance, finish, last_update, line
+from classification import STARTS, draw_accuracy, read_accuracy
+from report import BLUE, GREY, STYLE, Series, caption, draw_loss, draw_variance, last_update
 from stages import Runner, clock
 from strips import Strips, draw_strips, read_strips
 
 from data2vec_plugin.cli.tables import print_table
 from data2vec_plugin.cli.training_log import read_training_log
 
-ACCURACY = re.compile(r'"(?:test_)?accuracy": "?(?P<percent>[\d.]+)')
-STARTS = (("finetune", "pretrained"), ("scratch", "scratch"))
 PALE = "#cfcfcf"
-
-
-def read_accuracy(log: Path) -> float:
-    """Return the accuracy, in percent, that fairseq-validate printed last.
-
-    Raises:
-        ValueError: it printed none.
-    """
-    found = ACCURACY.findall(log.read_text(encoding="utf-8")) if log.is_file() else []
-    if not found:
-        raise ValueError(f"{log}: fairseq-validate printed no accuracy; see its last lines")
-    return float(found[-1])
 
 
 def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, seconds: float) -> None:
@@ -95,13 +81,11 @@ def draw(logs: dict[str, dict[str, Series]], strips: Strips, report: dict[str, A
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    style = {"axes.spines.top": False, "axes.spines.right": False, "axes.titleweight": "bold"}
-    style.update({"axes.titlelocation": "left", "axes.grid": True, "grid.color": "#e6e6e6", "axes.axisbelow": True})
-    with pyplot.rc_context(style):
+    with pyplot.rc_context(STYLE):
         figure, panels = pyplot.subplots(3, 2, figsize=(12, 12.4), height_ratios=(1, 1, 0.5))
         draw_loss(panels[0, 0], logs["pretrain"], unit="loss per masked patch", valid="valid")
         draw_variance(panels[0, 1], logs["pretrain"])
-        draw_accuracy(panels[1, 0], logs, report["accuracy_majority"])
+        draw_accuracy(panels[1, 0], logs, report["accuracy_majority"], "pictures")
         draw_bars(panels[1, 1], report)
         draw_strips(panels[2, 0], panels[2, 1], strips)
         title = f"data2vec on digits: {report['updates_pretraining']} updates, seed {report['settings']['seed']}"
@@ -109,19 +93,6 @@ def draw(logs: dict[str, dict[str, Series]], strips: Strips, report: dict[str, A
         figure.subplots_adjust(0.06, 0.05, 0.97, 0.92, wspace=0.20, hspace=0.52)
         figure.savefig(path, dpi=110)
         pyplot.close(figure)
-
-
-def draw_accuracy(axes: Any, logs: dict[str, dict[str, Series]], majority: float) -> None:
-    """Accuracy on the valid pictures over updates, of both starts."""
-    line(axes, logs["finetune"].get("valid/accuracy"), "pre-trained", BLUE, marker="o")
-    line(axes, logs["scratch"].get("valid/accuracy"), "from scratch", GREY, marker="o")
-    finish(axes, "Fine-tuning: valid pictures", "accuracy (%)")
-    axes.set_ylim(0, 105)
-    axes.axhline(majority, color=GREY, linestyle=":", linewidth=1)
-    caption(
-        axes,
-        "Dotted: always answering with the largest class. The checkpoint that is best here is\nthe one that is tested.",
-    )
 
 
 def draw_bars(axes: Any, report: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
 sys.path.insert(0, str(ROOT / "examples" / "quickstart"))
 
+from classification import both_starts  # noqa: E402
 from report_image import write_report  # noqa: E402
 from stages import Runner, Stage, below, run_or_list  # noqa: E402
 
@@ -107,34 +108,17 @@ def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
             after=("pictures",),
             updates=1,
         ),
-        *(
-            Stage(
-                name,
-                title,
-                (*finetune(profile, seed, pictures, f"{out}/{name}", f"{out}/pretrain"), *extra),
-                ROOT / out / name,
-                after=("pictures", "pretrain"),
-                updates=profile.updates_finetuning,
-            )
-            for name, title, extra in (
-                ("finetune", "fine-tune from it", ()),
-                ("scratch", "train the same from scratch", ("+model.no_pretrained_weights=true",)),
-            )
-        ),
-        *(
-            Stage(
-                f"test-{name}",
-                f"score the test pictures ({title})",
-                (
-                    *("fairseq-validate", pictures, "--user-dir", "data2vec_plugin", "--task", "image_classification"),
-                    *("--path", f"{out}/{name}/checkpoint_best.pt", "--valid-subset", "test", "--batch-size", "100"),
-                    *("--cpu", "--log-format", "json"),
-                ),
-                ROOT / out / name,
-                after=(name,),
-                logged=True,
-            )
-            for name, title in (("finetune", "pre-trained"), ("scratch", "from scratch"))
+        *both_starts(
+            ROOT / out,
+            "pictures",
+            lambda name: finetune(profile, seed, pictures, f"{out}/{name}", f"{out}/pretrain"),
+            "+model.no_pretrained_weights=true",
+            lambda name: (
+                *("fairseq-validate", pictures, "--user-dir", "data2vec_plugin", "--task", "image_classification"),
+                *("--path", f"{out}/{name}/checkpoint_best.pt", "--valid-subset", "test", "--batch-size", "100"),
+                *("--cpu", "--log-format", "json"),
+            ),
+            profile.updates_finetuning,
         ),
         *(
             Stage(

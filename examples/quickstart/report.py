@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 16000
 SCORE = re.compile(r"WER (?P<wer>[\d.]+) %.*\| CER (?P<cer>[\d.]+) %.*\| (?P<utterances>\d+) utterances")
 BLUE, ORANGE, GREY = "#2a6f97", "#d1701f", "#6b6b6b"
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "axes.axisbelow": True,
+}
 
 
 @dataclass(frozen=True)
@@ -128,17 +138,7 @@ def draw(logs: dict[str, dict[str, Series]], pretrained: Score, scratch: Score, 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    style = {
-        "font.size": 10,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titleweight": "bold",
-        "axes.titlelocation": "left",
-        "axes.grid": True,
-        "grid.color": "#e6e6e6",
-        "axes.axisbelow": True,
-    }
-    with pyplot.rc_context(style):
+    with pyplot.rc_context(STYLE):
         figure, panels = pyplot.subplots(2, 2, figsize=(12, 9.2))
         draw_loss(panels[0, 0], logs["pretrain"])
         draw_variance(panels[0, 1], logs["pretrain"])

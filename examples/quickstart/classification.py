@@ -1,0 +1,66 @@
+"""What the quickstarts of text and images share: two starts of one classifier, trained alike, tested and drawn."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from report import BLUE, GREY, Series, caption, finish, line
+from stages import Stage
+
+Command = tuple[str, ...]
+ACCURACY = re.compile(r'"(?:test_)?accuracy": "?(?P<percent>[\d.]+)')
+STARTS = (("finetune", "pretrained"), ("scratch", "scratch"))
+"""The stage of each start, and what report.json calls it."""
+
+
+def both_starts(
+    out: Path, data: str, train: Callable[[str], Command], scratch: str, test: Callable[[str], Command], updates: int
+) -> list[Stage]:
+    """List the stages that train and test a classifier from pre-trained weights and from scratch.
+
+    Args:
+        out: the folder of all results.
+        data: the stage that prepares the labelled examples.
+        train: the training command that writes to a folder within `out`.
+        scratch: what is added to it so that it starts from scratch.
+        test: the command that scores the best checkpoint in such a folder.
+        updates: of each training.
+    """
+    starts = (("finetune", "fine-tune from it", ()), ("scratch", "train the same from scratch", (scratch,)))
+    titles = {"finetune": "pre-trained", "scratch": "from scratch"}
+    return [
+        *(
+            Stage(name, title, (*train(name), *extra), out / name, after=(data, "pretrain"), updates=updates)
+            for name, title, extra in starts
+        ),
+        *(
+            Stage(f"test-{name}", f"test it ({title})", test(name), out / name, after=(name,), logged=True)
+            for name, title in titles.items()
+        ),
+    ]
+
+
+def read_accuracy(log: Path) -> float:
+    """Return the accuracy, in percent, that fairseq-validate printed last.
+
+    Raises:
+        ValueError: it printed none.
+    """
+    found = ACCURACY.findall(log.read_text(encoding="utf-8")) if log.is_file() else []
+    if not found:
+        raise ValueError(f"{log}: fairseq-validate printed no accuracy; see its last lines")
+    return float(found[-1])
+
+
+def draw_accuracy(axes: Any, logs: dict[str, dict[str, Series]], majority: float, what: str) -> None:
+    """Accuracy on the valid examples, which `what` names, over updates, of both starts."""
+    line(axes, logs["finetune"].get("valid/accuracy"), "pre-trained", BLUE, marker="o")
+    line(axes, logs["scratch"].get("valid/accuracy"), "from scratch", GREY, marker="o")
+    finish(axes, f"Fine-tuning: valid {what}", "accuracy (%)")
+    axes.set_ylim(0, 105)
+    axes.axhline(majority, color=GREY, linestyle=":", linewidth=1)
+    caption(
+        axes,
+        "Dotted: always answering with the largest class. The checkpoint that is best here is\nthe one that is tested.",
+    )
