@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from classification import STARTS, draw_accuracy, read_accuracy
+from classification import STARTS, accuracy_rows, draw_accuracy, read_accuracy
 from report import BLUE, GREY, STYLE, Series, caption, draw_loss, draw_variance, last_update
 from stages import Runner, clock
 from strips import Strips, draw_strips, read_strips
@@ -27,8 +27,6 @@ def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, s
     out = runner.out
     logs = {name: read_training_log(runner.log(name)) for name in ("pretrain", "finetune", "scratch")}
     probes = json.loads((out / "probe.json").read_text(encoding="utf-8"))
-    installed = float(install_seconds.read_text()) if install_seconds.exists() else 0.0
-    by_stage = {name: round(record.seconds, 1) for name, record in runner.records.items()}
     splits = facts.pop("pictures")
     tested = splits["test"]
     report = {
@@ -40,11 +38,7 @@ def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, s
         "pictures": {split: sum(counts.values()) for split, counts in splits.items()},
         "updates_pretraining": last_update(logs["pretrain"]),
         "updates_finetuning": last_update(logs["finetune"]),
-        "seconds_install": round(installed, 1),
-        "seconds_total": round(installed + sum(by_stage.values()), 1),
-        "seconds_this_call": round(seconds, 1),
-        "seconds_by_stage": by_stage,
-        "peak_memory_gib": round(max(record.peak_memory_gib for record in runner.records.values()), 2),
+        **runner.costs(install_seconds, seconds),
         "settings": facts,
     }
     files = [sorted((out / "pictures" / "test" / digit).glob("*.png"))[0] for digit in tested]
@@ -59,13 +53,7 @@ def show(report: dict[str, Any]) -> None:
     """Print the tables."""
     settings, pictures = report["settings"], report["pictures"]
     title = f"{pictures['test']} test pictures of ten digits, {pictures['labelled']} labelled pictures to learn from"
-    starts = tuple(f"{report[f'accuracy_{start}']:.1f} %" for start in ("pretrained", "scratch", "majority"))
-    rows = [
-        ("accuracy", *starts),
-        ("updates without labels", str(report["updates_pretraining"]), "-", "-"),
-        ("updates with labels", *[str(report["updates_finetuning"])] * 2, "-"),
-    ]
-    print_table(title, ("all weights trained", "pre-trained", "from scratch", "largest class"), rows)
+    print_table(title, ("all weights trained", "pre-trained", "from scratch", "largest class"), accuracy_rows(report))
     kinds = ("", "_untrained", "_pixels")
     probes = (("nearest neighbour", "knn"), ("linear probe", "linear"))
     rows = [(name, *(f"{report[f'accuracy_{probe}{kind}']:.1f} %" for kind in kinds)) for name, probe in probes]

@@ -53,6 +53,15 @@ def read_accuracy(log: Path) -> float:
     return float(found[-1])
 
 
+def accuracy_rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Return the rows of the table that compares both starts and the largest class."""
+    return [
+        ("accuracy", *(f"{report[f'accuracy_{start}']:.1f} %" for start in ("pretrained", "scratch", "majority"))),
+        ("updates without labels", str(report["updates_pretraining"]), "-", "-"),
+        ("updates with labels", *[str(report["updates_finetuning"])] * 2, "-"),
+    ]
+
+
 def draw_accuracy(axes: Any, logs: dict[str, dict[str, Series]], majority: float, what: str) -> None:
     """Accuracy on the valid examples, which `what` names, over updates, of both starts."""
     line(axes, logs["finetune"].get("valid/accuracy"), "pre-trained", BLUE, marker="o")

@@ -68,8 +68,6 @@ def write_report(runner: Runner, facts: dict, install_seconds: Path, seconds: fl
     pretrained = read_score(out / "generate-finetune" / "generate-test.txt")
     scratch = read_score(out / "generate-scratch" / "generate-test.txt")
     logs = {name: read_training_log(runner.log(name)) for name in ("pretrain", "finetune", "scratch")}
-    installed = float(install_seconds.read_text()) if install_seconds.exists() else 0.0
-    by_stage = {name: round(record.seconds, 1) for name, record in runner.records.items()}
     report = {
         "wer_pretrained": pretrained.wer,
         "wer_scratch": scratch.wer,
@@ -78,11 +76,7 @@ def write_report(runner: Runner, facts: dict, install_seconds: Path, seconds: fl
         "updates_pretraining": last_update(logs["pretrain"]),
         "updates_finetuning": last_update(logs["finetune"]),
         "n_test_utterances": pretrained.utterances,
-        "seconds_install": round(installed, 1),
-        "seconds_total": round(installed + sum(by_stage.values()), 1),
-        "seconds_this_call": round(seconds, 1),
-        "seconds_by_stage": by_stage,
-        "peak_memory_gib": round(max(r.peak_memory_gib for r in runner.records.values()), 2),
+        **runner.costs(install_seconds, seconds),
         "minutes": minutes(out / "data"),
         "settings": facts,
     }

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from data2vec_plugin.cli.training_log import parse_line
 
@@ -110,6 +110,23 @@ class Runner:
         self.environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         scripts = str(Path(sys.executable).parent)  # the console scripts of this environment
         self.environment["PATH"] = scripts + os.pathsep + self.environment.get("PATH", "")
+
+    def costs(self, install_seconds: Path, seconds: float) -> dict[str, Any]:
+        """Return what all stages cost, as reports say it.
+
+        Args:
+            install_seconds: a file with the seconds that the installation took, if there was one.
+            seconds: that this call took.
+        """
+        installed = float(install_seconds.read_text()) if install_seconds.exists() else 0.0
+        by_stage = {name: round(record.seconds, 1) for name, record in self.records.items()}
+        return {
+            "seconds_install": round(installed, 1),
+            "seconds_total": round(installed + sum(by_stage.values()), 1),
+            "seconds_this_call": round(seconds, 1),
+            "seconds_by_stage": by_stage,
+            "peak_memory_gib": round(max(record.peak_memory_gib for record in self.records.values()), 2),
+        }
 
     def run(self, stage: Stage) -> None:
         """Run a stage, go on with it, or say that it is done.

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from classification import STARTS, draw_accuracy, read_accuracy
+from classification import STARTS, accuracy_rows, draw_accuracy, read_accuracy
 from report import BLUE, GREY, STYLE, Series, caption, draw_loss, draw_variance, last_update
 from stages import Runner, clock
 
@@ -23,19 +23,13 @@ def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, s
     """
     out = runner.out
     logs = {name: read_training_log(runner.log(name)) for name in ("pretrain", "finetune", "scratch")}
-    installed = float(install_seconds.read_text()) if install_seconds.exists() else 0.0
-    by_stage = {name: round(record.seconds, 1) for name, record in runner.records.items()}
     report = {
         **{f"accuracy_{title}": read_accuracy(runner.log(f"test-{name}")) for name, title in STARTS},
         "accuracy_majority": facts.pop("accuracy_majority"),
         "n_test_snippets": facts.pop("n_test_snippets"),
         "updates_pretraining": last_update(logs["pretrain"]),
         "updates_finetuning": last_update(logs["finetune"]),
-        "seconds_install": round(installed, 1),
-        "seconds_total": round(installed + sum(by_stage.values()), 1),
-        "seconds_this_call": round(seconds, 1),
-        "seconds_by_stage": by_stage,
-        "peak_memory_gib": round(max(record.peak_memory_gib for record in runner.records.values()), 2),
+        **runner.costs(install_seconds, seconds),
         "settings": facts,
     }
     draw(logs, report, out / "report.png")
@@ -47,13 +41,8 @@ def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, s
 def show(report: dict[str, Any]) -> None:
     """Print the table."""
     settings = report["settings"]
-    rows = [
-        ("accuracy", *(f"{report[f'accuracy_{start}']:.1f} %" for start in ("pretrained", "scratch", "majority"))),
-        ("updates without labels", str(report["updates_pretraining"]), "-", "-"),
-        ("updates with labels", *[str(report["updates_finetuning"])] * 2, "-"),
-    ]
     title = f"{report['n_test_snippets']} test snippets: is a word misspelt?"
-    print_table(title, ("", "pre-trained", "from scratch", "largest class"), rows)
+    print_table(title, ("", "pre-trained", "from scratch", "largest class"), accuracy_rows(report))
     print(f"{settings['labelled']:,} labelled snippets, seed {settings['seed']}")
     print(f"{clock(report['seconds_total'])} in all, installation {clock(report['seconds_install'])}")
 
