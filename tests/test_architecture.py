@@ -20,7 +20,8 @@ ALLOWED: Dict[str, Set[str]] = {
     "interop": {"core"},
     "models": {"core", "modalities", "interop"},
     "glue": {"cli", "data"},
-    "features": {"cli", "core", "data", "interop", "modalities"},
+    "checkpoints": {"core", "interop"},
+    "features": {"checkpoints", "cli", "core", "data", "interop", "modalities"},
     "optim": {"core"},
     **{part: {"core", "modalities"} for part in ("data", "decoding", "criterions", "scoring")},
 }

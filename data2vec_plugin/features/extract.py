@@ -14,10 +14,10 @@ from typing import Any, Dict, Iterator, Optional
 import numpy as np
 import torch
 
+from ..checkpoints.encoder import Checkpoint, open_checkpoint
 from ..cli.manifest_files import write_atomically
 from ..core.model import Data2Vec
 from .batches import Batch, Batching, batches
-from .checkpoint import Checkpoint, open_checkpoint
 from .encode import LAST, Wanted, encode, item_features, parse_layers
 from .items import Item, Reader
 from .lists import read_items

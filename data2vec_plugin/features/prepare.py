@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, List, Tuple
 
+from ..checkpoints.encoder import Checkpoint, build_encoder
 from ..core.model import Data2Vec
 from ..interop.text_v1 import vocabulary_size
-from .checkpoint import Checkpoint, build_encoder
 from .image import ImageReader
 from .items import Reader
 from .speech import SpeechReader

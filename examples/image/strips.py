@@ -22,9 +22,9 @@ def read_strips(checkpoint: Path, files: list[Path], seed: int) -> Strips:
     """Return what a pre-trained checkpoint's model makes of pictures; masks follow the seed."""
     import torch  # here, so that listing the commands waits for none of it
 
+    from data2vec_plugin.checkpoints.encoder import build_encoder, open_checkpoint
     from data2vec_plugin.data.image_transforms import evaluation_transform
     from data2vec_plugin.data.picture import decode
-    from data2vec_plugin.features.checkpoint import build_encoder, open_checkpoint
     from data2vec_plugin.tasks.image_config import ImageTaskConfig, normalization
 
     opened = open_checkpoint(checkpoint)
