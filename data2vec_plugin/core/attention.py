@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import TransformerConfig
+from .outputs import at_rows
 
 
 class SelfAttention(nn.Module):
@@ -23,8 +24,8 @@ class SelfAttention(nn.Module):
         self.q_proj = nn.Linear(config.dim, config.dim)
         self.out_proj = nn.Linear(config.dim, config.dim)
 
-    def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
-        """(B, T, C) -> (B, T, C)."""
+    def forward(self, x: Tensor, mask: Optional[Tensor] = None, rows: Optional[Tensor] = None) -> Tensor:
+        """(B, T, C) -> (B, T, C), or (N, C) at the flat positions ``rows`` (N,) of B·T."""
         batch, time, dim = x.shape
         # (B, T, C) -> (B, H, T, C/H)
         q, k, v = (
@@ -32,7 +33,7 @@ class SelfAttention(nn.Module):
             for proj in (self.q_proj, self.k_proj, self.v_proj)
         )
         attended = attend(q, k, v, mask, self.dropout if self.training else 0.0)
-        projected: Tensor = self.out_proj(attended.transpose(1, 2).reshape(batch, time, dim))
+        projected: Tensor = self.out_proj(at_rows(attended.transpose(1, 2).reshape(batch, time, dim), rows))
         return projected
 
 

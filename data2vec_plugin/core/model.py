@@ -11,7 +11,7 @@ from .config import Data2VecConfig
 from .loss import regression_loss
 from .masking import mask_from_indices
 from .outputs import Data2VecOutput, EncoderOutput, Mask, Tokens
-from .targets import average_targets
+from .targets import average_targets, rows_suffice
 from .teacher import Teacher
 from .transformer import Transformer
 
@@ -50,10 +50,10 @@ class Data2Vec(nn.Module):
         """
         tokens = self.embed(source, padding_mask)
         mask = self.checked(mask or self.sample_mask(tokens), tokens)
-        student = self.encode(self.masked(tokens, mask))
-        signals = self.teacher_signals(source if whole is None else whole, padding_mask, tokens)
+        student = self.encode(self.masked(tokens, mask), rows=mask.positions)
+        signals = self.teacher_signals(source if whole is None else whole, padding_mask, tokens, mask)
         targets = average_targets(signals, self.config.targets, mask.positions, tokens.padding_mask)
-        predictions = self.predict(student.x, mask)
+        predictions = self.predict(student.x)
         loss = regression_loss(predictions, targets, self.config.loss.beta, self.config.loss.scale)
         return Data2VecOutput(loss, predictions, targets, mask)
 
@@ -90,19 +90,29 @@ class Data2Vec(nn.Module):
             x = zero_channels(x, mask.channels)
         return Tokens(x, tokens.padding_mask)
 
-    def encode(self, tokens: Tokens, encoder: Optional[nn.Module] = None, **options: Any) -> EncoderOutput:
+    def encode(
+        self, tokens: Tokens, encoder: Optional[nn.Module] = None, rows: Optional[Tensor] = None, **options: Any
+    ) -> EncoderOutput:
         """Contextualise tokens, after this model's extra ones, with its ``encoder`` or the one given.
 
-        See :meth:`Transformer.forward` for ``options``.
+        ``rows`` (N,) are flat positions among the tokens; see :meth:`Transformer.forward` for these and ``options``.
         """
         encoder = self.encoder if encoder is None else encoder
+        extra = 0 if self.extra_tokens is None else self.extra_tokens.size(1)
         seen = tokens if self.extra_tokens is None else tokens.led_by(self.extra_tokens)
-        encoded: EncoderOutput = encoder(seen.x, seen.padding_mask, **options)
-        return encoded if self.extra_tokens is None else encoded.without_first(self.extra_tokens.size(1))
+        if rows is not None and extra:
+            rows = rows + (rows // tokens.x.size(1) + 1) * extra
+        encoded: EncoderOutput = encoder(seen.x, seen.padding_mask, rows=rows, **options)
+        return encoded.without_first(extra) if extra and rows is None else encoded
 
     @torch.no_grad()
-    def teacher_signals(self, whole: Tensor, padding_mask: Optional[Tensor], tokens: Tokens) -> List[Tensor]:
-        """The teacher's top layers on the whole input: K tensors (B, T, C)."""
+    def teacher_signals(
+        self, whole: Tensor, padding_mask: Optional[Tensor], tokens: Tokens, mask: Optional[Mask] = None
+    ) -> List[Tensor]:
+        """The teacher's top layers on the whole input: K tensors (B, T, C).
+
+        Given the ``mask``, they are (N, C) where targets are made of nothing but masked positions.
+        """
         teacher = self.ensure_teacher()
         teacher.match(self.teacher_source())
         targets = self.config.targets
@@ -111,7 +121,8 @@ class Data2Vec(nn.Module):
         # a teacher of the encoder alone reads the student's extra tokens, as it does its embedding
         copied = teacher.module if isinstance(teacher.module, Data2Vec) else None
         encoder = teacher.module if copied is None else copied.encoder
-        encoded = (copied or self).encode(seen, encoder, record=(targets.signal,), first=first)
+        rows = mask.positions if mask is not None and rows_suffice(targets) else None
+        encoded = (copied or self).encode(seen, encoder, rows, record=(targets.signal,), first=first)
         return encoded.signal(targets.signal)
 
     def teacher_tokens(
@@ -122,11 +133,11 @@ class Data2Vec(nn.Module):
             return module.embed(whole, padding_mask)
         return Tokens(tokens.x.detach(), tokens.padding_mask)
 
-    def predict(self, x: Tensor, mask: Mask) -> Tensor:
-        """Prediction head at the masked positions: (B, T, C) -> (N, C)."""
+    def predict(self, x: Tensor) -> Tensor:
+        """Prediction head at the masked positions: (N, C) -> (N, C)."""
         if self.final_proj is None:
             raise ValueError("this model was made for fine-tuning: its prediction head is gone, so it cannot pre-train")
-        predictions: Tensor = self.final_proj(masked_rows(x, mask))
+        predictions: Tensor = self.final_proj(x)
         return predictions
 
     def teacher_source(self) -> nn.Module:
@@ -151,11 +162,6 @@ class Data2Vec(nn.Module):
         elif self.training:
             self.teacher.follow(self.teacher_source(), num_updates)
         self.num_updates = num_updates
-
-
-def masked_rows(x: Tensor, mask: Mask) -> Tensor:
-    """(B, T, C) -> the masked positions (N, C)."""
-    return x.reshape(-1, x.size(-1)).index_select(0, mask.positions)
 
 
 def zero_channels(x: Tensor, channels: Optional[Tensor]) -> Tensor:

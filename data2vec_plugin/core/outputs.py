@@ -42,11 +42,16 @@ class Mask:
         return self.positions.numel()
 
 
+def at_rows(x: Tensor, rows: Optional[Tensor]) -> Tensor:
+    """(B, T, C) -> (N, C) at the flat positions ``rows`` (N,) of B·T; all of it if there are none."""
+    return x if rows is None else x.reshape(-1, x.size(-1)).index_select(0, rows)
+
+
 @dataclass
 class EncoderOutput:
     """``x`` (B, T, C) and, for each layer that was asked for, its signals by name, each (B, T, C).
 
-    ``entered`` (B, T, C) is what the first layer read.
+    Both are (N, C) where rows were asked for. ``entered`` (B, T, C) is what the first layer read.
     """
 
     x: Tensor

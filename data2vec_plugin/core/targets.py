@@ -44,13 +44,17 @@ def average_targets(
 ) -> Tensor:
     """Regression targets at the masked positions.
 
-    ``signals`` are the recorded layers, lowest first, each (B, T, C), of which the last ``top_k`` count;
+    ``signals`` are the recorded layers, lowest first, each (B, T, C), of which the last ``top_k`` count; where
+    :func:`rows_suffice`, they may be (N, C), the masked positions already;
     ``positions`` (N,) are flat indices into B·T; ``padding_mask`` (B, T) is True where padded.
     Returns (N, C) in fp32.
     """
     per_layer, averaged = normalisation_axes(config)
     if config.reference_compat:
         padding_mask = None
+    if signals[0].dim() == 2:
+        rows_only = [_normalise_rows(signal.float(), per_layer) for signal in signals[-config.top_k :]]
+        return _normalise_rows(mean_of(rows_only), averaged)
     rows = _Rows(positions, signals[0].size(1))
     # Once no statistic over time is left to take, only the masked rows are worth computing.
     layers_rows_only = all(axes == CHANNEL for axes in averaged)
@@ -58,10 +62,21 @@ def average_targets(
         _normalised(signal.float(), per_layer, padding_mask, rows if layers_rows_only else None)
         for signal in signals[-config.top_k :]
     ]
-    average = torch.stack(layers).mean(0) if len(layers) > 1 else layers[0]
+    average = mean_of(layers)
     if layers_rows_only:
         return _normalise_rows(average, averaged)
     return _normalised(average, averaged, padding_mask, rows)
+
+
+def rows_suffice(config: TargetConfig) -> bool:
+    """Whether no statistic runs over time or batch, so that masked positions are all that must be known."""
+    per_layer, averaged = normalisation_axes(config)
+    return all(axes == CHANNEL for axes in per_layer + averaged)
+
+
+def mean_of(layers: Sequence[Tensor]) -> Tensor:
+    """The average of tensors of one shape."""
+    return torch.stack(list(layers)).mean(0) if len(layers) > 1 else layers[0]
 
 
 def normalisation_axes(config: TargetConfig) -> Tuple[List[Axes], List[Axes]]:

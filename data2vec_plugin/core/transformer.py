@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .attention import SelfAttention, attention_mask
 from .config import TransformerConfig
-from .outputs import EncoderOutput
+from .outputs import EncoderOutput, at_rows
 
 
 def activation(name: str) -> Callable[[Tensor], Tensor]:
@@ -64,19 +64,21 @@ class Block(nn.Module):
         else:
             self.gamma_1 = self.gamma_2 = None  # type: ignore[assignment]
 
-    def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Dict[str, Tensor]:
+    def forward(self, x: Tensor, mask: Optional[Tensor] = None, rows: Optional[Tensor] = None) -> Dict[str, Tensor]:
         """(B, T, C) -> the four signals a target may be made of, ``block`` being the output, each (B, T, C).
 
-        ``attention`` and ``ffn`` are what a branch adds before anything is dropped, hence with layer scale.
+        ``attention`` and ``ffn`` are what a branch adds before anything is dropped, hence with layer scale. With the
+        flat positions ``rows`` (N,) of B·T all four are (N, C), and nothing else is computed once attention has read
+        all of ``x``.
         """
         if self.norm_first:
-            attention = scaled(self.self_attn(self.self_attn_layer_norm(x), mask), self.gamma_1)
-            x = x + self.branch(attention)
+            attention = scaled(self.self_attn(self.self_attn_layer_norm(x), mask, rows), self.gamma_1)
+            x = at_rows(x, rows) + self.branch(attention)
             ffn = scaled(self.feed_forward(self.final_layer_norm(x)), self.gamma_2)
             x = summed = x + self.branch(ffn)
         else:
-            attention = scaled(self.self_attn(x, mask), self.gamma_1)
-            x = self.self_attn_layer_norm(x + self.branch(attention))
+            attention = scaled(self.self_attn(x, mask, rows), self.gamma_1)
+            x = self.self_attn_layer_norm(at_rows(x, rows) + self.branch(attention))
             ffn = scaled(self.feed_forward(x), self.gamma_2)
             summed = x + self.branch(ffn)
             x = self.final_layer_norm(summed)
@@ -92,6 +94,11 @@ class Block(nn.Module):
         """What is left of a residual branch after dropout and drop path."""
         dropped: Tensor = self.drop_path(self.dropout(x))
         return dropped
+
+
+def if_whole(x: Tensor, rows: Optional[Tensor]) -> Tensor:
+    """What is wanted of (B, T, C); (N, C) is that already."""
+    return at_rows(x, rows) if x.dim() == 3 else x
 
 
 def scaled(x: Tensor, scale: Optional[Tensor]) -> Tensor:
@@ -127,23 +134,26 @@ class Transformer(nn.Module):
         record: Collection[str] = (),
         first: int = 0,
         last: Optional[int] = None,
+        rows: Optional[Tensor] = None,
     ) -> EncoderOutput:
         """Encode (B, T, C); ``padding_mask`` (B, T) True where padded, ``bias`` broadcasts to (B, H, T, T).
 
         The signals named in ``record`` are kept of layers ``first`` and up. With ``last`` the encoder stops
-        after that layer (0-based) and leaves out a final norm.
+        after that layer (0-based) and leaves out a final norm. With the flat positions ``rows`` (N,) of B·T the
+        output and the signals are (N, C), and the last layer computes no others.
         """
         x = entered = self.dropout(self.enter(x, padding_mask))
         masks = self.attention_masks(padding_mask, bias, x.dtype)
         layers: List[Dict[str, Tensor]] = []
         for index, (block, mask) in enumerate(zip(self.layers, masks)):
             if not self.skips_layer():
-                signals = self.run_block(block, x, mask)
+                signals = self.run_block(block, x, mask, rows if index == len(self.layers) - 1 else None)
                 x = signals["block"]
                 if index >= first and record:
-                    layers.append({name: signals[name] for name in record})
+                    layers.append({name: if_whole(signals[name], rows) for name in record})
             if index == last:
-                return EncoderOutput(x, padding_mask, layers, entered)
+                return EncoderOutput(if_whole(x, rows), padding_mask, layers, entered)
+        x = if_whole(x, rows)
         if self.layer_norm is not None and self.config.norm_at == "output" and last is None:
             x = self.layer_norm(x)
         return EncoderOutput(x, padding_mask, layers, entered)
@@ -172,12 +182,19 @@ class Transformer(nn.Module):
         rate = self.config.layer_drop
         return self.training and rate > 0 and bool(torch.rand(()).item() < rate)
 
-    def run_block(self, block: nn.Module, x: Tensor, mask: Optional[Tensor]) -> Dict[str, Tensor]:
-        """One block, recomputed in the backward pass if activations are checkpointed."""
+    def run_block(
+        self, block: nn.Module, x: Tensor, mask: Optional[Tensor], rows: Optional[Tensor]
+    ) -> Dict[str, Tensor]:
+        """One block, recomputed in the backward pass if activations are checkpointed.
+
+        Drop path, which drops whole samples, wants the block whole.
+        """
+        if self.training and self.config.drop_path > 0:
+            rows = None
         if self.config.checkpoint_activations and self.training:
-            recomputed: Dict[str, Tensor] = checkpoint(block, x, mask, use_reentrant=False)
+            recomputed: Dict[str, Tensor] = checkpoint(block, x, mask, rows, use_reentrant=False)
             return recomputed
-        signals: Dict[str, Tensor] = block(x, mask)
+        signals: Dict[str, Tensor] = block(x, mask, rows)
         return signals
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..core.block_masking import BlockMaskConfig, BlockMasker
 from ..core.config import Data2VecConfig
 from ..core.masking import batch_generators, mask_from_indices
-from ..core.model import Data2Vec, masked_rows, to_device
+from ..core.model import Data2Vec, to_device
 from ..core.outputs import Mask, Tokens
 from ..core.relative_positions import Grid, RelativePositionBias
 from ..core.transformer import Transformer
@@ -129,11 +129,11 @@ class ImageData2Vec(Data2Vec):
         indices = torch.stack([torch.from_numpy(grid).flatten() for grid in grids])
         return to_device(mask_from_indices(indices), tokens.x.device)
 
-    def predict(self, x: Tensor, mask: Mask) -> Tensor:
+    def predict(self, x: Tensor) -> Tensor:
         """Prediction head at the masked positions; upstream makes one and then compares its input with the targets."""
         if self.config.reference_compat and self.final_proj is not None:
-            return masked_rows(x, mask)
-        return super().predict(x, mask)
+            return x
+        return super().predict(x)
 
 
 def init_image(module: nn.Module) -> None:

@@ -112,3 +112,9 @@ def test_whose_the_teacher_reads(scope: str) -> None:
 def test_a_modality_must_say_how_it_masks() -> None:
     with pytest.raises(NotImplementedError, match="Plain must say how its tokens are masked"):
         model()(source())
+
+
+def test_rows_are_counted_among_the_inputs_positions() -> None:
+    made = model()
+    tokens, rows = made.embed(source(), None), given_mask(indices()).positions
+    torch.testing.assert_close(made.encode(tokens, rows=rows).x, made.encode(tokens).x[indices()])

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data2vec_plugin.core.config import TargetConfig
-from data2vec_plugin.core.targets import average_targets
+from data2vec_plugin.core.targets import average_targets, rows_suffice
 
 Normalise = Callable[[Tensor], Tensor]
 
@@ -122,3 +122,13 @@ def test_unknown_signal_and_no_layers_are_refused() -> None:
         TargetConfig(signal="norm")
     with pytest.raises(ValueError, match="`average_top_k_layers` is 0"):
         TargetConfig(top_k=0)
+
+
+@pytest.mark.parametrize("settings", COMBINATIONS, ids=name)
+def test_rows_suffice_where_no_statistic_runs_over_time(settings: Dict[str, bool]) -> None:
+    config, rows = TargetConfig(top_k=2, **settings), torch.tensor([0, 4, 17, 31])
+    over_time = any(wanted and "layer_norm" not in key for key, wanted in settings.items())
+    assert rows_suffice(config) is not over_time
+    if not over_time:
+        ours = average_targets([signal.flatten(0, 1)[rows] for signal in signals()], config, rows)
+        torch.testing.assert_close(ours, average_targets(signals(), config, rows))

@@ -206,3 +206,48 @@ def test_checkpointed_activations_give_the_same_gradients() -> None:
 def test_bad_settings_are_named(settings: Any, field: str) -> None:
     with pytest.raises(ValueError, match=f"`{field}`"):
         replace(PLAIN, **settings)
+
+
+def wanted_rows() -> Tensor:
+    return torch.tensor([1, 2, 5, 9, 13])
+
+
+@pytest.mark.parametrize("norm_at", ["input", "output", "none"])
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_rows_are_those_of_the_whole(norm_first: bool, norm_at: str) -> None:
+    encoder: Transformer = randomised(Transformer(replace(PLAIN, norm_first=norm_first, norm_at=norm_at)))
+    whole = encoder(inputs(), padding(), record=("block", "ffn", "attention", "ffn_residual"))
+    some = encoder(inputs(), padding(), record=("block", "ffn", "attention", "ffn_residual"), rows=wanted_rows())
+    torch.testing.assert_close(some.x, whole.x.flatten(0, 1)[wanted_rows()])
+    for ours, theirs in zip(some.layers, whole.layers):
+        for name, signal in ours.items():
+            torch.testing.assert_close(signal, theirs[name].flatten(0, 1)[wanted_rows()])
+
+
+@pytest.mark.parametrize("checkpointed", [False, True])
+def test_rows_have_the_gradients_of_the_whole(checkpointed: bool) -> None:
+    config = replace(PLAIN, checkpoint_activations=checkpointed)
+    encoder: Transformer = randomised(Transformer(config)).train()
+    encoder(inputs()).x.flatten(0, 1)[wanted_rows()].square().sum().backward()
+    expected = [parameter.grad for parameter in encoder.parameters()]
+    encoder.zero_grad()
+    encoder(inputs(), rows=wanted_rows()).x.square().sum().backward()
+    torch.testing.assert_close([parameter.grad for parameter in encoder.parameters()], expected)
+
+
+def test_last_layer_computes_the_rows_alone() -> None:
+    encoder = Transformer(PLAIN)
+    widths: List[Tuple[int, ...]] = []
+    for block in encoder.layers:
+        block.fc1.register_forward_hook(lambda module, args, out: widths.append(tuple(args[0].shape[:-1])))
+    encoder(inputs(), rows=wanted_rows())
+    assert widths == [(B, T), (B, T), (len(wanted_rows()),)]
+
+
+@pytest.mark.parametrize("dropped", [{"drop_path": 0.5}, {"layer_drop": 1.0}])
+def test_rows_of_what_is_dropped_whole(dropped: Any) -> None:
+    encoder: Transformer = randomised(Transformer(replace(PLAIN, **dropped))).train()
+    torch.manual_seed(3)
+    whole = encoder(inputs()).x.flatten(0, 1)[wanted_rows()]
+    torch.manual_seed(3)
+    torch.testing.assert_close(encoder(inputs(), rows=wanted_rows()).x, whole)

@@ -57,12 +57,14 @@ def pretrain(model: Data2VecAudioModel, inputs: Mapping[str, Tensor]) -> Tensors
     notes["student.conv_features"] = tokens.x
     if tokens.padding_mask is not None:
         notes["frame_padding_mask"] = tokens.padding_mask
+    result = model(**inputs)
+    # an update computes the last layers at masked positions only; the recordings hold all of them
     with (
+        torch.no_grad(),
         noting(model.encoder, "student.", notes),
         noting(teacher_encoder(model), "teacher.", notes),
     ):
-        result = model(**inputs)
-    with torch.no_grad():
+        model(**inputs, features_only=True)
         everywhere = torch.arange(tokens.x.shape[:2].numel())
         signals = model.teacher_signals(source, padding_mask, tokens)
         targets = average_targets(signals, model.config.targets, everywhere, tokens.padding_mask)

@@ -57,18 +57,20 @@ def load(model: Data2VecTextModel, state: Mapping[str, Tensor]) -> None:
 def pretrain(model: Data2VecTextModel, inputs: Mapping[str, Tensor]) -> Tensors:
     """Forward pass in training mode: every value that a pre-training case may hold, in order of computation."""
     notes: Tensors = {}
+    result: Any = model(**inputs)
+    source, given = inputs["src_tokens"], inputs["target_tokens"]
+    whole = given if model.config.reference_compat else torch.where(given.eq(model.text.pad), source, given)
+    tokens = model.embed(whole, whole.eq(model.text.pad))
+    # an update computes the last layers at masked positions only; the recordings hold all of them
     with ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
         stack.enter_context(noting(model.encoder, "student.", notes))
         stack.enter_context(noting(model.ensure_teacher().module, "teacher.", notes))  # type: ignore[arg-type]
-        result: Any = model(**inputs)
-    notes["teacher.input"] = notes["teacher.layer_input"]
-    notes["student.embedding"] = model.extract_features(inputs["src_tokens"])[1]["encoder_embedding"]
-    whole = inputs["target_tokens"]
-    tokens = model.embed(whole, whole.eq(model.text.pad))
-    with torch.no_grad():
+        notes["student.embedding"] = model.extract_features(source)[1]["encoder_embedding"]
         everywhere = torch.arange(whole.numel())
         signals = model.teacher_signals(whole, tokens.padding_mask, tokens)
         targets = average_targets(signals, model.config.targets, everywhere, tokens.padding_mask)
+    notes["teacher.input"] = notes["teacher.layer_input"]
     notes["targets"] = targets.view_as(tokens.x)
     notes["targets_masked"], notes["predictions"] = result["targets"], result["predictions"]
     notes["loss_vector"] = regression_rows(result["predictions"], result["targets"], model.config.loss.beta)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import Any, Dict, Mapping
 
 import torch
@@ -13,6 +12,7 @@ from parity.recorder import noting
 from torch import Tensor
 
 from data2vec_plugin.core.loss import regression_rows
+from data2vec_plugin.core.model import given_mask
 from data2vec_plugin.core.targets import average_targets
 from data2vec_plugin.models.data2vec_vision import Data2VecVisionModel
 from data2vec_plugin.models.vision_config import Data2VecVisionConfig
@@ -37,12 +37,13 @@ def load(model: Data2VecVisionModel, state: Mapping[str, Tensor]) -> None:
 def pretrain(model: Data2VecVisionModel, img: Tensor, mask: Tensor) -> Tensors:
     """Forward pass in training mode: every value that a pre-training case holds, in order of computation."""
     notes: Tensors = {}
-    with ExitStack() as stack:
-        stack.enter_context(noting(model.encoder, "student.", notes))  # type: ignore[arg-type]
-        result: Any = model(img, mask=mask)
+    result: Any = model(img, mask=mask)
+    tokens = model.embed(img, None)
+    # an update computes the last layers at masked positions only; the recordings hold all of them
+    with torch.no_grad(), noting(model.encoder, "student.", notes):  # type: ignore[arg-type]
+        model.encode(model.masked(tokens, given_mask(mask.flatten(1))))
     notes = {key.replace(".layer.", ".block."): value for key, value in notes.items()}
     notes["student.x"] = notes["student.x"][:, 1:]  # the class token is the core's, not the encoder's
-    tokens = model.embed(img, None)
     with torch.no_grad():
         everywhere = torch.arange(tokens.x.shape[:2].numel())
         signals = model.teacher_signals(img, None, tokens)
