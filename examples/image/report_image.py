@@ -12,6 +12,7 @@ from strips import Strips, draw_strips, read_strips
 from data2vec_plugin.cli.tables import print_table
 from data2vec_plugin.cli.training_log import read_training_log
 
+NORMAL = "a fall, then a slow decline, while the predictions' variance climbs"
 PALE = "#cfcfcf"
 
 
@@ -71,8 +72,8 @@ def draw(logs: dict[str, dict[str, Series]], strips: Strips, report: dict[str, A
 
     with pyplot.rc_context(STYLE):
         figure, panels = pyplot.subplots(3, 2, figsize=(12, 12.4), height_ratios=(1, 1, 0.5))
-        draw_loss(panels[0, 0], logs["pretrain"], unit="loss per masked patch", valid="valid")
-        draw_variance(panels[0, 1], logs["pretrain"])
+        draw_loss(panels[0, 0], logs["pretrain"], "patch", NORMAL)
+        draw_variance(panels[0, 1], logs["pretrain"], "patch")
         draw_accuracy(panels[1, 0], logs, report["accuracy_majority"], "pictures")
         draw_bars(panels[1, 1], report)
         draw_strips(panels[2, 0], panels[2, 1], strips)

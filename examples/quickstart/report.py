@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 16000
 SCORE = re.compile(r"WER (?P<wer>[\d.]+) %.*\| CER (?P<cer>[\d.]+) %.*\| (?P<utterances>\d+) utterances")
+NORMAL = "a plateau, then a loss that stays up, or rises again, while both variances climb"
 BLUE, ORANGE, GREY = "#2a6f97", "#d1701f", "#6b6b6b"
 STYLE = {
     "font.size": 10,
@@ -134,8 +135,8 @@ def draw(logs: dict[str, dict[str, Series]], pretrained: Score, scratch: Score, 
 
     with pyplot.rc_context(STYLE):
         figure, panels = pyplot.subplots(2, 2, figsize=(12, 9.2))
-        draw_loss(panels[0, 0], logs["pretrain"])
-        draw_variance(panels[0, 1], logs["pretrain"])
+        draw_loss(panels[0, 0], logs["pretrain"], "frame", NORMAL, valid="valid-unlabelled")
+        draw_variance(panels[0, 1], logs["pretrain"], "frame")
         draw_wer(panels[1, 0], logs["finetune"], logs["scratch"])
         draw_bars(panels[1, 1], pretrained, scratch, report["n_test_utterances"])
         spoken = report["minutes"]
@@ -152,29 +153,34 @@ def draw(logs: dict[str, dict[str, Series]], pretrained: Score, scratch: Score, 
         pyplot.close(figure)
 
 
-def draw_loss(
-    axes: "Axes", log: dict[str, Series], unit: str = "loss per masked frame", valid: str = "valid-unlabelled"
-) -> None:
-    """Pre-training loss over updates, in training and on the valid split."""
+def draw_loss(axes: "Axes", log: dict[str, Series], part: str, normal: str, valid: str = "valid") -> None:
+    """Pre-training loss over updates, in training and on the valid split.
+
+    Args:
+        axes: the panel.
+        log: the curves of pre-training.
+        part: what of the input is masked, such as a frame.
+        normal: how the loss usually goes.
+        valid: the valid split.
+    """
     line(axes, log.get("train_inner/loss"), "train", BLUE)
     line(axes, log.get(f"{valid}/loss"), "held out", ORANGE, marker="o")
-    finish(axes, "Pre-training loss", unit)
+    finish(axes, "Pre-training loss", f"loss per masked {part}")
     caption(
         axes,
-        "Normal: a plateau, then a loss that stays up, or rises again, while both variances climb.\n"
-        "Near 0 at the end, the targets have become trivial: the loss is no measure of quality.",
+        f"Normal: {normal}.\nNear 0 at the end, the targets have become trivial: the loss is no measure of quality.",
     )
 
 
-def draw_variance(axes: "Axes", log: dict[str, Series]) -> None:
-    """Variance of targets and predictions over updates."""
+def draw_variance(axes: "Axes", log: dict[str, Series], part: str) -> None:
+    """Variance of targets and predictions over updates, between inputs' parts, such as frames."""
     line(axes, log.get("train_inner/target_var"), "targets (target_var)", BLUE)
     line(axes, log.get("train_inner/pred_var"), "predictions (pred_var)", ORANGE)
     finish(axes, "Target and prediction variance", "mean standard deviation")
     caption(
         axes,
         "Normal: targets stay well above 0 and predictions climb towards them.\n"
-        "Both sinking to 0 together is collapse: every frame gets the same answer.",
+        f"Both sinking to 0 together is collapse: every {part} gets the same answer.",
     )
 
 

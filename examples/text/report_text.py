@@ -11,6 +11,8 @@ from stages import Runner, clock
 from data2vec_plugin.cli.tables import print_table
 from data2vec_plugin.cli.training_log import read_training_log
 
+NORMAL = "a fall, then a rise, as the teacher's layers gain content, to a level that stays"
+
 
 def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, seconds: float) -> None:
     """Write report.json and report.png, and print the table.
@@ -56,8 +58,8 @@ def draw(logs: dict[str, dict[str, Series]], report: dict[str, Any], path: Path)
 
     with pyplot.rc_context(STYLE):
         figure, panels = pyplot.subplots(2, 2, figsize=(12, 9.2))
-        draw_loss(panels[0, 0], logs["pretrain"], unit="loss per masked token", valid="valid")
-        draw_variance(panels[0, 1], logs["pretrain"])
+        draw_loss(panels[0, 0], logs["pretrain"], "token", NORMAL)
+        draw_variance(panels[0, 1], logs["pretrain"], "token")
         draw_accuracy(panels[1, 0], logs, report["accuracy_majority"], "snippets")
         draw_bars(panels[1, 1], report)
         title = f"data2vec on English: {report['updates_pretraining']} updates, seed {report['settings']['seed']}"
