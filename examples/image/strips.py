@@ -48,7 +48,7 @@ def last_attention(model: Any, batch: Any) -> Any:
     hook = attention.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs))
     model(batch, mask=False)
     hook.remove()
-    x, bias = seen
+    x, bias, _ = seen
     split = (len(x), x.size(1), attention.heads, -1)
     q, k = (project(x).view(split).transpose(1, 2) for project in (attention.q_proj, attention.k_proj))
     weights = (q @ k.transpose(-2, -1) * q.size(-1) ** -0.5 + (0 if bias is None else bias)).softmax(-1)
