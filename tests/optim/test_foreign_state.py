@@ -13,21 +13,13 @@ from optim.bare_trainer import config, save
 from optim.test_trainer import PRECISIONS, needs_halves
 from optim.tiny_trainer import trainer as tiny_trainer
 from optim.tiny_trainer import values
-from optim.upstream import SAVED, UPDATES, run_upstream, train, trainer
+from optim.upstream import SAVED, UPDATES, train, trainer
 from torch import Tensor
 
 from data2vec_plugin.optim.foreign_state import held
 
 TEACHERS = {"audio": "_ema", "text": "encoder._ema"}
 pytestmark = pytest.mark.xdist_group("upstream")  # so that one process starts upstream's
-
-
-@pytest.fixture(scope="session")
-def upstream(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What upstream trained and saved."""
-    folder = tmp_path_factory.mktemp("upstream")
-    run_upstream("train", folder)
-    return folder
 
 
 def resumed(path: Path, kind: str, **options: Any) -> Any:

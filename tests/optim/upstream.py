@@ -1,8 +1,8 @@
 """Upstream's own data2vec, as the installed fairseq ships it, in a process without our package.
 
-``python upstream.py train FOLDER`` trains tiny models of speech and text with fairseq's trainer: for each a checkpoint
-after SAVED updates, and the weights and losses at the end of all. ``python upstream.py load FOLDER`` reads checkpoints
-of ours there and writes upstream's features of them. This module imports nothing of ours.
+``python upstream.py FOLDER`` trains tiny models of speech and text with fairseq's trainer: for each a checkpoint after
+SAVED updates, and the weights and losses at the end of all. Then it loads checkpoints of ours that it finds there, and
+writes what it makes of them. This module imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from fairseq import models, utils
 from fairseq.criterions.model_criterion import ModelCriterion
 from fairseq.data import Dictionary
 from fairseq.trainer import Trainer
+from torch import Tensor
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
@@ -82,9 +83,25 @@ def train(run: Any, kind: str, updates: range) -> List[float]:
     return [float(run.train_step([sample(kind, seed)])["loss"]) for seed in updates]
 
 
-def run_upstream(what: str, folder: Path) -> None:
+def run_upstream(folder: Path) -> None:
     """Run this file in a process of its own."""
-    subprocess.run([sys.executable, __file__, what, str(folder)], check=True, timeout=120)
+    subprocess.run([sys.executable, __file__, str(folder)], check=True, timeout=120)
+
+
+@torch.no_grad()
+def features(model: Any, kind: str, padded: bool) -> Tensor:
+    """Of a batch, or of one whose last row is shorter, where it is not padding."""
+    inputs = sample(kind, 7)["net_input"]
+    whole = inputs["source" if kind == "audio" else "src_tokens"]
+    end = whole.size(1) * 2 // 3 if padded else whole.size(1)
+    whole[-1, end:] = 0 if kind == "audio" else dictionary().pad()
+    if kind == "text":
+        features: Tensor = model.eval()(whole, features_only=True)[0]
+    else:
+        mask = torch.zeros(whole.shape, dtype=torch.bool)
+        mask[-1, end:] = True
+        features = model.eval().extract_features(whole, padding_mask=mask)["x"]
+    return torch.cat([*features[:-1], features[-1, : features.size(1) * end // whole.size(1) - 1]])
 
 
 def train_all(folder: Path) -> None:
@@ -96,8 +113,23 @@ def train_all(folder: Path) -> None:
         torch.save({"losses": losses, "model": run.get_model().state_dict()}, folder / f"{kind}_unbroken.pt")
 
 
+def load_all(folder: Path) -> None:
+    for path in folder.glob("*_ours.pt"):
+        kind = path.stem.partition("_")[0]
+        run = trainer(kind)
+        model = run.get_model()
+        if kind == "audio":
+            run.load_checkpoint(str(path), reset_optimizer=True)
+        else:  # its own method stops at an attribute that is nowhere set
+            model.set_num_updates(SAVED)
+            torch.nn.Module.load_state_dict(model, torch.load(path, weights_only=False)["model"], strict=True)
+        found = {padded: features(model, kind, padded) for padded in (False, True)}
+        torch.save({"features": found, "model": model.state_dict()}, folder / f"{kind}_loaded.pt")
+
+
 if __name__ == "__main__":
     utils.import_user_module(Namespace(user_dir=str(EXAMPLES)))
-    train_all(Path(sys.argv[2]))
+    train_all(Path(sys.argv[1]))
+    load_all(Path(sys.argv[1]))
     if "data2vec_plugin" in sys.modules:
         raise SystemExit("this process was to run without our package")
