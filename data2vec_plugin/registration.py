@@ -43,12 +43,14 @@ NAMES = {
 
 
 def wrap_trainer() -> None:
-    """Let fairseq's trainer say what it is going to do, and follow a model's update rules, once it is imported."""
-    from fairseq import trainer
+    """Let fairseq's trainer go on from others' checkpoints, say what it does, and follow a model's update rules."""
+    from fairseq import checkpoint_utils, trainer
 
+    from .optim.loading import adapt_checkpoints
     from .optim.trainer import group_parameters
     from .watch.trainer import watch_trainer
 
+    adapt_checkpoints(trainer, checkpoint_utils)
     watch_trainer(trainer)
     group_parameters(trainer)
 

@@ -22,7 +22,7 @@ ALLOWED: Dict[str, Set[str]] = {
     "glue": {"cli", "data"},
     "checkpoints": {"core", "interop"},
     "features": {"checkpoints", "cli", "core", "data", "interop", "modalities"},
-    "optim": {"core"},
+    "optim": {"core", "interop"},
     **{part: {"core", "modalities"} for part in ("data", "decoding", "criterions", "scoring")},
 }
 

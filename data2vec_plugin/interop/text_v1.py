@@ -5,6 +5,7 @@ Upstream's model holds an encoder that holds the Transformer, the head and the t
 
 from __future__ import annotations
 
+import re
 from typing import Any, List, Mapping, MutableMapping, Tuple
 
 import torch
@@ -21,6 +22,9 @@ OLD_NAMES = (
 )
 NOT_OURS = ("encoder.lm_head.", "encoder.emb_head.", "encoder.target_model.")
 """Heads of other objectives, as RoBERTa's, and an old name of the teacher."""
+
+FAST_PATH = re.compile(r"encoder\.sentence_encoder\.layers\.\d+\.(in_proj|out_proj|fc1|fc2)_(weight|bias)")
+"""Copies of a layer's weights that fairseq 0.12.2 keeps for inference and trains nothing of."""
 
 
 def to_upstream(state: MutableMapping[str, Any], prefix: str = "") -> None:
@@ -40,7 +44,7 @@ def from_upstream(state: MutableMapping[str, Any], prefix: str = "") -> None:
     for key in _below(state, prefix):
         name = _current_name(key[len(prefix) :])
         value = state.pop(key)
-        if not name.startswith(NOT_OURS) and name != ENCODER + VERSION:
+        if not (name.startswith(NOT_OURS) or name == ENCODER + VERSION or FAST_PATH.fullmatch(name)):
             state[prefix + _our_name(name)] = value
 
 

@@ -1,10 +1,13 @@
 """What every data2vec model does for fairseq: the teacher follows updates, and travels in upstream's layout."""
 
+import logging
 from typing import Any, Dict, MutableMapping, Protocol, Tuple
 
 from fairseq.models import BaseFairseqModel
 
 from ..core.model import Data2Vec
+
+logger = logging.getLogger(__name__)
 
 
 class Layout(Protocol):
@@ -67,7 +70,11 @@ class CheckpointedModel(Data2Vec, BaseFairseqModel):
         saved = state_dict.pop(prefix + "_ema", None)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
         self.teacher = None
-        if saved is not None and self.final_proj is not None:
+        if self.final_proj is None:
+            return
+        if saved is None:
+            logger.info("the checkpoint holds no teacher (`_ema`): it starts from the loaded student")
+        else:
             entry = dict(saved)
             self.layout.teacher_from_upstream(entry)
             self.ensure_teacher().load_state_dict(entry, fallback_updates=max(self.num_updates - 1, 0))

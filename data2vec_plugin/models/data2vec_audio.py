@@ -11,6 +11,7 @@ from ..interop import audio_v1
 from ..modalities.audio import AudioData2Vec
 from ._border import features_result, if_padded, training_result
 from ._checkpointed import CheckpointedModel
+from ._speech_start import begin_with
 from .audio_config import Data2VecAudioConfig, audio_config, method_config
 
 
@@ -95,6 +96,10 @@ class Data2VecAudioModel(CheckpointedModel, AudioData2Vec):
     ) -> Dict[str, Any]:
         """What ``wav2vec_ctc`` calls; see :meth:`features`."""
         return self.forward(source, padding_mask, mask=mask, features_only=True, layer=layer, **kwargs)
+
+    def begin_with(self, path: str, checkpoint: Dict[str, Any], anew: bool) -> None:
+        """Called with what the trainer has read, before it loads: wav2vec 2.0 and HuBERT may begin a new run."""
+        begin_with(path, checkpoint, anew, self.cfg, self.state_dict())
 
     def remove_pretraining_modules(self, last_layer: Optional[int] = None) -> None:
         """Drop the teacher and the head, and the layers above ``last_layer``, before fine-tuning."""

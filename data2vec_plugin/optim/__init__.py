@@ -1,3 +1,3 @@
-"""What fairseq's trainer lacks: a learning rate and decay for each parameter, averaged weights that are evaluated."""
+"""What fairseq's trainer lacks: rates and decay by parameter, averaged weights, other people's checkpoints."""
 
 import fairseq  # noqa: F401  first of all, because everything of ours registers when it is there

@@ -34,7 +34,7 @@ def group_parameters(module: ModuleType) -> None:
         stock(self)
         model = self.get_model()
         if hasattr(model, "update_rules"):
-            check_unsharded(self.cfg)
+            check_unsharded(self.cfg, "learning rates by layer and weight decay by parameter need")
             follow_rules(self._optimizer, rules_by_parameter(model))
 
     build_optimizer.follows_rules = True  # type: ignore[attr-defined]
@@ -96,8 +96,11 @@ def torch_optimizers(optimizer: Any) -> Iterator[Optimizer]:
         yield part.optimizer
 
 
-def check_unsharded(cfg: Any) -> None:
-    """Raise ValueError where a process does not hold whole parameters, or another optimizer does the steps."""
+def check_unsharded(cfg: Any, purpose: str) -> None:
+    """Raise ValueError where a process does not hold whole parameters, or another optimizer does the steps.
+
+    ``purpose`` begins the sentence that says what needs them.
+    """
     settings = cfg.distributed_training
     refused = {
         "distributed_training.ddp_backend": (settings.ddp_backend, ("fully_sharded", "slowmo")),
@@ -107,6 +110,5 @@ def check_unsharded(cfg: Any) -> None:
     for name, (value, wrong) in refused.items():
         if value in wrong:
             raise ValueError(
-                f"`{name}` is {value}: learning rates by layer and weight decay by parameter need an optimizer "
-                f"over whole parameters; leave it at its default"
+                f"`{name}` is {value}: {purpose} an optimizer over whole parameters; leave it at its default"
             )

@@ -30,7 +30,13 @@ OLD = {
     "encoder.sentence_encoder.layers.1.self_attn.layer_norms.0.bias": "encoder.layers.1.self_attn_layer_norm.bias",
     "encoder.sentence_encoder.layers.1.layer_norms.1.bias": "encoder.layers.1.final_layer_norm.bias",
 }
-GONE = ("encoder.lm_head.bias", "decoder.lm_head.dense.weight", "encoder.emb_head.x", "encoder.target_model.x")
+GONE = (
+    "encoder.lm_head.bias",
+    "encoder.sentence_encoder.layers.11.in_proj_weight",
+    "decoder.lm_head.dense.weight",
+    "encoder.emb_head.x",
+    "encoder.target_model.x",
+)
 PREFIXES = ["", "model."]
 
 

@@ -15,7 +15,7 @@ from fairseq.trainer import Trainer
 from models.tiny_image import CLASSES, write_checkpoint
 from models.tiny_vision import PIXELS, images
 from omegaconf import OmegaConf
-from optim.tiny_trainer import ADAM, Task, config, save
+from optim.bare_trainer import ADAM, Task, config, save
 
 from data2vec_plugin.optim.averaged_weights import EvaluatesAverage, evaluate_average
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from fairseq.logging import metrics
 from fairseq.trainer import Trainer
-from optim.tiny_trainer import ADAM, COMPOSITE, PlainModel, config, save, train, trainer, values
+from optim.bare_trainer import ADAM, config, save
+from optim.tiny_trainer import COMPOSITE, PlainModel, train, trainer, values
 
 from data2vec_plugin.optim.trainer import check_unsharded, cut_up, group_parameters
 
@@ -154,7 +155,7 @@ def test_what_does_not_hold_whole_parameters_is_refused(section: str, name: str,
     cfg = config()
     cfg[section][name] = value
     with pytest.raises(ValueError, match=f"`{section}.{name}` is {value}: learning rates by layer"):
-        check_unsharded(cfg)
+        check_unsharded(cfg, "learning rates by layer need")
 
 
 @pytest.mark.usefixtures("flat_on_cpu")

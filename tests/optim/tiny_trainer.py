@@ -7,16 +7,13 @@ from typing import Any, Dict, List
 
 import torch
 from fairseq.criterions import FairseqCriterion
-from fairseq.dataclass.configs import FairseqConfig
 from fairseq.models import BaseFairseqModel
-from fairseq.tasks import FairseqTask
 from fairseq.trainer import Trainer
-from omegaconf import OmegaConf
+from optim.bare_trainer import ADAM, Task
 from torch import Tensor, nn
 
 from data2vec_plugin.core.update_rules import UpdateRule, update_rules
 
-ADAM = {"_name": "adam", "adam_betas": [0.9, 0.95], "adam_eps": 1e-12, "weight_decay": 0.0, "lr": [0.25]}
 GROUP = {"optimizer": {**ADAM, "lr": None}, "lr_scheduler": {"_name": "fixed", "lr": None}}
 COMPOSITE = {"_name": "composite", "dynamic_groups": True, "groups": {"default": {"lr_float": 0.25, **GROUP}}}
 LAYERS, DECAY = 2, 0.5
@@ -50,10 +47,6 @@ class PlainModel(Model):
         raise AttributeError("a model of somebody else's has none")
 
 
-class Task(FairseqTask):
-    target_dictionary = None  # which every criterion asks for
-
-
 class Criterion(FairseqCriterion):
     def forward(self, model: Any, sample: Dict[str, Any], reduce: bool = True) -> Any:
         logits = model(sample["net_input"]["x"])
@@ -70,18 +63,6 @@ class Criterion(FairseqCriterion):
         return True
 
 
-def config(optimizer: Dict[str, Any] = ADAM, **common: Any) -> Any:
-    cfg = OmegaConf.structured(FairseqConfig)
-    OmegaConf.set_struct(cfg, False)
-    cfg.optimizer = optimizer
-    cfg.lr_scheduler = "pass_through" if optimizer["_name"] == "composite" else {"_name": "fixed", "lr": [0.25]}
-    cfg.model, cfg.task, cfg.criterion = {"_name": None}, {"_name": None}, {"_name": None}
-    OmegaConf.set_struct(cfg.model, True)  # fairseq asks for keys that it may lack
-    cfg.common = OmegaConf.merge(cfg.common, {"cpu": True, **common})
-    cfg.optimization.lr = [0.25]
-    return cfg
-
-
 def trainer(cfg: Any, model: Any = None) -> Any:
     task = Task(SimpleNamespace())
     return Trainer(cfg, task, Model() if model is None else model, Criterion(task))
@@ -96,12 +77,6 @@ def sample(seed: int) -> Dict[str, Any]:
 def train(run: Any, seeds: Any) -> None:
     for seed in seeds:
         run.train_step([sample(seed)])
-
-
-def save(run: Any, path: str) -> None:
-    """A checkpoint at the end of an epoch."""
-    run.consolidate_optimizer()
-    run.save_checkpoint(path, {"train_iterator": {"epoch": 1, "version": 2, "iterations_in_epoch": 0}})
 
 
 def values(run: Any) -> Dict[str, Tensor]:

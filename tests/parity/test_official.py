@@ -1,39 +1,90 @@
-"""Checkpoints laid out as the released ones, read by fairseq's own loader."""
+"""Checkpoints laid out as the released ones, in every way that they are found, read by fairseq's own loader."""
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
-from typing import List, Tuple
+from typing import Any, Dict, List, Tuple
 
 import pytest
 import torch
 from fairseq.checkpoint_utils import load_model_ensemble_and_task
-from parity.cases import FORWARD, Case, cases, differences
+from fairseq.tasks import FairseqTask
+from parity import text_models, vision_models
+from parity.cases import FORWARD, Case, Tensors, cases, differences
 
 from data2vec_plugin.models.data2vec_audio import Data2VecAudioModel
 
 
-def checkpoints() -> List[Tuple[Case, str]]:
-    found = cases("official_style_audio*", "official")
+def checkpoints(pattern: str = "official_style_audio*") -> List[Tuple[Case, str]]:
+    found = cases(pattern, "official")
     return [(case, path.name) for case in found for path in sorted(case.folder.glob("checkpoint*.pt"))]
+
+
+@torch.no_grad()
+def outputs(model: Any, case: Case) -> Tensors:
+    """Everything that is recorded of a checkpoint, whatever it is of."""
+    inputs = case.tensors("inputs")
+    if "src_tokens" in inputs:
+        return text_models.features(model, inputs["src_tokens"])
+    if "img" in inputs:
+        return vision_models.features(model, inputs["img"])
+    if not isinstance(model, Data2VecAudioModel):
+        return {"logits": model.get_logits(model(source=inputs["source"], padding_mask=None))}
+    result = model.extract_features(inputs["source"])
+    layers = {f"features.layer.{i}.x": x.transpose(0, 1) for i, (x, _, _) in enumerate(result["layer_results"])}
+    return {"features.x": result["x"], **layers}
+
+
+def check(case: Case, path: Path) -> None:
+    """The recorded outputs, by fairseq's own loader; what pictures there are does not matter to a model."""
+    task = FairseqTask(None) if "vision" in str(case) else None
+    models, _, _ = load_model_ensemble_and_task([str(path)], arg_overrides={"data": str(case.folder)}, task=task)
+    ours, expected = outputs(models[0].float().eval(), case), case.tensors("expected")
+    assert set(expected) <= set(ours)
+    assert not list(differences(ours, expected, FORWARD))
 
 
 @pytest.mark.parametrize(("case", "name"), checkpoints(), ids=str)
 def test_released_checkpoint_gives_the_recorded_outputs(case: Case, name: str) -> None:
-    path = case.folder / name
-    models, _, _ = load_model_ensemble_and_task([str(path)], arg_overrides={"data": str(case.folder)})
-    model = models[0].float().eval()
-    source, expected = case.tensors("inputs")["source"], case.tensors("expected")
-    with torch.no_grad():
-        if isinstance(model, Data2VecAudioModel):
-            result = model.extract_features(source)
-            ours = {"features.x": result["x"]}
-            layers = enumerate(result["layer_results"])
-            ours.update({f"features.layer.{index}.x": x.transpose(0, 1) for index, (x, _, _) in layers})
-        else:
-            ours = {"logits": model.get_logits(model(source=source, padding_mask=None))}
-    assert set(expected) <= set(ours)
-    assert not list(differences(ours, expected, FORWARD))
+    check(case, case.folder / name)
+
+
+def without_teacher(state: Dict[str, Any]) -> None:
+    for name in ("_ema", "encoder._ema"):
+        state["model"].pop(name, None)
+
+
+def of_old(state: Dict[str, Any]) -> None:
+    """As before there was hydra."""
+    state["args"] = namespace(state.pop("cfg"))
+
+
+def namespace(cfg: Dict[str, Any]) -> Namespace:
+    """Every key of the model and of the task in one place; the encoder of a fine-tuned model has one of its own."""
+    values = {**cfg["task"], **cfg["model"]}
+    values.update(arch=values.pop("_name"), task=cfg["task"]["_name"])
+    encoder = {"w2v_args": namespace(values["w2v_args"])} if "w2v_args" in values else {}
+    return Namespace(**{**{key: value for key, value in values.items() if not isinstance(value, dict)}, **encoder})
+
+
+def of_another_day(state: Dict[str, Any]) -> None:
+    """With keys of the model and of the task that there never were, and paths that are gone."""
+    for section in ("model", "task"):
+        state["cfg"][section]["a_key_of_tomorrow"] = 1
+    state["cfg"]["common"].update(user_dir="/private/code", tensorboard_logdir="/private/tb")
+    state["cfg"]["checkpoint"]["save_dir"] = "/private/out"
+
+
+@pytest.mark.parametrize("change", [without_teacher, of_old, of_another_day])
+@pytest.mark.parametrize(("case", "name"), checkpoints("official_style_*"), ids=str)
+def test_other_ways_to_write_it_give_the_same(case: Case, name: str, change: Any, tmp_path: Path) -> None:
+    state = torch.load(case.folder / name, map_location="cpu", weights_only=False)
+    if "cfg" not in state or (change is of_old and "transformer" in state["cfg"]["model"]):
+        pytest.skip("nothing but weights, or a model whose keys lie too deep for a Namespace")
+    change(state)
+    torch.save(state, tmp_path / name)
+    check(case, tmp_path / name)
 
 
 @pytest.mark.parametrize("case", cases("official_style_audio", "official"), ids=str)

@@ -1,0 +1,23 @@
+"""What upstream, in a process of its own, makes of its checkpoints and of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from optim.bare_trainer import save
+from optim.upstream import SAVED, SECTIONS, run_upstream, train, trainer
+
+import data2vec_plugin  # noqa: F401  whose models this process's trainers hold
+
+
+@pytest.fixture(scope="session")
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of its files; ours are ``*_ours.pt`` among them."""
+    folder = tmp_path_factory.mktemp("upstream")
+    for kind in SECTIONS:
+        run = trainer(kind)
+        train(run, kind, range(SAVED))
+        save(run, str(folder / f"{kind}_ours.pt"))
+    run_upstream(folder)
+    return folder
