@@ -1,3 +1,3 @@
 """Checkpoints of fairseq's into folders of Hugging Face's, and back."""
 
-from .. import compat  # noqa: F401
+import fairseq  # noqa: F401  first of all, because everything of ours registers when it is there

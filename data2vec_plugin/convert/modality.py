@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, MutableMapping, Optional, Protocol, cast
+from typing import Any, Dict, List, Mapping, MutableMapping, Optional, Protocol, Tuple, cast
 
 from torch import Tensor
 
@@ -90,7 +90,7 @@ class Modality(Protocol):
     def read_extras(self, folder: Path, hf: Keys, kind: str, given: Given) -> Beside:
         """What the task of a checkpoint keeps, out of a folder."""
 
-    def fine_tuned(self, section: Keys, state: Weights, beside: Beside) -> "tuple[Keys, Weights]":
+    def fine_tuned(self, section: Keys, state: Weights, beside: Beside) -> Tuple[Keys, Weights]:
         """(`model` section, weights in upstream's layout) of the fine-tuned model.
 
         ``section`` is the encoder's; ``state`` has our names, the head's below `head.`.
