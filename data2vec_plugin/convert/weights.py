@@ -35,7 +35,9 @@ def encoder_weights(checkpoint: Checkpoint, layout: Layout, model: nn.Module, te
             raise ValueError(f"`--teacher`: checkpoint {checkpoint.path} holds no teacher (`_ema`); leave it out")
         entry = {name: value for name, value in average.items() if name not in (UPDATES_KEY, FORMAT_KEY)}
         layout.teacher_from_upstream(entry)
-        state.update({name if name in state else f"encoder.{name}": value for name, value in entry.items()})
+        # an average of the encoder alone, not of the whole model, begins with its names
+        prefix = "" if any(name.startswith("encoder.") for name in entry) else "encoder."
+        state.update({prefix + name: value for name, value in entry.items()})
     wanted = shapes(nn.Module.state_dict(model))
     if checkpoint.fine_tuned:
         wanted = {name: shape for name, shape in wanted.items() if not name.startswith(PREDICTION)}
