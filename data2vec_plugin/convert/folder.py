@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import shutil
+import zipfile
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,7 +67,8 @@ def read_file(path: Path) -> Dict[str, Tensor]:
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{path} cannot be read ({error}): truncated or no such file; fetch it again") from error
     try:
-        loaded: Dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        mapped = zipfile.is_zipfile(path)  # not what torch wrote before 1.6
+        loaded: Dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         reason = str(error).strip().splitlines()[:1]
         raise ValueError(
@@ -84,7 +86,12 @@ def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON object as Hugging Face does: readable, keys in order."""
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    path.write_text(json_text(content), "utf-8")
+
+
+def json_text(content: Mapping[str, Any]) -> str:
+    """A JSON object as Hugging Face writes it."""
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def need_safetensors() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Dict, Tuple
 
@@ -11,7 +10,7 @@ from fairseq.data import Dictionary
 from ..checkpoints.encoder import Checkpoint
 from ..interop import audio_v1, hf_audio
 from ..interop.hf_ctc import WORDS, outputs, rearranged, vocabulary
-from .folder import read_json
+from .folder import json_text, read_json
 from .modality import Beside, Given, Keys, Weights
 
 NAMES, LAYOUT = hf_audio, audio_v1
@@ -58,22 +57,22 @@ def write_extras(folder: Path, checkpoint: Checkpoint, kind: str, given: Given) 
     if kind == "ctc":
         extractor["processor_class"] = "Wav2Vec2Processor"
         _write_tokenizer(beside, checkpoint, given)
-    beside.files[EXTRACTOR] = _json(extractor)
+    beside.files[EXTRACTOR] = json_text(extractor)
     return beside
 
 
 def _write_tokenizer(beside: Beside, checkpoint: Checkpoint, given: Given) -> None:
     dictionary = find_dictionary(checkpoint, given)
     symbols = list(dictionary.symbols)
-    beside.files[VOCABULARY] = _json(vocabulary(symbols))
+    beside.files[VOCABULARY] = json_text(vocabulary(symbols))
     settings: Keys = {
         "tokenizer_class": "Wav2Vec2CTCTokenizer",
         "processor_class": "Wav2Vec2Processor",
         **SPECIAL_TOKENS,
     }
     settings.update(do_lower_case=False, word_delimiter_token=WORDS, replace_word_delimiter_char=" ")
-    beside.files[TOKENIZER] = _json(settings)
-    beside.files["special_tokens_map.json"] = _json(SPECIAL_TOKENS)
+    beside.files[TOKENIZER] = json_text(settings)
+    beside.files["special_tokens_map.json"] = json_text(SPECIAL_TOKENS)
     model = checkpoint.model
     masking = {theirs: checkpoint.root["model"][ours] for ours, theirs in MASKING if ours in checkpoint.root["model"]}
     if not masking.get("mask_time_prob") and not masking.get("mask_feature_prob"):
@@ -206,7 +205,3 @@ def fine_tuned(section: Keys, state: Weights, beside: Beside) -> Tuple[Keys, Wei
         "ddp_backend": "legacy_ddp",
     }
     return keys, weights
-
-
-def _json(content: Keys) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
