@@ -10,7 +10,7 @@ import torch
 
 from ..cli.manifest_files import write_atomically
 from .folder import read_config, read_weights
-from .modality import Beside, Given, Keys, Modality, modality
+from .modality import Beside, Given, Keys, Modality, check_given, modality
 from .weights import HEAD, completed
 
 MODEL_TYPES = {"data2vec-audio": "speech", "data2vec-text": "text", "data2vec-vision": "image"}
@@ -22,6 +22,7 @@ def from_hf(source: Path, out: Path, given: Given) -> List[str]:
         raise ValueError(f"`--out`: {out} is there already; give another name")
     hf = read_config(source)
     part, kind = recognised(source, hf)
+    check_given(given, MODEL_TYPES[hf["model_type"]])
     section = part.NAMES.config_from_hf(hf, kind)
     beside = part.read_extras(source, hf, kind, given)
     taken = [name for name in beside.files if is_other(out.with_name(name), beside.files[name])]

@@ -25,6 +25,18 @@ class Given:
     labels: Optional[Path] = None
 
 
+OPTIONS = {"dictionary": "--dict", "gpt2_bpe": "--gpt2-bpe", "sentencepiece": "--sentencepiece", "labels": "--labels"}
+"""What the command line calls them."""
+OF_USE = {"speech": ("dictionary",), "text": tuple(OPTIONS), "image": ("labels",)}
+
+
+def check_given(given: Given, modality: str) -> None:
+    """Raise ValueError for a file that a modality has no use for."""
+    for name, option in OPTIONS.items():
+        if getattr(given, name) is not None and name not in OF_USE[modality]:
+            raise ValueError(f"`{option}`: a model of {modality} has no use for it; leave it out")
+
+
 @dataclass
 class Beside:
     """What goes beside the weights: keys of the configuration, files by name, lines to print.

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict
 
+import huggingface
 import pytest
 import torch
 from convert.made import LETTERS, convert, encoder, letters, recogniser, refused, saved
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from data2vec_plugin.decoding.greedy import GreedyCtcGenerator
 
-transformers = pytest.importorskip("transformers")
+transformers = huggingface.transformers()
 OFFICIAL = HERE / "official_style_audio", HERE / "official_style_audio_ctc"
 LENGTHS = (2000, 1300, 500)
 
