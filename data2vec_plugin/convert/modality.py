@@ -75,14 +75,19 @@ class Names(Protocol):
 class Layout(Protocol):
     """`interop/*_v1.py`: upstream's names, in place."""
 
+    TEACHER: str
+
     def to_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
         """Our names in memory to those of a checkpoint."""
 
     def from_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
         """The reverse."""
 
+    def teacher_to_upstream(self, state: MutableMapping[str, Any]) -> None:
+        """The same for the teacher's entry."""
+
     def teacher_from_upstream(self, state: MutableMapping[str, Any]) -> None:
-        """The reverse for the teacher's entry."""
+        """The reverse."""
 
 
 class Modality(Protocol):
