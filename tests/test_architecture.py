@@ -17,11 +17,12 @@ PARTS = sorted(path.name for path in PACKAGE.iterdir() if path.is_dir() and (pat
 ALLOWED: Dict[str, Set[str]] = {
     "core": set(),
     "modalities": {"core"},
-    "interop": {"core"},
+    "interop": {"core", "modalities"},
     "models": {"core", "modalities", "interop"},
     "glue": {"cli", "data"},
     "checkpoints": {"core", "interop"},
     "features": {"checkpoints", "cli", "core", "data", "interop", "modalities"},
+    "convert": {"checkpoints", "cli", "core", "data", "features", "interop", "modalities"},
     "optim": {"core", "interop"},
     **{part: {"core", "modalities"} for part in ("data", "decoding", "criterions", "scoring")},
 }

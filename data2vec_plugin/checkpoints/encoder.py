@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict, Iterator, Mapping, NamedTuple, Tuple
@@ -44,7 +44,11 @@ FINE_TUNED = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint says of its encoder: its name, its configuration, the task's, its weights."""
+    """What a checkpoint says of its encoder: its name, its configuration, the task's, its weights.
+
+    ``model`` is the section of the model as a whole and ``head`` what it has beside its encoder, empty unless it is
+    ``fine_tuned``. ``state`` is the task's, which holds dictionaries.
+    """
 
     path: Path
     name: str
@@ -52,6 +56,10 @@ class Checkpoint:
     task: Dict[str, Any]
     weights: Dict[str, Any]
     fine_tuned: bool
+    model: Dict[str, Any] = field(default_factory=dict)
+    head: Dict[str, Tensor] = field(default_factory=dict)
+    state: Dict[str, Any] = field(default_factory=dict)
+    num_updates: int = 0
 
     @property
     def modality(self) -> str:
@@ -74,9 +82,10 @@ def open_checkpoint(path: Path) -> Checkpoint:
     state = load_checkpoint_to_cpu(str(path))
     outer = plain(state.get("cfg") or state.get("args"))
     name = str(outer.get("model", {}).get("_name", "unknown"))
+    of_the_run: Dict[str, Any] = {"state": dict(state.get("task_state") or {}), "num_updates": updates(state)}
     if name not in FINE_TUNED:
         check_name(path, name, "is")
-        return Checkpoint(path, name, outer, outer["task"], state["model"], fine_tuned=False)
+        return Checkpoint(path, name, outer, outer["task"], state["model"], fine_tuned=False, **of_the_run)
     key, prefix, own = FINE_TUNED[name]
     root = plain(outer["model"].get(key))
     if "model" not in root:
@@ -89,7 +98,15 @@ def open_checkpoint(path: Path) -> Checkpoint:
     given = {key: outer["model"][key] for key in own if outer["model"].get(key) is not None}
     root["model"] = {**root["model"], **given}
     weights = {key[len(prefix) :]: value for key, value in state["model"].items() if key.startswith(prefix)}
-    return Checkpoint(path, inner, root, {**root.get("task", {}), **outer["task"]}, weights, fine_tuned=True)
+    of_the_run["head"] = {key: value for key, value in state["model"].items() if not key.startswith(prefix)}
+    task = {**root.get("task", {}), **outer["task"]}
+    return Checkpoint(path, inner, root, task, weights, fine_tuned=True, model=outer["model"], **of_the_run)
+
+
+def updates(state: Mapping[str, Any]) -> int:
+    """How many updates a checkpoint's model was trained for; 0 if it does not say."""
+    history = state.get("optimizer_history") or [{}]
+    return int(history[-1].get("num_updates", 0))
 
 
 def check_name(path: Path, name: str, which: str) -> None:
@@ -115,10 +132,7 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
     Raises ValueError if the weights are of another size than the configuration, or if ``teacher`` is asked for and
     there is none.
     """
-    cfg = OmegaConf.create(checkpoint.root).model  # with its root, for what it interpolates
-    if "compile_encoder" in cfg:
-        cfg.compile_encoder = False  # widths change from batch to batch
-    model = build_model(cfg, SimpleNamespace(source_dictionary=dictionary), from_checkpoint=True)
+    model = untrained(checkpoint.root, dictionary)
     if checkpoint.fine_tuned:
         model.remove_pretraining_modules()
     weights = {name: value for name, value in checkpoint.weights.items() if "classification_heads." not in name}
@@ -136,6 +150,14 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
         )
     encoder: Data2Vec = model.eval()
     return encoder
+
+
+def untrained(root: Mapping[str, Any], dictionary: Any = None) -> Any:
+    """The model of a configuration with fresh weights; text needs its ``dictionary``."""
+    cfg = OmegaConf.create(dict(root)).model  # with its root, for what it interpolates
+    if "compile_encoder" in cfg:
+        cfg.compile_encoder = False  # widths change from batch to batch
+    return build_model(cfg, SimpleNamespace(source_dictionary=dictionary), from_checkpoint=True)
 
 
 def tensors(weights: Mapping[str, Any], nested: bool) -> Iterator[Tuple[str, Tensor]]:

@@ -1,0 +1,120 @@
+"""What a modality knows of a conversion; a module for each: `speech`, `text`, `image`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, MutableMapping, Optional, Protocol, Tuple, cast
+
+from torch import Tensor
+
+from ..checkpoints.encoder import Checkpoint
+
+Weights = Dict[str, Tensor]
+Keys = Dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Given:
+    """Files that the command line names; the rest is looked for."""
+
+    dictionary: Optional[Path] = None
+    gpt2_bpe: Optional[Path] = None
+    sentencepiece: Optional[Path] = None
+    labels: Optional[Path] = None
+
+
+OPTIONS = {"dictionary": "--dict", "gpt2_bpe": "--gpt2-bpe", "sentencepiece": "--sentencepiece", "labels": "--labels"}
+"""What the command line calls them."""
+OF_USE = {"speech": ("dictionary",), "text": tuple(OPTIONS), "image": ("labels",)}
+
+
+def check_given(given: Given, modality: str) -> None:
+    """Raise ValueError for a file that a modality has no use for."""
+    for name, option in OPTIONS.items():
+        if getattr(given, name) is not None and name not in OF_USE[modality]:
+            raise ValueError(f"`{option}`: a model of {modality} has no use for it; leave it out")
+
+
+@dataclass
+class Beside:
+    """What goes beside the weights: keys of the configuration, files by name, lines to print.
+
+    Towards Hugging Face ``keys`` belong to config.json; towards fairseq they are the task's section, ``state`` is what
+    the task keeps in a checkpoint (dictionaries), and ``rows`` the order of a head's outputs where it changes.
+    """
+
+    keys: Keys = field(default_factory=dict)
+    files: Dict[str, str] = field(default_factory=dict)
+    notes: List[str] = field(default_factory=list)
+    state: Keys = field(default_factory=dict)
+    rows: Optional[List[Optional[int]]] = None
+
+
+class Names(Protocol):
+    """`interop/hf_*.py`: names and configurations. Weights have our names in memory, those of a head below `head.`."""
+
+    MODEL_TYPE: str
+    ARCHITECTURES: Mapping[str, str]
+    """Hugging Face's class by kind: ``base``, and ``ctc`` or ``classification``."""
+
+    def weights_to_hf(self, state: Mapping[str, Tensor], kind: str) -> Weights:
+        """Our names to theirs."""
+
+    def weights_from_hf(self, state: Mapping[str, Tensor], kind: str) -> Weights:
+        """The reverse."""
+
+    def config_to_hf(self, model: Mapping[str, Any], kind: str) -> Keys:
+        """The model's section, complete, to their keys; raises ValueError for what they cannot express."""
+
+    def config_from_hf(self, hf: Mapping[str, Any], kind: str) -> Keys:
+        """The reverse, with ``_name``; raises ValueError for what ours cannot express."""
+
+
+class Layout(Protocol):
+    """`interop/*_v1.py`: upstream's names, in place."""
+
+    TEACHER: str
+
+    def to_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
+        """Our names in memory to those of a checkpoint."""
+
+    def from_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
+        """The reverse."""
+
+    def teacher_to_upstream(self, state: MutableMapping[str, Any]) -> None:
+        """The same for the teacher's entry."""
+
+    def teacher_from_upstream(self, state: MutableMapping[str, Any]) -> None:
+        """The reverse."""
+
+
+class Modality(Protocol):
+    """`convert/speech.py` and the others."""
+
+    NAMES: Names
+    LAYOUT: Layout
+
+    def kind(self, checkpoint: Checkpoint) -> str:
+        """A key of ``NAMES.ARCHITECTURES``."""
+
+    def head(self, checkpoint: Checkpoint, given: Given) -> Weights:
+        """Out of ``checkpoint.outer``, with names below `head.`; empty for kind ``base``."""
+
+    def write_extras(self, folder: Path, checkpoint: Checkpoint, kind: str, given: Given) -> Beside:
+        """Tokenizer or feature extractor: files that are no text are written into ``folder`` at once."""
+
+    def read_extras(self, folder: Path, hf: Keys, kind: str, given: Given) -> Beside:
+        """What the task of a checkpoint keeps, out of a folder."""
+
+    def fine_tuned(self, section: Keys, state: Weights, beside: Beside) -> Tuple[Keys, Weights]:
+        """(`model` section, weights in upstream's layout) of the fine-tuned model.
+
+        ``section`` is the encoder's; ``state`` has our names, the head's below `head.`.
+        """
+
+
+def modality(name: str) -> Modality:
+    """The module of ``speech``, ``text`` or ``image``."""
+    return cast(Modality, import_module(f".{name}", __package__))

@@ -1,0 +1,57 @@
+"""Rename tables between our names and Hugging Face's: explicit pairs, one a parameter, checked in both directions.
+
+A pattern is a parameter's name in which ``{}`` stands for a number, such as a layer's.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple, TypeVar
+
+Rule = Tuple[str, str]
+Value = TypeVar("Value")
+
+
+def weight_and_bias(*rules: Rule) -> List[Rule]:
+    """Each rule twice: for a module's ``weight`` and its ``bias``."""
+    return [(f"{left}.{part}", f"{right}.{part}") for left, right in rules for part in ("weight", "bias")]
+
+
+def below(prefix: str, rules: Iterable[Rule]) -> List[Rule]:
+    """The rules with ``prefix`` before what stands on their right, as before an encoder in a model with a head."""
+    return [(left, prefix + right) for left, right in rules]
+
+
+def reverse(rules: Iterable[Rule]) -> List[Rule]:
+    """The same table read from right to left."""
+    return [(right, left) for left, right in rules]
+
+
+def renamed(state: Mapping[str, Value], rules: Sequence[Rule], dropped: Sequence[str] = ()) -> Dict[str, Value]:
+    """``state`` with its names on the left of ``rules`` turned into those on the right; values are not copied.
+
+    What matches a pattern of ``dropped`` is left out. Raises ValueError for a name that neither knows, and for two
+    names that become one.
+    """
+    result: Dict[str, Value] = {}
+    unknown: List[str] = []
+    for name, value in state.items():
+        new = next(_matches(name, rules), None)
+        if new is not None and new in result:
+            raise ValueError(f"`{name}` becomes `{new}`, as another weight does already")
+        if new is not None:
+            result[new] = value
+        elif next(_matches(name, [(pattern, "") for pattern in dropped]), None) is None:
+            unknown.append(name)
+    if unknown:
+        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+        raise ValueError(f"no rule says what becomes of {', '.join(f'`{name}`' for name in unknown[:3])}{more}")
+    return result
+
+
+def _matches(name: str, rules: Iterable[Rule]) -> Iterator[str]:
+    """What the rules that know ``name`` make of it."""
+    for left, right in rules:
+        found = re.fullmatch(r"(\d+)".join(map(re.escape, left.split("{}"))), name)
+        if found:
+            yield right.format(*found.groups())
