@@ -22,7 +22,7 @@ ALLOWED: Dict[str, Set[str]] = {
     "glue": {"cli", "data"},
     "checkpoints": {"core", "interop"},
     "features": {"checkpoints", "cli", "core", "data", "interop", "modalities"},
-    "convert": {"checkpoints", "core", "interop", "modalities", "data"},
+    "convert": {"checkpoints", "cli", "core", "data", "features", "interop", "modalities"},
     "optim": {"core"},
     **{part: {"core", "modalities"} for part in ("data", "decoding", "criterions", "scoring")},
 }

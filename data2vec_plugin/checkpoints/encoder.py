@@ -132,10 +132,7 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
     Raises ValueError if the weights are of another size than the configuration, or if ``teacher`` is asked for and
     there is none.
     """
-    cfg = OmegaConf.create(checkpoint.root).model  # with its root, for what it interpolates
-    if "compile_encoder" in cfg:
-        cfg.compile_encoder = False  # widths change from batch to batch
-    model = build_model(cfg, SimpleNamespace(source_dictionary=dictionary), from_checkpoint=True)
+    model = untrained(checkpoint.root, dictionary)
     if checkpoint.fine_tuned:
         model.remove_pretraining_modules()
     weights = {name: value for name, value in checkpoint.weights.items() if "classification_heads." not in name}
@@ -153,6 +150,14 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
         )
     encoder: Data2Vec = model.eval()
     return encoder
+
+
+def untrained(root: Mapping[str, Any], dictionary: Any = None) -> Any:
+    """The model of a configuration with fresh weights; text needs its ``dictionary``."""
+    cfg = OmegaConf.create(dict(root)).model  # with its root, for what it interpolates
+    if "compile_encoder" in cfg:
+        cfg.compile_encoder = False  # widths change from batch to batch
+    return build_model(cfg, SimpleNamespace(source_dictionary=dictionary), from_checkpoint=True)
 
 
 def tensors(weights: Mapping[str, Any], nested: bool) -> Iterator[Tuple[str, Tensor]]:

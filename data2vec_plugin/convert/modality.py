@@ -29,14 +29,15 @@ class Given:
 class Beside:
     """What goes beside the weights: keys of the configuration, files by name, lines to print.
 
-    Towards Hugging Face ``keys`` belong to config.json; towards fairseq they are the task's, and ``state`` is what the
-    task keeps in a checkpoint (dictionaries).
+    Towards Hugging Face ``keys`` belong to config.json; towards fairseq they are the task's section, ``state`` is what
+    the task keeps in a checkpoint (dictionaries), and ``rows`` the order of a head's outputs where it changes.
     """
 
     keys: Keys = field(default_factory=dict)
     files: Dict[str, str] = field(default_factory=dict)
     notes: List[str] = field(default_factory=list)
     state: Keys = field(default_factory=dict)
+    rows: Optional[List[Optional[int]]] = None
 
 
 class Names(Protocol):

@@ -136,6 +136,8 @@ def config_from_hf(hf: Mapping[str, Any], kind: str) -> Dict[str, Any]:
         "conv_feature_layers": str(list(zip(hf["conv_dim"], hf["conv_kernel"], hf["conv_stride"]))),
         "conv_pos": kernel * depth,
         "average_top_k_layers": min(8, hf["num_hidden_layers"]),
+        "ema_anneal_end_step": 1,  # both follow the run in which the model is trained
+        "max_update": 1,
     }
 
 

@@ -1,0 +1,122 @@
+"""Folders of Hugging Face's: the weights and the configuration in them, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Dict, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+CONFIG, CARD = "config.json", "README.md"
+SAFETENSORS, PICKLED = "model.safetensors", "pytorch_model.bin"
+MADE_BY = "converted_by"
+"""The key of config.json by which we know a folder of our own."""
+
+
+def read_json(path: Path) -> Dict[str, Any]:
+    """A JSON object; raises ValueError for a file that is none."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a {type(content).__name__}; expected an object")
+    return content
+
+
+def read_config(folder: Path) -> Dict[str, Any]:
+    """A folder's config.json; raises ValueError if it is no such folder."""
+    if not folder.is_dir():
+        raise ValueError(
+            f"{folder} is no folder; `--to fairseq` reads one of Hugging Face's: fetch a model with "
+            f"`hf download NAME --local-dir FOLDER`"
+        )
+    if not (folder / CONFIG).is_file():
+        raise ValueError(f"{folder} holds no {CONFIG}; expected a folder of Hugging Face's, as save_pretrained writes")
+    return read_json(folder / CONFIG)
+
+
+def read_weights(folder: Path) -> Dict[str, Tensor]:
+    """All weights of a folder, of one file or several; raises ValueError if there are none, or half of one."""
+    for name in (SAFETENSORS, PICKLED):
+        if (folder / name).is_file():
+            return read_file(folder / name)
+        if (folder / f"{name}.index.json").is_file():
+            parts = sorted(set(read_json(folder / f"{name}.index.json").get("weight_map", {}).values()))
+            return {key: value for part in parts for key, value in read_file(folder / part).items()}
+    raise ValueError(f"{folder} holds neither {SAFETENSORS} nor {PICKLED}; download it again")
+
+
+def read_file(path: Path) -> Dict[str, Tensor]:
+    """The weights in a file, without running anything in it."""
+    if path.suffix == ".safetensors":
+        need_safetensors()
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(str(path), "pt") as file:
+                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"{path} cannot be read ({error}): truncated or no such file; fetch it again") from error
+    try:
+        loaded: Dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        reason = str(error).strip().splitlines()[:1]
+        raise ValueError(
+            f"{path} cannot be read ({''.join(reason)}): truncated, or more than weights; fetch it again"
+        ) from error
+    return loaded
+
+
+def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write a .safetensors that `transformers` takes."""
+    from safetensors.torch import save_file
+
+    save_file({name: value.contiguous() for name, value in weights.items()}, str(path), metadata={"format": "pt"})
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object as Hugging Face does: readable, keys in order."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def need_safetensors() -> None:
+    """Raise ValueError if the package is missing."""
+    if find_spec("safetensors") is None:
+        raise ValueError("Hugging Face's folders need the package safetensors: pip install safetensors")
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """A folder to write into, which becomes ``out`` if all goes well, in place of one that was made here.
+
+    Raises ValueError if ``out`` is anything else.
+    """
+    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or is_ours(out))):
+        raise ValueError(f"`--out`: {out} is there, and not a folder that `data2vec convert` made; give another name")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part, old = (out.with_name(f".{out.name}.{os.getpid()}.{kind}") for kind in ("part", "old"))
+    part.mkdir()
+    try:
+        yield part
+        if out.exists():
+            out.rename(old)
+        part.rename(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder was made here."""
+    try:
+        return MADE_BY in read_json(folder / CONFIG)
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,90 @@
+"""A folder of Hugging Face's -> a checkpoint of fairseq's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Tuple
+
+import torch
+
+from ..cli.manifest_files import write_atomically
+from .folder import read_config, read_weights
+from .modality import Beside, Given, Keys, Modality, modality
+from .weights import HEAD, completed
+
+MODEL_TYPES = {"data2vec-audio": "speech", "data2vec-text": "text", "data2vec-vision": "image"}
+
+
+def from_hf(source: Path, out: Path, given: Given) -> List[str]:
+    """Convert; returns what there is to say. Raises ValueError for what cannot be converted."""
+    if out.exists():
+        raise ValueError(f"`--out`: {out} is there already; give another name")
+    hf = read_config(source)
+    part, kind = recognised(source, hf)
+    section = part.NAMES.config_from_hf(hf, kind)
+    beside = part.read_extras(source, hf, kind, given)
+    taken = [name for name in beside.files if is_other(out.with_name(name), beside.files[name])]
+    if taken:
+        raise ValueError(f"`--out`: {out.with_name(taken[0])} is there and says something else; give another folder")
+    state = part.NAMES.weights_from_hf(read_weights(source), kind)
+    head = {name: state.pop(name) for name in list(state) if name.startswith(HEAD)}
+    state, fresh_head = completed(str(source), state, section, pretrained=kind == "base")
+    if kind == "base":
+        part.LAYOUT.to_upstream(state)
+    else:
+        section, state = part.fine_tuned(section, {**state, **head}, beside)
+    for name, text in beside.files.items():
+        write_atomically(out.with_name(name), text)
+    write_checkpoint(out, checkpoint_state(section, state, beside))
+    lines = [f"{source}: {part.NAMES.ARCHITECTURES[kind]}", *beside.notes]
+    if fresh_head:
+        lines.append("its prediction head is fresh, since Hugging Face keeps none: pre-training goes on from a new one")
+    files = ", ".join([str(out), *(str(out.with_name(name)) for name in beside.files)])
+    return [*lines, f"wrote {files}: a checkpoint of `{section['_name']}`"]
+
+
+def recognised(source: Path, hf: Keys) -> Tuple[Modality, str]:
+    """The modality and kind of a folder; raises ValueError for another architecture."""
+    found = hf.get("model_type", "unknown")
+    if found not in MODEL_TYPES:
+        raise ValueError(f"{source} is of model type `{found}`; expected one of {', '.join(MODEL_TYPES)}")
+    part = modality(MODEL_TYPES[found])
+    names = hf.get("architectures") or [part.NAMES.ARCHITECTURES["base"]]
+    kinds = [kind for kind, name in part.NAMES.ARCHITECTURES.items() if name in names]
+    if not kinds:
+        known = ", ".join(part.NAMES.ARCHITECTURES.values())
+        raise ValueError(f"{source} is of architecture {', '.join(names)}; expected one of {known}")
+    return part, kinds[0]
+
+
+def is_other(path: Path, text: str) -> bool:
+    """Whether there is a file with other content."""
+    return path.exists() and path.read_text("utf-8") != text
+
+
+def checkpoint_state(section: Mapping[str, Any], weights: Mapping[str, Any], beside: Beside) -> Dict[str, Any]:
+    """What fairseq's trainer would have written, before the first update."""
+    nothing = {"criterion_name": "", "optimizer_name": "", "lr_scheduler_state": {}, "num_updates": 0}
+    sections = {"criterion": None, "optimizer": None, "lr_scheduler": None}
+    return {
+        "args": None,
+        "cfg": {"_name": None, "common": {"seed": 1}, "model": dict(section), "task": beside.keys, **sections},
+        "model": dict(weights),
+        "criterion": None,
+        "optimizer_history": [nothing],
+        "task_state": beside.state,
+        "extra_state": {"train_iterator": {"epoch": 1}},
+        "last_optimizer_state": None,
+    }
+
+
+def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Save under another name, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        torch.save(dict(state), part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

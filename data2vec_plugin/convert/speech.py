@@ -1,0 +1,206 @@
+"""Speech: how audio is normalised, and what the outputs of CTC stand for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+from fairseq.data import Dictionary
+
+from ..checkpoints.encoder import Checkpoint
+from ..interop import audio_v1, hf_audio
+from ..interop.hf_ctc import WORDS, outputs, rearranged, vocabulary
+from .folder import read_json
+from .modality import Beside, Given, Keys, Weights
+
+NAMES, LAYOUT = hf_audio, audio_v1
+HEAD = {"w2v_encoder.proj.weight": "head.weight", "w2v_encoder.proj.bias": "head.bias"}
+ENCODER = "w2v_encoder.w2v_model."
+DICTIONARY = "dict.ltr.txt"
+EXTRACTOR, VOCABULARY, TOKENIZER = "preprocessor_config.json", "vocab.json", "tokenizer_config.json"
+SPECIAL_TOKENS = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
+MASKING = (
+    ("mask_prob", "mask_time_prob"),
+    ("mask_length", "mask_time_length"),
+    ("mask_channel_prob", "mask_feature_prob"),
+    ("mask_channel_length", "mask_feature_length"),
+)
+"""Keys of fine-tuning; pre-training masks otherwise, so a base model keeps Hugging Face's defaults."""
+
+
+def kind(checkpoint: Checkpoint) -> str:
+    """``base`` or ``ctc``; raises ValueError for a model with a decoder."""
+    name = checkpoint.model.get("_name")
+    if checkpoint.fine_tuned and name != "wav2vec_ctc":
+        raise ValueError(
+            f"checkpoint {checkpoint.path} is of model `{name}`; of the fine-tuned, only wav2vec_ctc converts"
+        )
+    return "ctc" if checkpoint.fine_tuned else "base"
+
+
+def head(checkpoint: Checkpoint, given: Given) -> Weights:
+    """The linear layer of CTC."""
+    absent = [name for name in HEAD if checkpoint.fine_tuned and name not in checkpoint.head]
+    if absent:
+        raise ValueError(f"checkpoint {checkpoint.path} lacks `{absent[0]}`; its outputs cannot be converted")
+    return {HEAD[name]: value.float() for name, value in checkpoint.head.items() if name in HEAD}
+
+
+def write_extras(folder: Path, checkpoint: Checkpoint, kind: str, given: Given) -> Beside:
+    """The feature extractor, of CTC the tokenizer too."""
+    task = checkpoint.task
+    rate, normalize = int(task.get("sample_rate") or 16_000), bool(task.get("normalize", False))
+    extractor = {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "feature_size": 1, "sampling_rate": rate}
+    extractor.update(padding_value=0.0, padding_side="right", do_normalize=normalize, return_attention_mask=True)
+    beside = Beside(notes=[f"audio of {rate:,} Hz, {'normalised' if normalize else 'not normalised'}"])
+    if kind == "ctc":
+        extractor["processor_class"] = "Wav2Vec2Processor"
+        _write_tokenizer(beside, checkpoint, given)
+    beside.files[EXTRACTOR] = _json(extractor)
+    return beside
+
+
+def _write_tokenizer(beside: Beside, checkpoint: Checkpoint, given: Given) -> None:
+    dictionary = find_dictionary(checkpoint, given)
+    symbols = list(dictionary.symbols)
+    beside.files[VOCABULARY] = _json(vocabulary(symbols))
+    settings: Keys = {
+        "tokenizer_class": "Wav2Vec2CTCTokenizer",
+        "processor_class": "Wav2Vec2Processor",
+        **SPECIAL_TOKENS,
+    }
+    settings.update(do_lower_case=False, word_delimiter_token=WORDS, replace_word_delimiter_char=" ")
+    beside.files[TOKENIZER] = _json(settings)
+    beside.files["special_tokens_map.json"] = _json(SPECIAL_TOKENS)
+    model = checkpoint.model
+    masking = {theirs: checkpoint.root["model"][ours] for ours, theirs in MASKING if ours in checkpoint.root["model"]}
+    if not masking.get("mask_time_prob") and not masking.get("mask_feature_prob"):
+        masking = {}  # with neither, their model has no place for the mask's embedding
+    beside.keys = {
+        "vocab_size": len(symbols),
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "final_dropout": float(model.get("final_dropout", 0.0)),
+        "apply_spec_augment": bool(masking) and bool(model.get("apply_mask", False)),
+        **masking,
+    }
+    beside.notes.append(f"{len(symbols)} symbols of CTC; the blank, row 0, is called <pad> here")
+    if WORDS not in symbols:
+        beside.notes.append(f"no symbol {WORDS} between words: the tokenizer joins symbols as they are")
+    if model.get("blank_weight"):
+        beside.notes.append(f"`blank_weight` {model['blank_weight']} is left out: it belongs to decoding")
+
+
+def find_dictionary(checkpoint: Checkpoint, given: Given) -> Any:
+    """The dictionary that is given, or in the checkpoint, or beside it; raises ValueError if its size is another."""
+    rows = len(checkpoint.head["w2v_encoder.proj.weight"])
+    beside = checkpoint.path.with_name(DICTIONARY)
+    path = given.dictionary or (beside if beside.is_file() else None)
+    inside = checkpoint.state.get("target_dictionary")
+    if given.dictionary is None and inside is not None:
+        dictionary, name = inside, "its dictionary"
+    elif path is None:
+        raise ValueError(f"checkpoint {checkpoint.path} holds no dictionary; give the one of its labels, `--dict FILE`")
+    else:
+        dictionary, name = read_dictionary(path), str(path)
+    if len(dictionary) != rows:
+        raise ValueError(
+            f"{name} has {len(dictionary)} symbols, checkpoint {checkpoint.path} {rows} outputs; `--dict FILE`"
+        )
+    return dictionary
+
+
+def read_dictionary(path: Path) -> Any:
+    """A dictionary's file; raises ValueError if there is none."""
+    if not path.is_file():
+        raise ValueError(f"`--dict`: {path} does not exist")
+    return Dictionary.load(str(path))
+
+
+def read_extras(folder: Path, hf: Keys, kind: str, given: Given) -> Beside:
+    """The task's section; of CTC the dictionary too."""
+    found = read_json(folder / EXTRACTOR) if (folder / EXTRACTOR).is_file() else None
+    extractor = found or {}
+    normalize, rate = bool(extractor.get("do_normalize", True)), int(extractor.get("sampling_rate", 16_000))
+    task = {"_name": "audio_pretraining", "data": "", "normalize": normalize, "sample_rate": rate}
+    beside = Beside(keys=task, notes=[f"audio of {rate:,} Hz, {'normalised' if normalize else 'not normalised'}"])
+    if found is None:
+        beside.notes[0] += f", which is the default, as there is no {EXTRACTOR}"
+    if kind == "ctc":
+        task.update(_name="audio_finetuning", labels="ltr")
+        _read_tokenizer(beside, folder, hf, given)
+    return beside
+
+
+def _read_tokenizer(beside: Beside, folder: Path, hf: Keys, given: Given) -> None:
+    if given.dictionary is not None:
+        dictionary = read_dictionary(given.dictionary)
+    else:
+        vocab, tokens = read_vocabulary(folder)
+        try:
+            symbols, beside.rows = outputs(vocab, tokens, int(hf.get("pad_token_id") or 0))
+        except ValueError as error:
+            raise ValueError(f"{folder / VOCABULARY}: {error}; give a dictionary with `--dict FILE`") from error
+        dictionary = Dictionary()
+        for symbol in symbols[dictionary.nspecial :]:
+            dictionary.add_symbol(symbol)
+        if len(vocab) != int(hf.get("vocab_size", 32)):
+            raise ValueError(
+                f"{folder / VOCABULARY} has {len(vocab)} symbols, the model {hf.get('vocab_size', 32)} outputs"
+            )
+        if None in beside.rows:
+            beside.notes.append("outputs that a dictionary of fairseq's has and this model had not are never chosen")
+    beside.state["target_dictionary"] = dictionary
+    beside.files[DICTIONARY] = "".join(f"{symbol} 1\n" for symbol in dictionary.symbols[dictionary.nspecial :])
+
+
+def read_vocabulary(folder: Path) -> Tuple[Dict[str, int], Keys]:
+    """Symbols by row and the tokenizer's settings; raises ValueError if there are none."""
+    if not (folder / VOCABULARY).is_file():
+        raise ValueError(f"{folder} holds no {VOCABULARY}; give the dictionary of its labels with `--dict FILE`")
+    vocab: Dict[str, Any] = read_json(folder / VOCABULARY)
+    settings: Keys = {**SPECIAL_TOKENS}
+    for name in ("special_tokens_map.json", TOKENIZER):
+        settings.update(read_json(folder / name) if (folder / name).is_file() else {})
+    if (folder / "added_tokens.json").is_file():
+        vocab.update(read_json(folder / "added_tokens.json"))
+    added = settings.get("added_tokens_decoder") or {}
+    vocab.update({token["content"]: int(row) for row, token in added.items()})
+    if not all(isinstance(row, int) for row in vocab.values()):
+        raise ValueError(f"{folder / VOCABULARY} holds several vocabularies; give the dictionary with `--dict FILE`")
+    return vocab, {name: _content(value) for name, value in settings.items()}
+
+
+def _content(token: Any) -> Any:
+    """A token of Hugging Face's is a string, or an object that holds one."""
+    return token.get("content", token) if isinstance(token, dict) else token
+
+
+def fine_tuned(section: Keys, state: Weights, beside: Beside) -> Tuple[Keys, Weights]:
+    """fairseq's ``wav2vec_ctc`` around the encoder."""
+    rows: Optional[List[Optional[int]]] = beside.rows
+    weight, bias = (state.pop(f"head.{name}").float() for name in ("weight", "bias"))
+    if len(weight) != len(beside.state["target_dictionary"]) and rows is None:
+        size = len(beside.state["target_dictionary"])
+        raise ValueError(f"`--dict`: it has {size} symbols, the model {len(weight)} outputs")
+    moved = {"weight": weight, "bias": bias} if rows is None else rearranged(weight, bias, rows)
+    audio_v1.to_upstream(state)
+    weights = {ENCODER + name: value for name, value in state.items()}
+    weights.update({f"w2v_encoder.proj.{name}": value for name, value in moved.items()})
+    normalize = beside.keys["normalize"]
+    pretraining = {"_name": "audio_pretraining", "data": "", "normalize": normalize}
+    keys = {
+        "_name": "wav2vec_ctc",
+        "w2v_path": "",
+        "w2v_args": {"model": section, "task": pretraining, "criterion": None, "lr_scheduler": None},
+        "normalize": normalize,
+        "data": "",
+        "ddp_backend": "legacy_ddp",
+    }
+    return keys, weights
+
+
+def _json(content: Keys) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,54 @@
+"""A checkpoint of fairseq's -> a folder of Hugging Face's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List
+
+from ..checkpoints.encoder import Checkpoint, open_checkpoint, plain
+from ..checkpoints.mapped import tensors_in_file
+from ..interop.text_v1 import vocabulary_size
+from .folder import CARD, CONFIG, MADE_BY, SAFETENSORS, need_safetensors, new_folder, write_json, write_weights
+from .modality import Given, Weights, modality
+from .model_card import model_card
+from .weights import encoder_weights, outline
+
+
+def to_hf(source: Path, out: Path, teacher: bool, given: Given) -> List[str]:
+    """Convert; returns what there is to say. Raises ValueError for what cannot be converted."""
+    need_safetensors()
+    if source.is_dir():
+        raise ValueError(f"{source} is a folder; `--to hf` reads a checkpoint, the .pt file of a training")
+    with tensors_in_file():
+        checkpoint = open_checkpoint(source)
+    part = modality(checkpoint.modality)
+    kind = part.kind(checkpoint)
+    model = outline(checkpoint.root, vocabulary_size(checkpoint.weights))  # its configuration is complete
+    config = part.NAMES.config_to_hf(plain(model.cfg), kind)
+    state = {**encoder_weights(checkpoint, part.LAYOUT, model, teacher), **part.head(checkpoint, given)}
+    weights = part.NAMES.weights_to_hf(state, kind)
+    architecture = part.NAMES.ARCHITECTURES[kind]
+    with new_folder(out) as folder:
+        beside = part.write_extras(folder, checkpoint, kind, given)
+        for name, text in beside.files.items():
+            (folder / name).write_text(text, "utf-8")
+        about = {"model_type": part.NAMES.MODEL_TYPE, "architectures": [architecture], MADE_BY: "data2vec convert"}
+        write_json(folder / CONFIG, {**about, "torch_dtype": "float32", **config, **beside.keys})
+        write_weights(folder / SAFETENSORS, weights)
+        lines = [described(checkpoint, weights, teacher), *beside.notes]
+        command = f"data2vec convert {source.name} --to hf --out {out.name}{' --teacher' if teacher else ''}"
+        card = model_card(out.name, architecture, part.NAMES.MODEL_TYPE, command, lines)
+        (folder / CARD).write_text(card, "utf-8")
+    return [
+        f"{source}: {lines[0]}",
+        *lines[1:],
+        f"wrote {out}; in Python: transformers.{architecture}.from_pretrained({str(out)!r})",
+    ]
+
+
+def described(checkpoint: Checkpoint, weights: Weights, teacher: bool) -> str:
+    """What was converted, for people."""
+    size = sum(value.numel() for value in weights.values())
+    wrapper = f" inside {checkpoint.model['_name']}" if checkpoint.fine_tuned else ""
+    of = ", the teacher's average" if teacher else ""
+    return f"{checkpoint.name}{wrapper}{of}, {size:,} weights, {checkpoint.num_updates:,} updates"

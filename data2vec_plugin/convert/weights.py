@@ -1,0 +1,91 @@
+"""Weights of a checkpoint with our names in memory: out of it, back into it, and whether they are all there."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping, Tuple
+
+import torch
+from fairseq.data import Dictionary
+from torch import Tensor, nn
+
+from ..checkpoints.encoder import Checkpoint, untrained
+from ..core.teacher import FORMAT_KEY, UPDATES_KEY
+from ..interop.mismatch import explain, shapes
+from ..interop.text_v1 import vocabulary_size
+from .modality import Layout, Weights
+
+HEAD, PREDICTION = "head.", "final_proj."
+FRESH = ("mask_emb", PREDICTION)
+"""What a model of Hugging Face's may lack: how these begin."""
+
+
+def encoder_weights(checkpoint: Checkpoint, layout: Layout, model: nn.Module, teacher: bool) -> Weights:
+    """The student's weights, or the ``teacher``'s in place of those that it averages; fp32, our names in memory.
+
+    ``model`` is the checkpoint's, to tell what should be there.
+
+    Raises ValueError if there is no teacher, or if anything is missing or of another size than the configuration.
+    """
+    state: Dict[str, Any] = {name: value for name, value in checkpoint.weights.items() if name != "version"}
+    layout.from_upstream(state)
+    state = {name: value for name, value in state.items() if not name.startswith("classification_heads.")}
+    average = state.pop("_ema", None)
+    if teacher:
+        if not average:
+            raise ValueError(f"`--teacher`: checkpoint {checkpoint.path} holds no teacher (`_ema`); leave it out")
+        entry = {name: value for name, value in average.items() if name not in (UPDATES_KEY, FORMAT_KEY)}
+        layout.teacher_from_upstream(entry)
+        state.update({name if name in state else f"encoder.{name}": value for name, value in entry.items()})
+    wanted = shapes(nn.Module.state_dict(model))
+    if checkpoint.fine_tuned:
+        wanted = {name: shape for name, shape in wanted.items() if not name.startswith(PREDICTION)}
+    check(f"checkpoint {checkpoint.path}", state, wanted)
+    return single(state)
+
+
+def completed(source: str, state: Weights, section: Mapping[str, Any], pretrained: bool) -> Tuple[Weights, bool]:
+    """The weights of another's encoder with what only pre-training needs made anew, and whether that is so.
+
+    Raises ValueError if anything else is missing, or of another size than the model of this ``section``.
+    """
+    model = outline({"model": section}, vocabulary_size(state))
+    wanted = nn.Module.state_dict(model)
+    if not pretrained:
+        wanted = {name: value for name, value in wanted.items() if not name.startswith(PREDICTION)}
+    absent = [name for name in wanted if name not in state and name.startswith(FRESH)]
+    check(source, state, {name: shape for name, shape in shapes(wanted).items() if name not in absent})
+    head = fresh(model.final_proj) if pretrained else {}
+    made = {name: head.get(name, torch.zeros(wanted[name].shape)) for name in absent}
+    return {**single(state), **made}, any(name in head for name in made)
+
+
+def outline(root: Mapping[str, Any], symbols: int) -> Any:
+    """The model of a configuration, without memory for its weights."""
+    dictionary = Dictionary()
+    for number in range(symbols - len(dictionary)):
+        dictionary.add_symbol(f"{number}")  # an embedding needs to know how many
+    with torch.device("meta"):
+        return untrained(root, dictionary)
+
+
+def check(source: str, state: Mapping[str, Any], wanted: Mapping[str, Tuple[int, ...]]) -> None:
+    """Raise ValueError unless the names and shapes are those that are wanted."""
+    reason = explain(shapes(state), dict(wanted))
+    if reason:
+        raise ValueError(f"{source} does not fit its own configuration: {reason}")
+
+
+def fresh(head: nn.Module) -> Weights:
+    """A prediction head as it is before training, always the same."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        made = head.to_empty(device="cpu")
+        for module in made.modules():
+            if callable(reset := getattr(module, "reset_parameters", None)):
+                reset()
+    return {PREDICTION + name: value for name, value in made.state_dict().items()}
+
+
+def single(state: Mapping[str, Tensor]) -> Weights:
+    """In fp32, which holds whatever was trained in half precision; what is fp32 is not copied."""
+    return {name: value.detach().float() for name, value in state.items()}
