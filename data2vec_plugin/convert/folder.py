@@ -84,7 +84,12 @@ def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON object as Hugging Face does: readable, keys in order."""
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    path.write_text(json_text(content), "utf-8")
+
+
+def json_text(content: Mapping[str, Any]) -> str:
+    """A JSON object as Hugging Face writes it."""
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def need_safetensors() -> None:

@@ -27,7 +27,7 @@ class Given:
 
 @dataclass
 class Beside:
-    """What goes beside the weights: keys of the configuration, files by name, lines to print.
+    """What goes beside the weights: keys of the configuration, files by name, those to copy, lines to print.
 
     Towards Hugging Face ``keys`` belong to config.json; towards fairseq they are the task's section, ``state`` is what
     the task keeps in a checkpoint (dictionaries), and ``rows`` the order of a head's outputs where it changes.
@@ -35,6 +35,7 @@ class Beside:
 
     keys: Keys = field(default_factory=dict)
     files: Dict[str, str] = field(default_factory=dict)
+    copies: Dict[str, Path] = field(default_factory=dict)
     notes: List[str] = field(default_factory=list)
     state: Keys = field(default_factory=dict)
     rows: Optional[List[Optional[int]]] = None
@@ -86,7 +87,7 @@ class Modality(Protocol):
         """Out of ``checkpoint.outer``, with names below `head.`; empty for kind ``base``."""
 
     def write_extras(self, folder: Path, checkpoint: Checkpoint, kind: str, given: Given) -> Beside:
-        """Tokenizer or feature extractor: files that are no text are written into ``folder`` at once."""
+        """Tokenizer or feature extractor, to be written into ``folder``."""
 
     def read_extras(self, folder: Path, hf: Keys, kind: str, given: Given) -> Beside:
         """What the task of a checkpoint keeps, out of a folder."""

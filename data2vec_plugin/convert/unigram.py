@@ -18,7 +18,9 @@ def tokenizer(symbols: Sequence[str], pieces: Pieces) -> Dict[str, Any]:
     """
     missing = sorted(set(pieces.scores) - set(symbols))
     if missing:
-        raise ValueError(f"the dictionary lacks {len(missing)} pieces of the SentencePiece model, such as {missing[0]!r}")
+        raise ValueError(
+            f"the dictionary lacks {len(missing)} pieces of the SentencePiece model, such as {missing[0]!r}"
+        )
     # what no text holds gets the score of the rarest piece, as the unknown's follows from that
     least = min(pieces.scores.values())
     return {

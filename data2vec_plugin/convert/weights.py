@@ -11,15 +11,17 @@ from torch import Tensor, nn
 from ..checkpoints.encoder import Checkpoint, untrained
 from ..core.teacher import FORMAT_KEY, UPDATES_KEY
 from ..interop.mismatch import explain, shapes
-from ..interop.text_v1 import vocabulary_size
+from ..interop.text_v1 import VERSION, vocabulary_size
 from .modality import Layout, Weights
 
 HEAD, PREDICTION = "head.", "final_proj."
 FRESH = ("mask_emb", PREDICTION)
 """What a model of Hugging Face's may lack: how these begin."""
+NO_WEIGHTS = (UPDATES_KEY, FORMAT_KEY, VERSION)
+"""What a teacher's entry holds besides."""
 
 
-def encoder_weights(checkpoint: Checkpoint, layout: Layout, model: nn.Module, teacher: bool) -> Weights:
+def encoder_weights(checkpoint: Checkpoint, layout: Layout, model: Any, teacher: bool) -> Weights:
     """The student's weights, or the ``teacher``'s in place of those that it averages; fp32, our names in memory.
 
     ``model`` is the checkpoint's, to tell what should be there.
@@ -33,13 +35,12 @@ def encoder_weights(checkpoint: Checkpoint, layout: Layout, model: nn.Module, te
     if teacher:
         if not average:
             raise ValueError(f"`--teacher`: checkpoint {checkpoint.path} holds no teacher (`_ema`); leave it out")
-        entry = {name: value for name, value in average.items() if name not in (UPDATES_KEY, FORMAT_KEY)}
+        entry = {name: value for name, value in average.items() if name not in NO_WEIGHTS}
         layout.teacher_from_upstream(entry)
         state.update({name if name in state else f"encoder.{name}": value for name, value in entry.items()})
-    wanted = shapes(nn.Module.state_dict(model))
     if checkpoint.fine_tuned:
-        wanted = {name: shape for name, shape in wanted.items() if not name.startswith(PREDICTION)}
-    check(f"checkpoint {checkpoint.path}", state, wanted)
+        model.remove_pretraining_modules()
+    check(f"checkpoint {checkpoint.path}", state, shapes(nn.Module.state_dict(model)))
     return single(state)
 
 
@@ -49,9 +50,9 @@ def completed(source: str, state: Weights, section: Mapping[str, Any], pretraine
     Raises ValueError if anything else is missing, or of another size than the model of this ``section``.
     """
     model = outline({"model": section}, vocabulary_size(state))
-    wanted = nn.Module.state_dict(model)
     if not pretrained:
-        wanted = {name: value for name, value in wanted.items() if not name.startswith(PREDICTION)}
+        model.remove_pretraining_modules()
+    wanted = nn.Module.state_dict(model)
     absent = [name for name in wanted if name not in state and name.startswith(FRESH)]
     check(source, state, {name: shape for name, shape in shapes(wanted).items() if name not in absent})
     head = fresh(model.final_proj) if pretrained else {}

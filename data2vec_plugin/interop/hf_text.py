@@ -180,6 +180,7 @@ def config_from_hf(hf: Mapping[str, Any], kind: str) -> Dict[str, Any]:
         "transformer.max_source_positions": tokens,
         "max_positions": tokens,
         "average_top_k_layers": min(TOP_K, hf["num_hidden_layers"]),
+        "ema_anneal_end_step": 1,  # follows the run in which the model is trained
     }
     return sections(values)
 

@@ -112,14 +112,12 @@ def weights_to_hf(state: Mapping[str, Tensor], kind: str) -> Dict[str, Tensor]:
 
 
 def weights_from_hf(state: Mapping[str, Tensor], kind: str) -> Dict[str, Tensor]:
-    """The reverse. What a base model may lack, a mask token and a final norm, is as before training."""
-    weights = renamed(state, reverse(RULES[kind]), dropped=NOT_OURS[kind])
-    if kind == "base":
-        dim = weights["patch_embed.conv.bias"]
-        fresh = {"mask_emb": torch.zeros_like(dim)}
-        fresh.update({"encoder.layer_norm.weight": torch.ones_like(dim), "encoder.layer_norm.bias": fresh["mask_emb"]})
-        weights = {**fresh, **weights}
-    return _shaped(weights, {"mask_emb": (-1,)})
+    """The reverse. The final norm that a base model lacks if it pools is as before training."""
+    weights = _shaped(renamed(state, reverse(RULES[kind]), dropped=NOT_OURS[kind]), {"mask_emb": (-1,)})
+    if kind == "base" and "patch_embed.conv.bias" in weights:
+        weights.setdefault("encoder.layer_norm.weight", torch.ones_like(weights["patch_embed.conv.bias"]))
+        weights.setdefault("encoder.layer_norm.bias", torch.zeros_like(weights["patch_embed.conv.bias"]))
+    return weights
 
 
 def _shaped(state: Mapping[str, Tensor], shapes: Mapping[str, Sequence[int]]) -> Dict[str, Tensor]:
@@ -166,6 +164,7 @@ def config_from_hf(hf: Mapping[str, Any], kind: str) -> Dict[str, Any]:
         "rel_pos_bias": shared or each,
         "shared_rel_pos_bias": shared or not each,
         "average_top_k_layers": min(TOP_K, hf["num_hidden_layers"]),
+        "ema_anneal_end_step": 1,  # follows the run in which the model is trained
     }
 
 
