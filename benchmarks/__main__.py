@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-NAMES = ("feature_extractor", "audio_update", "text_update", "long_manifest", "image_loader", "image_update")
+NAMES = ("feature_extractor", "audio_update", "text_update", "long_manifest", "image_loader", "image_update", "convert")
 
 for name in sys.argv[1:] or NAMES:
     if name not in NAMES:

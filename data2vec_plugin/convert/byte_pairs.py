@@ -33,4 +33,3 @@ def producible(merges: str) -> List[str]:
 def merge_lines(merges: str) -> List[str]:
     """The lines of vocab.bpe or merges.txt that hold a merge."""
     return [line for line in merges.split("\n") if line and not line.startswith("#version")]
-

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import shutil
+import zipfile
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,7 +67,8 @@ def read_file(path: Path) -> Dict[str, Tensor]:
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{path} cannot be read ({error}): truncated or no such file; fetch it again") from error
     try:
-        loaded: Dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        mapped = zipfile.is_zipfile(path)  # not what torch wrote before 1.6
+        loaded: Dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         reason = str(error).strip().splitlines()[:1]
         raise ValueError(

@@ -47,6 +47,8 @@ class Names(Protocol):
     MODEL_TYPE: str
     ARCHITECTURES: Mapping[str, str]
     """Hugging Face's class by kind: ``base``, and ``ctc`` or ``classification``."""
+    OTHER_HEADS: Sequence[str]
+    """Classes of which the encoder is read, as of kind ``base``: their heads have no place here."""
 
     def weights_to_hf(self, state: Mapping[str, Tensor], kind: str) -> Weights:
         """Our names to theirs."""

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Tuple
 
 from fairseq.data import Dictionary
 
 from ..checkpoints.encoder import Checkpoint
 from ..interop import audio_v1, hf_audio
 from ..interop.hf_ctc import WORDS, outputs, rearranged, vocabulary
-from .folder import read_json
+from .folder import json_text, read_json
 from .modality import Beside, Given, Keys, Weights
 
 NAMES, LAYOUT = hf_audio, audio_v1
 HEAD = {"w2v_encoder.proj.weight": "head.weight", "w2v_encoder.proj.bias": "head.bias"}
 ENCODER = "w2v_encoder.w2v_model."
 DICTIONARY = "dict.ltr.txt"
-EXTRACTOR, VOCABULARY, TOKENIZER = "preprocessor_config.json", "vocab.json", "tokenizer_config.json"
+EXTRACTOR, PROCESSOR = "preprocessor_config.json", "processor_config.json"
+VOCABULARY, TOKENIZER = "vocab.json", "tokenizer_config.json"
 SPECIAL_TOKENS = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
 MASKING = (
     ("mask_prob", "mask_time_prob"),
@@ -57,22 +57,22 @@ def write_extras(folder: Path, checkpoint: Checkpoint, kind: str, given: Given) 
     if kind == "ctc":
         extractor["processor_class"] = "Wav2Vec2Processor"
         _write_tokenizer(beside, checkpoint, given)
-    beside.files[EXTRACTOR] = _json(extractor)
+    beside.files[EXTRACTOR] = json_text(extractor)
     return beside
 
 
 def _write_tokenizer(beside: Beside, checkpoint: Checkpoint, given: Given) -> None:
     dictionary = find_dictionary(checkpoint, given)
     symbols = list(dictionary.symbols)
-    beside.files[VOCABULARY] = _json(vocabulary(symbols))
+    beside.files[VOCABULARY] = json_text(vocabulary(symbols))
     settings: Keys = {
         "tokenizer_class": "Wav2Vec2CTCTokenizer",
         "processor_class": "Wav2Vec2Processor",
         **SPECIAL_TOKENS,
     }
     settings.update(do_lower_case=False, word_delimiter_token=WORDS, replace_word_delimiter_char=" ")
-    beside.files[TOKENIZER] = _json(settings)
-    beside.files["special_tokens_map.json"] = _json(SPECIAL_TOKENS)
+    beside.files[TOKENIZER] = json_text(settings)
+    beside.files["special_tokens_map.json"] = json_text(SPECIAL_TOKENS)
     model = checkpoint.model
     masking = {theirs: checkpoint.root["model"][ours] for ours, theirs in MASKING if ours in checkpoint.root["model"]}
     if not masking.get("mask_time_prob") and not masking.get("mask_feature_prob"):
@@ -121,12 +121,11 @@ def read_dictionary(path: Path) -> Any:
 
 def read_extras(folder: Path, hf: Keys, kind: str, given: Given) -> Beside:
     """The task's section; of CTC the dictionary too."""
-    found = read_json(folder / EXTRACTOR) if (folder / EXTRACTOR).is_file() else None
-    extractor = found or {}
+    extractor = read_extractor(folder)
     normalize, rate = bool(extractor.get("do_normalize", True)), int(extractor.get("sampling_rate", 16_000))
     task = {"_name": "audio_pretraining", "data": "", "normalize": normalize, "sample_rate": rate}
     beside = Beside(keys=task, notes=[f"audio of {rate:,} Hz, {'normalised' if normalize else 'not normalised'}"])
-    if found is None:
+    if not extractor:
         beside.notes[0] += f", which is the default, as there is no {EXTRACTOR}"
     if kind == "ctc":
         task.update(_name="audio_finetuning", labels="ltr")
@@ -134,22 +133,29 @@ def read_extras(folder: Path, hf: Keys, kind: str, given: Given) -> Beside:
     return beside
 
 
+def read_extractor(folder: Path) -> Keys:
+    """The feature extractor's settings, which newer releases keep in the processor's; empty if there are none."""
+    if (folder / EXTRACTOR).is_file():
+        return read_json(folder / EXTRACTOR)
+    found = read_json(folder / PROCESSOR) if (folder / PROCESSOR).is_file() else {}
+    return dict(found.get("feature_extractor") or {})
+
+
 def _read_tokenizer(beside: Beside, folder: Path, hf: Keys, given: Given) -> None:
     if given.dictionary is not None:
         dictionary = read_dictionary(given.dictionary)
     else:
         vocab, tokens = read_vocabulary(folder)
+        size = int(hf.get("vocab_size", 32))
+        # a tokenizer may have added special tokens that the model has no outputs for
+        vocab = {symbol: row for symbol, row in vocab.items() if row < size}
         try:
-            symbols, beside.rows = outputs(vocab, tokens, int(hf.get("pad_token_id") or 0))
+            symbols, beside.rows = outputs(vocab, tokens, int(hf.get("pad_token_id") or 0), size)
         except ValueError as error:
             raise ValueError(f"{folder / VOCABULARY}: {error}; give a dictionary with `--dict FILE`") from error
         dictionary = Dictionary()
         for symbol in symbols[dictionary.nspecial :]:
             dictionary.add_symbol(symbol)
-        if len(vocab) != int(hf.get("vocab_size", 32)):
-            raise ValueError(
-                f"{folder / VOCABULARY} has {len(vocab)} symbols, the model {hf.get('vocab_size', 32)} outputs"
-            )
         if None in beside.rows:
             beside.notes.append("outputs that a dictionary of fairseq's has and this model had not are never chosen")
     beside.state["target_dictionary"] = dictionary
@@ -180,12 +186,11 @@ def _content(token: Any) -> Any:
 
 def fine_tuned(section: Keys, state: Weights, beside: Beside) -> Tuple[Keys, Weights]:
     """fairseq's ``wav2vec_ctc`` around the encoder."""
-    rows: Optional[List[Optional[int]]] = beside.rows
     weight, bias = (state.pop(f"head.{name}").float() for name in ("weight", "bias"))
-    if len(weight) != len(beside.state["target_dictionary"]) and rows is None:
-        size = len(beside.state["target_dictionary"])
+    size = len(beside.state["target_dictionary"])
+    if beside.rows is None and len(weight) != size:
         raise ValueError(f"`--dict`: it has {size} symbols, the model {len(weight)} outputs")
-    moved = {"weight": weight, "bias": bias} if rows is None else rearranged(weight, bias, rows)
+    moved = rearranged(weight, bias, beside.rows or range(size))
     audio_v1.to_upstream(state)
     weights = {ENCODER + name: value for name, value in state.items()}
     weights.update({f"w2v_encoder.proj.{name}": value for name, value in moved.items()})
@@ -200,7 +205,3 @@ def fine_tuned(section: Keys, state: Weights, beside: Beside) -> Tuple[Keys, Wei
         "ddp_backend": "legacy_ddp",
     }
     return keys, weights
-
-
-def _json(content: Keys) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -81,6 +81,8 @@ def write_extras(folder: Path, checkpoint: Checkpoint, kind: str, given: Given) 
     if dictionary is None:
         beside.notes.append(f"no tokenizer was written, since no {DICTIONARY} was found: give it with `--dict FILE`")
     else:
+        if path is not None:
+            beside.copies[DICTIONARY] = path  # for the way back
         places = [*([path.parent] if path else []), *folders]
         _write_tokenizer(beside, list(dictionary.symbols), checkpoint, given, places)
     if kind == "classification":

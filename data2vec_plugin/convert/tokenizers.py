@@ -27,10 +27,9 @@ DICTIONARY, PIECES = "dict.txt", "spm.model"
 
 @dataclass
 class Tokenizer:
-    """Its class, its files, and those to copy; the dictionary goes along, for the way back."""
+    """Its class, its files, and those to copy."""
 
     name: str
-    symbols: Sequence[str]
     content: Dict[str, str]
     settings: Keys = field(default_factory=dict)
     copies: Dict[str, Path] = field(default_factory=dict)
@@ -43,7 +42,6 @@ class Tokenizer:
             **self.content,
             "tokenizer_config.json": json_text(settings),
             "special_tokens_map.json": json_text(SPECIAL),
-            DICTIONARY: dictionary_text(self.symbols),
         }
 
 
@@ -52,13 +50,13 @@ def from_byte_pairs(symbols: List[str], encoder_json: Path, vocab_bpe: Path) -> 
     merges = vocab_bpe.read_text("utf-8")
     rows = vocabulary(symbols, read_json(encoder_json), merges)
     content = {"vocab.json": json_text(rows), "merges.txt": merges}
-    return Tokenizer("RobertaTokenizer", symbols, content, {"add_prefix_space": False})
+    return Tokenizer("RobertaTokenizer", content, {"add_prefix_space": False})
 
 
 def from_pieces(symbols: List[str], model: Path) -> Tokenizer:
     """A fast one, of a SentencePiece model; raises ValueError if the dictionary lacks any of its pieces."""
     content = {"tokenizer.json": json.dumps(tokenizer(symbols, read_pieces(model)), ensure_ascii=False)}
-    return Tokenizer("PreTrainedTokenizerFast", symbols, content, copies={PIECES: model})
+    return Tokenizer("PreTrainedTokenizerFast", content, copies={PIECES: model})
 
 
 def dictionary_text(symbols: Sequence[str]) -> str:

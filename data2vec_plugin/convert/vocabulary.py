@@ -32,10 +32,13 @@ def read_vocabulary(beside: Beside, folder: Path, size: int, given: Given) -> No
     symbols = _complete(folder, names, size) if path is None else list(load_dictionary(path, size).symbols)
     if merges is not None:
         encoder = _encoder(names, symbols, given)
-        symbols = [str(encoder.get(symbol, symbol)) for symbol in symbols]
+        symbols = [str(encoder.get(symbol, symbol)) for symbol in symbols] if path is None else symbols
         beside.files["encoder.json"] = json.dumps(encoder)
         beside.files["vocab.bpe"] = "\n".join(["#version: 0.2", *merge_lines(merges), ""])
-    beside.files[DICTIONARY] = dictionary_text(symbols)
+    if path is not None:
+        beside.copies[DICTIONARY] = path
+    else:
+        beside.files[DICTIONARY] = dictionary_text(symbols)
     if (folder / PIECES).is_file():
         beside.copies[PIECES] = folder / PIECES
 

@@ -28,7 +28,7 @@ def encoder_weights(checkpoint: Checkpoint, layout: Layout, model: Any, teacher:
 
     Raises ValueError if there is no teacher, or if anything is missing or of another size than the configuration.
     """
-    state: Dict[str, Any] = {name: value for name, value in checkpoint.weights.items() if name != "version"}
+    state: Dict[str, Any] = dict(checkpoint.weights)
     layout.from_upstream(state)
     state = {name: value for name, value in state.items() if not name.startswith("classification_heads.")}
     average = state.pop("_ema", None)
@@ -37,7 +37,9 @@ def encoder_weights(checkpoint: Checkpoint, layout: Layout, model: Any, teacher:
             raise ValueError(f"`--teacher`: checkpoint {checkpoint.path} holds no teacher (`_ema`); leave it out")
         entry = {name: value for name, value in average.items() if name not in NO_WEIGHTS}
         layout.teacher_from_upstream(entry)
-        state.update({name if name in state else f"encoder.{name}": value for name, value in entry.items()})
+        # an average of the encoder alone, not of the whole model, begins with its names
+        prefix = "" if any(name.startswith("encoder.") for name in entry) else "encoder."
+        state.update({prefix + name: value for name, value in entry.items()})
     if checkpoint.fine_tuned:
         model.remove_pretraining_modules()
     check(f"checkpoint {checkpoint.path}", state, shapes(nn.Module.state_dict(model)))
@@ -63,6 +65,7 @@ def completed(source: str, state: Weights, section: Mapping[str, Any], pretraine
 def outline(root: Mapping[str, Any], symbols: int) -> Any:
     """The model of a configuration, without memory for its weights."""
     dictionary = Dictionary()
+    dictionary.add_symbol("<mask>")
     for number in range(symbols - len(dictionary)):
         dictionary.add_symbol(f"{number}")  # an embedding needs to know how many
     with torch.device("meta"):

@@ -33,15 +33,18 @@ def vocabulary(symbols: Sequence[str]) -> Dict[str, int]:
     return {THEIR_NAMES.get(symbol, symbol): number for number, symbol in enumerate(symbols)}
 
 
-def outputs(vocab: Mapping[str, int], tokens: Mapping[str, Any], blank: int) -> Outputs:
+def outputs(vocab: Mapping[str, int], tokens: Mapping[str, Any], blank: int, size: int) -> Outputs:
     """Hugging Face's vocabulary -> a dictionary of fairseq's.
 
     ``tokens`` names the special ones (``unk_token``, ``bos_token``, ``eos_token``, ``word_delimiter_token``), ``blank``
-    is the row of the blank (``pad_token_id``). Raises ValueError for rows that have no name, or two.
+    is the row of the blank (``pad_token_id``), ``size`` how many rows there are. Raises ValueError for rows that have
+    no name, or two.
     """
     by_row = {row: symbol for symbol, row in vocab.items()}
-    if sorted(vocab.values()) != list(range(len(vocab))) or blank not in by_row:
-        raise ValueError(f"its {len(vocab)} symbols are not numbered from 0 on, or the blank, {blank}, is none of them")
+    if sorted(vocab.values()) != list(range(size)) or blank not in by_row:
+        raise ValueError(
+            f"its {len(vocab)} symbols do not name each of {size} outputs once, the blank {blank} among them"
+        )
     # fairseq's unused padding symbol takes the row of their unused beginning
     roles = [by_row[blank], tokens.get("bos_token"), tokens.get("eos_token"), tokens.get("unk_token")]
     special = [vocab.get(name) if isinstance(name, str) else None for name in roles]

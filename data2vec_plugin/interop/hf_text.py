@@ -17,6 +17,7 @@ from .hf_rules import Rule, below, renamed, reverse, weight_and_bias
 MODEL_TYPE = "data2vec-text"
 PREFIX = "data2vec_text."
 ARCHITECTURES = {"base": "Data2VecTextModel", "classification": "Data2VecTextForSequenceClassification"}
+OTHER_HEADS: Sequence[str] = ("Data2VecTextForMaskedLM",)
 
 PAD, SPECIAL = 1, {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
 """What the first rows of the embedding stand for, in every dictionary of fairseq's."""

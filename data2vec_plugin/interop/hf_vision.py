@@ -18,6 +18,7 @@ from .hf_rules import Rule, below, renamed, reverse, weight_and_bias
 MODEL_TYPE = "data2vec-vision"
 PREFIX = "data2vec_vision."
 ARCHITECTURES = {"base": "Data2VecVisionModel", "classification": "Data2VecVisionForImageClassification"}
+OTHER_HEADS: Sequence[str] = ()
 
 MASK = "embeddings.mask_token"
 TABLE = "relative_position_bias.relative_position_bias_table"
