@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, MutableMapping, Optional, Protocol, Tuple, cast
+from typing import Any, Dict, List, Mapping, MutableMapping, Optional, Protocol, Sequence, Tuple, cast
 
 from torch import Tensor
 
