@@ -32,6 +32,7 @@ DEV = [
     "safetensors>=0.4",
     "setuptools>=70.1",  # a test builds a wheel
     "tensorboardX>=2.6",
+    "transformers>=4.30",  # what conversions are compared with
 ]
 MODALITIES = {"audio": AUDIO, "text": TEXT, "image": IMAGE, "lm": LM, "multimodal": MULTIMODAL}
 

@@ -76,9 +76,8 @@ def main() -> None:
             "to fairseq": convert(folder / "theirs", "--to", "fairseq", "--out", folder / "back.pt"),
         }
         file = (folder / "base.pt").stat().st_size / MIB
-    print(
-        f"data2vec_audio base: {size:.0f} MiB of weights in a checkpoint of {file:.0f}; imports alone {idle.seconds:.1f} s, {idle.peak:.0f} MiB"
-    )
+    print(f"data2vec_audio base: {size:.0f} MiB of weights in a checkpoint of {file:.0f}")
+    print(f"  imports      {idle.seconds:5.1f} s   {idle.peak:5.0f} MiB")
     for name, (seconds, peak) in runs.items():
         more = peak - idle.peak
         print(

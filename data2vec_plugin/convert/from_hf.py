@@ -9,9 +9,10 @@ from typing import Any, Dict, List, Mapping, Tuple
 import torch
 
 from ..cli.manifest_files import write_atomically
+from ..interop.text_v1 import vocabulary_size
 from .folder import read_config, read_weights
-from .modality import Beside, Given, Keys, Modality, modality
-from .weights import HEAD, completed
+from .modality import Beside, Given, Keys, Modality, check_given, modality
+from .weights import HEAD, completed, first_teacher, outline
 
 MODEL_TYPES = {"data2vec-audio": "speech", "data2vec-text": "text", "data2vec-vision": "image"}
 
@@ -22,6 +23,7 @@ def from_hf(source: Path, out: Path, given: Given) -> List[str]:
         raise ValueError(f"`--out`: {out} is there already; give another name")
     hf = read_config(source)
     part, kind = recognised(source, hf)
+    check_given(given, MODEL_TYPES[hf["model_type"]])
     section = part.NAMES.config_from_hf(hf, kind)
     beside = part.read_extras(source, hf, kind, given)
     copied = {name: path.read_bytes() for name, path in beside.copies.items()}
@@ -31,14 +33,17 @@ def from_hf(source: Path, out: Path, given: Given) -> List[str]:
         raise ValueError(f"`--out`: {out.with_name(taken[0])} is there and says something else; give another folder")
     state = part.NAMES.weights_from_hf(read_weights(source), kind)
     head = {name: state.pop(name) for name in list(state) if name.startswith(HEAD)}
-    state, fresh_head = completed(str(source), state, section, pretrained=kind == "base")
+    model = outline({"model": section}, vocabulary_size(state))
+    state, fresh_head = completed(str(source), state, model, pretrained=kind == "base")
+    teacher: Dict[str, Any] = {}
     if kind == "base":
+        teacher = {part.LAYOUT.TEACHER: first_teacher(state, model, part.LAYOUT)}  # upstream does not load without one
         part.LAYOUT.to_upstream(state)
     else:
         section, state = part.fine_tuned(section, {**state, **head}, beside)
     for name, content in written.items():
         write_atomically(out.with_name(name), content)
-    write_checkpoint(out, checkpoint_state(section, state, beside))
+    write_checkpoint(out, checkpoint_state(section, {**state, **teacher}, beside))
     lines = [f"{source}: {', '.join(hf.get('architectures') or [part.NAMES.ARCHITECTURES[kind]])}", *beside.notes]
     if fresh_head:
         lines.append("its prediction head is fresh, since Hugging Face keeps none: pre-training goes on from a new one")

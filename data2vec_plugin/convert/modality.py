@@ -25,6 +25,18 @@ class Given:
     labels: Optional[Path] = None
 
 
+OPTIONS = {"dictionary": "--dict", "gpt2_bpe": "--gpt2-bpe", "sentencepiece": "--sentencepiece", "labels": "--labels"}
+"""What the command line calls them."""
+OF_USE = {"speech": ("dictionary",), "text": tuple(OPTIONS), "image": ("labels",)}
+
+
+def check_given(given: Given, modality: str) -> None:
+    """Raise ValueError for a file that a modality has no use for."""
+    for name, option in OPTIONS.items():
+        if getattr(given, name) is not None and name not in OF_USE[modality]:
+            raise ValueError(f"`{option}`: a model of {modality} has no use for it; leave it out")
+
+
 @dataclass
 class Beside:
     """What goes beside the weights: keys of the configuration, files by name, those to copy, lines to print.
@@ -66,14 +78,19 @@ class Names(Protocol):
 class Layout(Protocol):
     """`interop/*_v1.py`: upstream's names, in place."""
 
+    TEACHER: str
+
     def to_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
         """Our names in memory to those of a checkpoint."""
 
     def from_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
         """The reverse."""
 
+    def teacher_to_upstream(self, state: MutableMapping[str, Any]) -> None:
+        """The same for the teacher's entry."""
+
     def teacher_from_upstream(self, state: MutableMapping[str, Any]) -> None:
-        """The reverse for the teacher's entry."""
+        """The reverse."""
 
 
 class Modality(Protocol):

@@ -10,7 +10,7 @@ from ..checkpoints.encoder import Checkpoint, open_checkpoint, plain
 from ..checkpoints.mapped import tensors_in_file
 from ..interop.text_v1 import vocabulary_size
 from .folder import CARD, CONFIG, MADE_BY, SAFETENSORS, need_safetensors, new_folder, write_json, write_weights
-from .modality import Given, Weights, modality
+from .modality import Given, Weights, check_given, modality
 from .model_card import model_card
 from .weights import encoder_weights, outline
 
@@ -22,6 +22,7 @@ def to_hf(source: Path, out: Path, teacher: bool, given: Given) -> List[str]:
         raise ValueError(f"{source} is a folder; `--to hf` reads a checkpoint, the .pt file of a training")
     with tensors_in_file():
         checkpoint = open_checkpoint(source)
+    check_given(given, checkpoint.modality)
     part = modality(checkpoint.modality)
     kind = part.kind(checkpoint)
     model = outline(checkpoint.root, vocabulary_size(checkpoint.weights))  # its configuration is complete

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..checkpoints.encoder import Checkpoint, untrained
 from ..core.teacher import FORMAT_KEY, UPDATES_KEY
 from ..interop.mismatch import explain, shapes
-from ..interop.text_v1 import VERSION, vocabulary_size
+from ..interop.text_v1 import VERSION
 from .modality import Layout, Weights
 
 HEAD, PREDICTION = "head.", "final_proj."
@@ -46,12 +46,11 @@ def encoder_weights(checkpoint: Checkpoint, layout: Layout, model: Any, teacher:
     return single(state)
 
 
-def completed(source: str, state: Weights, section: Mapping[str, Any], pretrained: bool) -> Tuple[Weights, bool]:
+def completed(source: str, state: Weights, model: Any, pretrained: bool) -> Tuple[Weights, bool]:
     """The weights of another's encoder with what only pre-training needs made anew, and whether that is so.
 
-    Raises ValueError if anything else is missing, or of another size than the model of this ``section``.
+    Raises ValueError if anything else is missing, or of another size than the ``model``.
     """
-    model = outline({"model": section}, vocabulary_size(state))
     if not pretrained:
         model.remove_pretraining_modules()
     wanted = nn.Module.state_dict(model)
@@ -60,6 +59,14 @@ def completed(source: str, state: Weights, section: Mapping[str, Any], pretraine
     head = fresh(model.final_proj) if pretrained else {}
     made = {name: head.get(name, torch.zeros(wanted[name].shape)) for name in absent}
     return {**single(state), **made}, any(name in head for name in made)
+
+
+def first_teacher(state: Weights, model: Any, layout: Layout) -> Weights:
+    """The teacher's entry before the first update: the student's own tensors, which a file holds once."""
+    prefix = "" if model.config.teacher.scope == "model" else "encoder."
+    entry = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
+    layout.teacher_to_upstream(entry)
+    return entry
 
 
 def outline(root: Mapping[str, Any], symbols: int) -> Any:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict
 
+import huggingface
 import pytest
 import torch
 from convert.made import LETTERS, convert, encoder, letters, recogniser, refused, saved
@@ -19,7 +22,7 @@ from torch import Tensor
 
 from data2vec_plugin.decoding.greedy import GreedyCtcGenerator
 
-transformers = pytest.importorskip("transformers")
+transformers = huggingface.transformers()
 OFFICIAL = HERE / "official_style_audio", HERE / "official_style_audio_ctc"
 LENGTHS = (2000, 1300, 500)
 
@@ -206,6 +209,18 @@ def test_a_model_that_transformers_saved(tmp_path: Path) -> None:
         ours = model.eval()(source=waves(), padding_mask=None)["encoder_out"].transpose(0, 1)
         assert error(ours[..., [4, 5, 6, 3, 0]], theirs(waves()).logits) <= FORWARD
     assert ours.argmax(-1).ne(1).all()
+
+
+def test_stock_upstream_loads_what_comes_back(base: Path) -> None:
+    """In a process of its own, without this package."""
+    program = f"""if True:
+        import fairseq.examples.data2vec.models.data2vec_audio as upstream
+        from fairseq.checkpoint_utils import load_model_ensemble_and_task
+        [model], _, _ = load_model_ensemble_and_task([{str(base / "back.pt")!r}])
+        print(isinstance(model, upstream.Data2VecAudioModel))
+    """
+    done = subprocess.run([sys.executable, "-c", program], cwd=base, stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.split()[-1] == "True"
 
 
 def test_features_and_fine_tuning_take_what_comes_back(base: Path, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from end_to_end_commands import finetune_command
+from convert.made import convert
+from end_to_end_commands import finetune_command, pretrain_command
 from speech import run
 
 from data2vec_plugin.cli.training_log import read_training_log
@@ -102,3 +103,23 @@ def test_features_of_the_fine_tuned_encoder(
     assert tuned.shape == before.shape
     assert np.isfinite(tuned).all()
     assert not np.array_equal(tuned, before)
+
+
+def test_a_recogniser_that_went_through_hugging_face_says_the_same(
+    speech_data: Path, finetuned: Path, tmp_path: Path
+) -> None:
+    folder = convert(finetuned / "checkpoint_last.pt", tmp_path / "theirs")
+    convert(folder, tmp_path / "back" / "checkpoint_last.pt")
+    for name, model in (("before", finetuned), ("after", tmp_path / "back")):
+        generate(speech_data, model, tmp_path / name)
+    before, after = ((tmp_path / name / "generate-valid.txt").read_text() for name in ("before", "after"))
+    assert sorted(re.findall(r"^[HP]-.*", after, re.M)) == sorted(re.findall(r"^[HP]-.*", before, re.M))
+
+
+def test_pretraining_goes_on_from_what_came_back_from_hugging_face(
+    speech_data: Path, pretrained: Path, tmp_path: Path
+) -> None:
+    back = convert(convert(pretrained / "checkpoint_last.pt", tmp_path / "theirs"), tmp_path / "back.pt")
+    command = pretrain_command(speech_data, tmp_path / "out", 1, f"checkpoint.finetune_from_model={back}")
+    run(command, cwd=tmp_path)
+    assert (tmp_path / "out" / "checkpoint_last.pt").is_file()

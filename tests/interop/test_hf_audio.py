@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Dict
 
+import huggingface
 import pytest
 import torch
 from models.tiny import tiny_model
@@ -22,7 +23,7 @@ from data2vec_plugin.interop.hf_audio import (
     weights_to_hf,
 )
 
-transformers = pytest.importorskip("transformers")
+transformers = huggingface.transformers()
 KINDS = sorted(ARCHITECTURES)
 
 
