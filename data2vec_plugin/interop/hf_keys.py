@@ -33,6 +33,15 @@ def sections(values: Mapping[str, Any]) -> Dict[str, Any]:
     return config
 
 
+def but_for(implied: Mapping[str, Any], values: Mapping[str, Any]) -> Dict[str, Any]:
+    """The values but those that an absent key has: a key of ours, left out, does not trouble upstream's model.
+
+    >>> but_for({"norm_eps": 1e-5}, {"norm_eps": 1e-5, "depth": 2})
+    {'depth': 2}
+    """
+    return {key: value for key, value in values.items() if key not in implied or implied[key] != value}
+
+
 def refuse_beyond(known: Mapping[str, Any], config: Mapping[str, Any], whose: str, prefix: str = "") -> None:
     """Raise ValueError, which names the key, for a configuration with another value than what is ``known``."""
     for key, only in known.items():

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from .hf_keys import refuse_beyond, sections, value_at
+from .hf_keys import but_for, refuse_beyond, sections, value_at
 from .hf_rules import Rule, below, renamed, reverse, weight_and_bias
 
 MODEL_TYPE = "data2vec-text"
@@ -106,6 +106,8 @@ THEIRS: Dict[str, Any] = {
     "is_decoder": False,
 }
 """Keys of ours, and of theirs, that the other side knows one value of."""
+OUR_DEFAULTS: Dict[str, Any] = {"norm_eps": 1e-5}
+"""What an absent key of ours means that upstream has not."""
 DEFAULTS: Dict[str, Any] = {
     **THEIRS,
     "hidden_size": 768,
@@ -183,7 +185,7 @@ def config_from_hf(hf: Mapping[str, Any], kind: str) -> Dict[str, Any]:
         "average_top_k_layers": min(TOP_K, hf["num_hidden_layers"]),
         "ema_anneal_end_step": 1,  # follows the run in which the model is trained
     }
-    return sections(values)
+    return sections(but_for(OUR_DEFAULTS, values))
 
 
 def _known(config: Mapping[str, Any], key: str, table: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from .hf_keys import refuse_beyond
+from .hf_keys import but_for, refuse_beyond
 from .hf_rules import Rule, below, renamed, reverse, weight_and_bias
 
 MODEL_TYPE = "data2vec-vision"
@@ -85,6 +85,8 @@ THEIRS: Dict[str, Any] = {
     "use_absolute_position_embeddings": False,
 }
 """Keys of theirs that ours knows one value of."""
+OUR_DEFAULTS: Dict[str, Any] = {"norm_eps": 1e-5, "rel_pos_bias": True}
+"""What an absent key of ours means that upstream has not."""
 DEFAULTS: Dict[str, Any] = {
     **THEIRS,
     "hidden_size": 768,
@@ -156,7 +158,7 @@ def config_from_hf(hf: Mapping[str, Any], kind: str) -> Dict[str, Any]:
             "`use_shared_relative_position_bias` and `use_relative_position_bias` are both true; `data2vec_vision` has "
             "one table for all layers, or one for each"
         )
-    return {
+    values = {
         "_name": "data2vec_vision",
         **{ours: hf[theirs] for ours, theirs in SAME_VALUE},
         "image_size": _side(hf, "image_size"),
@@ -167,6 +169,7 @@ def config_from_hf(hf: Mapping[str, Any], kind: str) -> Dict[str, Any]:
         "average_top_k_layers": min(TOP_K, hf["num_hidden_layers"]),
         "ema_anneal_end_step": 1,  # follows the run in which the model is trained
     }
+    return but_for(OUR_DEFAULTS, values)
 
 
 def _side(hf: Mapping[str, Any], key: str) -> int:

@@ -117,6 +117,7 @@ def test_a_configuration_comes_back() -> None:
     transformer["encoder"] = {**sent["transformer"]["encoder"], **back["transformer"]["encoder"]}
     assert transformer == sent["transformer"]
     assert back["norm_eps"] == sent["norm_eps"] == 1e-6
+    assert "norm_eps" not in config_from_hf({"layer_norm_eps": 1e-5}, "base")  # which upstream does not know
     assert back["max_positions"] == sent["max_positions"]
 
 
