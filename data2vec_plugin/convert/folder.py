@@ -68,7 +68,7 @@ def read_file(path: Path) -> Dict[str, Tensor]:
             raise ValueError(f"{path} cannot be read ({error}): truncated or no such file; fetch it again") from error
     try:
         mapped = zipfile.is_zipfile(path)  # not what torch wrote before 1.6
-        loaded: Dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        loaded: Dict[str, Tensor] = torch.load(str(path), map_location="cpu", weights_only=True, mmap=mapped)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         reason = str(error).strip().splitlines()[:1]
         raise ValueError(

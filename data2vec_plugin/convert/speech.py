@@ -54,6 +54,10 @@ def write_extras(folder: Path, checkpoint: Checkpoint, kind: str, given: Given) 
     extractor = {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "feature_size": 1, "sampling_rate": rate}
     extractor.update(padding_value=0.0, padding_side="right", do_normalize=normalize, return_attention_mask=True)
     beside = Beside(notes=[f"audio of {rate:,} Hz, {'normalised' if normalize else 'not normalised'}"])
+    if normalize:
+        beside.notes.append(
+            "transformers normalises with an epsilon of 1e-7, fairseq of 1e-5: quiet clips come out louder"
+        )
     if kind == "ctc":
         extractor["processor_class"] = "Wav2Vec2Processor"
         _write_tokenizer(beside, checkpoint, given)

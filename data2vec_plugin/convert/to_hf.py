@@ -39,6 +39,7 @@ def to_hf(source: Path, out: Path, teacher: bool, given: Given) -> List[str]:
         about = {"model_type": part.NAMES.MODEL_TYPE, "architectures": [architecture], MADE_BY: "data2vec convert"}
         write_json(folder / CONFIG, {**about, "torch_dtype": "float32", **config, **beside.keys})
         write_weights(folder / SAFETENSORS, weights)
+        shutil.copymode(folder / CONFIG, folder / SAFETENSORS)  # safetensors writes for its owner alone
         lines = [described(checkpoint, weights, teacher), *beside.notes]
         command = f"data2vec convert {source.name} --to hf --out {out.name}{' --teacher' if teacher else ''}"
         card = model_card(out.name, architecture, part.NAMES.MODEL_TYPE, command, lines)

@@ -137,13 +137,22 @@ def test_text_is_decoded_alike(ctc: Path) -> None:
 
 
 def test_their_processor_normalises_as_the_task_did(ctc: Path, base: Path, tmp_path: Path) -> None:
-    wave = torch.randn(1000) + 1
+    wave = waves(1000)[0] + 1
     extractor = transformers.AutoFeatureExtractor.from_pretrained(str(base / "theirs"))
     [theirs] = extractor(wave.numpy(), sampling_rate=16_000, return_tensors="pt").input_values
     assert error(theirs, torch.nn.functional.layer_norm(wave, wave.shape)) <= FORWARD
     speech_checkpoint(tmp_path / "raw.pt", normalize=False)
     extractor = transformers.AutoFeatureExtractor.from_pretrained(str(convert(tmp_path / "raw.pt", tmp_path / "raw")))
     assert not extractor.do_normalize
+
+
+def test_their_processor_makes_quiet_clips_louder(base: Path) -> None:
+    """What a conversion warns of."""
+    wave = waves(1000)[0] / 300
+    extractor = transformers.AutoFeatureExtractor.from_pretrained(str(base / "theirs"))
+    [theirs] = extractor(wave.numpy(), sampling_rate=16_000, return_tensors="pt").input_values
+    assert error(theirs, torch.nn.functional.layer_norm(wave, wave.shape, eps=1e-7)) <= 10 * FORWARD
+    assert error(theirs, torch.nn.functional.layer_norm(wave, wave.shape)) > 0.1
 
 
 def test_the_teacher_instead_of_the_student(base: Path, tmp_path: Path) -> None:

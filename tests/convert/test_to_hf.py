@@ -19,6 +19,12 @@ def test_the_card_says_what_the_checkpoint_does_and_no_path(tmp_path: Path) -> N
     assert str(tmp_path) not in card
 
 
+def test_all_files_are_for_the_same_readers(tmp_path: Path) -> None:
+    speech_checkpoint(tmp_path / "ours.pt")
+    folder = convert(tmp_path / "ours.pt", tmp_path / "theirs")
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
