@@ -37,7 +37,7 @@ class Tokenizer:
     def files(self, longest: int) -> Dict[str, str]:
         """All that is written; ``longest`` is how many tokens the model reads."""
         settings = {"tokenizer_class": self.name, **SPECIAL, "model_max_length": longest, **self.settings}
-        settings["model_input_names"] = ["input_ids", "attention_mask"]
+        settings.update(model_input_names=["input_ids", "attention_mask"], clean_up_tokenization_spaces=False)
         return {
             **self.content,
             "tokenizer_config.json": json_text(settings),

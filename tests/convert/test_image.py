@@ -11,6 +11,7 @@ import pytest
 import torch
 from convert.made import convert, encoder, refused, saved
 from interop.hf_models import assert_agree
+from interop.hf_models import load_folder as load
 from models.tiny import drift
 from models.tiny_image import CLASSES, classifier
 from models.tiny_text import trainer_state
@@ -42,12 +43,6 @@ def fine_tuned(path: Path, **settings: Any) -> Any:
     torch.save(
         trainer_state({"model": model_section, "task": {"_name": "image_classification"}}, model.state_dict()), path
     )
-    return model.eval()
-
-
-def load(name: str, folder: Path) -> Any:
-    model, report = getattr(transformers, name).from_pretrained(str(folder), output_loading_info=True)
-    assert not any(report.values()), report
     return model.eval()
 
 
@@ -175,7 +170,7 @@ def picture(width: int, height: int) -> Any:
     return Image.fromarray(np.clip(np.asarray(coarse) + noise, 0, 255).astype(np.uint8))
 
 
-PILLOW = {"backend": "pil"} if transformers.__version__ >= "5" else {"use_fast": False}
+PILLOW = {"backend": "pil"} if transformers.__version__ >= "5" else {}
 TORCHVISION = {"backend": "torchvision"} if transformers.__version__ >= "5" else {"use_fast": True}
 
 

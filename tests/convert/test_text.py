@@ -15,6 +15,7 @@ from features.made import classification_checkpoint, text_checkpoint
 from features.made import features as features_of
 from glue_files import write_dictionary, write_gpt2_bpe
 from interop.hf_models import assert_agree
+from interop.hf_models import load_folder as load
 from models.tiny_text import WORDS, whole
 from omegaconf import OmegaConf
 from parity.cases import HERE
@@ -24,12 +25,6 @@ from data2vec_plugin.checkpoints.encoder import build_encoder, open_checkpoint
 transformers = pytest.importorskip("transformers")
 KINDS = ("gpt2", "sentencepiece")
 OFFICIAL = HERE / "official_style_text"
-
-
-def load(name: str, folder: Path, **options: Any) -> Any:
-    model, report = getattr(transformers, name).from_pretrained(str(folder), output_loading_info=True, **options)
-    assert not any(report.values()), report
-    return model.eval()
 
 
 def load_base(folder: Path) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Mapping
 
 import torch
 from omegaconf import OmegaConf
@@ -38,8 +39,25 @@ def theirs(names: Any, config: Mapping[str, Any], kind: str, **settings: Any) ->
 def loaded(names: Any, model: Any, kind: str, head: Mapping[str, Tensor], **settings: Any) -> Any:
     """transformers' model with the weights of ours; each of them must have its place, and none be left over."""
     hf = theirs(names, names.config_to_hf(keys(model), kind), kind, **settings)
-    hf.load_state_dict(names.weights_to_hf({**in_memory(model), **head}, kind), strict=True)
+    report = hf.load_state_dict(names.weights_to_hf({**in_memory(model), **head}, kind), strict=False)
+    assert not report.unexpected_keys
+    assert not weights_among(report.missing_keys)
     return hf
+
+
+def load_folder(architecture: str, folder: Path, **options: Any) -> Any:
+    """transformers' model of a folder, all of whose weights were in it, and no others."""
+    import transformers
+
+    kind = getattr(transformers, architecture)
+    hf, report = kind.from_pretrained(str(folder), output_loading_info=True, **options)
+    assert not any(weights_among(found) for found in report.values()), report
+    return hf.eval()
+
+
+def weights_among(names: Iterable[Any]) -> List[Any]:
+    """Without the numbers that versions before 4.40 save beside weights and make themselves."""
+    return [name for name in names if not str(name).endswith(("relative_position_index", "position_ids"))]
 
 
 def scatter(hf: nn.Module) -> None:
