@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Union
 
 
 @dataclass(frozen=True)
@@ -96,12 +97,12 @@ def read_csv(path: Path, required: Iterable[str]) -> list[Row]:
     return rows
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader, or a run cut short, never sees a part of it."""
+def write_atomically(path: Path, content: Union[str, bytes]) -> None:
+    """Write a file so that a reader, or a run cut short, never sees a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -26,7 +26,9 @@ def from_hf(source: Path, out: Path, given: Given) -> List[str]:
     check_given(given, MODEL_TYPES[hf["model_type"]])
     section = part.NAMES.config_from_hf(hf, kind)
     beside = part.read_extras(source, hf, kind, given)
-    taken = [name for name in beside.files if is_other(out.with_name(name), beside.files[name])]
+    copied = {name: path.read_bytes() for name, path in beside.copies.items()}
+    written = {**copied, **{name: text.encode("utf-8") for name, text in beside.files.items()}}
+    taken = [name for name, content in written.items() if is_other(out.with_name(name), content)]
     if taken:
         raise ValueError(f"`--out`: {out.with_name(taken[0])} is there and says something else; give another folder")
     state = part.NAMES.weights_from_hf(read_weights(source), kind)
@@ -39,13 +41,13 @@ def from_hf(source: Path, out: Path, given: Given) -> List[str]:
         part.LAYOUT.to_upstream(state)
     else:
         section, state = part.fine_tuned(section, {**state, **head}, beside)
-    for name, text in beside.files.items():
-        write_atomically(out.with_name(name), text)
+    for name, content in written.items():
+        write_atomically(out.with_name(name), content)
     write_checkpoint(out, checkpoint_state(section, {**state, **teacher}, beside))
-    lines = [f"{source}: {part.NAMES.ARCHITECTURES[kind]}", *beside.notes]
+    lines = [f"{source}: {', '.join(hf.get('architectures') or [part.NAMES.ARCHITECTURES[kind]])}", *beside.notes]
     if fresh_head:
         lines.append("its prediction head is fresh, since Hugging Face keeps none: pre-training goes on from a new one")
-    files = ", ".join([str(out), *(str(out.with_name(name)) for name in beside.files)])
+    files = ", ".join([str(out), *(str(out.with_name(name)) for name in written)])
     return [*lines, f"wrote {files}: a checkpoint of `{section['_name']}`"]
 
 
@@ -57,15 +59,16 @@ def recognised(source: Path, hf: Keys) -> Tuple[Modality, str]:
     part = modality(MODEL_TYPES[found])
     names = hf.get("architectures") or [part.NAMES.ARCHITECTURES["base"]]
     kinds = [kind for kind, name in part.NAMES.ARCHITECTURES.items() if name in names]
+    kinds += ["base"] if set(names) & set(part.NAMES.OTHER_HEADS) else []
     if not kinds:
-        known = ", ".join(part.NAMES.ARCHITECTURES.values())
+        known = ", ".join([*part.NAMES.ARCHITECTURES.values(), *part.NAMES.OTHER_HEADS])
         raise ValueError(f"{source} is of architecture {', '.join(names)}; expected one of {known}")
     return part, kinds[0]
 
 
-def is_other(path: Path, text: str) -> bool:
+def is_other(path: Path, content: bytes) -> bool:
     """Whether there is a file with other content."""
-    return path.exists() and path.read_text("utf-8") != text
+    return path.exists() and path.read_bytes() != content
 
 
 def checkpoint_state(section: Mapping[str, Any], weights: Mapping[str, Any], beside: Beside) -> Dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, MutableMapping, Optional, Protocol, Tuple, cast
+from typing import Any, Dict, List, Mapping, MutableMapping, Optional, Protocol, Sequence, Tuple, cast
 
 from torch import Tensor
 
@@ -39,7 +39,7 @@ def check_given(given: Given, modality: str) -> None:
 
 @dataclass
 class Beside:
-    """What goes beside the weights: keys of the configuration, files by name, lines to print.
+    """What goes beside the weights: keys of the configuration, files by name, those to copy, lines to print.
 
     Towards Hugging Face ``keys`` belong to config.json; towards fairseq they are the task's section, ``state`` is what
     the task keeps in a checkpoint (dictionaries), and ``rows`` the order of a head's outputs where it changes.
@@ -47,6 +47,7 @@ class Beside:
 
     keys: Keys = field(default_factory=dict)
     files: Dict[str, str] = field(default_factory=dict)
+    copies: Dict[str, Path] = field(default_factory=dict)
     notes: List[str] = field(default_factory=list)
     state: Keys = field(default_factory=dict)
     rows: Optional[List[Optional[int]]] = None
@@ -58,6 +59,8 @@ class Names(Protocol):
     MODEL_TYPE: str
     ARCHITECTURES: Mapping[str, str]
     """Hugging Face's class by kind: ``base``, and ``ctc`` or ``classification``."""
+    OTHER_HEADS: Sequence[str]
+    """Classes of which the encoder is read, as of kind ``base``: their heads have no place here."""
 
     def weights_to_hf(self, state: Mapping[str, Tensor], kind: str) -> Weights:
         """Our names to theirs."""
@@ -103,7 +106,7 @@ class Modality(Protocol):
         """Out of ``checkpoint.outer``, with names below `head.`; empty for kind ``base``."""
 
     def write_extras(self, folder: Path, checkpoint: Checkpoint, kind: str, given: Given) -> Beside:
-        """Tokenizer or feature extractor: files that are no text are written into ``folder`` at once."""
+        """Tokenizer or feature extractor, to be written into ``folder``."""
 
     def read_extras(self, folder: Path, hf: Keys, kind: str, given: Given) -> Beside:
         """What the task of a checkpoint keeps, out of a folder."""

@@ -34,6 +34,8 @@ def to_hf(source: Path, out: Path, teacher: bool, given: Given) -> List[str]:
         beside = part.write_extras(folder, checkpoint, kind, given)
         for name, text in beside.files.items():
             (folder / name).write_text(text, "utf-8")
+        for name, path in beside.copies.items():
+            shutil.copyfile(path, folder / name)
         about = {"model_type": part.NAMES.MODEL_TYPE, "architectures": [architecture], MADE_BY: "data2vec convert"}
         write_json(folder / CONFIG, {**about, "torch_dtype": "float32", **config, **beside.keys})
         write_weights(folder / SAFETENSORS, weights)

@@ -72,6 +72,7 @@ def first_teacher(state: Weights, model: Any, layout: Layout) -> Weights:
 def outline(root: Mapping[str, Any], symbols: int) -> Any:
     """The model of a configuration, without memory for its weights."""
     dictionary = Dictionary()
+    dictionary.add_symbol("<mask>")
     for number in range(symbols - len(dictionary)):
         dictionary.add_symbol(f"{number}")  # an embedding needs to know how many
     with torch.device("meta"):

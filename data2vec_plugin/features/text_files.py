@@ -41,19 +41,12 @@ def find_text_files(given: Given, task: Mapping[str, Any], folders: List[Path], 
     ``vocabulary`` is how many symbols the checkpoint's embedding has. Raises ValueError if nothing is found, or if
     the dictionary is another one.
     """
-    trained_on = [Path(part) for part in str(task.get("data") or "").split(":") if part]
-    folders = [*folders, *trained_on, *(folder / "input0" for folder in trained_on)]  # as fairseq keeps sentences
+    folders = [*folders, *trained_on(task)]
     path = given.dictionary or _first(folders, DICTIONARY)
     if path is None or not path.is_file():
         where = f"{path}" if path else f"{DICTIONARY} in {', '.join(map(str, folders))}"
         raise ValueError(f"no dictionary: looked for {where}; give the checkpoint's with `--dict FILE`")
-    dictionary = Dictionary.load(str(path))
-    dictionary.add_symbol("<mask>")  # as tasks do after loading
-    if len(dictionary) != vocabulary:
-        raise ValueError(
-            f"{path} has {len(dictionary)} symbols (<mask> included), the checkpoint {vocabulary}: it was trained with "
-            f"another dictionary; give that one with `--dict FILE`"
-        )
+    dictionary = load_dictionary(path, vocabulary)
     kind, files = subword_files(given, task, [path.parent, *folders])
     subwords: Subwords = Spaces()
     if kind == "sentencepiece":
@@ -65,6 +58,24 @@ def find_text_files(given: Given, task: Mapping[str, Any], folders: List[Path], 
         content.update(file.read_bytes())
     cut_by = " and ".join(map(str, files)) or "text that is cut already"
     return TextFiles(dictionary, path, subwords, cut_by, content.hexdigest()[:16])
+
+
+def trained_on(task: Mapping[str, Any]) -> List[Path]:
+    """The folders that a checkpoint's task took its data from, and those within where fairseq keeps sentences."""
+    folders = [Path(part) for part in str(task.get("data") or "").split(":") if part]
+    return [*folders, *(folder / "input0" for folder in folders)]
+
+
+def load_dictionary(path: Path, vocabulary: int) -> Any:
+    """The dictionary in a file, with ``<mask>``; raises ValueError unless it has as many symbols as a checkpoint."""
+    dictionary = Dictionary.load(str(path))
+    dictionary.add_symbol("<mask>")  # as tasks do after loading
+    if len(dictionary) != vocabulary:
+        raise ValueError(
+            f"{path} has {len(dictionary)} symbols (<mask> included), the checkpoint {vocabulary}: it was trained with "
+            f"another dictionary; give that one with `--dict FILE`"
+        )
+    return dictionary
 
 
 def subword_files(given: Given, task: Mapping[str, Any], folders: List[Path]) -> Tuple[str, List[Path]]:
@@ -79,20 +90,25 @@ def subword_files(given: Given, task: Mapping[str, Any], folders: List[Path]) ->
         return "sentencepiece", [given.sentencepiece]
     if given.gpt2_bpe:
         return "gpt2", [given.gpt2_bpe / name for name in GPT2_FILES]
-    pieces = _named(task, "sentencepiece_model") or _first(folders, PIECES)
-    byte_pairs = [_named(task, f"gpt2_{name.replace('.', '_')}") or _first(folders, name) for name in GPT2_FILES]
-    pairs = [path for path in byte_pairs if path is not None]
     kind = task.get("bpe") or "none"
+    pieces, pairs = found_subwords(task, folders)
     if pieces and (kind == "sentencepiece" or (kind == "none" and not pairs)):
-        return "sentencepiece", [pieces]
+        return "sentencepiece", pieces
     if len(pairs) == len(GPT2_FILES) and (kind == "gpt2" or (kind == "none" and not pieces)):
         return "gpt2", pairs
-    found = [str(path) for path in (pieces, *pairs) if path]
+    found = [str(path) for path in (*pieces, *pairs)]
     raise ValueError(
         f"which subwords? The checkpoint's task says `bpe` = {kind}, and {', '.join(found) or 'no files'} was found "
         f"beside the dictionary; give --sentencepiece MODEL or --gpt2-bpe FOLDER, or --symbols for text that is cut "
         f"into the dictionary's symbols already"
     )
+
+
+def found_subwords(task: Mapping[str, Any], folders: List[Path]) -> Tuple[List[Path], List[Path]]:
+    """(The SentencePiece model, GPT-2's files) that a task names or that lie in folders, as far as they are there."""
+    pieces = _named(task, "sentencepiece_model") or _first(folders, PIECES)
+    pairs = [_named(task, f"gpt2_{name.replace('.', '_')}") or _first(folders, name) for name in GPT2_FILES]
+    return [pieces] if pieces else [], [path for path in pairs if path is not None]
 
 
 def _named(task: Mapping[str, Any], key: str) -> Optional[Path]:

@@ -6,7 +6,7 @@ convolutions, a post-norm Transformer.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from torch import Tensor
 
@@ -15,6 +15,7 @@ from .hf_rules import Rule, below, renamed, reverse, weight_and_bias
 
 MODEL_TYPE = "data2vec-audio"
 ARCHITECTURES = {"base": "Data2VecAudioModel", "ctc": "Data2VecAudioForCTC"}
+OTHER_HEADS: Sequence[str] = ()
 PRETRAINING = ("final_proj.weight", "final_proj.bias")
 """The prediction head, which Hugging Face has no place for."""
 

@@ -38,7 +38,7 @@ class Data2VecImageClassificationModel(BaseFairseqModel):
         self.mixing = mixing_config(cfg)
         self.model = model
         dim = model.config.transformer.dim
-        self.fc_norm = nn.LayerNorm(dim)
+        self.fc_norm = nn.LayerNorm(dim, eps=model.config.transformer.norm_eps)
         self.head = nn.Linear(dim, cfg.num_classes)
         with torch.no_grad():  # the first predictions are nearly alike for all classes
             self.head.weight.mul_(HEAD_SCALE)

@@ -24,7 +24,7 @@ class TextTransformerConfig(FairseqTransformerConfig):
 
 @dataclass
 class Data2VecTextConfig(FairseqDataclass):
-    """Keys of upstream's data2vec_text, and four of ours at the end."""
+    """Keys of upstream's data2vec_text, and five of ours at the end."""
 
     max_positions: int = II("task.tokens_per_sample")
     head_layers: int = key(1, "linear layers of the prediction head")
@@ -49,6 +49,7 @@ class Data2VecTextConfig(FairseqDataclass):
     min_target_var: float = key(0.1, "deviation of the targets under which training has collapsed")
     min_pred_var: float = key(0.01, "deviation of the predictions under which training has collapsed")
     target_signal: str = key("ffn", "what of a layer is the target: attention, ffn, ffn_residual or block")
+    norm_eps: float = key(1e-5, "what layer norms add to a variance; upstream's is 1e-5, others' models have less")
     reference_compat: bool = key(
         False, "reproduce upstream's faults: a teacher that sees masked tokens only, padding in statistics"
     )
@@ -72,6 +73,7 @@ def method_config(cfg: Data2VecTextConfig) -> Data2VecConfig:
             attention_dropout=transformer.attention_dropout,
             activation_dropout=transformer.activation_dropout or transformer.relu_dropout,
             layer_drop=encoder.layerdrop,
+            norm_eps=cfg.norm_eps,
             checkpoint_activations=transformer.checkpoint_activations,
         ),
         targets=TargetConfig(

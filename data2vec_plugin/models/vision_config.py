@@ -17,7 +17,7 @@ from ..modalities.image import ImageConfig
 
 @dataclass
 class Data2VecVisionConfig(FairseqDataclass):
-    """Keys of upstream's data2vec_vision, and six of ours at the end."""
+    """Keys of upstream's data2vec_vision, and seven of ours at the end."""
 
     layer_scale_init_value: float = key(1e-4, "initial scale of every residual branch, learned; 0 for none")
     num_mask_patches: int = key(75, "patches to mask in each image; the published runs mask 120 of 196")
@@ -54,6 +54,7 @@ class Data2VecVisionConfig(FairseqDataclass):
         None, "what of a layer is the target: attention, ffn, ffn_residual or block; None: as end_of_block_targets says"
     )
     rel_pos_bias: bool = key(True, "attention has a bias for relative positions; without, patches have no order")
+    norm_eps: float = key(1e-5, "what layer norms add to a variance; upstream's is 1e-5, others' models have less")
     checkpoint_activations: bool = key(False, "recompute activations in the backward pass, to save memory")
     reference_compat: bool = key(False, "reproduce upstream's fault: predictions that bypass the prediction head")
 
@@ -78,6 +79,7 @@ def method_config(cfg: Data2VecVisionConfig) -> Data2VecConfig:
             drop_path=cfg.drop_path,
             layer_scale=cfg.layer_scale_init_value,
             key_bias=False,
+            norm_eps=cfg.norm_eps,
             checkpoint_activations=cfg.checkpoint_activations,
         ),
         targets=TargetConfig(

@@ -51,7 +51,7 @@ CLASSIFICATION: Dict[str, Any] = {
     "no_pretrained_weights": False,
     "pretrained_model_args": None,
 }
-OURS = {"min_target_var", "min_pred_var", "target_signal", "reference_compat"}
+OURS = {"min_target_var", "min_pred_var", "target_signal", "norm_eps", "reference_compat"}
 OURS_IN_CLASSIFICATION = {"dropout", "attention_dropout", "activation_dropout", "max_positions", "token_level"}
 RECIPE: Dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "fixtures" / "parity" / "text_base" / "config.json").read_text("utf-8")
@@ -145,7 +145,7 @@ def test_every_key_reaches_the_core() -> None:
         **dict.fromkeys(("transformer__layernorm_embedding", "transformer__no_scale_embedding"), False),
         **dict.fromkeys(("ema_transformer_layers_only", "encoder__learned_pos"), False),
         **{"transformer__relu_dropout": 0.2, "transformer__activation_fn": "relu", "encoder__attention_heads": 2},
-        **{"target_signal": "block"},
+        **{"target_signal": "block", "norm_eps": 1e-12},
     }
 
     def settings(**values: Any) -> Any:

@@ -43,7 +43,8 @@ UPSTREAM: Dict[str, Any] = {
     "ema_anneal_end_step": "${optimization.max_update}",
     "ema_transformer_only": True,
 }
-OURS = {"min_target_var", "min_pred_var", "target_signal", "rel_pos_bias", "checkpoint_activations", "reference_compat"}
+OURS = {"min_target_var", "min_pred_var", "target_signal", "rel_pos_bias", "norm_eps"}
+OURS |= {"checkpoint_activations", "reference_compat"}
 D2V1_YAML = """
 _name: data2vec_vision
 attention_dropout: 0.05
