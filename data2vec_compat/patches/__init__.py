@@ -15,6 +15,7 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     ema_integers,
     encoder,
     loader_thread,
+    machine,
     mutable_defaults,
     numpy_names,
     recipe_batch,
