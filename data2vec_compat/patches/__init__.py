@@ -19,6 +19,7 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     mutable_defaults,
     numpy_names,
     recipe_batch,
+    roberta,
     short_runs,
     user_dir,
 )

@@ -1,4 +1,4 @@
-"""Where a recipe for speech contradicts the checkpoint: fairseq's own models on checkpoints laid out as the released."""
+"""Where a recipe for speech contradicts the checkpoint: fairseq's own models on checkpoints like the released ones."""
 
 from pathlib import Path
 from typing import Any
