@@ -64,6 +64,15 @@ def wrap_loading() -> None:
     evaluate_average(checkpoint_utils)
 
 
+def wrap_fine_tuning() -> None:
+    """Let fairseq's speech models say where a recipe contradicts the checkpoint, once they are imported."""
+    from fairseq.models.wav2vec import wav2vec2_asr
+
+    from .checkpoints.contradictions import name_contradictions
+
+    name_contradictions(wav2vec2_asr)
+
+
 def register_all() -> None:
     """Import everything that registers itself; harmless when done twice.
 
@@ -73,6 +82,7 @@ def register_all() -> None:
     explain_unknown_keys()
     load().after_import("fairseq.trainer", wrap_trainer)
     load().after_import("fairseq.checkpoint_utils", wrap_loading)
+    load().after_import("fairseq.models.wav2vec.wav2vec2_asr", wrap_fine_tuning)
     for name in MODULES:
         import_module(f"{__package__}.{name}")
     from fairseq.criterions import CRITERION_REGISTRY

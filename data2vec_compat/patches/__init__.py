@@ -15,10 +15,12 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     ema_integers,
     encoder,
     loader_thread,
+    machine,
     mutable_defaults,
     nested_namespace,
     numpy_names,
     recipe_batch,
+    roberta,
     short_runs,
     user_dir,
 )

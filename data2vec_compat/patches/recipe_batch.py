@@ -8,10 +8,9 @@ GPU. `${keep_batch:N,F}` becomes the update_freq with which they see as much in 
 of either key on the command line counts, since the one reads what has become of the other.
 
 omegaconf 2.0 resolves such values whenever it merges something, long before the configuration is whole. So the
-resolvers guess and say nothing; what cannot be is told when fairseq takes the configuration over.
+resolvers guess and say nothing; what cannot be is told when fairseq takes the configuration over (`machine.py`).
 """
 
-import functools
 import logging
 import os
 import re
@@ -44,24 +43,6 @@ def register(module: ModuleType) -> bool:
     return True
 
 
-@patch(
-    "recipe batch",
-    "fairseq_cli.hydra_train",
-    why="says what became of a recipe's GPUs, or why its batch cannot be kept",
-)
-def settle_first(module: ModuleType) -> bool:
-    """Wraps the one function that takes over what hydra composed."""
-    stock = module._hydra_main
-
-    @functools.wraps(stock)
-    def _hydra_main(cfg: Any, **kwargs: Any) -> Any:
-        settle(cfg)
-        return stock(cfg, **kwargs)
-
-    module._hydra_main = _hydra_main  # type: ignore[attr-defined]
-    return True
-
-
 def settle(cfg: Any) -> None:
     """Puts numbers where a whole configuration has the two resolvers, and logs what became of the recipe.
 
@@ -71,7 +52,7 @@ def settle(cfg: Any) -> None:
     gpus = stated(cfg.distributed_training, "distributed_world_size", GPUS)
     batch = stated(cfg.optimization, "update_freq", BATCH)
     if gpus:
-        if not (_launched(cfg) or cfg.common.cpu or _visible_gpus()):
+        if not (launched(cfg) or cfg.common.cpu or visible_gpus()):
             raise ValueError(
                 f"no GPU is visible, and this recipe was made for {gpus[0]}: add `+run=cpu` to train on the CPU, "
                 f"or look at CUDA_VISIBLE_DEVICES and `data2vec doctor`"
@@ -83,8 +64,8 @@ def settle(cfg: Any) -> None:
             raise ValueError(_no_division(made_for, freq, here))
         cfg.optimization.update_freq = keep_batch(cfg, *batch)
         if os.environ.get("RANK", "0") == "0" and os.environ.get("SLURM_PROCID", "0") == "0":
-            ours = f"{_gpus(here)} × {made_for * freq // here}"
-            logger.info(f"{_gpus(made_for)} × {freq} → {ours} (update_freq keeps the batch)")
+            ours = f"{n_gpus(here)} × {made_for * freq // here}"
+            logger.info(f"{n_gpus(made_for)} × {freq} → {ours} (update_freq keeps the batch)")
 
 
 def stated(section: Any, key: str, resolver: str) -> Tuple[int, ...]:
@@ -97,8 +78,8 @@ def stated(section: Any, key: str, resolver: str) -> Tuple[int, ...]:
 def gpus_here(root: Any, made_for: int) -> int:
     """The number of processes that will train here; `made_for` where that cannot be known (yet)."""
     if _find(root, "common", "cpu"):
-        return _launched(root) or 1
-    return _launched(root) or _visible_gpus() or made_for
+        return launched(root) or 1
+    return launched(root) or visible_gpus() or made_for
 
 
 def keep_batch(root: Any, made_for: int, update_freq: int) -> List[int]:
@@ -121,7 +102,7 @@ def _with_key(resolver: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _processes(root: Any, made_for: int) -> int:
-    return _launched(root) or int(_find(root, "distributed_training", "distributed_world_size") or made_for)
+    return launched(root) or int(_find(root, "distributed_training", "distributed_world_size") or made_for)
 
 
 def _find(root: Any, section: str, key: str) -> Any:
@@ -135,19 +116,19 @@ def _no_division(made_for: int, update_freq: int, here: int) -> str:
     total = made_for * update_freq
     few = [n for n in range(1, here) if total % n == 0][-1:]
     many = [n for n in range(here + 1, total + 1) if total % n == 0][:1]
-    counts = " or ".join(_gpus(n) for n in few + many)
+    counts = " or ".join(n_gpus(n) for n in few + many)
     freqs = " or ".join(
         f"optimization.update_freq='[{freq}]' ({100 * freq * here / total:.0f} % of the batch)"
         for freq in (total // here, total // here + 1)
         if freq
     )
     return (
-        f"this recipe's batch is {_gpus(made_for)} × {update_freq}, which {_gpus(here)} cannot share out: "
+        f"this recipe's batch is {n_gpus(made_for)} × {update_freq}, which {n_gpus(here)} cannot share out: "
         f"train on {counts} (`distributed_training.distributed_world_size`), or set {freqs}"
     )
 
 
-def _launched(root: Any) -> Optional[int]:
+def launched(root: Any) -> Optional[int]:
     """The number of processes that torchrun or Slurm has started, or None."""
     if all(key in os.environ for key in ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK")):
         return int(os.environ["WORLD_SIZE"])
@@ -155,15 +136,17 @@ def _launched(root: Any) -> Optional[int]:
         nodes = int(os.environ["SLURM_NNODES"])
         tasks = int(os.environ.get("SLURM_NTASKS", nodes))
         # one task a node: fairseq starts a process for each GPU of the node
-        return nodes * max(_visible_gpus(), 1) if tasks == nodes else tasks
+        return nodes * max(visible_gpus(), 1) if tasks == nodes else tasks
     return None
 
 
-def _visible_gpus() -> int:
+def visible_gpus() -> int:
+    """How many GPUs this process may use."""
     import torch
 
     return int(torch.cuda.device_count())
 
 
-def _gpus(count: int) -> str:
+def n_gpus(count: int) -> str:
+    """In words."""
     return f"{count} GPU{'' if count == 1 else 's'}"

@@ -1,0 +1,74 @@
+"""A recipe names the GPUs and the precision that it was run with; fairseq takes them at their word on any machine.
+
+On a CPU, fp16 then ends in "Found no NVIDIA driver" while the optimizer is built, in each of the processes that were
+started; with fewer GPUs than named, an assertion gives two numbers.
+"""
+
+import functools
+import logging
+from types import ModuleType
+from typing import Any
+
+from data2vec_compat.patches import recipe_batch
+from data2vec_compat.registry import patch
+
+logger = logging.getLogger(__name__)
+
+HALVES = ("fp16", "bf16")
+
+
+@patch(
+    "recipe machine",
+    "fairseq_cli.hydra_train",
+    why="a recipe for 16 GPUs and fp16 ends in an assertion, or in CUDA's error, where there are fewer or none",
+)
+def look_first(module: ModuleType) -> bool:
+    """Wraps the one function that takes over what hydra composed."""
+    stock = module._hydra_main
+
+    @functools.wraps(stock)
+    def _hydra_main(cfg: Any, **kwargs: Any) -> Any:
+        recipe_batch.settle(cfg)
+        compare(cfg)
+        return stock(cfg, **kwargs)
+
+    module._hydra_main = _hydra_main  # type: ignore[attr-defined]
+    return True
+
+
+def compare(cfg: Any) -> None:
+    """Trains in fp32 where a CPU was asked for, and says so; whatever else a recipe wants must be there.
+
+    Raises:
+        ValueError: the recipe wants GPUs, or more of them than there are.
+    """
+    halves = [key for key in HALVES if cfg.common[key]]
+    wanted, visible = int(cfg.distributed_training.distributed_world_size), recipe_batch.visible_gpus()
+    if cfg.common.cpu:
+        for key in halves:
+            logger.warning(f"`common.{key}` needs a GPU: training in fp32, because `common.cpu` is true")
+            cfg.common[key] = False
+    elif halves and not visible:
+        raise ValueError(
+            f"no GPU is visible, and `common.{halves[0]}` needs one: add `common.cpu=true "
+            f"distributed_training.distributed_world_size=1` to train on the CPU, or look at CUDA_VISIBLE_DEVICES and "
+            f"`data2vec doctor`"
+        )
+    elif 0 < visible < wanted and _is_started_here(cfg):
+        raise ValueError(_too_few(wanted, visible, int(cfg.optimization.update_freq[0])))
+
+
+def _is_started_here(cfg: Any) -> bool:
+    """Whether fairseq starts all processes itself, on this machine."""
+    settings = cfg.distributed_training
+    return not (recipe_batch.launched(cfg) or settings.distributed_init_method or settings.distributed_port > 0)
+
+
+def _too_few(wanted: int, visible: int, update_freq: int) -> str:
+    batch = wanted * update_freq
+    here = next(count for count in range(visible, 0, -1) if batch % count == 0)
+    return (
+        f"`distributed_training.distributed_world_size` is {wanted}, and {recipe_batch.n_gpus(visible)} can be seen: "
+        f"add `distributed_training.distributed_world_size={here} optimization.update_freq='[{batch // here}]'`, which "
+        f"keeps the batch, or start the processes on several machines with torchrun or Slurm"
+    )

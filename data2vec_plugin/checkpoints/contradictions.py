@@ -1,0 +1,79 @@
+"""What a recipe for speech says otherwise than the checkpoint that it starts from, in a line that names both."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from types import ModuleType
+from typing import Any
+
+from omegaconf import OmegaConf
+
+logger = logging.getLogger(__name__)
+
+OURS = "data2vec_audio"
+
+
+def name_contradictions(module: ModuleType) -> None:
+    """Wrap the encoder of ``wav2vec_ctc`` and ``wav2vec_seq2seq``; harmless when done twice.
+
+    It compares ``normalize`` before it builds anything, with an assertion that names neither key nor file, and does
+    not look at the sample rate.
+    """
+    encoder = module.Wav2VecEncoder
+    if getattr(encoder, "names_contradictions", False):
+        return
+    stock = encoder.__init__
+
+    @functools.wraps(stock)
+    def init(self: Any, cfg: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            stock(self, cfg, *args, **kwargs)
+        except AssertionError as error:
+            reason = of_normalisation(cfg)
+            if not reason:
+                raise
+            raise ValueError(reason) from error
+        warning = of_sample_rate(cfg)
+        if warning:
+            logger.warning(warning)
+
+    encoder.__init__ = init
+    encoder.names_contradictions = True
+
+
+def of_normalisation(cfg: Any) -> str:
+    """Why clips would not be as a data2vec checkpoint knows them; empty if they are, or if it is another's."""
+    trained = _pretrained_task(cfg).get("normalize")
+    if trained is None or trained == cfg.normalize:
+        return ""
+    was, now = str(trained).lower(), str(cfg.normalize).lower()
+    return (
+        f"`task.normalize` is {now}, but checkpoint {cfg.w2v_path} was trained with `task.normalize: {was}`: add "
+        f"`task.normalize={was}`; to go on with clips as the checkpoint has not seen them, add `+model.normalize={was}`"
+    )
+
+
+def of_sample_rate(cfg: Any) -> str:
+    """The same of `task.sample_rate`."""
+    trained, now = _pretrained_task(cfg).get("sample_rate"), _task(cfg).get("sample_rate")
+    if trained is None or now is None or trained == now:
+        return ""
+    return (
+        f"`task.sample_rate` is {now}, but checkpoint {cfg.w2v_path} was trained on {trained} samples a second: "
+        f"resample the audio and add `task.sample_rate={trained}`, or expect to train a front end anew"
+    )
+
+
+def _pretrained_task(cfg: Any) -> Any:
+    """The task's configuration in a checkpoint of ours; nothing of other models, of which fairseq is the judge."""
+    pretrained = cfg.w2v_args
+    if not OmegaConf.is_config(pretrained) or pretrained.model._name != OURS:
+        return {}
+    return OmegaConf.to_container(pretrained.task)
+
+
+def _task(cfg: Any) -> Any:
+    """The task's configuration of this run, which a model reaches through what it interpolates from."""
+    root = cfg.__dict__.get("_parent")
+    return root.task if root is not None and "task" in root else {}
