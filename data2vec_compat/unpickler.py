@@ -9,15 +9,17 @@ from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar, Dict, Iterable, Tuple
 
+_InPython: Any = vars(pickle)["_Unpickler"]  # whose steps can be told apart, unlike those of the one in C
 
-class RestrictedUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
+
+class RestrictedUnpickler(_InPython):
     """Python's own in Python; each step that could call something asks whether that is allowed.
 
     `allowed` maps names, as files write them, to what they stand for.
     """
 
     allowed: ClassVar[Dict[str, Any]] = {}
-    dispatch: ClassVar[Dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar[Dict[int, Any]] = dict(_InPython.dispatch)
 
     def find_class(self, module: str, name: str) -> Any:
         """What a name stands for.

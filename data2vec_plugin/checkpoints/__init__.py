@@ -1,0 +1,1 @@
+"""Checkpoints as files: what one is, and the encoder inside it."""
