@@ -18,11 +18,8 @@ class FileKind(NamedTuple):
 AGAIN = "copy it again, use another one or delete it"
 EMPTY = FileKind("empty", "an empty file", AGAIN)
 TRUNCATED = FileKind("truncated", "truncated or damaged", AGAIN)
-SAFETENSORS = FileKind(
-    "safetensors",
-    "a safetensors file, as Hugging Face's models are",
-    "convert the folder that it is in with `data2vec convert FOLDER --to fairseq --out FILE`",
-)
+CONVERT = "convert the folder with `data2vec convert FOLDER --to fairseq --out FILE`"
+SAFETENSORS = FileKind("safetensors", "a safetensors file, as Hugging Face's models are", CONVERT)
 TORCHSCRIPT = FileKind(
     "torchscript", "a TorchScript archive, which is a program", "give the checkpoint that it was made of"
 )
@@ -31,6 +28,7 @@ TAR = FileKind("tar", "a tar archive", "give the .pt file of a training")
 POINTER = FileKind("lfs", "a pointer of Git LFS to a file that is not here", "fetch it with `git lfs pull`")
 PAGE = FileKind("page", "a web page", "download it again: a page came instead of the file")
 TEXT = FileKind("text", "a text file", "give the .pt file of a training")
+FOLDER = FileKind("folder", "a folder", "give the .pt file of a training")
 OTHER = FileKind("other", "no checkpoint: neither an archive nor pickles", "give the .pt file of a training")
 
 PICKLES = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
@@ -42,6 +40,8 @@ _LONGEST_HEADER = 100 * 2**20
 
 def other_kind(source: Any) -> Optional[FileKind]:
     """What a path or an open file is, unless it begins as torch's checkpoints do: then None. The position stays."""
+    if isinstance(source, (str, os.PathLike)) and os.path.isdir(source):
+        return _kind_of_folder(source)
     with _opened(source) as file:
         start = file.tell()
         try:
@@ -63,6 +63,24 @@ def _opened(source: Any) -> Iterator[BinaryIO]:
             yield file
     else:
         yield source
+
+
+def hugging_face_config(folder: Any) -> "Optional[dict[str, Any]]":
+    """The config.json of a folder of Hugging Face's; None if it is none."""
+    try:
+        with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
+            config = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return config if isinstance(config, dict) and {"model_type", "architectures"} & set(config) else None
+
+
+def _kind_of_folder(folder: Any) -> FileKind:
+    config = hugging_face_config(folder)
+    if config is None:
+        return FOLDER
+    name = (config.get("architectures") or [config.get("model_type")])[0]
+    return FileKind("huggingface", f"a folder of Hugging Face's `{name}`", CONVERT)
 
 
 def _kind(file: BinaryIO) -> Optional[FileKind]:

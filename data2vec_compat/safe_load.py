@@ -74,8 +74,8 @@ def trusted() -> bool:
 def unreadable(f: Any, kind: FileKind) -> UnreadableCheckpointError:
     """What a file is that should have been a checkpoint."""
     name = name_of(f)
-    size = f"{os.path.getsize(name):,} bytes" if os.path.isfile(name) else "no file"
-    return UnreadableCheckpointError(f"checkpoint {name} cannot be read ({size}): it is {kind.words}; {kind.advice}")
+    size = f" ({os.path.getsize(name):,} bytes)" if os.path.isfile(name) else ""
+    return UnreadableCheckpointError(f"checkpoint {name} cannot be read{size}: it is {kind.words}; {kind.advice}")
 
 
 def name_of(f: Any) -> str:

@@ -141,7 +141,7 @@ def _name_unreadable_files(module: ModuleType) -> None:
 
 def _fault(path: str) -> Optional[FileKind]:
     """What keeps a file from being read; None for one that is whole, and is refused for another reason."""
-    if not os.path.isfile(path):
+    if not os.path.exists(path):
         return None
     kind = other_kind(path)
     if kind is not None or is_old_format(path):

@@ -22,13 +22,20 @@ def write(path: Path, cfg: Dict[str, Any]) -> Path:
 @pytest.mark.parametrize(
     ("cfg", "message"),
     [
-        ({"model": {"_name": "roberta"}}, r"is of model `roberta`; features come from data2vec_audio, data2vec_text, "),
+        (
+            {"model": {"_name": "roberta"}},
+            r"is of model `roberta` \(RoBERTa\); expected a data2vec encoder, of model data2vec_audio, data2",
+        ),
         ({"model": {"_name": "wav2vec_ctc"}}, r"is of model `wav2vec_ctc`, but lacks `model\.w2v_args`"),
         (
             {"model": {"_name": "wav2vec_ctc", "w2v_args": {"model": {"_name": "wav2vec2"}}}},
-            r"is of model `wav2vec_ctc`, its encoder of model `wav2vec2`; features come from data2vec_audio",
+            r"is of model `wav2vec_ctc` on `wav2vec2` \(speech recognition by CTC\); expected a data2vec encoder",
         ),
-        ({"model": {}}, r"is of model `unknown`"),
+        (
+            {"model": {"_name": "data2vec_multi"}},
+            r"`data2vec_multi` \(data2vec 2\); data2vec 2 is not supported yet by",
+        ),
+        ({"model": {}}, r"is a saved dictionary of `args`, `cfg`, `model` and 4 more, no checkpoint; give a"),
     ],
 )
 def test_other_models_are_refused(tmp_path: Path, cfg: Dict[str, Any], message: str) -> None:
