@@ -16,6 +16,7 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     encoder,
     loader_thread,
     mutable_defaults,
+    nested_arguments,
     numpy_names,
     recipe_batch,
     short_runs,

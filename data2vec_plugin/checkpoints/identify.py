@@ -22,7 +22,7 @@ def read_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
         raise ValueError(f"checkpoint {path} does not exist; give the .pt file of a training")
     try:
         state: Any = checkpoint_utils.load_checkpoint_to_cpu(str(path))
-    except MALFORMED:  # where fairseq looks for what it notes about a run
+    except (*MALFORMED, RuntimeError):  # where fairseq looks for what it notes about a run
         state = read_file(path)
     if not isinstance(state, dict):
         raise ValueError(f"checkpoint {path}: {identify(state).told(OURS_ONLY)}")
