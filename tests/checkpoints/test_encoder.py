@@ -55,6 +55,9 @@ def test_files_that_are_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "cut.pt").write_bytes(b"PK\x03\x04")
     with pytest.raises(ValueError, match=r"cut\.pt cannot be read \(4 bytes"):
         open_checkpoint(tmp_path / "cut.pt")
+    torch.save({"model": Path("x")}, tmp_path / "evil.pt")
+    with pytest.raises(ValueError, match=r"evil\.pt`: refused, because it holds `pathlib\.PosixPath`"):
+        open_checkpoint(tmp_path / "evil.pt")
 
 
 def test_weights_of_another_size_are_told(tmp_path: Path) -> None:
