@@ -48,9 +48,12 @@ def _model_keys(arch: Any) -> Dict[str, Any]:
 
 
 def _converted(value: Any, convert: Any) -> Any:
+    from omegaconf import OmegaConf
+
     if not isinstance(value, Namespace):
         return value
-    return convert(value) if hasattr(value, "arch") else vars(value)
+    # plain, since a configuration would bring flags of its own, which omegaconf 2.0 does not let go of
+    return OmegaConf.to_container(convert(value)) if hasattr(value, "arch") else vars(value)
 
 
 def _put(cfg: Any, model: Dict[str, Any], others: Dict[str, Any]) -> None:

@@ -1,13 +1,19 @@
-"""Commands of fairseq's that take any checkpoint are told what one is that they cannot take."""
+"""fairseq's commands that take any checkpoint: told what one is that they cannot take, and where a dictionary is."""
 
 from __future__ import annotations
 
 import functools
+import logging
+from pathlib import Path
 from types import ModuleType
-from typing import Any, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 from ..interop.identify import OURS_ONLY
 from .identify import identify_file
+
+logger = logging.getLogger(__name__)
+
+DICTIONARY = "dict.txt"
 
 
 def explain_models(module: ModuleType) -> None:
@@ -17,9 +23,14 @@ def explain_models(module: ModuleType) -> None:
         return
 
     @functools.wraps(stock)
-    def load_model_ensemble_and_task(filenames: Sequence[str], *args: Any, **kwargs: Any) -> Any:
+    def load_model_ensemble_and_task(
+        filenames: Sequence[str], arg_overrides: Optional[Dict[str, Any]] = None, *args: Any, **kwargs: Any
+    ) -> Any:
         try:
-            return stock(filenames, *args, **kwargs)
+            return stock(filenames, arg_overrides, *args, **kwargs)
+        except FileNotFoundError as error:
+            found = beside(filenames[0], error, arg_overrides or {})
+            return stock(filenames, {**(arg_overrides or {}), "data": str(found)}, *args, **kwargs)
         except (ValueError, OSError):
             raise  # in words already
         except Exception as error:
@@ -32,6 +43,24 @@ def explain_models(module: ModuleType) -> None:
     module.load_model_ensemble_and_task = load_model_ensemble_and_task  # type: ignore[attr-defined]
 
 
+def beside(path: str, error: FileNotFoundError, given: Dict[str, Any]) -> Path:
+    """The checkpoint's folder, if its dictionary is there and not where it was trained; raises ``error`` if not.
+
+    A text model's task reads its dictionary from `task.data`, the one path of a configuration that matters.
+    """
+    missing, folder = Path(str(error.filename)), Path(path).parent
+    if missing.name != DICTIONARY or "data" in given:
+        raise error
+    if not (folder / DICTIONARY).is_file():
+        raise FileNotFoundError(
+            error.errno,
+            f"{missing}, the dictionary that checkpoint {path} was trained with, is not here; put it beside the "
+            f"checkpoint, or name its folder as `data`",
+        ) from error
+    logger.warning(f"{missing} is not here: taking {folder / DICTIONARY} for {path}")
+    return folder
+
+
 def unloadable(path: str) -> str:
     """Why no model can be built from a checkpoint; empty if that is not the matter."""
     from fairseq.models import ARCH_MODEL_REGISTRY, MODEL_REGISTRY
@@ -39,9 +68,8 @@ def unloadable(path: str) -> str:
     found = identify_file(path)
     if not found.model or found.kind == "data2vec2":
         return f"checkpoint {path}: {found.told(OURS_ONLY)}"
-    unknown = [
-        name for name in (found.model, found.encoder) if name and name not in {**MODEL_REGISTRY, **ARCH_MODEL_REGISTRY}
-    ]
+    registered = {**MODEL_REGISTRY, **ARCH_MODEL_REGISTRY}
+    unknown = [name for name in (found.model, found.encoder) if name and name not in registered]
     if unknown:
         return (
             f"checkpoint {path}: it is {found.words}; neither fairseq nor `common.user_dir` has a model `{unknown[0]}`"

@@ -8,8 +8,10 @@ from typing import Any, Dict
 import pytest
 import torch
 from fairseq import checkpoint_utils
-from features.made import speech_checkpoint
+from features.made import speech_checkpoint, text_checkpoint
 from models.tiny_text import trainer_state
+
+from data2vec_plugin.models.data2vec_text import Data2VecTextModel
 
 TASK = {"_name": "audio_pretraining", "data": "gone"}
 
@@ -50,3 +52,16 @@ def test_other_errors_stay_themselves(tmp_path: Path) -> None:
         checkpoint_utils.load_model_ensemble([str(tmp_path / "model.pt")])
     with pytest.raises(OSError, match="Model file not found"):
         checkpoint_utils.load_model_ensemble([str(tmp_path / "none.pt")])
+
+
+def test_a_text_models_dictionary_may_lie_beside_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """`task.data` is a path of another machine."""
+    text_checkpoint(tmp_path / "model.pt")
+    models, _ = checkpoint_utils.load_model_ensemble([str(tmp_path / "model.pt")])
+    assert isinstance(models[0], Data2VecTextModel)
+    assert f"gone/dict.txt is not here: taking {tmp_path / 'dict.txt'}" in caplog.text
+    (tmp_path / "dict.txt").unlink()
+    with pytest.raises(OSError, match=r"gone/dict\.txt, the dictionary that .*model\.pt was trained with, is not here"):
+        checkpoint_utils.load_model_ensemble([str(tmp_path / "model.pt")])
+    with pytest.raises(OSError, match=r"No such file or directory: 'mine/dict\.txt'"):
+        checkpoint_utils.load_model_ensemble([str(tmp_path / "model.pt")], {"data": "mine"})
