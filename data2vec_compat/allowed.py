@@ -12,6 +12,11 @@ from typing import Any, Iterable, List, Tuple
 
 Entry = Tuple[Any, str]  # the object, and the name that the file calls it by
 
+
+class ForbiddenCallError(ValueError):
+    """A checkpoint asks a function that it may call for something else than what checkpoints need of it."""
+
+
 _HOSTS = ("fairseq", "omegaconf", "data2vec_plugin")
 _METERS = ("AverageMeter", "SumMeter", "TimeMeter", "StopwatchMeter", "MetersDict")
 _NODES = ("AnyNode", "StringNode", "IntegerNode", "FloatNode", "BooleanNode", "EnumNode")
@@ -88,33 +93,33 @@ def enum_member(owner: Any, name: str) -> Any:
     """Stands for `getattr`, by which Python 3.11 pickles the members of an enum.
 
     Raises:
-        ValueError: anything but a member of an enum is asked for.
+        ForbiddenCallError: anything but a member of an enum is asked for.
     """
     if isinstance(owner, type) and issubclass(owner, enum.Enum) and name in owner.__members__:
         return owner[name]
-    raise ValueError(f"a checkpoint asks for `{name}` of {owner!r}, which is no enum member")
+    raise ForbiddenCallError(f"a checkpoint asks for `{name}` of {owner!r}, which is no enum member")
 
 
 def type_of_none(value: Any, *more: Any) -> Any:
     """Stands for `type`, by which the None of `Optional[int]` is pickled.
 
     Raises:
-        ValueError: anything but the type of None is asked for.
+        ForbiddenCallError: anything but the type of None is asked for.
     """
     if value is None and not more:
         return type(None)
-    raise ValueError(f"a checkpoint asks for the type of {value!r}, or makes a new one")
+    raise ForbiddenCallError(f"a checkpoint asks for the type of {value!r}, or makes a new one")
 
 
 def type_argument(owner: Any, argument: Any) -> Any:
     """Stands for `operator.getitem`, by which `Optional[int]` and the like are pickled.
 
     Raises:
-        ValueError: anything but a generic of `typing` is indexed.
+        ForbiddenCallError: anything but a generic of `typing` is indexed.
     """
     if any(owner is getattr(typing, name) for name in _TYPES):
         return operator.getitem(owner, argument)
-    raise ValueError(f"a checkpoint indexes {owner!r}, which is no generic of typing")
+    raise ForbiddenCallError(f"a checkpoint indexes {owner!r}, which is no generic of typing")
 
 
 def _numpy_entries() -> List[Entry]:

@@ -56,12 +56,14 @@ def wrap_trainer() -> None:
 
 
 def wrap_loading() -> None:
-    """Let fairseq's commands evaluate averaged weights where training did, once what loads them is imported."""
+    """Let fairseq's commands evaluate averaged weights where training did, and say what it is that they cannot load."""
     from fairseq import checkpoint_utils
 
+    from .checkpoints.loading import explain_models
     from .optim.averaged_weights import evaluate_average
 
     evaluate_average(checkpoint_utils)
+    explain_models(checkpoint_utils)
 
 
 def wrap_fine_tuning() -> None:

@@ -18,7 +18,7 @@ ALLOWED: Dict[str, Set[str]] = {
     "core": set(),
     "modalities": {"core"},
     "interop": {"core", "modalities"},
-    "models": {"core", "modalities", "interop"},
+    "models": {"checkpoints", "core", "modalities", "interop"},
     "glue": {"cli", "data"},
     "checkpoints": {"core", "interop"},
     "features": {"checkpoints", "cli", "core", "data", "interop", "modalities"},

@@ -17,7 +17,7 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     loader_thread,
     machine,
     mutable_defaults,
-    nested_namespace,
+    nested_arguments,
     numpy_names,
     recipe_batch,
     roberta,

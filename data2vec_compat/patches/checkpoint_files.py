@@ -14,16 +14,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Optional
 
+from data2vec_compat.file_kinds import TRUNCATED, FileKind, is_old_format, other_kind
 from data2vec_compat.registry import patch
+from data2vec_compat.safe_load import RefusedCheckpointError, UnreadableCheckpointError, unreadable
 
 logger = logging.getLogger(__name__)
 
 LAST = "checkpoint_last.pt"
 UNREADABLE = (EOFError, OSError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile)
-
-
-class UnreadableCheckpointError(ValueError):
-    """A checkpoint that cannot be read to its end."""
 
 
 @patch(
@@ -130,37 +128,30 @@ def _name_unreadable_files(module: ModuleType) -> None:
     def load_checkpoint_to_cpu(path: str, *args: Any, **kwargs: Any) -> Any:
         try:
             return stock(path, *args, **kwargs)
+        except (RefusedCheckpointError, UnreadableCheckpointError):
+            raise  # they say it themselves
         except UNREADABLE as error:
-            if not _is_damaged(path):
+            kind = _fault(path)
+            if kind is None:
                 raise
-            reason = str(error).strip().splitlines()[:1]
-            raise UnreadableCheckpointError(
-                f"checkpoint {path} cannot be read ({os.path.getsize(path):,} bytes; {''.join(reason)}): it is "
-                f"truncated or damaged, or no checkpoint; use another one or delete it"
-            ) from error
+            raise unreadable(path, kind) from error
 
     module.load_checkpoint_to_cpu = load_checkpoint_to_cpu  # type: ignore[attr-defined]
 
 
-def _is_damaged(path: str) -> bool:
-    """Whether the file is not whole; one that is whole is refused for another reason."""
-    if not os.path.isfile(path):
-        return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is not None
-    except (zipfile.BadZipFile, OSError, ValueError):
-        return not _is_old_format(path)
-
-
-def _is_old_format(path: str) -> bool:
-    """Whether the file begins as torch wrote checkpoints before 1.6: no archive, but pickles."""
-    with open(path, "rb") as file:
-        return file.read(2) == b"\x80\x02"
+def _fault(path: str) -> Optional[FileKind]:
+    """What keeps a file from being read; None for one that is whole, and is refused for another reason."""
+    if not os.path.exists(path):
+        return None
+    kind = other_kind(path)
+    if kind is not None or is_old_format(path):
+        return kind
+    with zipfile.ZipFile(path) as archive:
+        return TRUNCATED if archive.testzip() is not None else None
 
 
 def _newest_readable(cfg: Any) -> Optional[Path]:
     """The checkpoint that was written last and is whole, apart from `checkpoint_last.pt`."""
     candidates = (path for path in Path(cfg.save_dir).glob("checkpoint*.pt") if path.name != LAST)
     newest_first = sorted(candidates, key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    return next((path for path in newest_first if not _is_damaged(str(path))), None)
+    return next((path for path in newest_first if _fault(str(path)) is None), None)

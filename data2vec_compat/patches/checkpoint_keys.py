@@ -1,47 +1,52 @@
-"""A checkpoint of fairseq's main branch, or of a newer release, names task keys that this one lacks.
+"""A checkpoint of fairseq's main branch, or of a newer release, names keys that this one lacks.
 
-For models every fairseq drops such keys of a checkpoint; for tasks only `main` does.
+The release refuses those of a task and drops those of a model without a word; main drops both. Here both are dropped
+and named. A YAML or a command line is another matter: there an unknown key is an error.
 """
 
 import dataclasses
 import functools
-import inspect
 import logging
 from types import ModuleType
-from typing import Any, Iterator
+from typing import Any, Dict, Iterator, List, Tuple
 
 from data2vec_compat.registry import patch
 
 logger = logging.getLogger(__name__)
 
+NESTED = ("w2v_args", "pretrained_model_args")
+"""Where a fine-tuned model keeps the configuration of the pre-training."""
+
 
 @patch(
-    "task keys in checkpoints",
+    "unknown keys in checkpoints",
     "fairseq.checkpoint_utils",
-    why="released checkpoints hold task keys of fairseq main: ConfigKeyError for multi_corpus_keys",
+    why="released checkpoints hold keys of fairseq main: ConfigKeyError for a task's, silence for a model's",
 )
 def mend(module: ModuleType) -> bool:
     """Wraps the one function through which every loader reads a checkpoint's configuration."""
     stock = module.load_checkpoint_to_cpu
 
     @functools.wraps(stock)
-    def load_checkpoint_to_cpu(*args: Any, **kwargs: Any) -> Any:
-        state = stock(*args, **kwargs)
-        for task in _tasks(state.get("cfg")):
-            _drop_unknown_keys(task)
+    def load_checkpoint_to_cpu(path: str, *args: Any, **kwargs: Any) -> Any:
+        state = stock(path, *args, **kwargs)
+        for group, section in _sections(state.get("cfg")):
+            _keep_known_keys(path, group, section)
         return state
 
     module.load_checkpoint_to_cpu = load_checkpoint_to_cpu  # type: ignore[attr-defined]
     return True
 
 
-def _tasks(cfg: Any) -> Iterator[Any]:
-    """The task's configuration, and that of the pre-training which a fine-tuned model keeps in `w2v_args`."""
-    while cfg is not None:
-        task, model = _entry(cfg, "task"), _entry(cfg, "model")
-        if hasattr(task, "keys"):
-            yield task
-        cfg = _entry(model, "w2v_args")
+def _sections(cfg: Any, where: str = "") -> Iterator[Tuple[str, Any]]:
+    """Task and model of a configuration, and those of the pre-training inside it, with the keys that lead there."""
+    for group in ("task", "model"):
+        section = _entry(cfg, group)
+        if hasattr(section, "keys"):
+            yield where + group, section
+    model = _entry(cfg, "model")
+    for key in NESTED:
+        yield from _sections(_entry(model, key), f"{where}model.{key}.") if _entry(model, key) is not None else ()
 
 
 def _entry(cfg: Any, key: str) -> Any:
@@ -49,24 +54,38 @@ def _entry(cfg: Any, key: str) -> Any:
     return cfg[key] if hasattr(cfg, "keys") and key in cfg else None
 
 
-def _drop_unknown_keys(task: Any) -> None:
-    """Does what `main`'s setup_task does with a configuration from a checkpoint."""
-    from fairseq.tasks import TASK_DATACLASS_REGISTRY, setup_task
+def _keep_known_keys(path: str, group: str, section: Any) -> None:
+    from fairseq.models import MODEL_DATACLASS_REGISTRY
+    from fairseq.tasks import TASK_DATACLASS_REGISTRY
 
-    known = TASK_DATACLASS_REGISTRY.get(_entry(task, "_name"))
-    if known is not None and "from_checkpoint" not in inspect.signature(setup_task).parameters:
-        _keep_fields(task, known)
+    registry: Dict[str, type] = MODEL_DATACLASS_REGISTRY if group.endswith("model") else TASK_DATACLASS_REGISTRY
+    name = _entry(section, "_name")
+    dropped = _keep_fields(section, registry[name]) if name in registry else []
+    if dropped:
+        _warn(
+            f"checkpoint {path}: `{group}` is `{name}`, which here has no {', '.join(f'`{key}`' for key in dropped)}: "
+            f"left out"
+        )
 
 
-def _keep_fields(cfg: Any, dataclass: type) -> None:
+@functools.cache
+def _warn(message: str) -> None:
+    """Once, however often a file is read."""
+    logger.warning(message)
+
+
+def _keep_fields(cfg: Any, dataclass: type, where: str = "") -> List[str]:
+    """Deletes what a dataclass does not have, in place; returns the names."""
     from omegaconf import open_dict
 
     kinds = {field.name: field.type for field in dataclasses.fields(dataclass)}
+    dropped = []
     with open_dict(cfg):
         for key in list(cfg.keys()):
             kind = kinds.get(key)
             if key not in kinds:
-                logger.info(f"this fairseq has no task key `{key}`: left out of the checkpoint's configuration")
+                dropped.append(f"{where}{key}")
                 del cfg[key]
             elif isinstance(kind, type) and dataclasses.is_dataclass(kind) and hasattr(cfg[key], "keys"):
-                _keep_fields(cfg[key], kind)
+                dropped += _keep_fields(cfg[key], kind, f"{where}{key}.")
+    return dropped

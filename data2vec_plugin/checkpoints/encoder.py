@@ -11,16 +11,15 @@ from types import SimpleNamespace
 from typing import Any, Dict, Iterator, Mapping, NamedTuple, Tuple
 
 import torch
-from fairseq.checkpoint_utils import load_checkpoint_to_cpu
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from fairseq.models import MODEL_REGISTRY, build_model
 from omegaconf import OmegaConf
 from torch import Tensor
 
 from ..core.model import Data2Vec
-from ..interop.mismatch import explain, shapes
-
-MODALITIES = {"data2vec_audio": "speech", "data2vec_text": "text", "data2vec_vision": "image"}
+from ..interop.identify import MODALITIES, Identity, identify
+from ..interop.mismatch import explain, own_shapes, shapes
+from .identify import read_checkpoint
 
 
 class Wrapper(NamedTuple):
@@ -77,14 +76,12 @@ class Checkpoint:
 
 def open_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint; raises ValueError if there is none, or if it holds no encoder of ours."""
-    if not path.is_file():
-        raise ValueError(f"checkpoint {path} does not exist; give the .pt file of a training")
-    state = load_checkpoint_to_cpu(str(path))
-    outer = plain(state.get("cfg") or state.get("args"))
-    name = str(outer.get("model", {}).get("_name", "unknown"))
+    state = read_checkpoint(path)
+    found = identify(state)
+    check_identity(path, found)
+    outer, name = plain(state.get("cfg") or state.get("args")), found.model
     of_the_run: Dict[str, Any] = {"state": dict(state.get("task_state") or {}), "num_updates": updates(state)}
     if name not in FINE_TUNED:
-        check_name(path, name, "is")
         return Checkpoint(path, name, outer, outer["task"], state["model"], fine_tuned=False, **of_the_run)
     key, prefix, own = FINE_TUNED[name]
     root = plain(outer["model"].get(key))
@@ -93,14 +90,12 @@ def open_checkpoint(path: Path) -> Checkpoint:
             f"checkpoint {path} is of model `{name}`, but lacks `model.{key}`, the configuration of its encoder; save "
             f"it again with this package, or give the pre-trained checkpoint"
         )
-    inner = str(root["model"].get("_name", "unknown"))
-    check_name(path, inner, f"is of model `{name}`, its encoder")
     given = {key: outer["model"][key] for key in own if outer["model"].get(key) is not None}
     root["model"] = {**root["model"], **given}
     weights = {key[len(prefix) :]: value for key, value in state["model"].items() if key.startswith(prefix)}
     of_the_run["head"] = {key: value for key, value in state["model"].items() if not key.startswith(prefix)}
     task = {**root.get("task", {}), **outer["task"]}
-    return Checkpoint(path, inner, root, task, weights, fine_tuned=True, model=outer["model"], **of_the_run)
+    return Checkpoint(path, found.encoder, root, task, weights, fine_tuned=True, model=outer["model"], **of_the_run)
 
 
 def updates(state: Mapping[str, Any]) -> int:
@@ -109,13 +104,14 @@ def updates(state: Mapping[str, Any]) -> int:
     return int(history[-1].get("num_updates", 0))
 
 
-def check_name(path: Path, name: str, which: str) -> None:
-    """Raise ValueError unless a model of this name gives features here."""
-    if name not in MODALITIES:
+def check_identity(path: Path, found: Identity) -> None:
+    """Raise ValueError unless a checkpoint holds an encoder of ours."""
+    lacks_its_encoder = found.model in FINE_TUNED and found.encoder in ("", found.model)
+    if found.encoder not in MODALITIES and not lacks_its_encoder:
         known = ", ".join([*MODALITIES, *FINE_TUNED])
-        raise ValueError(f"checkpoint {path} {which} of model `{name}`; features come from {known}")
-    if name not in MODEL_REGISTRY:
-        raise ValueError(f"checkpoint {path} {which} of model `{name}`, which this version of the package lacks")
+        raise ValueError(f"checkpoint {path}: {found.told(f'expected a data2vec encoder, of model {known}')}")
+    if found.encoder not in MODEL_REGISTRY and not lacks_its_encoder:
+        raise ValueError(f"checkpoint {path}: it is {found.words}, which this version of the package lacks")
 
 
 def plain(cfg: Any) -> Dict[str, Any]:
@@ -142,7 +138,7 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
     try:
         model.load_state_dict(dict(weights), strict=True)
     except RuntimeError as error:
-        reason = explain(shapes(weights), shapes(model.state_dict())) or str(error)
+        reason = explain(shapes(weights), own_shapes(model)) or str(error)
         raise ValueError(f"checkpoint {checkpoint.path} does not fit its own configuration: {reason}") from error
     if teacher and model.teacher is None:
         raise ValueError(

@@ -27,6 +27,7 @@ COMMANDS: Dict[str, Command] = {
     "sentences": Command("data2vec_plugin.cli.sentences", "encode your own labelled sentences for fine-tuning"),
     "features": Command("data2vec_plugin.cli.features", "make frozen features of speech, text or images"),
     "convert": Command("data2vec_plugin.cli.convert", "turn checkpoints into Hugging Face models, and back"),
+    "inspect": Command("data2vec_plugin.cli.inspect_checkpoint", "say what a checkpoint is, without running it"),
     "recipes": Command("data2vec_plugin.cli.recipes", "list or copy the training recipes"),
     "report": Command("data2vec_plugin.cli.report", "draw the curves of runs side by side"),
     "glue": Command("data2vec_plugin.cli.glue", "prepare, fine-tune and tabulate the GLUE tasks", takes_overrides=True),

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Sequence, Tuple
 
+from torch import nn
+
 Shapes = Dict[str, Tuple[int, ...]]
 
-SPEECH_MODELS = ("data2vec_audio", "data2vec_multi", "wav2vec2", "hubert")
 LABEL_WEIGHTS = ("w2v_encoder.proj.weight", "w2v_encoder.proj.bias")
 
 
 def shapes(state: Mapping[str, Any]) -> Shapes:
     """The shape of every tensor of a state dict; nested entries such as the teacher's are left out."""
     return {name: tuple(value.shape) for name, value in state.items() if hasattr(value, "shape")}
+
+
+def own_shapes(model: nn.Module) -> Shapes:
+    """The shape of every weight under the name that it has in memory, which is that of an upgraded state dict."""
+    found: Shapes = {}
+    for prefix, module in model.named_modules():
+        kept = {k: v for k, v in module._buffers.items() if k not in module._non_persistent_buffers_set}
+        for name, value in {**module._parameters, **kept}.items():
+            if value is not None:
+                found[f"{prefix}.{name}" if prefix else name] = tuple(value.shape)
+    return found
 
 
 def explain(saved: Shapes, ours: Shapes) -> str:
@@ -41,19 +53,6 @@ def explain(saved: Shapes, ours: Shapes) -> str:
     if unknown:
         parts.append(f"it holds {_some(unknown)}, which the model has not")
     return "; ".join(parts)
-
-
-def model_name(checkpoint: Mapping[str, Any]) -> str:
-    """The registered name of the model that fairseq wrote a checkpoint of, old or new; empty if it does not say."""
-    cfg = checkpoint.get("cfg") or {}
-    return str(cfg["model"]["_name"] if "model" in cfg else getattr(checkpoint.get("args"), "arch", ""))
-
-
-def explain_pretrained(model_name: str) -> str:
-    """Why a checkpoint of this model cannot be fine-tuned for speech; empty if it can."""
-    if model_name in SPEECH_MODELS:
-        return ""
-    return f"it is of model `{model_name}`; speech recognition starts from {', '.join(SPEECH_MODELS)}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,10 +1,9 @@
 """A new run of ``data2vec_audio`` that begins with the weights of wav2vec 2.0 or HuBERT."""
 
 import logging
-from argparse import Namespace
 from typing import Any, Dict, List, Mapping
 
-from ..interop.mismatch import model_name
+from ..interop.identify import identify, sections
 from ..interop.speech_start import LEFT, SETTINGS, student_start
 from ..modalities.conv_spec import parse_conv_layers
 from .audio_config import Data2VecAudioConfig
@@ -18,23 +17,23 @@ def begin_with(path: str, checkpoint: Dict[str, Any], anew: bool, cfg: Any, own:
     ``own`` is the student's state in upstream's layout. Raises ValueError with the keys to set if the student is
     configured otherwise, and if the run is not ``anew`` but a resumed one.
     """
-    name = model_name(checkpoint)
+    name = identify(checkpoint).model
     if name not in LEFT:
         return
+    theirs, task = sections(checkpoint)
     if not anew:
         raise ValueError(
             f"{path} is of model `{name}` and cannot be gone on with as `data2vec_audio`; to begin with its weights, "
             f"set `checkpoint.finetune_from_model={path}` and an empty `checkpoint.save_dir`"
         )
-    if differing := contradictions(section(checkpoint, "model"), cfg):
+    if differing := contradictions(theirs, cfg):
         raise ValueError(f"{path} is of model `{name}` of another make than this run's; set {' '.join(differing)}")
     try:
         start = student_start(name, checkpoint["model"], own)
     except ValueError as error:
         raise ValueError(f"{path} is of model `{name}`: {error}") from error
     checkpoint["model"] = start.state
-    task = section(checkpoint, "task")
-    normalize = str("normalize" in task and task["normalize"]).lower()
+    normalize = str(task.get("normalize", False)).lower()
     logger.info(
         f"the student begins with {path}, of model `{name}`, which heard audio with `task.normalize={normalize}`; "
         f"left there: {', '.join(start.left) or 'nothing'}; new: {', '.join(start.new)}"
@@ -52,9 +51,3 @@ def contradictions(theirs: Mapping[str, Any], ours: Any) -> List[str]:
         elif str(value) != str(getattr(ours, key)):
             found.append(f"model.{key}={str(value).lower() if isinstance(value, bool) else value}")
     return found
-
-
-def section(checkpoint: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """The configuration of the model or of the task, new or old."""
-    cfg, args = checkpoint.get("cfg"), checkpoint.get("args") or Namespace()
-    return vars(args) if cfg is None else cfg[name]

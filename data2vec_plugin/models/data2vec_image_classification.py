@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from ..core.relative_positions import interpolated_table, square_grid
 from ..core.update_rules import UpdateRule, check_layer_decay
 from ..interop import vision_v1
-from ..interop.mismatch import model_name
+from ..interop.identify import Identity
 from ..interop.vision_sizes import TABLE, vision_sizes
 from ..modalities.mixing import draw_mixture, smoothed, soft_cross_entropy
 from ._image_rules import image_update_rules
-from ._pretrained import keep_in_checkpoints, plain, read_checkpoint
+from ._pretrained import keep_in_checkpoints, plain, pretrained_section, read_pretrained, refuse_other
 from .data2vec_vision import Data2VecVisionModel
 from .image_classification_config import Data2VecImageClassificationConfig, check_values, mixing_config
 
@@ -51,8 +51,9 @@ class Data2VecImageClassificationModel(BaseFairseqModel):
         """Build the encoder that the checkpoint describes, with its weights; raises ValueError if it is of no use."""
         weights: Optional[Dict[str, Any]] = None
         if cfg.pretrained_model_args is None:
-            state = read_checkpoint(cfg.model_path)
-            keep_in_checkpoints(cfg, "pretrained_model_args", {"model": pretrained_section(cfg.model_path, state)})
+            state, found = read_pretrained(cfg.model_path)
+            section = section_of(cfg.model_path, state, found)
+            keep_in_checkpoints(cfg, "pretrained_model_args", {"model": section})
             weights = None if cfg.no_pretrained_weights else dict(state["model"])
         model = models.build_model(encoder_config(cfg), task, from_checkpoint=True)
         model.remove_pretraining_modules()
@@ -113,19 +114,12 @@ def counts(logits: Tensor, label: Tensor) -> Dict[str, Tensor]:
     return {"correct": hits[:, 0].sum(), "correct_top5": hits.sum()}
 
 
-def pretrained_section(path: str, state: MutableMapping[str, Any]) -> Dict[str, Any]:
+def section_of(path: str, state: MutableMapping[str, Any], found: Identity) -> Dict[str, Any]:
     """The pre-trained model's configuration, or what its weights say; raises ValueError for another model's."""
-    if not isinstance(state.get("model"), dict):
-        raise ValueError(f"`model.model_path` is {path}: there is no entry `model` in it; expected a checkpoint")
-    if not state.get("cfg") and not hasattr(state.get("args"), "arch"):
+    if found.kind == "weights" and isinstance(state.get("model"), dict):
         return section_of_weights(path, state["model"])
-    name = model_name(state) or "unknown"
-    if name != "data2vec_vision":
-        raise ValueError(
-            f"`model.model_path` is {path}: it is of model `{name}`; fine-tuning starts from `data2vec_vision`"
-        )
-    section: Dict[str, Any] = plain(state["cfg"]["model"])
-    return section
+    refuse_other(path, found, "data2vec_vision")
+    return pretrained_section(state)
 
 
 def section_of_weights(path: str, weights: Dict[str, Any]) -> Dict[str, Any]:

@@ -5,15 +5,13 @@ from typing import Any, Dict, MutableMapping, Optional, Tuple
 
 import torch
 from fairseq import models
-from fairseq.checkpoint_utils import load_checkpoint_to_cpu
 from fairseq.models import BaseFairseqModel, register_model
 from omegaconf import OmegaConf, open_dict
 from torch import Tensor
 
-from ..interop.mismatch import model_name
 from ..interop.text_v1 import vocabulary_size
 from ._classification_heads import ClassificationHeads
-from ._pretrained import keep_in_checkpoints, plain
+from ._pretrained import keep_in_checkpoints, plain, pretrained_section, read_pretrained, refuse_other
 from .data2vec_text import Data2VecTextModel
 from .text_classification_config import Data2VecTextClassificationConfig
 
@@ -44,9 +42,10 @@ class Data2VecTextClassificationModel(BaseFairseqModel):
             raise ValueError(f"`model.quant_noise_pq` is {cfg.quant_noise_pq}; this model supports 0 only")
         state = None
         if cfg.pretrained_model_args is None:
-            state = load_checkpoint_to_cpu(cfg.model_path)
-            check_pretrained(cfg.model_path, state, task.source_dictionary)
-            keep_in_checkpoints(cfg, "pretrained_model_args", {"model": plain(state["cfg"]["model"])})
+            state, found = read_pretrained(cfg.model_path)
+            refuse_other(cfg.model_path, found, "data2vec_text")
+            check_dictionary(cfg.model_path, state["model"], task.source_dictionary)
+            keep_in_checkpoints(cfg, "pretrained_model_args", {"model": pretrained_section(state)})
         model = models.build_model(encoder_config(cfg), task, from_checkpoint=True)
         model.remove_pretraining_modules()
         if state is not None and not cfg.no_pretrained_weights:
@@ -93,14 +92,9 @@ class Data2VecTextClassificationModel(BaseFairseqModel):
         self.classification_heads.reconcile(state_dict, name + "." if name else "", adopt=False)
 
 
-def check_pretrained(path: str, state: MutableMapping[str, Any], dictionary: Any) -> None:
-    """Raise ValueError if a checkpoint is of another model, or was trained with another dictionary."""
-    name = model_name(state) or "unknown"
-    if name != "data2vec_text":
-        raise ValueError(
-            f"`model.model_path` is {path}: it is of model `{name}`; fine-tuning starts from `data2vec_text`"
-        )
-    size = vocabulary_size(state["model"])
+def check_dictionary(path: str, weights: MutableMapping[str, Any], dictionary: Any) -> None:
+    """Raise ValueError if weights were trained with another dictionary."""
+    size = vocabulary_size(weights)
     if size != len(dictionary):
         raise ValueError(
             f"`model.model_path` is {path}: it was trained with a dictionary of {size} symbols, the data has one of "

@@ -4,29 +4,36 @@ import os
 from pathlib import Path
 from typing import Any, List, Optional
 
-from fairseq.checkpoint_utils import load_checkpoint_to_cpu
 from fairseq.data import AddTargetDataset, Dictionary
 from fairseq.data.text_compressor import TextCompressor
 from fairseq.tasks import register_task
 from fairseq.tasks.audio_finetuning import AudioFinetuningTask, LabelEncoder, label_len_fn
 
+from ..checkpoints.identify import read_checkpoint
 from ..data.audio import CheckedAudioDataset
 from ..data.manifest import check_symbols, read_labels
 from ..decoding.greedy import GreedyCtcGenerator
-from ..interop.mismatch import explain_pretrained, model_name
+from ..interop.identify import identify
 from ..modalities.audio import AudioData2Vec
 from ..modalities.conv_spec import receptive_field
 from .audio_config import AsrTaskConfig, refuse_unsupported
 from .data2vec_audio_pretraining import text_compression
 from .speech import SpeechTask
 
+SPEECH_MODELS = ("data2vec_audio", "wav2vec2", "hubert")
+"""What fairseq's models for recognition can begin with."""
+
 
 def pretrained_fault(model_cfg: Any) -> str:
     """Why the checkpoint that a model should start from cannot be one; empty if that is not the matter."""
     path = getattr(model_cfg, "w2v_path", None)
-    if not path or not os.path.isfile(path):
-        return "" if not path else "there is no such file; give the checkpoint of a pre-training run"
-    return explain_pretrained(model_name(load_checkpoint_to_cpu(path)))
+    if not path:
+        return ""
+    try:
+        found = identify(read_checkpoint(path))
+    except ValueError as error:
+        return str(error)
+    return "" if found.model in SPEECH_MODELS else found.told(f"recognition starts from {', '.join(SPEECH_MODELS)}")
 
 
 @register_task("data2vec_asr", dataclass=AsrTaskConfig)

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from ..interop.mismatch import explain, shapes
+from ..interop.identify import identify
+from ..interop.mismatch import explain, own_shapes, shapes
 
 
 def not_finite(trainer: Any, samples: Any) -> str:
@@ -26,15 +27,30 @@ def out_of_memory(sample: Any, knobs: str) -> str:
     return f"out of memory; {describe([sample])}. Likely knobs: {knobs}"
 
 
+def is_about_the_checkpoint(error: Exception, filename: str) -> bool:
+    """Whether fairseq failed because a checkpoint does not fit, or is none of a model's."""
+    from ..checkpoints.identify import identify_file
+
+    if "Cannot load model parameters" in str(error):
+        return True
+    return isinstance(error, (LookupError, AttributeError, TypeError)) and not identify_file(filename).model
+
+
 def mismatch(trainer: Any, filename: str, error: Exception) -> str:
     """What is wrong with a checkpoint that fairseq could not load into its model."""
-    from fairseq.checkpoint_utils import load_checkpoint_to_cpu
+    from ..checkpoints.identify import read_checkpoint
 
-    saved = load_checkpoint_to_cpu(filename)["model"]
-    model = trainer.get_model()
-    if hasattr(model, "upgrade_state_dict"):
-        model.upgrade_state_dict(saved)
-    reason = explain(shapes(saved), shapes(model.state_dict())) or str(error.__context__ or error)
+    state, model = read_checkpoint(filename), trainer.get_model()
+    found = identify(state)
+    if found.model and found.model != trainer.cfg.model._name:
+        reason = found.told(f"this run trains `{trainer.cfg.model._name}`")
+    elif "model" not in state:
+        reason = found.told("expected a checkpoint of a training")
+    else:
+        saved = state["model"]
+        if hasattr(model, "upgrade_state_dict"):
+            model.upgrade_state_dict(saved)
+        reason = explain(shapes(saved), own_shapes(model)) or str(error.__context__ or error)
     advice = "To begin anew, choose another `checkpoint.save_dir` or delete the file"
     return f"cannot go on from {filename}: {reason}. {advice}"
 

@@ -7,7 +7,7 @@ import logging
 from types import ModuleType
 from typing import Any
 
-from .advice import mismatch, not_finite
+from .advice import is_about_the_checkpoint, mismatch, not_finite
 from .plan import GIB, peak_memory, plan
 from .run_log import keep_log
 from .task import WatchedTask
@@ -81,7 +81,7 @@ def _explain_loading(trainer: Any) -> None:
         try:
             return stock(self, filename, *args, **kwargs)
         except Exception as error:
-            if not isinstance(self.task, WatchedTask) or "Cannot load model parameters" not in str(error):
+            if not isinstance(self.task, WatchedTask) or not is_about_the_checkpoint(error, filename):
                 raise
             raise CheckpointMismatchError(mismatch(self, filename, error)) from error
 

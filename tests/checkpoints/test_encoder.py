@@ -22,13 +22,20 @@ def write(path: Path, cfg: Dict[str, Any]) -> Path:
 @pytest.mark.parametrize(
     ("cfg", "message"),
     [
-        ({"model": {"_name": "roberta"}}, r"is of model `roberta`; features come from data2vec_audio, data2vec_text, "),
+        (
+            {"model": {"_name": "roberta"}},
+            r"is of model `roberta` \(RoBERTa\); expected a data2vec encoder, of model data2vec_audio, data2",
+        ),
         ({"model": {"_name": "wav2vec_ctc"}}, r"is of model `wav2vec_ctc`, but lacks `model\.w2v_args`"),
         (
             {"model": {"_name": "wav2vec_ctc", "w2v_args": {"model": {"_name": "wav2vec2"}}}},
-            r"is of model `wav2vec_ctc`, its encoder of model `wav2vec2`; features come from data2vec_audio",
+            r"is of model `wav2vec_ctc` on `wav2vec2` \(speech recognition by CTC\); expected a data2vec encoder",
         ),
-        ({"model": {}}, r"is of model `unknown`"),
+        (
+            {"model": {"_name": "data2vec_multi"}},
+            r"`data2vec_multi` \(data2vec 2\); data2vec 2 is not supported yet by",
+        ),
+        ({"model": {}}, r"is a saved dictionary of `args`, `cfg`, `model` and 4 more, no checkpoint; give a"),
     ],
 )
 def test_other_models_are_refused(tmp_path: Path, cfg: Dict[str, Any], message: str) -> None:
@@ -48,6 +55,9 @@ def test_files_that_are_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "cut.pt").write_bytes(b"PK\x03\x04")
     with pytest.raises(ValueError, match=r"cut\.pt cannot be read \(4 bytes"):
         open_checkpoint(tmp_path / "cut.pt")
+    torch.save({"model": Path("x")}, tmp_path / "evil.pt")
+    with pytest.raises(ValueError, match=r"evil\.pt`: refused, because it holds `pathlib\.PosixPath`"):
+        open_checkpoint(tmp_path / "evil.pt")
 
 
 def test_weights_of_another_size_are_told(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from data2vec_compat.patches import checkpoint_files
-from data2vec_compat.patches.checkpoint_files import UnreadableCheckpointError
+from data2vec_compat.safe_load import UnreadableCheckpointError
 
 checkpoint_utils = pytest.importorskip("fairseq.checkpoint_utils")
 
@@ -72,10 +72,13 @@ def test_a_damaged_last_checkpoint_is_passed_over(tmp_path: Path, caplog: pytest
     assert cfg.restore_file == "checkpoint_last.pt"
 
 
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint"])
-def test_without_another_one_the_damage_is_an_error(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"", "an empty file; copy it again, use another one or delete it"), (b"not a checkpoint", "a text file")],
+)
+def test_without_another_one_the_damage_is_an_error(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "checkpoint_last.pt").write_bytes(content)
-    with pytest.raises(UnreadableCheckpointError, match=r"checkpoint_last\.pt cannot be read.*delete it"):
+    with pytest.raises(UnreadableCheckpointError, match=rf"checkpoint_last\.pt cannot be read.*it is {words}"):
         stock([]).load_checkpoint(config(tmp_path), None)
 
 

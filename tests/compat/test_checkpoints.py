@@ -1,25 +1,34 @@
 """Loading: what fairseq saves is taken, what could run code is refused."""
 
 import collections
-import inspect
 import io
 import os
 import pickle
+import subprocess
+import tarfile
 from argparse import Namespace
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
 
-from data2vec_compat import allowed
+from data2vec_compat import allowed, safe_load
+from data2vec_compat.safe_load import RefusedCheckpointError, UnreadableCheckpointError
 
 checkpoint_utils = pytest.importorskip("fairseq.checkpoint_utils")
 
-TENSORS_ONLY = checkpoint_utils.torch is not torch
-needs_check = pytest.mark.skipif(not TENSORS_ONLY, reason="this torch loads anything")
+
+@pytest.fixture(params=["torch's", "ours"])
+def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each of the two ways to read: torch's weights-only loader where it will do, and our unpickler."""
+    if request.param == "ours":
+        monkeypatch.setattr(safe_load, "takes_named_classes", lambda torch: False)
+    elif not safe_load.takes_named_classes(torch):
+        pytest.skip("this torch's weights-only loader cannot be told of other classes")
+    return str(request.param)
 
 
 def enum_of_host() -> Any:
@@ -63,6 +72,7 @@ def parts() -> List[Any]:
 
 @pytest.mark.parametrize("part", parts(), ids=lambda part: type(part).__name__)
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+@pytest.mark.usefixtures("loader")
 def test_takes_what_fairseq_saves(part: Any, zipped: bool, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     torch.save({"part": part, "w": torch.ones(2)}, path, _use_new_zipfile_serialization=zipped)
@@ -71,6 +81,7 @@ def test_takes_what_fairseq_saves(part: Any, zipped: bool, tmp_path: Path) -> No
     assert type(loaded["part"]) is type(part)
 
 
+@pytest.mark.usefixtures("loader")
 def test_one_whole_checkpoint(tmp_path: Path) -> None:
     path = str(tmp_path / "checkpoint.pt")
     config = OmegaConf.create({"task": {"_name": "audio_pretraining"}, "model": {"_name": "x"}})
@@ -97,51 +108,92 @@ def test_one_whole_checkpoint(tmp_path: Path) -> None:
 
 
 class Evil:
-    """Unpickled without a check, it makes a file."""
+    """Unpickled without a check, it calls something that leaves a trace."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> Any:
-        return os.mkdir, (str(self.path),)
-
-
-HOST_LOADS_ANYTHING = "weights_only=False" in inspect.getsource(checkpoint_utils.load_checkpoint_to_cpu)
-
-
-@needs_check
-@pytest.mark.skipif(HOST_LOADS_ANYTHING, reason="this fairseq asks torch to load anything; its choice is left alone")
-@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
-def test_refuses_what_could_run_code(tmp_path: Path, zipped: bool) -> None:
-    path, trace = tmp_path / "evil.pt", tmp_path / "trace"
-    torch.save({"model": Evil(trace)}, path, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(pickle.UnpicklingError, match=r"mkdir.*could run code") as caught:
-        checkpoint_utils.load_checkpoint_to_cpu(str(path))
-    assert str(path) in str(caught.value)
-    assert not trace.exists()
-
-
-class Borrowed:
-    """Reaches for a function through a callable that checkpoints may hold."""
-
-    def __init__(self, reach: Any, *args: Any) -> None:
-        self.call = reach, args
+    def __init__(self, call: Any, *args: Any) -> None:
+        self.call = call, args
 
     def __reduce__(self) -> Any:
         return self.call
 
 
-@needs_check
+def saved(value: Any) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
+
+
+def attacks(trace: str) -> Dict[str, Any]:
+    """What a checkpoint may try, by what the refusal names."""
+    mkdir = Evil(os.mkdir, trace)
+    array = np.empty(1, dtype=object)  # its state would hold the call
+    array[0] = mkdir
+    return {
+        "mkdir": mkdir,
+        "system": Evil(os.system, f"mkdir {trace}"),
+        "eval": Evil(eval, f"__import__('os').mkdir({trace!r})"),
+        "exec": Evil(exec, f"__import__('os').mkdir({trace!r})"),
+        "call": Evil(subprocess.call, ["mkdir", trace]),
+        "ObjectDType of an array": array,
+        "mkdir in a namespace": Namespace(deep=[{"er": mkdir}]),
+        "_load_from_bytes": Evil(torch.storage._load_from_bytes, saved(mkdir)),
+    }
+
+
+@pytest.mark.parametrize("name", attacks(""))
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+@pytest.mark.usefixtures("loader")
+def test_refuses_what_could_run_code(tmp_path: Path, zipped: bool, name: str) -> None:
+    path, trace = tmp_path / "evil.pt", tmp_path / "trace"
+    torch.save({"model": attacks(str(trace))[name]}, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(RefusedCheckpointError, match=rf"{name.split()[0]}.*could run code") as caught:
+        checkpoint_utils.load_checkpoint_to_cpu(str(path))
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not trace.exists()
+
+
+def test_the_attacks_work_where_nothing_is_checked(tmp_path: Path) -> None:
+    for name in attacks(""):
+        trace, path = tmp_path / name.replace(" ", "_"), tmp_path / "evil.pt"
+        torch.save(attacks(str(trace))[name], path)
+        torch.load(path, weights_only=False)
+        assert trace.exists(), name
+
+
+@pytest.mark.usefixtures("loader")
+def test_a_program_is_no_checkpoint(tmp_path: Path) -> None:
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "model.pt")
+    with pytest.raises(UnreadableCheckpointError, match="TorchScript archive, which is a program"):
+        checkpoint_utils.load_checkpoint_to_cpu(str(tmp_path / "model.pt"))
+
+
+@pytest.mark.usefixtures("loader")
+def test_the_oldest_format_is_refused(tmp_path: Path) -> None:
+    """Before 0.1.10 torch wrote tar archives, whose members are pickles."""
+    path, trace = tmp_path / "old.pt", tmp_path / "trace"
+    with tarfile.open(path, "w") as archive:
+        for name in ("storages", "tensors", "pickle"):
+            content = pickle.dumps(Evil(os.mkdir, str(trace)), 2)
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    with pytest.raises(UnreadableCheckpointError, match="a tar archive"):
+        checkpoint_utils.load_checkpoint_to_cpu(str(path))
+    assert not trace.exists()
+
+
 @pytest.mark.parametrize(
     "gadget",
-    [Borrowed(getattr, Namespace, "__init__"), Borrowed(getattr, [], "append")],
+    [Evil(getattr, Namespace, "__init__"), Evil(getattr, [], "append")],
     ids=["method", "attribute"],
 )
-def test_getattr_reaches_members_of_enums_only(gadget: Borrowed) -> None:
+@pytest.mark.usefixtures("loader")
+def test_getattr_reaches_members_of_enums_only(gadget: Evil) -> None:
     buffer = io.BytesIO()
     torch.save(gadget, buffer)
     buffer.seek(0)
-    with pytest.raises((pickle.UnpicklingError, ValueError), match="no enum member"):
+    with pytest.raises(RefusedCheckpointError, match="no enum member"):
         checkpoint_utils.torch.load(buffer)
 
 
@@ -161,7 +213,7 @@ def test_harmless_is_neither_imported_nor_called() -> None:
     assert names == ["fairseq.dataclass.FairseqDataclass"]
 
 
-@needs_check
+@pytest.mark.skipif(not safe_load.takes_named_classes(torch), reason="this torch loads anything")
 def test_torch_itself_stays_strict() -> None:
     buffer = io.BytesIO()
     torch.save(Namespace(), buffer)
@@ -174,8 +226,30 @@ def test_torch_itself_stays_strict() -> None:
         torch.load(buffer)
 
 
-def test_the_callers_own_choice_is_left_alone() -> None:
-    buffer = io.BytesIO()
-    torch.save(Evil(Path("unused")).path, buffer)
-    buffer.seek(0)
-    assert checkpoint_utils.torch.load(buffer, weights_only=False) == Path("unused")
+@pytest.mark.usefixtures("loader")
+def test_fairseq_cannot_ask_to_load_anything_but_the_user_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its main branch does ask."""
+    torch.save(tmp_path, tmp_path / "path.pt")
+    with pytest.raises(RefusedCheckpointError, match=r"PosixPath.*TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 for this one run"):
+        checkpoint_utils.torch.load(tmp_path / "path.pt", weights_only=False)
+    monkeypatch.setenv(safe_load.TRUST, "1")
+    assert checkpoint_utils.torch.load(tmp_path / "path.pt") == tmp_path
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.99])
+@pytest.mark.usefixtures("loader")
+def test_a_file_without_its_end_is_told(tmp_path: Path, zipped: bool, kept: float) -> None:
+    path = tmp_path / "cut.pt"
+    torch.save({"model": {"w": torch.zeros(5000)}}, path, _use_new_zipfile_serialization=zipped)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * kept)])
+    with pytest.raises(UnreadableCheckpointError, match=rf"{path} cannot be read .*truncated or damaged"):
+        checkpoint_utils.load_checkpoint_to_cpu(str(path))
+
+
+@pytest.mark.usefixtures("loader")
+def test_tensors_may_stay_in_the_file(tmp_path: Path) -> None:
+    torch.save({"w": torch.arange(1000), "name": Namespace(a=1)}, tmp_path / "big.pt")
+    loaded = safe_load.load_allowed(torch, str(tmp_path / "big.pt"), map_location="cpu", mmap=True)
+    assert torch.equal(loaded["w"], torch.arange(1000))

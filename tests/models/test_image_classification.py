@@ -170,11 +170,14 @@ def test_its_checkpoints_need_the_pretrained_one_no_longer(pretrained: Path, tmp
 
 @pytest.mark.parametrize(
     ("cfg", "name"),
-    [({"model": {"_name": "data2vec_audio"}}, "data2vec_audio"), ({"model": {"_name": "mae"}}, "mae")],
+    [
+        ({"model": {"_name": "data2vec_audio"}}, r"`data2vec_audio` \(data2vec for speech\)"),
+        ({"model": {"_name": "mae"}}, "`mae`"),
+    ],
 )
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path, cfg: Dict[str, Any], name: str) -> None:
     torch.save(trainer_state(cfg, {}), tmp_path / "other.pt")
-    message = rf"`model\.model_path` is .*other\.pt: it is of model `{name}`; fine-tuning starts from `data2vec_vision`"
+    message = rf"`model\.model_path` is .*other\.pt: it is of model {name}; fine-tuning starts from `data2vec_vision`"
     with pytest.raises(ValueError, match=message):
         classifier(tmp_path / "other.pt")
 
@@ -182,7 +185,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path, cfg: Dict[str,
 @pytest.mark.parametrize(
     ("held", "message"),
     [
-        ({"weights": {}}, r"other\.pt: there is no entry `model` in it; expected a checkpoint"),
+        ({"weights": {}}, r"other\.pt: it is a saved dictionary of `weights`, no checkpoint; give a checkpoint"),
         (
             {"model": {"fc.weight": torch.ones(1)}},
             r"other\.pt: its weights are not those of a `data2vec_vision` or BEiT",

@@ -94,18 +94,21 @@ def test_another_dictionary_is_refused(pretrained: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cfg", "name"),
+    ("cfg", "words"),
     [
-        ({"model": {"_name": "roberta"}}, "roberta"),
-        ({"model": {"_name": "data2vec_audio"}}, "data2vec_audio"),
-        ({}, "unknown"),
+        ({"model": {"_name": "roberta"}}, r"of model `roberta` \(RoBERTa\); fine-tuning starts from `data2vec_text`"),
+        (
+            {"model": {"_name": "data2vec_audio"}},
+            r"of model `data2vec_audio` \(data2vec for speech\); fine-tuning starts from `data2vec_text`",
+        ),
+        ({"model": {"_name": "data2vec_multi"}}, r"of model `data2vec_multi` \(data2vec 2\); data2vec 2 is not supp"),
+        ({}, "a saved dictionary of `args`, `cfg`, `model` and 4 more, no checkpoint"),
     ],
 )
-def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path, cfg: Dict[str, Any], name: str) -> None:
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path, cfg: Dict[str, Any], words: str) -> None:
     path = tmp_path / "other.pt"
     torch.save(trainer_state(cfg, {}), path)
-    message = rf"`model\.model_path` is .*other\.pt: it is of model `{name}`; fine-tuning starts from `data2vec_text`"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=rf"`model\.model_path` is .*other\.pt: it is {words}"):
         built(path)
 
 

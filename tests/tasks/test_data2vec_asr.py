@@ -1,10 +1,12 @@
 """The recognition task: labels stay with their clips, and what does not fit is told."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from models.tiny_text import trainer_state
 from omegaconf import OmegaConf
 from speech import write_clip, write_manifest
 
@@ -69,34 +71,46 @@ def test_ctc_models_are_decoded_greedily_and_others_by_fairseq(data: Path) -> No
     assert isinstance(make_task(data).build_generator([Ctc()], None), GreedyCtcGenerator)
 
 
+def start(path: Path, content: Any) -> None:
+    """A file that recognition is to start from: a folder of Hugging Face's, bytes, or what torch saves."""
+    if isinstance(content, dict) and "model_type" in content:
+        path.mkdir()
+        (path / "config.json").write_text(json.dumps(content))
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        torch.save(content, path)
+
+
 @pytest.mark.parametrize(
-    ("exists", "model", "message"),
+    ("content", "message"),
     [
-        (True, "roberta", "it is of model `roberta`; speech recognition starts from data2vec_audio"),
-        (False, "", "there is no such file"),
+        (
+            trainer_state({"model": {"_name": "roberta"}}, {}),
+            r"of model `roberta` \(RoBERTa\); recognition starts from",
+        ),
+        (trainer_state({"model": {"_name": "data2vec_multi"}}, {}), "data2vec 2 is not supported yet by this version"),
+        ({"fc.weight": torch.ones(1)}, "1 weights without a configuration, such as `fc.weight`"),
+        (None, "does not exist; give the .pt file of a training"),
+        (b"hello", "a text file"),
+        (b"PK\x03\x04", "truncated or damaged"),
+        (
+            {"model_type": "data2vec-audio", "architectures": ["Data2VecAudioModel"]},
+            "folder of Hugging Face's `Data2VecA",
+        ),
+        ({"model": Path("x")}, r"refused, because it holds `pathlib\.PosixPath`.* could run code"),
     ],
+    ids=["text", "second", "weights", "missing", "words", "cut", "folder", "malicious"],
 )
-def test_a_start_that_is_no_speech_model_is_told(
-    data: Path, exists: bool, model: str, message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = data / "start.pt"
-    if exists:
-        path.touch()
-    state = {"cfg": {"model": {"_name": model}}, "model": {}}
-    monkeypatch.setattr("data2vec_plugin.tasks.data2vec_asr.load_checkpoint_to_cpu", lambda _: state)
-
-    def refuse(*args: Any, **kwargs: Any) -> None:
-        raise KeyError("w2v_args")
-
-    monkeypatch.setattr("fairseq.tasks.audio_finetuning.AudioFinetuningTask.build_model", refuse)
-    with pytest.raises(ValueError, match=rf"`model\.w2v_path` is .*start\.pt: {message}"):
-        make_task(data).build_model(OmegaConf.create({"_name": "wav2vec_ctc", "w2v_path": str(path)}))
+def test_a_start_that_is_no_speech_model_is_told(data: Path, content: Any, message: str) -> None:
+    start(data / "start.pt", content)
+    with pytest.raises(ValueError, match=rf"`model\.w2v_path` is .*start\.pt: .*{message}") as caught:
+        make_task(data).build_model(OmegaConf.create({"_name": "wav2vec_ctc", "w2v_path": str(data / "start.pt")}))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_fault_that_is_not_the_checkpoints_stays_itself(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (data / "start.pt").touch()
-    state = {"cfg": {"model": {"_name": "data2vec_audio"}}, "model": {}}
-    monkeypatch.setattr("data2vec_plugin.tasks.data2vec_asr.load_checkpoint_to_cpu", lambda _: state)
+    torch.save(trainer_state({"model": {"_name": "wav2vec2"}}, {}), data / "start.pt")
 
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise KeyError("something else")

@@ -7,6 +7,7 @@ from typing import Any, Iterator
 
 import pytest
 import torch
+from models.tiny_text import trainer_state
 
 from data2vec_plugin.watch.plan import goal_updates, state_memory
 from data2vec_plugin.watch.run_log import RunLog
@@ -29,7 +30,7 @@ class Task(WatchedTask, StockTask):
         return split
 
 
-def trainer_class(error: Any = None) -> Any:
+def trainer_class(error: Any = None, loading: Any = None) -> Any:
     class Trainer:
         data_parallel_rank, data_parallel_world_size = 0, 16
         model = torch.nn.Linear(100, 10)
@@ -46,7 +47,7 @@ def trainer_class(error: Any = None) -> Any:
             return {}
 
         def load_checkpoint(self, filename: str) -> Any:
-            raise Exception(f"Cannot load model parameters from checkpoint {filename}; please ensure")
+            raise loading or Exception(f"Cannot load model parameters from checkpoint {filename}; please ensure")
 
         def get_model(self) -> Any:
             return self.model
@@ -161,3 +162,37 @@ def test_a_checkpoint_of_another_size_is_told(tmp_path: Path, monkeypatch: pytes
         trainer_class()(Task(), config(tmp_path)).load_checkpoint(str(path))
     with pytest.raises(Exception, match="Cannot load model parameters"):
         trainer_class()(StockTask(), config(tmp_path)).load_checkpoint(str(path))
+
+
+@pytest.mark.parametrize(
+    ("saved", "error", "words"),
+    [
+        (
+            {"cfg": {"model": {"_name": "wav2vec2"}}, "model": {}},
+            Exception("Cannot load model parameters from checkpoint"),
+            r"it is of model `wav2vec2` \(wav2vec 2\.0\); this run trains `data2vec_audio`",
+        ),
+        (
+            {"cfg": {"model": {"_name": "data2vec_multi"}}, "model": {}},
+            Exception("Cannot load model parameters from checkpoint"),
+            r"\(data2vec 2\); data2vec 2 is not supported yet by this version",
+        ),
+        ({"fc.weight": torch.ones(1)}, KeyError("best_loss"), "it is 1 weights without a configuration"),
+        ({"state": {}, "param_groups": []}, KeyError("best_loss"), "it is the state of an optimizer"),
+    ],
+    ids=["wav2vec2", "second", "weights", "optimizer"],
+)
+def test_a_checkpoint_of_something_else_is_told(tmp_path: Path, saved: Any, error: Exception, words: str) -> None:
+    path = tmp_path / "other.pt"
+    torch.save({**trainer_state({}, {}), **saved} if "cfg" in saved else saved, path)
+    settings = config(tmp_path)
+    settings.model = SimpleNamespace(_name="data2vec_audio")
+    with pytest.raises(CheckpointMismatchError, match=rf"cannot go on from .*other\.pt: .*{words}"):
+        trainer_class(loading=error)(Task(), settings).load_checkpoint(str(path))
+
+
+def test_an_error_that_is_not_the_checkpoints_stays_itself(tmp_path: Path) -> None:
+    path = tmp_path / "ours.pt"
+    torch.save(trainer_state({"model": {"_name": "data2vec_audio"}}, {}), path)
+    with pytest.raises(KeyError, match="elsewhere"):
+        trainer_class(loading=KeyError("elsewhere"))(Task(), config(tmp_path)).load_checkpoint(str(path))

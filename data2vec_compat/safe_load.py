@@ -1,0 +1,139 @@
+"""Reading a checkpoint without running what is in it: known classes are allowed for the time of a call."""
+
+import io
+import os
+import pickle
+import re
+import struct
+from argparse import Namespace
+from types import ModuleType
+from typing import Any, List, Tuple
+
+from data2vec_compat.allowed import Entry, ForbiddenCallError, allowed_globals, harmless_globals
+from data2vec_compat.file_kinds import TRUNCATED, FileKind, other_kind
+from data2vec_compat.unpickler import pickle_module
+
+TRUST = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+"""torch's own variable, here for every torch."""
+
+MALFORMED = (EOFError, LookupError, AttributeError, TypeError, AssertionError, UnicodeError, struct.error)
+"""What an unpickler runs into where bytes are not what was written."""
+
+_CUT = ("unexpected EOF", "was truncated", "Ran out of input", "failed finding central", "failed reading")
+
+
+class UnreadableCheckpointError(ValueError):
+    """A file that is no checkpoint, or none to its end."""
+
+
+class RefusedCheckpointError(pickle.UnpicklingError, ValueError):
+    """A file that could run code."""
+
+
+def load_allowed(torch: ModuleType, f: Any, *args: Any, **kwargs: Any) -> Any:
+    """`torch.load` with the classes that a checkpoint of fairseq may hold allowed, and no others.
+
+    One refused class is named at a time; a harmless one (a configuration, an enum) is then allowed too, and the file
+    is read again.
+
+    Raises:
+        RefusedCheckpointError: the file holds something else, which could run code.
+        UnreadableCheckpointError: it is another kind of file, or ends too early.
+    """
+    kwargs.pop("weights_only", None)
+    if trusted():
+        return torch.load(f, *args, weights_only=False, **kwargs)
+    kind = other_kind(f)
+    if kind is not None:
+        raise unreadable(f, kind)
+    start = f.tell() if hasattr(f, "tell") else None
+    wanted = allowed_globals()
+    while True:
+        try:
+            return _read(torch, wanted, f, *args, **kwargs)
+        except (pickle.UnpicklingError, ForbiddenCallError) as error:
+            more = [entry for entry in harmless_globals(_refused(error)) if entry not in wanted]
+            if not more:
+                raise _refusal(torch, f, error) from error
+            wanted += more
+        except MALFORMED as error:
+            raise unreadable(f, TRUNCATED) from error
+        except RuntimeError as error:
+            if not any(word in str(error) for word in _CUT):
+                raise
+            raise unreadable(f, TRUNCATED) from error
+        if start is not None:
+            f.seek(start)
+
+
+def trusted() -> bool:
+    """Whether the user has switched the check off in the environment."""
+    return os.environ.get(TRUST, "0").lower() in ("1", "y", "yes", "true")
+
+
+def unreadable(f: Any, kind: FileKind) -> UnreadableCheckpointError:
+    """What a file is that should have been a checkpoint."""
+    name = name_of(f)
+    size = f" ({os.path.getsize(name):,} bytes)" if os.path.isfile(name) else ""
+    return UnreadableCheckpointError(f"checkpoint {name} cannot be read{size}: it is {kind.words}; {kind.advice}")
+
+
+def name_of(f: Any) -> str:
+    """The path of a file, or words for what has none."""
+    if isinstance(f, (str, os.PathLike)):
+        return str(f)
+    return str(getattr(f, "name", None) or "the data received")
+
+
+def _read(torch: ModuleType, wanted: List[Entry], f: Any, *args: Any, **kwargs: Any) -> Any:
+    if takes_named_classes(torch):
+        with _Allow(torch, wanted):
+            return torch.load(f, *args, weights_only=True, **kwargs)
+    return torch.load(f, *args, weights_only=False, pickle_module=pickle_module(torch, wanted), **kwargs)
+
+
+def takes_named_classes(torch: ModuleType) -> bool:
+    """Whether this torch's weights-only loader can be told of a class under another name, as since 2.6."""
+    if not hasattr(torch.serialization, "safe_globals"):
+        return False
+    buffer = io.BytesIO()
+    torch.save(Namespace(), buffer)
+    buffer.seek(0)
+    try:
+        with _Allow(torch, [(Namespace, "argparse.Namespace")]):
+            torch.load(buffer, weights_only=True)
+    except (AttributeError, TypeError, pickle.UnpicklingError):
+        return False
+    return True
+
+
+class _Allow:
+    """Adds to torch's safe globals, and takes away only what it added."""
+
+    def __init__(self, torch: ModuleType, wanted: "List[Tuple[Any, str]]") -> None:
+        present = torch.serialization.get_safe_globals()
+        added = [entry for entry in wanted if entry not in present]
+        self._scope = torch.serialization.safe_globals(added)
+
+    def __enter__(self) -> None:
+        self._scope.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._scope.__exit__(*error)
+
+
+def _refused(error: Exception) -> List[str]:
+    """The name that was refused, if it is in the message."""
+    return re.findall(r"GLOBAL ([\w.]+)", str(error))[:1]
+
+
+def _refusal(torch: ModuleType, f: Any, error: Exception) -> RefusedCheckpointError:
+    names = _refused(error)
+    reason = str(error).partition("WeightsUnpickler error: ")[2] or str(error)
+    what = f"holds `{names[0]}`" if names else f"asks for this: {' '.join(reason.split())[:200]}"
+    allow = "allow it with `torch.serialization.add_safe_globals([...])` in your plugin, or "
+    return RefusedCheckpointError(
+        f"`{name_of(f)}`: refused, because it {what}, which is none of the classes that a fairseq checkpoint is made "
+        f"of, and loading it could run code. If you trust the file, "
+        f"{allow if hasattr(torch.serialization, 'safe_globals') else ''}set {TRUST}=1 for this one run."
+    )

@@ -1,0 +1,39 @@
+"""What a file is that should be a checkpoint, and what is in it: nothing of it is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, Union
+
+import torch
+from fairseq import checkpoint_utils
+
+from data2vec_compat.safe_load import MALFORMED, load_allowed
+
+from ..interop.identify import OURS_ONLY, Identity, identify
+
+
+def read_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
+    """A checkpoint as fairseq hands it out, or as it is where nothing in it is of a run; tensors on the CPU.
+
+    Raises ValueError if there is none, if it could run code, or if it is another kind of file.
+    """
+    if not Path(path).exists():
+        raise ValueError(f"checkpoint {path} does not exist; give the .pt file of a training")
+    try:
+        state: Any = checkpoint_utils.load_checkpoint_to_cpu(str(path))
+    except (*MALFORMED, RuntimeError):  # where fairseq looks for what it notes about a run
+        state = read_file(path)
+    if not isinstance(state, dict):
+        raise ValueError(f"checkpoint {path}: {identify(state).told(OURS_ONLY)}")
+    return state
+
+
+def read_file(path: Union[str, Path], **options: Any) -> Any:
+    """What torch saved, with ``options`` of ``torch.load``; raises ValueError as :func:`read_checkpoint` does."""
+    return load_allowed(torch, str(path), map_location="cpu", **options)
+
+
+def identify_file(path: Union[str, Path]) -> Identity:
+    """What a file is; raises ValueError as :func:`read_checkpoint` does."""
+    return identify(read_checkpoint(path))

@@ -1,0 +1,200 @@
+"""What there is to say of a checkpoint, from its configuration and the names and shapes of its weights."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Iterator, List, Mapping, Optional, Tuple
+
+import torch
+from fairseq.models import MODEL_DATACLASS_REGISTRY
+from torch import Tensor
+
+from data2vec_compat.file_kinds import hugging_face_config, is_old_format, safetensors_header
+
+from ..core.teacher import FORMAT_KEY, UPDATES_KEY
+from ..interop.identify import CONVERT, INSIDE, Identity, as_mapping, identify, of_weights, sections, weights_of
+from .identify import read_file
+
+TEACHERS = ("_ema", "encoder._ema")
+LAYER = re.compile(r"(?:^|\.)(?:layers?|blocks)\.(\d+)\.")
+WIDTHS = ("encoder_embed_dim", "transformer.encoder.embed_dim", "embed_dim")
+HEADS = ("encoder_attention_heads", "transformer.encoder.attention_heads", "num_heads")
+OUTPUTS = ("w2v_encoder.proj.weight", "head.weight")
+"""Weights with a row for each output symbol or class."""
+
+
+@dataclass
+class Summary:
+    """Facts of a file; what it does not tell is None, or empty."""
+
+    file: str
+    bytes: int
+    kind: str
+    words: str
+    advice: str = ""
+    model: str = ""
+    encoder: str = ""
+    modality: str = ""
+    layers: Optional[int] = None
+    width: Optional[int] = None
+    heads: Optional[int] = None
+    parameters: int = 0
+    precision: str = ""
+    task: str = ""
+    updates: Optional[int] = None
+    epoch: Optional[int] = None
+    normalize: Optional[bool] = None
+    symbols: Optional[int] = None
+    teacher: bool = False
+    teacher_updates: Optional[int] = None
+    optimizer: Optional[str] = None
+    fine_tuned_from: Optional[str] = None
+    written_by: str = ""
+    missing_paths: List[str] = field(default_factory=list)
+
+
+def summarise(path: Path) -> Summary:
+    """What a file is, or a folder of Hugging Face's; raises ValueError if it cannot be read, or could run code."""
+    config = hugging_face_config(path) if path.is_dir() else None
+    if config is not None:
+        return of_folder(path, config)
+    if path.is_file():
+        with path.open("rb") as file:
+            header = safetensors_header(file)
+        if header is not None:
+            return of_safetensors(path, header)
+    mapped = path.is_file() and not is_old_format(str(path))
+    return of_state(path, read_file(path, **({"mmap": True} if mapped else {})))
+
+
+def of_state(path: Path, state: Any) -> Summary:
+    """What a file holds that torch saved."""
+    found = identify(state)
+    summary = of_identity(path, path.stat().st_size, found)
+    if not isinstance(state, Mapping):
+        return summary
+    weights = {name: value for name, value in weights_of(state).items() if isinstance(value, Tensor)}
+    describe_weights(summary, weights)
+    model, task = sections(state)
+    describe_configuration(summary, model, task)
+    describe_run(summary, state)
+    describe_teacher(summary, weights_of(state))
+    summary.symbols = symbols(summary, state, weights)
+    summary.missing_paths = sorted(set(missing_paths(state.get("cfg") or state.get("args"))))
+    return summary
+
+
+def of_identity(path: Path, size: int, found: Identity) -> Summary:
+    """The part that names what it is."""
+    return Summary(str(path), size, found.kind, found.words, found.advice, found.model, found.encoder, found.modality)
+
+
+def of_folder(path: Path, config: Mapping[str, Any]) -> Summary:
+    """What a folder of Hugging Face's says of its model."""
+    name = (config.get("architectures") or [config.get("model_type")])[0]
+    size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
+    summary = Summary(str(path), size, "huggingface", f"a folder of Hugging Face's `{name}`", CONVERT, model=str(name))
+    summary.layers, summary.width = config.get("num_hidden_layers"), config.get("hidden_size")
+    summary.heads, summary.symbols = config.get("num_attention_heads"), config.get("vocab_size")
+    return summary
+
+
+def of_safetensors(path: Path, header: Mapping[str, Any]) -> Summary:
+    """What the header of a safetensors file says of its tensors."""
+    entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+    found = of_weights(entries) or Identity("nothing", "a safetensors file without tensors", CONVERT)
+    summary = of_identity(path, path.stat().st_size, found)
+    summary.parameters = sum(int(torch.Size(entry["shape"]).numel()) for entry in entries.values())
+    summary.precision = ", ".join(sorted({str(entry["dtype"]).lower() for entry in entries.values()}))
+    return summary
+
+
+def describe_weights(summary: Summary, weights: Mapping[str, Tensor]) -> None:
+    """Parameters, precision, layers."""
+    floats = {name: value for name, value in weights.items() if value.is_floating_point()}
+    summary.parameters = sum(value.numel() for value in floats.values())
+    summary.precision = ", ".join(sorted({str(value.dtype).rpartition(".")[2] for value in floats.values()}))
+    layers = [
+        int(found.group(1))
+        for name in weights
+        if "decoder." not in name and "conv" not in name
+        for found in [LAYER.search(name)]
+        if found
+    ]
+    summary.layers = max(layers) + 1 if layers else None
+
+
+def describe_configuration(summary: Summary, model: Mapping[str, Any], task: Mapping[str, Any]) -> None:
+    """What the configuration tells: width, heads, task, normalisation, where fine-tuning began."""
+    inside = next((as_mapping(model[key]) for key in INSIDE if model.get(key) is not None), {})
+    encoder = as_mapping(inside.get("model")) or inside or model
+    summary.width = first_of(encoder, summary.encoder, WIDTHS)
+    summary.heads = first_of(encoder, summary.encoder, HEADS)
+    summary.task = str(task.get("_name") or "")
+    if summary.modality == "speech" or "normalize" in task:
+        told = [section.get("normalize") for section in (task, model, as_mapping(inside.get("task")), inside)]
+        summary.normalize = next((value for value in told if isinstance(value, bool)), None)
+    start = model.get("w2v_path") or model.get("model_path")
+    summary.fine_tuned_from = str(start) if start and summary.kind == "fine-tuned" else None
+
+
+def first_of(section: Mapping[str, Any], model: str, keys: Tuple[str, ...]) -> Optional[int]:
+    """A number under the first of several keys that a configuration has, or else the model's default has."""
+    made = MODEL_DATACLASS_REGISTRY.get(model)
+    for source in (section, made() if made else {}):
+        for key in keys:
+            value: Any = source
+            for part in key.split("."):
+                value = as_mapping(value).get(part)
+            if isinstance(value, int):
+                return value
+    return None
+
+
+def describe_run(summary: Summary, state: Mapping[str, Any]) -> None:
+    """What the trainer noted."""
+    history = (state.get("optimizer_history") or [{}])[-1]
+    summary.updates = history.get("num_updates")
+    iterator = as_mapping((state.get("extra_state") or {}).get("train_iterator"))
+    summary.epoch = iterator.get("epoch")
+    if state.get("last_optimizer_state") is not None:
+        summary.optimizer = str(history.get("optimizer_name", "unnamed"))
+    if state.get("cfg"):
+        summary.written_by = "fairseq's trainer"
+    elif state.get("args") is not None:
+        summary.written_by = "fairseq's trainer before 0.10.2 (`args`)"
+
+
+def describe_teacher(summary: Summary, weights: Mapping[str, Any]) -> None:
+    """Whether the average is there, and how many updates it has followed."""
+    entry = next((weights[name] for name in TEACHERS if isinstance(weights.get(name), Mapping)), None)
+    if entry is None:
+        return
+    summary.teacher = True
+    if FORMAT_KEY in entry:
+        summary.written_by += f" with this package, layout {int(entry[FORMAT_KEY])}"
+        summary.teacher_updates = int(entry[UPDATES_KEY])
+    elif summary.updates:
+        summary.teacher_updates = summary.updates - 1  # the last step is owed
+
+
+def symbols(summary: Summary, state: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Optional[int]:
+    """Of a dictionary, in the task's state or by the rows of an embedding or an output; of classes for images."""
+    for name, value in as_mapping(state.get("task_state")).items():
+        if "dictionary" in name and hasattr(value, "__len__"):
+            return len(value)
+    rows = [len(value) for name, value in weights.items() if name.endswith("embed_tokens.weight") or name in OUTPUTS]
+    return rows[0] if rows else None
+
+
+def missing_paths(section: Any, where: str = "") -> Iterator[str]:
+    """`key=path` for each absolute path in a configuration that is not on this machine."""
+    for key, value in as_mapping(section).items():
+        here = f"{where}.{key}" if where else key
+        if isinstance(value, str) and value.startswith(("/", "~/")) and not os.path.exists(os.path.expanduser(value)):
+            yield f"{here}={value}"
+        elif hasattr(value, "keys") or hasattr(value, "__dict__"):
+            yield from missing_paths(value, here)

@@ -1,0 +1,137 @@
+"""`data2vec inspect`: what checkpoints are, without running anything that is in them.
+
+Tensors stay in their files. Exits with 1 if a file cannot be read, or could run code.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Tuple
+
+from .tables import Row, print_table
+
+SHOWN_PATHS = 4
+
+NEXT: Dict[Tuple[str, str], Tuple[str, ...]] = {
+    ("pretrained", "speech"): (
+        "data2vec features {} --input CLIPS --out features",
+        "fairseq-hydra-train --config-dir configs --config-name asr_base_100h model.w2v_path={} task.data=DATA",
+    ),
+    ("fine-tuned", "speech"): (
+        "fairseq-generate DATA --user-dir data2vec_plugin --task data2vec_asr --path {} --scoring data2vec_asr "
+        "--gen-subset SPLIT --post-process letter",
+        "data2vec features {} --input CLIPS --out features",
+    ),
+    ("pretrained", "text"): (
+        "data2vec features {} --input LINES --out features",
+        "fairseq-hydra-train --config-dir configs --config-name text_classification model.model_path={} task.data=DATA",
+    ),
+    ("fine-tuned", "text"): ("data2vec features {} --input LINES --out features",),
+    ("pretrained", "image"): (
+        "data2vec features {} --input PICTURES --out features",
+        "fairseq-hydra-train --config-dir configs --config-name imagenet_base model.model_path={} task.data=DATA",
+    ),
+    ("fine-tuned", "image"): (
+        "fairseq-validate DATA --user-dir data2vec_plugin --task image_classification --path {} --valid-subset val "
+        "--batch-size 128",
+        "data2vec features {} --input PICTURES --out features",
+    ),
+}
+"""What one can do with a checkpoint, by what it is."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `data2vec inspect`."""
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a checkpoint, or a Hugging Face folder")
+    parser.add_argument("--json", action="store_true", help="print an object a file, each on a line of its own")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what each file is; 1 if one could not be read."""
+    from ..checkpoints.summary import summarise
+
+    show: Callable[[Dict[str, Any]], None] = show_json if args.json else show_table
+    failed = False
+    for path in args.files:
+        try:
+            if not path.exists():
+                raise ValueError(f"{path} does not exist")
+            facts = asdict(summarise(path))
+        except (ValueError, OSError) as error:
+            print(f"data2vec inspect: {error}", file=sys.stderr)
+            failed = True
+            continue
+        show({**facts, "next": next_steps(facts)})
+    return int(failed)
+
+
+def next_steps(facts: Dict[str, Any]) -> List[str]:
+    """Commands for a checkpoint of this kind."""
+    return [step.format(shlex.quote(facts["file"])) for step in NEXT.get((facts["kind"], facts["modality"]), ())]
+
+
+def show_json(facts: Dict[str, Any]) -> None:
+    """A line of JSON."""
+    print(json.dumps(facts, ensure_ascii=False))
+
+
+def show_table(facts: Dict[str, Any]) -> None:
+    """What a person wants to know, line by line; what a file does not tell is left out."""
+    print_table(facts["file"], ("fact", "value"), [(name, text) for name, text in rows(facts) if text])
+    for step in facts["next"]:
+        print(f"  {step}")
+
+
+def rows(facts: Dict[str, Any]) -> List[Row]:
+    """Names and values."""
+    size = " × ".join(
+        f"{facts[key]:,} {name}"
+        for key, name in (("layers", "layers"), ("width", "channels"), ("heads", "heads"))
+        if facts[key]
+    )
+    megabytes = f"{facts['bytes'] / 1e6:,.1f} MB"
+    return [
+        ("is", facts["words"] + (f"; {facts['advice']}" if facts["advice"] else "")),
+        ("size", size),
+        ("weights", f"{facts['parameters']:,} in {facts['precision']}" if facts["parameters"] else ""),
+        ("file", megabytes),
+        ("task", facts["task"]),
+        ("trained", trained(facts)),
+        ("normalize", "" if facts["normalize"] is None else str(facts["normalize"]).lower()),
+        ("symbols", counted(facts["symbols"], "")),
+        ("teacher", teacher(facts)),
+        ("optimizer", facts["optimizer"] or ("not in the file" if facts["updates"] is not None else "")),
+        ("fine-tuned from", facts["fine_tuned_from"] or ""),
+        ("written by", facts["written_by"]),
+        ("paths not here", missing(facts)),
+    ]
+
+
+def trained(facts: Dict[str, Any]) -> str:
+    """How far."""
+    return ", ".join(filter(None, (counted(facts["updates"], " updates"), counted(facts["epoch"], "", "epoch "))))
+
+
+def teacher(facts: Dict[str, Any]) -> str:
+    """Whether there is one, and what it has followed; nothing where there could be none."""
+    if not facts["teacher"]:
+        return "not in the file" if facts["kind"] == "pretrained" else ""
+    return "in the file" + counted(facts["teacher_updates"], " updates", ", has followed ")
+
+
+def counted(number: Any, unit: str, before: str = "") -> str:
+    """A number with its unit; nothing for none."""
+    return "" if number is None else f"{before}{number:,}{unit}"
+
+
+def missing(facts: Dict[str, Any]) -> str:
+    """The first few paths of the configuration that are not on this machine, and that they need not be."""
+    paths: List[str] = facts["missing_paths"]
+    if not paths:
+        return ""
+    more = [f"and {len(paths) - SHOWN_PATHS} more"] if len(paths) > SHOWN_PATHS else []
+    needed = "only the dict.txt of `task.data` is needed" if facts["modality"] == "text" else "none is needed"
+    return "\n".join([*paths[:SHOWN_PATHS], *more, f"({needed})"])

@@ -1,0 +1,199 @@
+"""What a loaded checkpoint is, in words: told by the names in its configuration, or by those of its weights."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple
+
+MODALITIES = {"data2vec_audio": "speech", "data2vec_text": "text", "data2vec_vision": "image"}
+
+TITLES = {
+    "data2vec_audio": "data2vec for speech",
+    "data2vec_text": "data2vec for text",
+    "data2vec_vision": "data2vec for images",
+    "data2vec_multi": "data2vec 2",
+    "wav2vec": "the first wav2vec",
+    "wav2vec2": "wav2vec 2.0",
+    "hubert": "HuBERT",
+    "roberta": "RoBERTa",
+    "wav2vec_ctc": "speech recognition by CTC",
+    "hubert_ctc": "speech recognition by CTC",
+    "wav2vec_seq2seq": "speech recognition with a decoder",
+    "data2vec_text_classification": "text classification",
+    "data2vec_image_classification": "image classification",
+    "mae_image_classification": "image classification",
+    "audio_classification": "audio classification",
+}
+"""What people call models that fairseq has registered names for."""
+
+SECOND = ("data2vec_multi", "mae_image_classification")
+"""Models of data2vec 2."""
+
+INSIDE = ("w2v_args", "pretrained_model_args")
+"""Keys under which a fine-tuned model keeps the configuration of its encoder."""
+
+
+class Signature(NamedTuple):
+    """Names of weights, each a pattern of which at least one must be found, that tell a model."""
+
+    patterns: Tuple[str, ...]
+    model: str
+    words: str = ""
+    advice: str = ""
+
+
+CONVERT = "convert it with `data2vec convert FOLDER --to fairseq --out FILE`"
+BEIT = "`data2vec_image_classification` takes them as its `model_path`"
+OURS_ONLY = "give a checkpoint with its configuration (`cfg` or `args`), as fairseq's trainer writes it"
+
+FAIRSEQ = (
+    Signature((r"^modality_encoders\.",), "data2vec_multi"),
+    Signature((r"^w2v_encoder\.w2v_model\.",), "wav2vec_ctc"),
+    Signature((r"^encoder\.w2v_model\.",), "wav2vec_seq2seq"),
+    Signature((r"^(encoder\.)?regression_head\.|^encoder\._ema$",), "data2vec_text"),
+    Signature((r"^quantizer\.|^project_q\.",), "wav2vec2"),
+    Signature((r"^label_embs_concat$",), "hubert"),
+    Signature((r"feature_extractor\.conv_layers\.", r"encoder\.pos_conv\.0\.(0|weight)"), "data2vec_audio"),
+    Signature((r"sentence_encoder\.layers\.",), "roberta"),
+    Signature((r"^encoder\.blocks\.0\.", r"^patch_embed\.conv\."), "data2vec_vision"),
+    Signature((r"^blocks\.0\.", r"^patch_embed\.proj\."), "", "BEiT's weights", BEIT),
+)
+HUGGING_FACE = (
+    Signature((r"^data2vec_audio\.",), "", "Data2VecAudio"),
+    Signature((r"^data2vec_text\.",), "", "Data2VecText"),
+    Signature((r"^data2vec_vision\.",), "", "Data2VecVision"),
+    Signature((r"^wav2vec2\.",), "", "Wav2Vec2"),
+    Signature((r"^hubert\.",), "", "Hubert"),
+    Signature((r"feature_projection\.projection\.",), "", "speech models"),
+    Signature((r"embeddings\.word_embeddings\.",), "", "text models"),
+    Signature((r"embeddings\.patch_embeddings\.",), "", "image models"),
+)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a checkpoint is: ``words`` continue "it is …", ``advice`` says what to do with what is not ours.
+
+    ``kind`` is pretrained, fine-tuned, data2vec2, other, weights, huggingface, optimizer or nothing. ``model`` is the
+    registered name, ``encoder`` that of the encoder inside, the same unless it was fine-tuned.
+    """
+
+    kind: str
+    words: str
+    advice: str = ""
+    model: str = ""
+    encoder: str = ""
+
+    @property
+    def modality(self) -> str:
+        """speech, text or image for encoders that are data2vec's; else empty."""
+        return MODALITIES.get(self.encoder, "")
+
+    def told(self, expected: str) -> str:
+        """The words, and the advice that is the thing's own, or else what was ``expected``."""
+        return f"it is {self.words}; {self.advice or expected}"
+
+
+def identify(state: Any) -> Identity:
+    """What a loaded file is; looks at names only."""
+    if not isinstance(state, Mapping):
+        return Identity("nothing", f"a {type(state).__name__} that was saved, no checkpoint", OURS_ONLY)
+    model, _ = sections(state)
+    name = str(model.get("_name") or "")
+    if name:
+        return of_model(name, model)
+    if {"state", "param_groups"} <= set(state):
+        return Identity("optimizer", "the state of an optimizer, without a model", OURS_ONLY)
+    return of_weights(weights_of(state)) or Identity("nothing", _listed(state), OURS_ONLY)
+
+
+def sections(state: Mapping[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """Model and task of a checkpoint's configuration, old or new; each empty where there is none.
+
+    An old one (`args`) is flat, and stands for both.
+    """
+    cfg, args = state.get("cfg"), state.get("args")
+    if cfg:
+        return as_mapping(_entry(cfg, "model")), as_mapping(_entry(cfg, "task"))
+    flat = as_mapping(args)
+    model = {**flat, "_name": flat["arch"]} if "arch" in flat else {}
+    return model, {**flat, "_name": flat["task"]} if "task" in flat else {}
+
+
+def of_model(name: str, model: Mapping[str, Any]) -> Identity:
+    """What a checkpoint is whose configuration names its model."""
+    inside = [as_mapping(model[key]) for key in INSIDE if model.get(key) is not None]
+    encoder = next((str(found) for found in map(inner_name, inside) if found), "" if inside else name)
+    label = f"`{name}`" if encoder in ("", name) else f"`{name}` on `{encoder}`"
+    title = TITLES.get(name, "")
+    if name in SECOND or encoder in SECOND:
+        title = "data2vec 2" if name == "data2vec_multi" else f"{title}, data2vec 2"
+        advice = "data2vec 2 is not supported yet by this version"
+        return Identity("data2vec2", f"of model {label} ({title})", advice, name, encoder)
+    kind = (
+        "fine-tuned" if encoder != name and encoder in MODALITIES else "pretrained" if name in MODALITIES else "other"
+    )
+    return Identity(kind, f"of model {label}" + (f" ({title})" if title else ""), "", name, encoder)
+
+
+def inner_name(section: Mapping[str, Any]) -> Optional[str]:
+    """The model that the configuration inside a fine-tuned model's names, old or new."""
+    model = as_mapping(section.get("model"))
+    name = model.get("_name") or section.get("arch")
+    return None if name is None else str(name)
+
+
+def of_weights(names: Iterable[str]) -> Optional[Identity]:
+    """What model weights are of that come without a configuration; None if there are none."""
+    found = list(names)
+    for signature in HUGGING_FACE:
+        if _matches(signature, found):
+            return Identity("huggingface", f"the weights of Hugging Face's {signature.words}", CONVERT)
+    for signature in FAIRSEQ:
+        if _matches(signature, found):
+            what = signature.words or f"weights of `{signature.model}` ({TITLES[signature.model]})"
+            return Identity("weights", f"{what} without a configuration", signature.advice or OURS_ONLY)
+    if not found:
+        return None
+    return Identity("weights", f"{len(found)} weights without a configuration, such as `{found[0]}`", OURS_ONLY)
+
+
+def weights_of(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The weights in a loaded file: its entry `model`, or itself if it holds tensors; empty if neither."""
+    for key in ("model", "module", "state_dict"):
+        inside = state.get(key)
+        if isinstance(inside, Mapping):
+            return inside
+    return state if any(hasattr(value, "shape") for value in state.values()) else {}
+
+
+def _matches(signature: Signature, names: Iterable[str]) -> bool:
+    return all(any(re.search(pattern, name) for name in names) for pattern in signature.patterns)
+
+
+def as_mapping(section: Any) -> Dict[str, Any]:
+    """A section as a dict of its entries, be it a dict, a configuration or a namespace; values that lack are left out.
+
+    A value that interpolates another section's comes as None where that is not there.
+    """
+    if section is None or isinstance(section, (str, int)):
+        return {}
+    if not hasattr(section, "keys"):
+        return dict(vars(section)) if hasattr(section, "__dict__") else {}
+    return {str(key): _entry(section, key) for key in section}
+
+
+def _entry(section: Any, key: str) -> Any:
+    if key not in section:  # as is a value that has to be given, and was not
+        return None
+    try:
+        return section[key]
+    except Exception:  # an interpolation that leads nowhere; each omegaconf has another error
+        return None
+
+
+def _listed(state: Mapping[str, Any]) -> str:
+    names = [f"`{name}`" for name in list(state)[:3]]
+    more = f" and {len(state) - 3} more" if len(state) > 3 else ""
+    return f"a saved dictionary of {', '.join(names)}{more}, no checkpoint" if names else "empty, no checkpoint"
