@@ -183,6 +183,7 @@ def test_pixels_of_their_processor_are_those_of_our_evaluation(
 
     The sides of these pictures leave an even margin; of an odd one they leave the greater half on the other side.
     """
+    pytest.importorskip("torchvision")
     normalization = Normalization()
     mean, std = list(normalization.mean), list(normalization.std)
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(processor(224, mean, std)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, List
@@ -34,6 +36,8 @@ def load_base(folder: Path) -> Any:
 @pytest.fixture(scope="module", params=KINDS)
 def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A kind of subwords, a folder with ours.pt and theirs/, and one with back.pt."""
+    if request.param == "sentencepiece":
+        pytest.importorskip("sentencepiece")
     folder = tmp_path_factory.mktemp(request.param)
     theirs = convert(pretrained(folder, request.param), folder / "theirs")
     back = tmp_path_factory.mktemp("back") / "back.pt"
@@ -90,6 +94,22 @@ def test_fine_tuning_starts_from_what_came_back(base: Any) -> None:
     model = build_model(cfg, SimpleNamespace(source_dictionary=symbols(base.folder)))
     wanted = saved(base.folder / "ours.pt")["encoder.sentence_encoder.layers.0.fc1.weight"]
     assert torch.equal(model.model.encoder.layers[0].fc1.weight, wanted)
+
+
+def test_stock_upstream_loads_what_comes_back(base: Any) -> None:
+    """In a process of its own, without this package; the attribute is one that upstream reads and never sets."""
+    if base.kind != "gpt2":
+        pytest.skip("weights are the same")
+    options = {"data": str(base.folder)}
+    program = f"""if True:
+        import fairseq.examples.data2vec.models.data2vec_text as upstream
+        from fairseq.checkpoint_utils import load_model_ensemble_and_task
+        upstream.Data2VecTextEncoder.target_model = None
+        [model], _, _ = load_model_ensemble_and_task([{str(base.back / "back.pt")!r}], arg_overrides={options!r})
+        print(isinstance(model, upstream.Data2VecTextModel))
+    """
+    done = subprocess.run([sys.executable, "-c", program], cwd=base.back, stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.split()[-1] == "True"
 
 
 @pytest.mark.parametrize("name", ["checkpoint.pt", "checkpoint_fp16.pt"])

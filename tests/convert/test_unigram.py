@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
-import sentencepiece
 from convert.made_text import symbols
 from english import paragraphs
 from glue_files import sentences, write_dictionary, write_sentencepiece
@@ -17,6 +16,7 @@ from data2vec_plugin.convert.sentencepiece_file import Pieces, message, read_pie
 from data2vec_plugin.convert.unigram import tokenizer
 from data2vec_plugin.data.subwords import SentencePiece
 
+sentencepiece = pytest.importorskip("sentencepiece")
 ODD = [
     "  two  spaces ",
     "日本語 x",
