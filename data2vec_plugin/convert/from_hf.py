@@ -12,7 +12,7 @@ from ..cli.manifest_files import write_atomically
 from ..interop.text_v1 import vocabulary_size
 from .folder import read_config, read_weights
 from .modality import Beside, Given, Keys, Modality, check_given, modality
-from .weights import HEAD, completed, first_teacher, outline
+from .weights import HEAD, MASK, PREDICTION, completed, first_teacher, outline
 
 MODEL_TYPES = {"data2vec-audio": "speech", "data2vec-text": "text", "data2vec-vision": "image"}
 
@@ -34,7 +34,7 @@ def from_hf(source: Path, out: Path, given: Given) -> List[str]:
     state = part.NAMES.weights_from_hf(read_weights(source), kind)
     head = {name: state.pop(name) for name in list(state) if name.startswith(HEAD)}
     model = outline({"model": section}, vocabulary_size(state))
-    state, fresh_head = completed(str(source), state, model, pretrained=kind == "base")
+    state, fresh = completed(str(source), state, model, pretrained=kind == "base")
     teacher: Dict[str, Any] = {}
     if kind == "base":
         teacher = {part.LAYOUT.TEACHER: first_teacher(state, model, part.LAYOUT)}  # upstream does not load without one
@@ -45,8 +45,10 @@ def from_hf(source: Path, out: Path, given: Given) -> List[str]:
         write_atomically(out.with_name(name), content)
     write_checkpoint(out, checkpoint_state(section, {**state, **teacher}, beside))
     lines = [f"{source}: {', '.join(hf.get('architectures') or [part.NAMES.ARCHITECTURES[kind]])}", *beside.notes]
-    if fresh_head:
+    if any(name.startswith(PREDICTION) for name in fresh):
         lines.append("its prediction head is fresh, since Hugging Face keeps none: pre-training goes on from a new one")
+    if MASK in fresh:
+        lines.append("its embedding of what is masked is zeros, since the folder holds none: masking begins with those")
     files = ", ".join([str(out), *(str(out.with_name(name)) for name in written)])
     return [*lines, f"wrote {files}: a checkpoint of `{section['_name']}`"]
 

@@ -109,12 +109,9 @@ def remarks(theirs: Mapping[str, Any], size: int) -> List[str]:
 
 def fresh_parts(hf: Mapping[str, Any], kind: str) -> List[str]:
     """What a base model of theirs may lack and ours has."""
-    lines = []
-    if kind == "base" and hf.get("use_mean_pooling", True):
-        lines.append("it ends without a norm: ours has a fresh one, which features pass and fine-tuning leaves out")
-    if kind == "base" and not hf.get("use_mask_token", False):
-        lines.append("it holds no mask token: pre-training would go on from a fresh one")
-    return lines
+    if kind != "base" or not hf.get("use_mean_pooling", True):
+        return []
+    return ["it ends without a norm: ours has a fresh one, which features pass and fine-tuning leaves out"]
 
 
 def fine_tuned(section: Keys, state: Weights, beside: Beside) -> Tuple[Keys, Weights]:

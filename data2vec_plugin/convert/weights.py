@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Tuple
 
 import torch
 from fairseq.data import Dictionary
@@ -14,8 +14,8 @@ from ..interop.mismatch import explain, shapes
 from ..interop.text_v1 import VERSION
 from .modality import Layout, Weights
 
-HEAD, PREDICTION = "head.", "final_proj."
-FRESH = ("mask_emb", PREDICTION)
+HEAD, PREDICTION, MASK = "head.", "final_proj.", "mask_emb"
+FRESH = (MASK, PREDICTION)
 """What a model of Hugging Face's may lack: how these begin."""
 NO_WEIGHTS = (UPDATES_KEY, FORMAT_KEY, VERSION)
 """What a teacher's entry holds besides."""
@@ -46,8 +46,8 @@ def encoder_weights(checkpoint: Checkpoint, layout: Layout, model: Any, teacher:
     return single(state)
 
 
-def completed(source: str, state: Weights, model: Any, pretrained: bool) -> Tuple[Weights, bool]:
-    """The weights of another's encoder with what only pre-training needs made anew, and whether that is so.
+def completed(source: str, state: Weights, model: Any, pretrained: bool) -> Tuple[Weights, List[str]]:
+    """The weights of another's encoder with what only pre-training needs made anew, and the names of that.
 
     Raises ValueError if anything else is missing, or of another size than the ``model``.
     """
@@ -58,7 +58,7 @@ def completed(source: str, state: Weights, model: Any, pretrained: bool) -> Tupl
     check(source, state, {name: shape for name, shape in shapes(wanted).items() if name not in absent})
     head = fresh(model.final_proj) if pretrained else {}
     made = {name: head.get(name, torch.zeros(wanted[name].shape)) for name in absent}
-    return {**single(state), **made}, any(name in head for name in made)
+    return {**single(state), **made}, absent
 
 
 def first_teacher(state: Weights, model: Any, layout: Layout) -> Weights:

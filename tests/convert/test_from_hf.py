@@ -74,9 +74,10 @@ def test_a_prediction_head_is_made_anew_and_said(folder: Path, capsys: pytest.Ca
     assert torch.equal(first["final_proj.weight"], second["final_proj.weight"])
 
 
-def test_an_embedding_of_the_mask_may_be_missing(folder: Path) -> None:
+def test_an_embedding_of_the_mask_may_be_missing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change_weights(folder, lambda weights: weights.pop("masked_spec_embed"))
     assert not saved(convert(folder, folder.with_name("back.pt")))["mask_emb"].any()
+    assert "its embedding of what is masked is zeros" in capsys.readouterr().out
 
 
 def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
