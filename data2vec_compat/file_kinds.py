@@ -19,6 +19,8 @@ AGAIN = "copy it again, use another one or delete it"
 EMPTY = FileKind("empty", "an empty file", AGAIN)
 TRUNCATED = FileKind("truncated", "truncated or damaged", AGAIN)
 CONVERT = "convert the folder with `data2vec convert FOLDER --to fairseq --out FILE`"
+CONVERTED = ("data2vec-audio", "data2vec-text", "data2vec-vision")
+NOT_CONVERTED = f"`data2vec convert` takes folders of model type {', '.join(CONVERTED)}"
 SAFETENSORS = FileKind("safetensors", "a safetensors file, as Hugging Face's models are", CONVERT)
 TORCHSCRIPT = FileKind(
     "torchscript", "a TorchScript archive, which is a program", "give the checkpoint that it was made of"
@@ -41,7 +43,7 @@ _LONGEST_HEADER = 100 * 2**20
 def other_kind(source: Any) -> Optional[FileKind]:
     """What a path or an open file is, unless it begins as torch's checkpoints do: then None. The position stays."""
     if isinstance(source, (str, os.PathLike)) and os.path.isdir(source):
-        return _kind_of_folder(source)
+        return kind_of_folder(source)
     with _opened(source) as file:
         start = file.tell()
         try:
@@ -75,12 +77,14 @@ def hugging_face_config(folder: Any) -> "Optional[dict[str, Any]]":
     return config if isinstance(config, dict) and {"model_type", "architectures"} & set(config) else None
 
 
-def _kind_of_folder(folder: Any) -> FileKind:
+def kind_of_folder(folder: Any) -> FileKind:
+    """What a folder is: Hugging Face's, with the name of its architecture, or any other."""
     config = hugging_face_config(folder)
     if config is None:
         return FOLDER
     name = (config.get("architectures") or [config.get("model_type")])[0]
-    return FileKind("huggingface", f"a folder of Hugging Face's `{name}`", CONVERT)
+    advice = CONVERT if config.get("model_type") in CONVERTED else NOT_CONVERTED
+    return FileKind("huggingface", f"a folder of Hugging Face's `{name}`", advice)
 
 
 def _kind(file: BinaryIO) -> Optional[FileKind]:

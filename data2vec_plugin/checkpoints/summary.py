@@ -12,7 +12,7 @@ import torch
 from fairseq.models import MODEL_DATACLASS_REGISTRY
 from torch import Tensor
 
-from data2vec_compat.file_kinds import hugging_face_config, is_old_format, safetensors_header
+from data2vec_compat.file_kinds import hugging_face_config, is_old_format, kind_of_folder, safetensors_header
 
 from ..core.teacher import FORMAT_KEY, UPDATES_KEY
 from ..interop.identify import CONVERT, INSIDE, Identity, as_mapping, identify, of_weights, sections, weights_of
@@ -94,9 +94,9 @@ def of_identity(path: Path, size: int, found: Identity) -> Summary:
 
 def of_folder(path: Path, config: Mapping[str, Any]) -> Summary:
     """What a folder of Hugging Face's says of its model."""
-    name = (config.get("architectures") or [config.get("model_type")])[0]
+    kind, model = kind_of_folder(path), (config.get("architectures") or [config.get("model_type")])[0]
     size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
-    summary = Summary(str(path), size, "huggingface", f"a folder of Hugging Face's `{name}`", CONVERT, model=str(name))
+    summary = Summary(str(path), size, kind.name, kind.words, kind.advice, model=str(model))
     summary.layers, summary.width = config.get("num_hidden_layers"), config.get("hidden_size")
     summary.heads, summary.symbols = config.get("num_attention_heads"), config.get("vocab_size")
     return summary

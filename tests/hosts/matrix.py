@@ -93,7 +93,7 @@ def prepare(host: Host, python: str, fairseq: Path | None) -> Path:
         install_host(host, own, fairseq)
         install_beside(host, own)
         stamp.touch()
-    pip(own, "-e", f"{ROOT}[audio,text,image,dev]", *numpy_of(host), *host.stack)
+    pip(own, "-e", f"{ROOT}[audio,text,image,dev]", *numpy_of(host), *host.stack, *transformers_of(host))
     return own
 
 
@@ -112,6 +112,11 @@ def install_beside(host: Host, own: Path) -> None:
     moved = before - freeze(own)
     if moved:
         raise SystemExit(f"{host.name}: installing the plugin moved {', '.join(sorted(moved))}")
+
+
+def transformers_of(host: Host) -> list[str]:
+    """One that torch 2.1, which imports whatever transformers there is, can import."""
+    return ["transformers<4.45"] if "torch==2.1.2" in host.torch else []
 
 
 def numpy_of(host: Host) -> list[str]:
