@@ -128,11 +128,12 @@ def _numpy_entries() -> List[Entry]:
         import numpy
     except ImportError:
         return []
-    core = getattr(numpy, "_core", None) or numpy.core
+    place = "numpy._core" if hasattr(numpy, "_core") else "numpy.core"  # the first, from NumPy 1.26 on
+    multiarray = import_module(f"{place}.multiarray")
     entries: List[Entry] = [(numpy.ndarray, "numpy.ndarray"), (numpy.dtype, "numpy.dtype")]
     for place in ("numpy.core.multiarray", "numpy._core.multiarray"):
         for name in ("scalar", "_reconstruct"):
-            entries.append((getattr(core.multiarray, name), f"{place}.{name}"))
+            entries.append((getattr(multiarray, name), f"{place}.{name}"))
     kinds = {type(numpy.dtype(code)) for code in "?bBhHiIlLqQefdFDgG"}
     # dtype objects are built in place: torch compares their very class
     entries.extend((kind, f"numpy.dtypes.{kind.__name__}") for kind in kinds)

@@ -76,4 +76,4 @@ def _pretrained_task(cfg: Any) -> Any:
 def _task(cfg: Any) -> Any:
     """The task's configuration of this run, which a model reaches through what it interpolates from."""
     root = cfg.__dict__.get("_parent")
-    return root.task if root is not None and "task" in root else {}
+    return OmegaConf.to_container(root.task) if root is not None and "task" in root else {}

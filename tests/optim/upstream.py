@@ -20,6 +20,7 @@ from fairseq import models, utils
 from fairseq.criterions.model_criterion import ModelCriterion
 from fairseq.data import Dictionary
 from fairseq.trainer import Trainer
+from omegaconf import OmegaConf
 from torch import Tensor
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -71,6 +72,7 @@ def trainer(kind: str, **settings: Any) -> Any:
     cfg = config({**ADAM, "lr": [0.01], "weight_decay": 0.01, "adam_eps": 1e-4})
     cfg.lr_scheduler.lr = cfg.optimization.lr = [0.01]
     cfg.model = {**SECTIONS[kind], **settings}
+    OmegaConf.set_struct(cfg.model, True)  # fairseq asks for keys that it may lack
     task = Task(SimpleNamespace())
     torch.manual_seed(0)
     described = SimpleNamespace(source_dictionary=dictionary(), cfg=SimpleNamespace(data=""))
