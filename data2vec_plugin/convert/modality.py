@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, MutableMapping, Optional, Protocol, Sequence, Tuple, cast
+from typing import Any, Dict, List, Mapping, Optional, Protocol, Sequence, Tuple, cast
 
 from torch import Tensor
 
 from ..checkpoints.encoder import Checkpoint
+from ..interop.layout import Layout
 
 Weights = Dict[str, Tensor]
 Keys = Dict[str, Any]
@@ -73,24 +74,6 @@ class Names(Protocol):
 
     def config_from_hf(self, hf: Mapping[str, Any], kind: str) -> Keys:
         """The reverse, with ``_name``; raises ValueError for what ours cannot express."""
-
-
-class Layout(Protocol):
-    """`interop/*_v1.py`: upstream's names, in place."""
-
-    TEACHER: str
-
-    def to_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
-        """Our names in memory to those of a checkpoint."""
-
-    def from_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
-        """The reverse."""
-
-    def teacher_to_upstream(self, state: MutableMapping[str, Any]) -> None:
-        """The same for the teacher's entry."""
-
-    def teacher_from_upstream(self, state: MutableMapping[str, Any]) -> None:
-        """The reverse."""
 
 
 class Modality(Protocol):

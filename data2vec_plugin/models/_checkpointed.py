@@ -1,31 +1,14 @@
 """What every data2vec model does for fairseq: the teacher follows updates, and travels in upstream's layout."""
 
 import logging
-from typing import Any, Dict, MutableMapping, Protocol, Tuple
+from typing import Any, Dict, MutableMapping, Tuple
 
 from fairseq.models import BaseFairseqModel
 
 from ..core.model import Data2Vec
+from ..interop.layout import Layout
 
 logger = logging.getLogger(__name__)
-
-
-class Layout(Protocol):
-    """A module of ``interop``: upstream's names and shapes for one model."""
-
-    TEACHER: str
-
-    def to_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
-        """Bring to upstream's layout, in place."""
-
-    def from_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
-        """Bring to ours, in place, the teacher's entry to ``_ema``."""
-
-    def teacher_to_upstream(self, state: MutableMapping[str, Any]) -> None:
-        """The same for the teacher's own entries, which may be those of the encoder alone."""
-
-    def teacher_from_upstream(self, state: MutableMapping[str, Any]) -> None:
-        """The reverse."""
 
 
 class CheckpointedModel(Data2Vec, BaseFairseqModel):
