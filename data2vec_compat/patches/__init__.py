@@ -10,6 +10,7 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     checkpoint_keys,
     checkpoints,
     composite_optimizer,
+    cpu_convolutions,
     ctc_silence,
     distributed,
     ema_integers,
