@@ -184,6 +184,8 @@ def test_pixels_of_their_processor_are_those_of_our_evaluation(
     The sides of these pictures leave an even margin; of an odd one they leave the greater half on the other side.
     """
     pytest.importorskip("torchvision")
+    if "use_fast" in backend and not hasattr(transformers, "CLIPImageProcessorFast"):
+        pytest.skip(f"transformers {transformers.__version__} prepares these pictures with Pillow only")
     normalization = Normalization()
     mean, std = list(normalization.mean), list(normalization.std)
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(processor(224, mean, std)))
