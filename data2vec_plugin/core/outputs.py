@@ -47,6 +47,11 @@ def at_rows(x: Tensor, rows: Optional[Tensor]) -> Tensor:
     return x if rows is None else x.reshape(-1, x.size(-1)).index_select(0, rows)
 
 
+def if_whole(x: Tensor, rows: Optional[Tensor]) -> Tensor:
+    """What is wanted of (B, T, C); (N, C) is that already."""
+    return at_rows(x, rows) if x.dim() == 3 else x
+
+
 @dataclass
 class EncoderOutput:
     """``x`` (B, T, C) and, for each layer that was asked for, its signals by name, each (B, T, C).

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .config import TargetConfig
+from .outputs import if_whole
 
 Axes = Tuple[int, ...]
 BATCH_AND_TIME: Axes = (0, 1)
@@ -52,8 +53,8 @@ def average_targets(
     per_layer, averaged = normalisation_axes(config)
     if config.reference_compat:
         padding_mask = None
-    if signals[0].dim() == 2:
-        rows_only = [_normalise_rows(signal.float(), per_layer) for signal in signals[-config.top_k :]]
+    if rows_suffice(config):
+        rows_only = [_normalise_rows(if_whole(x, positions).float(), per_layer) for x in signals[-config.top_k :]]
         return _normalise_rows(mean_of(rows_only), averaged)
     rows = _Rows(positions, signals[0].size(1))
     # Once no statistic over time is left to take, only the masked rows are worth computing.
@@ -104,8 +105,6 @@ def normalisation_axes(config: TargetConfig) -> Tuple[List[Axes], List[Axes]]:
 def _normalised(x: Tensor, axes_list: Sequence[Axes], padding_mask: Optional[Tensor], rows: Optional[_Rows]) -> Tensor:
     """Normalise (B, T, C) over each of ``axes_list``; with ``rows`` return (N, C), gathered as early as possible."""
     last_full = max((i for i, axes in enumerate(axes_list) if axes != CHANNEL), default=-1)
-    if rows is not None and last_full < 0:
-        return _normalise_rows(rows.take(x), axes_list)
     for i, axes in enumerate(axes_list):
         mean, deviation = moments(x, axes, padding_mask)
         if rows is not None and i == last_full:

@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .attention import SelfAttention, attention_mask
 from .config import TransformerConfig
-from .outputs import EncoderOutput, at_rows
+from .outputs import EncoderOutput, at_rows, if_whole
 
 
 def activation(name: str) -> Callable[[Tensor], Tensor]:
@@ -94,11 +94,6 @@ class Block(nn.Module):
         """What is left of a residual branch after dropout and drop path."""
         dropped: Tensor = self.drop_path(self.dropout(x))
         return dropped
-
-
-def if_whole(x: Tensor, rows: Optional[Tensor]) -> Tensor:
-    """What is wanted of (B, T, C); (N, C) is that already."""
-    return at_rows(x, rows) if x.dim() == 3 else x
 
 
 def scaled(x: Tensor, scale: Optional[Tensor]) -> Tensor:
