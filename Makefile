@@ -5,31 +5,38 @@ VENV ?= .venv
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TOOLS := $(VENV)/.tools
+BUILT := $(VENV)/built
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install doctor test matrix test-main check smoke quickstart bench clean
+.PHONY: help install doctor test matrix test-main check faults smoke quickstart bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z%-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 install: $(STAMP)  ## make .venv with torch, torchaudio, torchvision, fairseq and this plugin
 
-$(STAMP): setup.py pyproject.toml requirements/fairseq.txt requirements/torch.txt
+$(STAMP): setup.py pyproject.toml $(wildcard requirements/*.txt)
 	@started=$$(date +%s); set -e; \
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
-	echo "1/4 torch (the largest part, 1-2 minutes)"; $(PIP) install -q -r requirements/torch.txt; \
+	echo "1/4 torch (the largest part, 1-2 minutes), while fairseq is built from source"; rm -rf $(BUILT); \
+	$(PIP) wheel -q --no-deps -w $(BUILT) fairseq==0.12.2 & building=$$!; \
+	$(PIP) install -q -r requirements/torch.txt; \
 	echo "2/4 what fairseq needs"; $(PIP) install -q -r requirements/fairseq.txt; \
-	echo "3/4 fairseq, built from source"; $(PIP) install -q --no-deps fairseq==0.12.2; \
-	echo "4/4 this plugin"; $(PIP) install -q -e '.[audio,text,image,dev]'; \
+	echo "3/4 fairseq"; wait $$building; $(PIP) install -q --no-deps $(BUILT)/fairseq-*.whl; \
+	echo "4/4 this plugin"; $(PIP) install -q -e '.[audio,text,image]' -r requirements/examples.txt; \
 	seconds=$$(( $$(date +%s) - started )); \
 	echo $$seconds > $(VENV)/.install_seconds; touch $@; \
 	echo "installed into $(VENV) in $$seconds s"
 
+$(TOOLS): $(STAMP)
+	@echo "what tests and checks need"; $(PIP) install -q -e '.[dev]'; touch $@
+
 doctor: $(STAMP)  ## say what is installed, mended or missing
 	@$(BIN)/data2vec doctor
 
-test: $(STAMP)  ## install if needed, then run the tests
+test: $(TOOLS)  ## install if needed, then run the tests
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 matrix:  ## the tests on each Python, torch, NumPy and hydra found (HOSTS="3.9-old 3.13": some)
@@ -39,13 +46,16 @@ test-main:  ## the tests on a checkout of fairseq main (FAIRSEQ=path)
 	@test -n "$(FAIRSEQ)" || { echo "say where the checkout is: make test-main FAIRSEQ=path"; exit 2; }
 	@$(PYTHON) tests/hosts/matrix.py $(or $(HOSTS),3.11) --fairseq $(FAIRSEQ)
 
-check: $(STAMP)  ## linter, types, duplicated lines, who imports whom
+check: $(TOOLS)  ## linter, types, duplicated lines, who imports whom
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/pylint --disable=all --enable=duplicate-code --score=n data2vec_compat data2vec_plugin
 	@test ! -f tests/test_architecture.py || $(BIN)/python -m pytest -q tests/test_architecture.py
 
-smoke: $(STAMP)  ## run each recipe for two updates with the real fairseq-hydra-train
+faults: $(TOOLS)  ## put upstream's faults back, one by one, and see that the tests notice (FAULTS="B7 B26": some)
+	@$(BIN)/python tests/faults/put_back.py $(FAULTS)
+
+smoke: $(TOOLS)  ## run each recipe for two updates with the real fairseq-hydra-train
 	@test ! -d tests/smoke || $(BIN)/python -m pytest -q tests/smoke
 
 quickstart: $(STAMP)  ## speech, from nothing to a table in ten minutes (PROFILE=long: a longer budget)
@@ -56,7 +66,7 @@ quickstart-%: $(STAMP)  ## text or image, the same: English or pictures out of a
 	@test $* != text || $(BIN)/python -c 'import gensim' 2>/dev/null || $(PIP) install -q 'gensim>=4.3'
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/$*/run.py
 
-bench: $(STAMP)  ## measure speed and memory against the reference figures
+bench: $(TOOLS)  ## measure speed and memory against the reference figures
 	@$(BIN)/python -m benchmarks
 
 clean:  ## remove .venv, outputs and caches

@@ -15,7 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
 sys.path.insert(0, str(ROOT / "examples" / "quickstart"))
 
-from stages import Runner, Stage, clock, shown  # noqa: E402
+from follow import clock  # noqa: E402
+from stages import Runner, Stage, shown  # noqa: E402
 
 from data2vec_plugin.cli.report import draw, read_runs  # noqa: E402
 from data2vec_plugin.cli.tables import print_table  # noqa: E402
@@ -151,7 +152,7 @@ def main() -> int:
     if args.list:
         return 0
     rates = error_rates(out)
-    seconds = sum(record.seconds for record in runner.records.values())
+    seconds = runner.seconds()
     report = {"error_rates": rates, "published_wer": PUBLISHED, "seconds_total": round(seconds, 1)}
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     draw(read_runs([out / "runs" / name for name in jobs()]), out / "report.png")

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from classification import STARTS, accuracy_rows, draw_accuracy, read_accuracy
+from follow import clock
 from report import BLUE, GREY, STYLE, Series, caption, draw_loss, draw_variance, last_update
-from stages import Runner, clock
+from stages import Runner
 from strips import Strips, draw_strips, read_strips
 
 from data2vec_plugin.cli.tables import print_table

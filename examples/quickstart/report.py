@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
-from stages import Runner, clock
+from follow import clock
+from stages import Runner
 
 from data2vec_plugin.cli.manifest_files import read_manifest
 from data2vec_plugin.cli.training_log import Series, read_training_log
@@ -122,7 +123,7 @@ def show(report: dict) -> None:
     console.print(table)
     console.print(
         f"WER ratio {ratio:.2f}; {clock(report['seconds_total'])} in all, installation "
-        f"{clock(report['seconds_install'])}; peak memory {report['peak_memory_gib']:.1f} GiB"
+        f"{clock(report['seconds_install'])}; largest process {report['peak_memory_gib']:.1f} GiB"
     )
 
 

@@ -137,6 +137,7 @@ def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
             ROOT / out / "scratch",
             after=("labels", "pretrain"),
             updates=profile.updates_finetuning,
+            beside="finetune",
         ),
         *(
             Stage(

@@ -9,22 +9,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from data2vec_plugin.cli.training_log import parse_line
+from follow import Followed, LiveLine, clock
 
-SHOWN = {
-    "train_inner/loss": "loss",
-    "train_inner/target_var": "target variance",
-    "train_inner/pred_var": "prediction variance",
-    "valid/loss": "valid loss",
-    "valid/wer": "valid WER",
-    "valid/accuracy": "valid accuracy",
-}
-LAST_LINES = 25
+PAUSE = 0.2  # seconds between two looks at a log
 
 
 @dataclass(frozen=True)
@@ -38,6 +30,7 @@ class Stage:
     after: tuple[str, ...] = ()  # stages whose results it reads
     updates: int = 0  # of a training command; 0 means that it shows its progress itself
     logged: bool = False  # says more than anybody reads: into the log with it
+    beside: str = ""  # the training before it in the list, which runs at the same time
 
 
 @dataclass
@@ -48,53 +41,7 @@ class Record:
     done: bool = False
     seconds: float = 0.0
     peak_memory_gib: float = 0.0
-
-
-class LiveLine:
-    """One line on the terminal that tells how far a training is; ten lines where there is none."""
-
-    def __init__(self, title: str, updates: int) -> None:
-        self.title, self.updates = title, updates
-        self.begin, self.first = time.monotonic(), -1
-        self.values: dict[str, float] = {}
-        self.tenth, self.last = -1, 0
-        self.live = sys.stdout.isatty()
-
-    def feed(self, line: str) -> None:
-        """Take a line of the log and show what it says."""
-        entry = parse_line(line)
-        if entry is None:
-            return
-        for name, value in entry.stats.items():
-            if f"{entry.split}/{name}" in SHOWN:
-                self.values[SHOWN[f"{entry.split}/{name}"]] = value
-        self.first = entry.update if self.first < 0 else self.first
-        if entry.update < self.last:  # the next job of a sweep
-            self.tenth = -1
-        self.last = entry.update
-        tenth = 10 * entry.update // self.updates
-        if self.live:
-            width = shutil.get_terminal_size().columns - 1
-            print("\r\033[K" + self.text(entry.update)[:width], end="", flush=True)
-        elif tenth > self.tenth:
-            print(self.text(entry.update), flush=True)
-        self.tenth = max(tenth, self.tenth)
-
-    def text(self, update: int) -> str:
-        """Write the update, the metrics, and the time."""
-        elapsed = time.monotonic() - self.begin
-        parts = [f"{self.title}: update {update}/{self.updates}"]
-        parts += [f"{name} {value:.3g}" for name, value in self.values.items()]
-        parts.append(clock(elapsed))
-        if update > self.first:  # a resumed run begins at another update than 0
-            left = elapsed * (self.updates - update) / (update - self.first)
-            parts.append(f"about {clock(max(left, 0))} left")
-        return "  " + "  ".join(parts)
-
-    def close(self) -> None:
-        """Leave the last state on the terminal."""
-        if self.live and self.values:
-            print()
+    beside: str = ""
 
 
 class Runner:
@@ -122,34 +69,43 @@ class Runner:
         by_stage = {name: round(record.seconds, 1) for name, record in self.records.items()}
         return {
             "seconds_install": round(installed, 1),
-            "seconds_total": round(installed + sum(by_stage.values()), 1),
+            "seconds_total": round(installed + self.seconds(), 1),
             "seconds_this_call": round(seconds, 1),
             "seconds_by_stage": by_stage,
             "peak_memory_gib": round(max(record.peak_memory_gib for record in self.records.values()), 2),
         }
 
-    def run(self, stage: Stage) -> None:
-        """Run a stage, go on with it, or say that it is done.
+    def seconds(self) -> float:
+        """Return how long somebody waited for all stages: for those side by side, as long as the slowest took."""
+        waited: dict[str, float] = {}
+        for name, record in self.records.items():
+            first = record.beside or name
+            waited[first] = max(waited.get(first, 0.0), record.seconds)
+        return sum(waited.values())
+
+    def run(self, *stages: Stage) -> None:
+        """Run a stage, go on with it, or say that it is done; several run side by side.
 
         Raises:
             SystemExit: its command failed.
         """
+        due = [stage for stage in stages if not self._done(stage)]
+        for stage in due:
+            resumed = " (goes on where it stopped)" if self.records[stage.name].seconds and stage.updates else ""
+            print(f"\n[{stage.name}] {stage.title}{resumed}\n$ {shown(stage.command)}", flush=True)
+        if len(due) > 1:
+            print("\nside by side:", flush=True)
+        quiet = any(stage.updates or stage.logged for stage in due)
+        codes = self._follow(due, len(stages)) if quiet else [self._call(stage) for stage in due]
+        for stage, code in zip(due, codes):
+            if code != 0:
+                raise SystemExit(f"error: [{stage.name}] ended with code {code}: {shown(stage.command)}")
+
+    def _done(self, stage: Stage) -> bool:
         record = self._record(stage)
         if record.done:
             print(f"\n[{stage.name}] done before in {clock(record.seconds)}: skipped", flush=True)
-            return
-        resumed = " (goes on where it stopped)" if record.seconds and stage.updates else ""
-        print(f"\n[{stage.name}] {stage.title}{resumed}\n$ {shown(stage.command)}", flush=True)
-        begin = time.monotonic()
-        try:
-            code = self._follow(stage) if stage.updates or stage.logged else self._call(stage)
-            record.done = code == 0
-        finally:
-            record.seconds += time.monotonic() - begin
-            record.peak_memory_gib = peak_memory_gib()
-            self._save()
-        if code != 0:
-            raise SystemExit(f"error: [{stage.name}] ended with code {code}: {shown(stage.command)}")
+        return record.done
 
     def log(self, name: str) -> Path:
         """Return where a stage's output is kept."""
@@ -168,7 +124,7 @@ class Runner:
                 stage.folder.replace(aside)
                 print(f"\n[{stage.name}] the settings have changed: old results are in {aside}")
             self.log(stage.name).unlink(missing_ok=True)
-            record = self.records[stage.name] = Record(fingerprint)
+            record = self.records[stage.name] = Record(fingerprint, beside=stage.beside)
             self._save()
         return record
 
@@ -179,38 +135,40 @@ class Runner:
         part.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
         part.replace(self.path)
 
-    def _call(self, stage: Stage) -> int:
-        return subprocess.call(stage.command, cwd=self.root, env=self.environment)
+    def _note(self, stage: Stage, seconds: float, code: int) -> None:
+        record = self.records[stage.name]
+        record.done = code == 0
+        record.seconds += seconds
+        record.peak_memory_gib = peak_memory_gib()
+        self._save()
 
-    def _follow(self, stage: Stage) -> int:
-        """Run a training command: everything into its log, one line on the terminal."""
-        log, live = self.log(stage.name), LiveLine(stage.title, stage.updates)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        last: deque[str] = deque(maxlen=LAST_LINES)
-        process = subprocess.Popen(
-            stage.command,
-            cwd=self.root,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
+    def _call(self, stage: Stage) -> int:
+        """Run a command that shows its progress itself; returns its exit code."""
+        begin, code = time.monotonic(), 1
         try:
-            with open(log, "a", encoding="utf-8") as file:
-                for line in process.stdout or ():
-                    file.write(line)
-                    last.append(line)
-                    live.feed(line)
-            code = process.wait()
+            code = subprocess.call(stage.command, cwd=self.root, env=self.environment)
         finally:
-            live.close()
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
-        if code != 0:
-            print("".join(last) + f"the whole log: {log}", file=sys.stderr)
+            self._note(stage, time.monotonic() - begin, code)
         return code
+
+    def _follow(self, stages: Sequence[Stage], sharing: int) -> list[int]:
+        """Run commands at the same time, of as many as share the cores, each with its log; returns their exit codes."""
+        environment = dict(self.environment)
+        if sharing > 1:
+            environment.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // sharing, 1)))
+        running: list[Followed] = []
+        codes: list[int] = []
+        try:
+            for stage in stages:
+                live = LiveLine(stage.title, stage.updates, sharing == 1) if stage.updates else None
+                running.append(Followed(stage.command, self.log(stage.name), self.root, environment, live))
+            while [command for command in running if command.look()]:
+                time.sleep(PAUSE)
+        finally:
+            for stage, command in zip(stages, running):
+                codes.append(command.end())
+                self._note(stage, command.seconds, codes[-1])
+        return codes
 
 
 def run_or_list(runner: Runner, commands: list[Stage], listed: bool) -> Optional[int]:
@@ -220,12 +178,23 @@ def run_or_list(runner: Runner, commands: list[Stage], listed: bool) -> Optional
             print(shown(stage.command), end="\n\n")
         return 0
     try:
-        for stage in commands:
-            runner.run(stage)
+        for group in side_by_side(commands):
+            runner.run(*group)
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from here", file=sys.stderr)
         return 130
     return None
+
+
+def side_by_side(stages: Sequence[Stage]) -> list[list[Stage]]:
+    """Group a list of stages into those that run at the same time."""
+    groups: list[list[Stage]] = []
+    for stage in stages:
+        if stage.beside and groups and groups[-1][0].name == stage.beside:
+            groups[-1].append(stage)
+        else:
+            groups.append([stage])
+    return groups
 
 
 def below(root: Path, folder: Path) -> str:
@@ -249,12 +218,6 @@ def _lines(words: list[str], width: int = 92) -> list[str]:
         else:
             lines.append(word)
     return lines
-
-
-def clock(seconds: float) -> str:
-    """Write seconds as minutes:seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"
 
 
 def peak_memory_gib(bytes_per_unit: Optional[int] = None) -> float:

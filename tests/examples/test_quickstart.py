@@ -18,11 +18,12 @@ SCORE = (
 @pytest.fixture(scope="module")
 def quickstart() -> Iterator[SimpleNamespace]:
     sys.path.insert(0, str(QUICKSTART))
+    import follow
     import report
     import run
     import stages
 
-    yield SimpleNamespace(report=report, run=run, stages=stages)
+    yield SimpleNamespace(follow=follow, report=report, run=run, stages=stages)
     sys.path.remove(str(QUICKSTART))
 
 
@@ -81,10 +82,43 @@ def test_a_failing_stage_stops_the_quickstart_and_runs_again(
     assert runner.log("one").read_text() == 2 * "what went wrong\n"
 
 
+def test_stages_side_by_side_share_the_cores_and_the_time(
+    quickstart: SimpleNamespace, tmp_path: Path, capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits for a file that the other makes, so neither could end alone."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(quickstart.stages.os, "cpu_count", lambda: 6)
+    one, two = tmp_path / "one", tmp_path / "two"
+    meet = "import os, time; p.mkdir(); print(os.environ['OMP_NUM_THREADS']); o = Path({!r})\n"
+    meet += "while not o.exists(): time.sleep(0.02)\n"
+    first = stage(quickstart, one, meet.format(str(two)), updates=10)
+    second = stage(quickstart, two, meet.format(str(one)), name="two", updates=10, beside="one")
+    runner = quickstart.stages.Runner(tmp_path, tmp_path)
+    (group,) = quickstart.stages.side_by_side([first, second])
+    runner.run(*group)
+    assert runner.log("one").read_text() == runner.log("two").read_text() == "3\n"
+    seconds = [record.seconds for record in runner.records.values()]
+    assert runner.seconds() == max(seconds) < sum(seconds)
+    quickstart.stages.Runner(tmp_path, tmp_path).run(*group)
+    assert capfd.readouterr().out.count("skipped") == 2
+
+
+def test_a_failure_beside_another_stage_loses_nothing_of_it(
+    quickstart: SimpleNamespace, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    good = stage(quickstart, tmp_path / "one", "import time; time.sleep(0.5); p.mkdir()", updates=10)
+    bad = stage(quickstart, tmp_path / "two", "print('went wrong'); exit(4)", name="two", updates=10, beside="one")
+    runner = quickstart.stages.Runner(tmp_path, tmp_path)
+    with pytest.raises(SystemExit, match=r"error: \[two\] ended with code 4"):
+        runner.run(good, bad)
+    assert "went wrong" in capfd.readouterr().err
+    assert [record.done for record in runner.records.values()] == [True, False]
+
+
 def test_progress_is_one_line_per_tenth_without_a_terminal(
     quickstart: SimpleNamespace, capsys: pytest.CaptureFixture
 ) -> None:
-    live = quickstart.stages.LiveLine("train", 1000)
+    live = quickstart.follow.LiveLine("train", 1000)
     for line in log_lines(1000, loss=50.0).splitlines():
         live.feed(line)
     live.feed("a line without statistics")

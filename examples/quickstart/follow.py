@@ -1,0 +1,119 @@
+"""Run a command that writes a log, and tell on one line of the terminal how far it is."""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Optional
+
+from data2vec_plugin.cli.training_log import parse_line
+
+SHOWN = {
+    "train_inner/loss": "loss",
+    "train_inner/target_var": "target variance",
+    "train_inner/pred_var": "prediction variance",
+    "valid/loss": "valid loss",
+    "valid/wer": "valid WER",
+    "valid/accuracy": "valid accuracy",
+}
+LAST_LINES = 25
+
+
+class Followed:
+    """A command under way that writes all it says into its log, which `live`, if there is one, reads along."""
+
+    def __init__(
+        self,
+        command: tuple[str, ...],
+        log: Path,
+        root: Path,
+        environment: Mapping[str, str],
+        live: Optional["LiveLine"] = None,
+    ) -> None:
+        self.log, self.live, self.rest = log, live, ""
+        self.begin, self.seconds = time.monotonic(), 0.0
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "ab") as file:
+            begin = file.tell()
+            self.process = subprocess.Popen(command, cwd=root, env=environment, stdout=file, stderr=subprocess.STDOUT)
+        self.said = open(log, encoding="utf-8", errors="replace")  # noqa: SIM115  until it ends
+        self.said.seek(begin)
+
+    def look(self) -> bool:
+        """Show what is new; returns whether the command still runs."""
+        runs = self.process.poll() is None
+        if runs or not self.seconds:
+            self.seconds = time.monotonic() - self.begin
+        *lines, self.rest = (self.rest + self.said.read()).split("\n")
+        for line in lines:
+            if self.live is not None:
+                self.live.feed(line)
+        return runs
+
+    def end(self) -> int:
+        """Stop the command if it still runs, and show how it ended; returns its exit code."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        code = self.process.wait()
+        self.said.close()
+        if self.live is not None:
+            self.live.close()
+        if code != 0:
+            last = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
+            print("\n".join([*last, f"the whole log: {self.log}"]), file=sys.stderr)
+        return code
+
+
+class LiveLine:
+    """One line on the terminal that tells how far a training is; ten where there is no terminal, or it is not alone."""
+
+    def __init__(self, title: str, updates: int, alone: bool = True) -> None:
+        self.title, self.updates = title, updates
+        self.begin, self.first = time.monotonic(), -1
+        self.values: dict[str, float] = {}
+        self.tenth, self.last = -1, 0
+        self.live = alone and sys.stdout.isatty()
+
+    def feed(self, line: str) -> None:
+        """Take a line of the log and show what it says."""
+        entry = parse_line(line)
+        if entry is None:
+            return
+        for name, value in entry.stats.items():
+            if f"{entry.split}/{name}" in SHOWN:
+                self.values[SHOWN[f"{entry.split}/{name}"]] = value
+        self.first = entry.update if self.first < 0 else self.first
+        if entry.update < self.last:  # the next job of a sweep
+            self.tenth = -1
+        self.last = entry.update
+        tenth = 10 * entry.update // self.updates
+        if self.live:
+            width = shutil.get_terminal_size().columns - 1
+            print("\r\033[K" + self.text(entry.update)[:width], end="", flush=True)
+        elif tenth > self.tenth:
+            print(self.text(entry.update), flush=True)
+        self.tenth = max(tenth, self.tenth)
+
+    def text(self, update: int) -> str:
+        """Write the update, the metrics, and the time."""
+        elapsed = time.monotonic() - self.begin
+        parts = [f"{self.title}: update {update}/{self.updates}"]
+        parts += [f"{name} {value:.3g}" for name, value in self.values.items()]
+        parts.append(clock(elapsed))
+        if update > self.first:  # a resumed run begins at another update than 0
+            left = elapsed * (self.updates - update) / (update - self.first)
+            parts.append(f"about {clock(max(left, 0))} left")
+        return "  " + "  ".join(parts)
+
+    def close(self) -> None:
+        """Leave the last state on the terminal."""
+        if self.live and self.values:
+            print()
+
+
+def clock(seconds: float) -> str:
+    """Write seconds as minutes:seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

@@ -1,0 +1,89 @@
+"""Put each of upstream's faults back into a copy of our code, and see that the tests notice.
+
+make faults                    # all of them, two at a time
+make faults FAULTS="B7 B26"    # some
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from table import FAULTS, Fault
+
+ROOT = Path(__file__).resolve().parents[2]
+COPIED = ("benchmarks", "configs", "data2vec_compat", "data2vec_plugin", "examples", "tests")
+FILES = ("CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "README.md", "pyproject.toml", "setup.py")
+AT_ONCE = 2
+
+
+def main() -> int:
+    """Try the faults that were asked for; 1 if one of them passes unseen."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("names", nargs="*", metavar="FAULT", help="such as B7 (all)")
+    wanted = set(parser.parse_args().names)
+    unknown = wanted - {name for fault in FAULTS for name in fault.name.split()}
+    if unknown:
+        parser.error(f"no fault {', '.join(sorted(unknown))}; there are {', '.join(fault.name for fault in FAULTS)}")
+    chosen = [fault for fault in FAULTS if not wanted or wanted & set(fault.name.split())]
+    unseen = 0
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for fault, said in zip(chosen, pool.map(verdict, chosen)):
+            print(f"{fault.name:8} {said}", flush=True)
+            unseen += not said.startswith("noticed")
+    print(f"{len(chosen) - unseen} of {len(chosen)} are noticed")
+    return 1 if unseen else 0
+
+
+def verdict(fault: Fault) -> str:
+    """What became of a fault: the first test that notices, or why none did."""
+    with tempfile.TemporaryDirectory(prefix="fault-") as folder:
+        copy = Path(folder)
+        copy_tree(copy)
+        for test in fault.tests:
+            if run(copy, test).returncode:
+                return f"not tried: {test} fails without it, too"
+        put_back(copy, fault)
+        for test in fault.tests:
+            done = run(copy, test)
+            failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+            if done.returncode:
+                return f"noticed: {failed[0] if failed else done.stdout.strip().splitlines()[-1]}"
+    return f"UNSEEN by {', '.join(fault.tests)}"
+
+
+def copy_tree(copy: Path) -> None:
+    """What the tests need of the repository, without caches."""
+    for name in COPIED:
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        shutil.copy(ROOT / name, copy / name)
+
+
+def put_back(copy: Path, fault: Fault) -> None:
+    """Change the one place; raises ValueError if our code has moved away from it."""
+    path = copy / fault.path
+    text = path.read_text()
+    if text.count(fault.ours) != 1:
+        raise ValueError(
+            f"{fault.name}: {fault.path} holds {fault.ours!r} {text.count(fault.ours)} times, expected once; "
+            f"say in tests/faults/table.py what is there now"
+        )
+    path.write_text(text.replace(fault.ours, fault.theirs))
+
+
+def run(copy: Path, test: str) -> subprocess.CompletedProcess[str]:
+    """pytest on one file, up to its first failure, with the copy before whatever is installed."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "0", test]
+    environment = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
