@@ -10,7 +10,7 @@ BUILT := $(VENV)/built
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install doctor test matrix test-main check faults smoke quickstart bench clean
+.PHONY: help install doctor test matrix test-main check smoke quickstart bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z%-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -24,8 +24,8 @@ $(STAMP): setup.py pyproject.toml $(wildcard requirements/*.txt)
 	$(PIP) wheel -q --no-deps -w $(BUILT) fairseq==0.12.2 & building=$$!; \
 	$(PIP) install -q -r requirements/torch.txt; \
 	echo "2/4 what fairseq needs"; $(PIP) install -q -r requirements/fairseq.txt; \
-	echo "3/4 fairseq"; wait $$building; $(PIP) install -q --no-deps $(BUILT)/fairseq-*.whl; \
-	echo "4/4 this plugin"; $(PIP) install -q -e '.[audio,text,image]' -r requirements/examples.txt; \
+	echo "3/4 fairseq"; wait $$building; $(PIP) install -q --no-deps $(BUILT)/fairseq-*.whl; rm -rf $(BUILT); \
+	echo "4/4 this plugin"; $(PIP) install -q -e '.[audio,text,image]' -r requirements/commands.txt; \
 	seconds=$$(( $$(date +%s) - started )); \
 	echo $$seconds > $(VENV)/.install_seconds; touch $@; \
 	echo "installed into $(VENV) in $$seconds s"
@@ -51,9 +51,6 @@ check: $(TOOLS)  ## linter, types, duplicated lines, who imports whom
 	@$(BIN)/mypy
 	@$(BIN)/pylint --disable=all --enable=duplicate-code --score=n data2vec_compat data2vec_plugin
 	@test ! -f tests/test_architecture.py || $(BIN)/python -m pytest -q tests/test_architecture.py
-
-faults: $(TOOLS)  ## put upstream's faults back, one by one, and see that the tests notice (FAULTS="B7 B26": some)
-	@$(BIN)/python tests/faults/put_back.py $(FAULTS)
 
 smoke: $(TOOLS)  ## run each recipe for two updates with the real fairseq-hydra-train
 	@test ! -d tests/smoke || $(BIN)/python -m pytest -q tests/smoke

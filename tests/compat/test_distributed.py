@@ -1,5 +1,6 @@
 """Two processes on the CPU: they train, or they say why not; B16: no `.cuda()` under gloo."""
 
+import os
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -59,7 +60,8 @@ def launch(run_python: Any, tmp_path: Path) -> Any:
 
     def run(backend: str, tcp: bool = False, **env: str) -> "subprocess.CompletedProcess[str]":
         code = f"from two_ranks import launch; launch({backend!r}, {tcp})"
-        return run_python(code, check=False, PYTHONPATH=str(tmp_path), **env)
+        tested = Path(distributed.__file__).parents[2]  # not another that may be installed
+        return run_python(code, check=False, PYTHONPATH=f"{tmp_path}{os.pathsep}{tested}", **env)
 
     return run
 

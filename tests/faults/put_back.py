@@ -1,7 +1,7 @@
 """Put each of upstream's faults back into a copy of our code, and see that the tests notice.
 
-make faults                    # all of them, two at a time
-make faults FAULTS="B7 B26"    # some
+python tests/faults/put_back.py           # all of them, two at a time
+python tests/faults/put_back.py B7 B26    # some
 """
 
 from __future__ import annotations
