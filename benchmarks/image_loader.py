@@ -1,6 +1,10 @@
-"""Pictures a second: our loader, and torchvision's folder with the same transforms in a plain data loader."""
+"""Pictures a second: our loader, and torchvision's folder with the same transforms in a plain data loader.
+
+Then how long a device waits that takes less than the workers can give, which is what workers are counted for.
+"""
 
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, Dict
 
@@ -19,6 +23,8 @@ PICTURES = 96
 BATCH = 32
 WIDTH, HEIGHT = 500, 375
 WORKERS = (0, 1, 2)
+SMALL_BATCH = 8
+DEMANDS = (0.5, 0.7, 0.9)
 PLAIN = "torchvision"
 OURS = "ours"
 
@@ -78,8 +84,26 @@ def epoch(dataset: Any, workers: int) -> Work:
     return run
 
 
+def waiting(dataset: Any, workers: int, rate: float, epochs: int = 5) -> float:
+    """Share of its time that a device waits for data which takes ``rate`` pictures a second; no core works for it."""
+    loader = DataLoader(
+        dataset, SMALL_BATCH, num_workers=workers, persistent_workers=True, collate_fn=dataset.collater, drop_last=True
+    )
+    waited = total = 0.0
+    for _ in range(epochs):
+        batches = iter(loader)
+        next(batches)  # an epoch of ImageNet has thousands of batches: what its first costs does not count
+        asked = time.monotonic()
+        for _ in batches:
+            waited += time.monotonic() - asked
+            time.sleep(SMALL_BATCH / rate)
+            total += time.monotonic() - asked
+            asked = time.monotonic()
+    return waited / total
+
+
 def main() -> None:
-    """Print pictures a second of both, by workers."""
+    """Print pictures a second of both, by workers, and the waiting."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = write_pictures(Path(name) / "train")
@@ -91,6 +115,9 @@ def main() -> None:
             rates = {name: PICTURES / seconds for name, seconds in medians.items()}
             ratio = rates[OURS] / rates[PLAIN]
             print(f"  {workers} workers   {PLAIN} {rates[PLAIN]:6.1f}   {OURS} {rates[OURS]:6.1f}   {ratio:5.2f} x")
+        for demand in DEMANDS:
+            share = waiting(sets[OURS], WORKERS[-1], demand * rates[OURS])
+            print(f"  a device that takes {demand:.0%} of the last rate waits {share:.1%} of its time")
 
 
 if __name__ == "__main__":

@@ -70,6 +70,19 @@ def test_image_recipes_are_the_published_runs(name: str, images: int) -> None:  
     assert recipe["optimization"]["max_update"] * images / 1_281_167 == pytest.approx(800, rel=0.002)
     assert recipe["model"]["num_mask_patches"] == 120
     assert recipe["optimization"]["lr"] == [0.002 if name == "image_base" else 0.001]
+    assert recipe["lr_scheduler"]["min_lr"] == 1e-5
+
+
+@pytest.mark.parametrize(("name", "channels"), [("image_base", 768), ("image_large", 1024)])
+def test_image_recipes_have_the_published_method(name: str, channels: int) -> None:
+    """A loss that is a mean over channels, targets normalised before and after the mean, one decay throughout."""
+    model = load(CONFIGS / f"{name}.yaml")["model"]
+    assert model["layer_norm_target_layer"] is model["layer_norm_targets"] is True
+    assert model["ema_decay"] == model["ema_end_decay"] == 0.9998
+    assert model["loss_scale"] == pytest.approx(1 / channels, rel=1e-6)
+    assert model["norm_eps"] == 1e-6
+    overlay = load(CONFIGS / "size" / f"{name.replace('_', '/')}.yaml")["model"]
+    assert overlay["loss_scale"] == model["loss_scale"]
 
 
 def test_word_error_rate_is_what_the_best_recognition_checkpoint_is_chosen_by() -> None:
