@@ -204,7 +204,7 @@ def main() -> int:
         split: count_pictures(runner.out / "pictures" / split) for split in ("train", "labelled", "valid", "test")
     }
     facts = {**asdict(profile), "seed": args.seed, "pictures": splits}
-    write_report(runner, facts, ROOT / ".venv" / ".install_seconds", time.monotonic() - begin)
+    write_report(runner, facts, Path(sys.prefix) / ".install_seconds", time.monotonic() - begin)
     return 0
 
 

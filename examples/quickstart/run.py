@@ -218,7 +218,7 @@ def main() -> int:
     if code is not None:
         return code
     facts = {**asdict(profile), "profile": args.profile, "seed": args.seed}
-    write_report(runner, facts, ROOT / ".venv" / ".install_seconds", time.monotonic() - begin)
+    write_report(runner, facts, Path(sys.prefix) / ".install_seconds", time.monotonic() - begin)
     return 0
 
 

@@ -91,7 +91,7 @@ class Runner:
         """
         due = [stage for stage in stages if not self._done(stage)]
         for stage in due:
-            resumed = " (goes on where it stopped)" if self.records[stage.name].seconds and stage.updates else ""
+            resumed = " (goes on where it stopped)" if stage.updates and self.log(stage.name).exists() else ""
             print(f"\n[{stage.name}] {stage.title}{resumed}\n$ {shown(stage.command)}", flush=True)
         if len(due) > 1:
             print("\nside by side:", flush=True)

@@ -164,7 +164,7 @@ def main() -> int:
         return code
     count, share = majority(runner.out / "corpus" / "labelled" / "test.tsv")
     facts = {**asdict(profile), "seed": args.seed, "n_test_snippets": count, "accuracy_majority": round(share, 2)}
-    write_report(runner, facts, ROOT / ".venv" / ".install_seconds", time.monotonic() - begin)
+    write_report(runner, facts, Path(sys.prefix) / ".install_seconds", time.monotonic() - begin)
     return 0
 
 
