@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any, Dict, Optional
 
@@ -11,7 +12,7 @@ import torch
 from features.made import assert_close, features, follow, index, read
 
 pytest.importorskip("torchvision")
-from images import write_tree
+from images import encoded, photograph, write_tree
 from models.tiny_image import classifier
 from models.tiny_text import trainer_state
 from models.tiny_vision import DIM, LAYERS, PIXELS, N, section, tiny_vision
@@ -95,3 +96,18 @@ def test_broken_pictures_are_skipped_by_name(tmp_path: Path, data: Path, capsys:
     assert "5 of 8 items (0 from before, 3 skipped)" in told.out
     for name in ("cut.jpg", "empty.png", "text.png"):
         assert f"skipped {data}/{name}: cannot be read" in told.err
+
+
+def test_a_fault_of_pillows_own_skips_the_picture_alone(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A TIFF whose strips begin at a string instead of a number, for which Pillow has a TypeError."""
+    checkpoint(tmp_path / "model.pt")
+    strips, number, string = 273, 4, 2
+    whole, entry = encoded(photograph(0), "TIFF"), struct.pack("<HH", strips, number)
+    assert whole.count(entry) == 1
+    (data / "odd.tif").write_bytes(whole.replace(entry, struct.pack("<HH", strips, string)))
+    assert features(tmp_path / "model.pt", data, tmp_path / "out") == 1
+    told = capsys.readouterr()
+    assert "5 of 6 items (0 from before, 1 skipped)" in told.out
+    assert f"skipped {data}/odd.tif: cannot be read" in told.err
