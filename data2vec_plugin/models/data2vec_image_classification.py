@@ -19,6 +19,7 @@ from ._image_rules import image_update_rules
 from ._pretrained import keep_in_checkpoints, plain, pretrained_section, read_pretrained, refuse_other
 from .data2vec_vision import Data2VecVisionModel
 from .image_classification_config import Data2VecImageClassificationConfig, check_values, mixing_config
+from .vision_config import Data2VecVisionConfig
 
 HEAD_SCALE = 1e-3
 TOP = 5
@@ -140,7 +141,19 @@ def encoder_config(cfg: Data2VecImageClassificationConfig) -> Any:
             value = getattr(cfg, name)
             if value is not None:
                 pretrained[name] = value
+    if cfg.image_size is not None:
+        check_size(cfg.image_size, pretrained.get("patch_size") or Data2VecVisionConfig.patch_size, cfg.model_path)
     return pretrained
+
+
+def check_size(size: int, patch: int, path: str) -> None:
+    """Raise ValueError if the pre-trained model's patches do not fill images of ``size`` pixels."""
+    if size % patch:
+        sizes = [near for near in (size // patch * patch, (size // patch + 1) * patch) if near]
+        raise ValueError(
+            f"`task.input_size` is {size}, which patches of {patch} do not fill, as the pre-trained model has them "
+            f"(`model.model_path`, {path}); expected a multiple of {patch}, such as {' or '.join(map(str, sizes))}"
+        )
 
 
 def fit_positions(weights: MutableMapping[str, Any], model: Data2VecVisionModel) -> None:
