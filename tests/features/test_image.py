@@ -75,6 +75,24 @@ def test_teacher(tmp_path: Path, data: Path, whole: bool) -> None:
     assert not np.allclose(read(tmp_path / "student")["a/000"], read(tmp_path / "teacher")["a/000"], atol=1e-2)
 
 
+@pytest.mark.parametrize("teacher", [False, True])
+def test_class_token(tmp_path: Path, data: Path, teacher: bool) -> None:
+    model = checkpoint(tmp_path / "model.pt", ema_transformer_only=False)
+    options = ("--pool", "class_token", "--layer", "1,last", *(["--teacher"] if teacher else []))
+    assert features(tmp_path / "model.pt", data, tmp_path / "out", *options) == 0
+    assert {row["frames"] for row in index(tmp_path / "out")} == {"1"}
+    seen: Any = model.ensure_teacher().module if teacher else model
+    transform = evaluation_transform(PIXELS, Normalization(mean=(0.4, 0.5, 0.6)))
+    for name, array in read(tmp_path / "out").items():
+        picture = decode((data / f"{name}.JPEG").read_bytes())
+        img = transform(picture, np.random.default_rng(0)).unsqueeze(0)
+        with torch.no_grad():
+            led = torch.cat([seen.extra_tokens, seen.embed(img, None).x], 1)
+            encoded = seen.encoder(led, record=("block",))
+        expected = torch.stack([encoded.signal("block")[1][0, 0], encoded.x[0, 0]]).numpy()
+        np.testing.assert_allclose(array, expected, atol=2e-5, err_msg=name)
+
+
 @pytest.mark.parametrize("size", [None, 2 * PIXELS])
 def test_fine_tuned(tmp_path: Path, data: Path, size: Optional[int]) -> None:
     """A classifier may be for larger images than its encoder was trained on."""
