@@ -23,7 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, metavar="FOLDER", help="for the features and their index.tsv")
     add("--layer", default="last", metavar="LIST", help="blocks from 0, such as 5 or 3,6,9 or last: the output (last)")
     add("--teacher", action="store_true", help="of the average of the weights (EMA) instead of the student")
-    add("--pool", choices=("none", "mean"), default="none", help="mean: one vector an item, all in one matrix (none)")
+    add(
+        "--pool",
+        choices=("none", "mean", "class_token"),
+        default="none",
+        help="one vector an item, all in one matrix: the mean, or of images what the class token becomes (none)",
+    )
     add("--format", choices=("npy", "safetensors"), default="npy", help="a .npy an item, or parts of many (npy)")
     add("--half", action="store_true", help="write fp16 instead of fp32")
     add("--batch", type=float, metavar="N", help="at most so many seconds (60), tokens (4096) or images (32) at a time")

@@ -26,12 +26,11 @@ def kind(checkpoint: Checkpoint) -> str:
 
 
 def head(checkpoint: Checkpoint, given: Given) -> Weights:
-    """The norm of the mean and the linear layer; raises ValueError for a mean that leaves out a patch."""
+    """The norm of the mean and the linear layer; raises ValueError for another mean than theirs, of all patches."""
     if not checkpoint.fine_tuned:
         return {}
-    refuse_beyond(
-        {"reference_compat": False}, {"reference_compat": False, **checkpoint.model}, "Hugging Face", "model."
-    )
+    known = {"reference_compat": False, "pooling": "mean"}  # they do not normalise a class token
+    refuse_beyond(known, {**known, **checkpoint.model}, "Hugging Face", "model.")
     absent = [name for name in HEAD if name not in checkpoint.head]
     if absent:
         raise ValueError(f"checkpoint {checkpoint.path} lacks `{absent[0]}`; its classes cannot be converted")

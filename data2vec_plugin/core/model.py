@@ -23,7 +23,7 @@ class Data2Vec(nn.Module):
     mask_emb: Optional[nn.Parameter]
     """What replaces a masked token; none where the source comes masked."""
     extra_tokens: Optional[nn.Parameter]
-    """Learned tokens (1, E, C) before those of the input, which leave again with the encoder's output; may be none."""
+    """Learned tokens (1, E, C) before the input's, which leave with the encoder's output unless wanted; may be none."""
 
     def __init__(self, config: Data2VecConfig, encoder: Transformer, head: Optional[nn.Module] = None) -> None:
         super().__init__()
@@ -91,11 +91,17 @@ class Data2Vec(nn.Module):
         return Tokens(x, tokens.padding_mask)
 
     def encode(
-        self, tokens: Tokens, encoder: Optional[nn.Module] = None, rows: Optional[Tensor] = None, **options: Any
+        self,
+        tokens: Tokens,
+        encoder: Optional[nn.Module] = None,
+        rows: Optional[Tensor] = None,
+        with_extra: bool = False,
+        **options: Any,
     ) -> EncoderOutput:
         """Contextualise tokens, after this model's extra ones, with its ``encoder`` or the one given.
 
         ``rows`` (N,) are flat positions among the tokens; see :meth:`Transformer.forward` for these and ``options``.
+        What the extra tokens become is left out, or comes first ``with_extra``: (B, E + T, C).
         """
         encoder = self.encoder if encoder is None else encoder
         extra = 0 if self.extra_tokens is None else self.extra_tokens.size(1)
@@ -103,7 +109,7 @@ class Data2Vec(nn.Module):
         if rows is not None and extra:
             rows = rows + (rows // tokens.x.size(1) + 1) * extra
         encoded: EncoderOutput = encoder(seen.x, seen.padding_mask, rows=rows, **options)
-        return encoded.without_first(extra) if extra and rows is None else encoded
+        return encoded.without_first(extra) if extra and rows is None and not with_extra else encoded
 
     @torch.no_grad()
     def teacher_signals(

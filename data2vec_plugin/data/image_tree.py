@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .file_names import FileNames
+from .folder_walk import files_by_folder
 from .image_source import ENDINGS, PROGRESS, ImageSourceError, source_digest
 
 logger = logging.getLogger(__name__)
@@ -49,17 +50,13 @@ class ImageTree:
 
     def _below(self, folder: str) -> Iterator[str]:
         """Names relative to the root, as they are found, with progress."""
-        pending = [folder]
-        while pending:
-            folder = pending.pop()
-            pictures, folders = _entries(self.root, folder)
-            self._folders += bool(pictures)
+        for pictures in files_by_folder(self.root, ENDINGS, enter_links=True, start=folder):
+            self._folders += 1
             for name in pictures:
                 self._found += 1
                 if self._found % PROGRESS == 0:
                     logger.info(f"{self.root}: {self._found:,} pictures so far")
                 yield name
-            pending.extend(reversed(folders))
 
     @staticmethod
     def _check(found: int, folder: Path) -> None:
@@ -97,28 +94,3 @@ def class_folders(root: Path) -> List[str]:
             f"{root} holds no class folder; expected one folder a class, named after it, as in {root}/cat/1.jpg"
         )
     return names
-
-
-def _entries(root: Path, folder: str) -> Tuple[List[str], List[str]]:
-    """Pictures and folders in a folder, relative to the root, each sorted. Links are followed, but not in circles."""
-    pictures, folders = [], []
-    with os.scandir(root / folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.name.lower().endswith(ENDINGS):
-                pictures.append(os.path.join(folder, entry.name))
-            elif entry.is_dir() and not _leads_back(entry):
-                folders.append(os.path.join(folder, entry.name))
-    return sorted(pictures), sorted(folders)
-
-
-def _leads_back(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a link to a folder that it lies in."""
-    if not entry.is_symlink():
-        return False
-    here, target = os.path.realpath(os.path.dirname(entry.path)), os.path.realpath(entry.path)
-    if os.path.commonpath([here, target]) != target:
-        return False
-    logger.warning(f"{entry.path} leads back to {target}; passed over")
-    return True

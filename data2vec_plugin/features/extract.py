@@ -18,7 +18,7 @@ from ..checkpoints.encoder import Checkpoint, open_checkpoint
 from ..cli.manifest_files import write_atomically
 from ..core.model import Data2Vec
 from .batches import Batch, Batching, batches
-from .encode import LAST, Wanted, encode, item_features, parse_layers
+from .encode import LAST, NONE, Wanted, check_pool, encode, item_features, parse_layers
 from .items import Item, Reader
 from .lists import read_items
 from .prepare import described, prepare
@@ -39,7 +39,7 @@ class Job:
     input: Path
     out: Path
     layer: str = LAST
-    pool: str = "none"
+    pool: str = NONE
     format: str = "npy"
     half: bool = False
     teacher: bool = False
@@ -78,12 +78,13 @@ def extract(job: Job) -> int:
     device = chosen_device(job.device)
     model, reader = prepare(checkpoint, job.teacher, beside, job.text, job.truncate)
     model.to(device)
+    check_pool(job.pool, model, checkpoint.name)
     layers: Any = model.encoder.layers
-    wanted = Wanted(parse_layers(job.layer, len(layers)), job.teacher, job.pool == "mean", job.half)
+    wanted = Wanted(parse_layers(job.layer, len(layers)), job.teacher, job.pool, job.half)
     if job.workers < 1:
         raise ValueError(f"`--workers` is {job.workers}; expected 1 or more")
     batching = Batching(batch_limit(job.batch, reader), model.config.reference_compat, job.workers)
-    store = open_store(job.out, items, job.format, wanted.mean)
+    store = open_store(job.out, items, job.format, wanted.pool != NONE)
     keep_settings(job.out, settings(job, checkpoint, reader, wanted))
     pending = [item for item in items if not store.index.has(item)]
     for line in described(checkpoint, reader):

@@ -18,7 +18,7 @@ INDEX = "index.tsv"
 class Row:
     """Where an item's features are: ``key`` is a row of a matrix, or a tensor's name, or empty for a file of its own.
 
-    ``frames`` are those of the item, also where they were pooled. ``stamp`` is the item's.
+    ``frames`` are those of the item, also where their mean was taken; a class token is one. ``stamp`` is the item's.
     """
 
     id: str

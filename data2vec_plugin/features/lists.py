@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
+from ..data.folder_walk import files_by_folder
 from ..data.image_source import ENDINGS as IMAGE_ENDINGS
 from ..data.manifest import manifest_lines, manifest_root
 from ..text_lines import decoded
@@ -78,9 +79,10 @@ def _column(path: Path, column: Optional[str]) -> int:
 
 def _files(path: Path, endings: Tuple[str, ...], root: Optional[Path]) -> Iterator[Item]:
     if path.is_dir():
-        for file in sorted(path.rglob("*")):
-            if file.suffix.lower() in endings and file.is_file():
-                yield Item(mirrored(str(file.relative_to(path)), endings), str(file), str(file))
+        # as those who train read a folder: pictures behind links too, clips as `data2vec manifest` lists them
+        for names in files_by_folder(path, endings, enter_links=endings == IMAGE_ENDINGS):
+            for name in names:
+                yield Item(mirrored(name, endings), str(path / name), str(path / name))
     elif path.suffix.lower() in endings:
         yield Item(mirrored(path.name, endings), str(path), str(path))
     elif path.suffix == ".tsv":

@@ -1,4 +1,4 @@
-"""The registered fine-tuning model for images: a pre-trained encoder, the mean of its patches, a linear layer."""
+"""The registered fine-tuning model for images: a pre-trained encoder, its patches' mean or class token, a layer."""
 
 from typing import Any, Dict, MutableMapping, Optional, Union
 
@@ -18,7 +18,8 @@ from ..modalities.mixing import draw_mixture, smoothed, soft_cross_entropy
 from ._image_rules import image_update_rules
 from ._pretrained import keep_in_checkpoints, plain, pretrained_section, read_pretrained, refuse_other
 from .data2vec_vision import Data2VecVisionModel
-from .image_classification_config import Data2VecImageClassificationConfig, check_values, mixing_config
+from .image_classification_config import CLASS_TOKEN, Data2VecImageClassificationConfig, check_values, mixing_config
+from .vision_config import Data2VecVisionConfig
 
 HEAD_SCALE = 1e-3
 TOP = 5
@@ -28,7 +29,7 @@ OVERRIDES = ("image_size", "drop_path", "attention_dropout", "checkpoint_activat
 
 @register_model("data2vec_image_classification", dataclass=Data2VecImageClassificationConfig)
 class Data2VecImageClassificationModel(BaseFairseqModel):
-    """BEiT's classifier on a pre-trained ``data2vec_vision``: no class token, no final norm, but one of the mean."""
+    """BEiT's classifier on a pre-trained ``data2vec_vision``: no final norm, but one of what is pooled."""
 
     def __init__(self, cfg: Data2VecImageClassificationConfig, model: Data2VecVisionModel) -> None:
         super().__init__()
@@ -78,12 +79,18 @@ class Data2VecImageClassificationModel(BaseFairseqModel):
         return {**evaluated, **counts(logits, label)}
 
     def logits(self, img: Tensor) -> Tensor:
-        """Images -> scores of the classes (B, classes), from the normalised mean of all patches."""
-        patches = self.model.extract_features(img)["x"]
+        """Images -> scores of the classes (B, classes), from the normalised mean of all patches or class token."""
+        scores: Tensor = self.head(self.fc_norm(self.pooled(img)))
+        return scores
+
+    def pooled(self, img: Tensor) -> Tensor:
+        """One vector an image (B, C), as `model.pooling` says."""
+        if self.cfg.pooling == CLASS_TOKEN:
+            return self.model.class_token(img)
+        patches: Tensor = self.model.extract_features(img)["x"]
         if self.cfg.reference_compat:
             patches = patches[:, 1:]  # upstream takes the first for a class token, which was gone already
-        scores: Tensor = self.head(self.fc_norm(patches.mean(1)))
-        return scores
+        return patches.mean(1)
 
     def training_loss(self, img: Tensor, label: Tensor) -> Tensor:
         """Cross-entropy (B,) of a mixed batch."""
@@ -140,7 +147,19 @@ def encoder_config(cfg: Data2VecImageClassificationConfig) -> Any:
             value = getattr(cfg, name)
             if value is not None:
                 pretrained[name] = value
+    if cfg.image_size is not None:
+        check_size(cfg.image_size, pretrained.get("patch_size") or Data2VecVisionConfig.patch_size, cfg.model_path)
     return pretrained
+
+
+def check_size(size: int, patch: int, path: str) -> None:
+    """Raise ValueError if the pre-trained model's patches do not fill images of ``size`` pixels."""
+    if size % patch:
+        sizes = [near for near in (size // patch * patch, (size // patch + 1) * patch) if near]
+        raise ValueError(
+            f"`task.input_size` is {size}, which patches of {patch} do not fill, as the pre-trained model has them "
+            f"(`model.model_path`, {path}); expected a multiple of {patch}, such as {' or '.join(map(str, sizes))}"
+        )
 
 
 def fit_positions(weights: MutableMapping[str, Any], model: Data2VecVisionModel) -> None:

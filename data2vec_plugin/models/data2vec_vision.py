@@ -76,10 +76,15 @@ class Data2VecVisionModel(CheckpointedModel, ImageData2Vec):
         """See :meth:`features`."""
         return self.features(img, mask, None, layer_results)
 
+    def class_token(self, img: Tensor) -> Tensor:
+        """What the class token becomes that has read images: (B, C)."""
+        tokens = self.masked(self.embed(img, None), None)
+        return self.encode(tokens, with_extra=True).x[:, 0]
+
     def remove_pretraining_modules(self, last_layer: Optional[int] = None) -> None:
         """Drop the teacher, the head, the mask embedding and the final norm, before fine-tuning.
 
-        Layers above ``last_layer`` go too. A classifier normalises the mean of the patches instead (BEiT).
+        Layers above ``last_layer`` go too. A classifier normalises what it pools instead (BEiT).
         """
         self.final_proj = None
         self.teacher = None

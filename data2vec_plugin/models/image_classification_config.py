@@ -9,6 +9,8 @@ from omegaconf import II, MISSING
 from ..config_keys import key
 from ..modalities.mixing import MixingConfig
 
+MEAN, CLASS_TOKEN = POOLINGS = ("mean", "class_token")
+
 
 @dataclass
 class Data2VecImageClassificationConfig(FairseqDataclass):
@@ -31,6 +33,7 @@ class Data2VecImageClassificationConfig(FairseqDataclass):
     mixup_switch_prob: float = key(0.5, "probability that it is by CutMix, where mixup is on too")
     checkpoint_activations: bool = key(False, "recompute activations in the backward pass, to save memory")
     reference_compat: bool = key(False, "reproduce upstream's fault: the mean leaves out the first patch")
+    pooling: str = key("mean", "what is classified: the mean of the patches, or what the class_token becomes")
 
 
 def mixing_config(cfg: Data2VecImageClassificationConfig) -> MixingConfig:
@@ -39,8 +42,10 @@ def mixing_config(cfg: Data2VecImageClassificationConfig) -> MixingConfig:
 
 
 def check_values(cfg: Data2VecImageClassificationConfig) -> None:
-    """Raise ValueError for a number of classes or a smoothing that nothing can be learned with."""
+    """Raise ValueError for a number of classes, a smoothing or a pooling that nothing can be learned with."""
     if cfg.num_classes < 1:
         raise ValueError(f"`model.num_classes` is {cfg.num_classes}; expected at least 1")
     if not 0 <= cfg.label_smoothing < 1:
         raise ValueError(f"`model.label_smoothing` is {cfg.label_smoothing}; expected a share in [0, 1)")
+    if cfg.pooling not in POOLINGS:
+        raise ValueError(f"`model.pooling` is {cfg.pooling!r}; expected one of {', '.join(POOLINGS)}")

@@ -1,7 +1,8 @@
 """Fine-tuning on classes of pictures: upstream's `image_classification` with reproducible augmentation, and checks."""
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
+import numpy as np
 from fairseq.tasks import register_task
 
 from ..criterions.accuracy import log_accuracy
@@ -47,9 +48,10 @@ class ImageClassificationTask(EvaluatesAverage, ImageTask):
         )
 
     def _check_classes(self, split: str, source: ImageSource) -> None:
-        for other, dataset in self.datasets.items():
-            if other != split:
-                _check_alike(source, dataset.source)
+        others = {name: dataset.source for name, dataset in self.datasets.items() if name != split}
+        for other in others.values():
+            _check_alike(source, other)
+        self._check_trained({**others, split: source})
         labels = source.labels
         most = 0 if labels is None else int(labels.max()) + 1
         if self.num_classes is not None and most > self.num_classes:
@@ -57,6 +59,20 @@ class ImageClassificationTask(EvaluatesAverage, ImageTask):
                 f"{source.root}: split {split} has {most} classes (labels 0 to {most - 1}), "
                 f"but `model.num_classes` is {self.num_classes}; expected at least {most}"
             )
+
+    def _check_trained(self, sources: Mapping[str, ImageSource]) -> None:
+        """Raise ValueError if a split has labels, without names to compare, that no training picture has."""
+        train = sources.get(self.cfg.train_split)
+        for split, source in sources.items():
+            if train is None or train.labels is None or source.labels is None or source.classes is not None:
+                continue
+            unseen = np.setdiff1d(source.labels, train.labels)
+            if len(unseen):
+                raise ValueError(
+                    f"{source.root}: split {split} has {len(unseen)} classes that split {self.cfg.train_split} lacks "
+                    f"(labels {_few([str(label) for label in unseen])}), of which nothing can be learned; number the "
+                    f"classes of both alike, or leave these out"
+                )
 
     def reduce_metrics(self, logging_outputs: List[Dict[str, Any]], criterion: Any) -> None:
         """fairseq's, and accuracy in percent where the criterion logs counts, as `model` does by its ``log_keys``."""

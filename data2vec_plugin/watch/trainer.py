@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from .advice import is_about_the_checkpoint, mismatch, not_finite
+from .best_checkpoint import kept_the_wrong_way
 from .plan import GIB, peak_memory, plan
 from .run_log import keep_log
 from .task import WatchedTask
@@ -47,6 +48,9 @@ def _announce(trainer: Any) -> None:
                 keep_log(self.cfg.checkpoint)
                 for line in plan(self, iterator):
                     logger.info(line)
+                fault = kept_the_wrong_way(self.cfg.checkpoint)
+                if fault:
+                    logger.warning(fault)
         return iterator
 
     trainer.get_train_iterator = get_train_iterator

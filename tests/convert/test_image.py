@@ -142,6 +142,12 @@ def test_a_mean_that_leaves_out_a_patch_is_refused(tmp_path: Path, capsys: pytes
     assert "`model.reference_compat` is True; Hugging Face knows False only" in capsys.readouterr().err
 
 
+def test_a_normalised_class_token_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fine_tuned(tmp_path / "ours.pt", pooling="class_token")
+    assert refused(tmp_path / "ours.pt", tmp_path / "theirs")
+    assert "`model.pooling` is 'class_token'; Hugging Face knows 'mean' only" in capsys.readouterr().err
+
+
 def test_pooled_and_maskless_base_models_are_completed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As Facebook's own are: no final norm, no mask token, another epsilon."""
     config = transformers.Data2VecVisionConfig(

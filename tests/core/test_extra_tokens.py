@@ -75,8 +75,19 @@ def test_encoder_reads_them_and_nothing_of_them_comes_out(padded: bool) -> None:
         assert torch.equal(encoded.padding_mask, mask)  # type: ignore[arg-type]
 
 
+def test_what_they_become_comes_first_where_it_is_wanted() -> None:
+    made = model().eval()
+    tokens = Tokens(source())
+    whole, inputs = (made.encode(tokens, record=("block",), with_extra=wanted) for wanted in (True, False))
+    seen = torch.cat([made.extra_tokens.expand(B, -1, -1), source()], 1)  # type: ignore[union-attr]
+    assert torch.equal(whole.x, made.encoder(seen).x)
+    assert torch.equal(whole.x[:, EXTRA:], inputs.x)
+    assert [signal.shape for signal in whole.signal("block")] == [(B, EXTRA + T, DIM)] * TRANSFORMER.layers
+
+
 def test_without_them_nothing_changes() -> None:
     made = model(extra=0)
+    assert torch.equal(made.encode(Tokens(source()), with_extra=True).x, made.encoder(source()).x)
     assert made.extra_tokens is None
     assert "extra_tokens" not in made.state_dict()
     assert torch.equal(made.encode(Tokens(source())).x, made.encoder(source()).x)

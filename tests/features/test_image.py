@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any, Dict, Optional
 
@@ -11,7 +12,7 @@ import torch
 from features.made import assert_close, features, follow, index, read
 
 pytest.importorskip("torchvision")
-from images import write_tree
+from images import encoded, photograph, write_tree
 from models.tiny_image import classifier
 from models.tiny_text import trainer_state
 from models.tiny_vision import DIM, LAYERS, PIXELS, N, section, tiny_vision
@@ -74,6 +75,24 @@ def test_teacher(tmp_path: Path, data: Path, whole: bool) -> None:
     assert not np.allclose(read(tmp_path / "student")["a/000"], read(tmp_path / "teacher")["a/000"], atol=1e-2)
 
 
+@pytest.mark.parametrize("teacher", [False, True])
+def test_class_token(tmp_path: Path, data: Path, teacher: bool) -> None:
+    model = checkpoint(tmp_path / "model.pt", ema_transformer_only=False)
+    options = ("--pool", "class_token", "--layer", "1,last", *(["--teacher"] if teacher else []))
+    assert features(tmp_path / "model.pt", data, tmp_path / "out", *options) == 0
+    assert {row["frames"] for row in index(tmp_path / "out")} == {"1"}
+    seen: Any = model.ensure_teacher().module if teacher else model
+    transform = evaluation_transform(PIXELS, Normalization(mean=(0.4, 0.5, 0.6)))
+    for name, array in read(tmp_path / "out").items():
+        picture = decode((data / f"{name}.JPEG").read_bytes())
+        img = transform(picture, np.random.default_rng(0)).unsqueeze(0)
+        with torch.no_grad():
+            led = torch.cat([seen.extra_tokens, seen.embed(img, None).x], 1)
+            encoded = seen.encoder(led, record=("block",))
+        expected = torch.stack([encoded.signal("block")[1][0, 0], encoded.x[0, 0]]).numpy()
+        np.testing.assert_allclose(array, expected, atol=2e-5, err_msg=name)
+
+
 @pytest.mark.parametrize("size", [None, 2 * PIXELS])
 def test_fine_tuned(tmp_path: Path, data: Path, size: Optional[int]) -> None:
     """A classifier may be for larger images than its encoder was trained on."""
@@ -95,3 +114,18 @@ def test_broken_pictures_are_skipped_by_name(tmp_path: Path, data: Path, capsys:
     assert "5 of 8 items (0 from before, 3 skipped)" in told.out
     for name in ("cut.jpg", "empty.png", "text.png"):
         assert f"skipped {data}/{name}: cannot be read" in told.err
+
+
+def test_a_fault_of_pillows_own_skips_the_picture_alone(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A TIFF whose strips begin at a string instead of a number, for which Pillow has a TypeError."""
+    checkpoint(tmp_path / "model.pt")
+    strips, number, string = 273, 4, 2
+    whole, entry = encoded(photograph(0), "TIFF"), struct.pack("<HH", strips, number)
+    assert whole.count(entry) == 1
+    (data / "odd.tif").write_bytes(whole.replace(entry, struct.pack("<HH", strips, string)))
+    assert features(tmp_path / "model.pt", data, tmp_path / "out") == 1
+    told = capsys.readouterr()
+    assert "5 of 6 items (0 from before, 1 skipped)" in told.out
+    assert f"skipped {data}/odd.tif: cannot be read" in told.err

@@ -40,6 +40,17 @@ def test_folder_takes_its_own_kind_only_and_in_order(tmp_path: Path) -> None:
     assert [item.name for item in read_items(tmp_path / "b" / "2.wav", "speech")] == ["2"]
 
 
+def test_folder_is_read_as_for_training(tmp_path: Path) -> None:
+    """Hidden files never; linked folders of pictures as the image tasks have it, of clips as `data2vec manifest`."""
+    for name in ("root/own.wav", "root/own.png", "other/1.wav", "other/2.png", "root/._own.wav", "root/._own.PNG"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    (tmp_path / "root" / "link").symlink_to(tmp_path / "other")
+    assert [item.name for item in read_items(tmp_path / "root", "image")] == ["own", "link/2"]
+    assert [item.name for item in read_items(tmp_path / "root", "speech")] == ["own"]
+
+
 def test_an_item_counts_once_and_two_of_a_name_are_refused(tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
     listed.write_text("a.wav\nb.wav\n\na.wav\n")

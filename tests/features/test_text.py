@@ -47,6 +47,13 @@ def test_teacher_and_mean(tmp_path: Path, lines: Path) -> None:
     assert_close(read(tmp_path / "out"), {name: array.mean(0) for name, array in by_hand(model).items()})
 
 
+def test_without_a_class_token_none_is_taken(tmp_path: Path, lines: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text_checkpoint(tmp_path / "model.pt")
+    assert features(tmp_path / "model.pt", lines, tmp_path / "out", "--symbols", "--pool", "class_token") == 1
+    assert "`--pool` is class_token, but model `data2vec_text` has no class token" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_fine_tuned(tmp_path: Path, lines: Path) -> None:
     text_checkpoint(tmp_path / "model.pt")
     encoder = classification_checkpoint(tmp_path / "tuned.pt", tmp_path / "model.pt")

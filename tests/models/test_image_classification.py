@@ -75,8 +75,11 @@ def test_images_of_another_size_interpolate_the_positions(pretrained: Path) -> N
 
 
 def test_images_of_a_size_that_patches_do_not_fill_are_refused(pretrained: Path) -> None:
-    with pytest.raises(ValueError, match=r"`patch_size` is 4, which does not divide `image_size` 18"):
+    message = r"`task\.input_size` is 18, which patches of 4 do not fill.*checkpoint\.pt.*such as 16 or 20"
+    with pytest.raises(ValueError, match=message):
         classifier(pretrained, image_size=18)
+    with pytest.raises(ValueError, match=r"`task\.input_size` is 3, .* such as 4$"):
+        classifier(pretrained, image_size=3)
 
 
 @pytest.mark.parametrize(("name", "value"), [("drop_path", 0.9), ("attention_dropout", 0.5)])
@@ -93,6 +96,18 @@ def test_logits_are_of_the_mean_of_all_patches(pretrained: Path) -> None:  # B4
     patches = model.model.extract_features(images())["x"]
     assert patches.shape == (2, SIDE * SIDE, DIM)
     torch.testing.assert_close(model(images()), model.head(F.layer_norm(patches.mean(1), (DIM,))))
+    assert torch.equal(model(images()), model.head(model.fc_norm(patches.mean(1))))
+
+
+@pytest.mark.parametrize("compat", [False, True])
+def test_logits_may_be_of_the_class_token(pretrained: Path, compat: bool) -> None:
+    model = classifier(pretrained, pooling="class_token", reference_compat=compat).eval()
+    encoder, tokens = model.model, model.model.embed(images(), None).x
+    assert encoder.extra_tokens is not None
+    became = encoder.encoder(torch.cat([encoder.extra_tokens.expand(2, -1, -1), tokens], 1)).x[:, 0]
+    assert became.shape == (2, DIM)
+    torch.testing.assert_close(model(images()), model.head(F.layer_norm(became, (DIM,))))
+    assert not torch.allclose(model(images()), classifier(pretrained).eval()(images()), atol=1e-5)
 
 
 def test_evaluation_counts_and_neither_mixes_nor_smooths(pretrained: Path) -> None:
@@ -124,10 +139,14 @@ def test_without_mixing_labels_are_smoothed(pretrained: Path) -> None:
     torch.testing.assert_close(model(images(3), LABELS)["losses"]["regression"], expected)
 
 
-def test_every_parameter_learns(pretrained: Path) -> None:
-    model = classifier(pretrained)
+@pytest.mark.parametrize("pooling", ["mean", "class_token"])
+def test_every_parameter_learns(pretrained: Path, pooling: str) -> None:
+    model = classifier(pretrained, pooling=pooling)
     model(images(3), LABELS)["losses"]["regression"].sum().backward()
     assert not [name for name, parameter in model.named_parameters() if parameter.grad is None]
+    assert model.model.extra_tokens is not None
+    assert model.model.extra_tokens.grad is not None
+    assert float(model.model.extra_tokens.grad.abs().min()) > 0
 
 
 def test_low_layers_learn_slower_and_only_matrices_decay(pretrained: Path) -> None:
@@ -205,6 +224,7 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, held: Dict[str, Any
         ({"label_smoothing": 1.0}, r"`model\.label_smoothing` is 1\.0; expected a share in \[0, 1\)"),
         ({"layer_decay": 0.0}, r"`model\.layer_decay` is 0\.0; expected more than 0"),
         ({"mixup": -1.0}, r"`model\.mixup` is -1\.0"),
+        ({"pooling": "cls"}, r"`model\.pooling` is 'cls'; expected one of mean, class_token"),
     ],
 )
 def test_values_out_of_range_are_refused(pretrained: Path, keys: Dict[str, Any], message: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
 import pytest
@@ -115,6 +115,15 @@ def test_numbered_archives_need_not_hold_every_class(tmp_path: Path) -> None:
     write_shard(tmp_path / "valid-000.tar", samples(2))
     task = load(make_task(tmp_path), "valid", "train")
     assert sorted(batch(task, "train")["net_input"]["label"].tolist()) == [0, 0, 1, 1, 2]
+
+
+@pytest.mark.parametrize("splits", [("valid", "train"), ("train", "valid")])
+def test_numbered_classes_that_are_never_trained_are_told(tmp_path: Path, splits: Tuple[str, str]) -> None:
+    write_shard(tmp_path / "train-000.tar", samples(2))
+    write_shard(tmp_path / "valid-000.tar", [*samples(3), *samples(2, label="1{}")])
+    fault = r"valid has 3 classes that split train lacks \(labels 2, 10, 11\), .*; number the classes of both alike"
+    with pytest.raises(ValueError, match=fault):
+        load(make_task(tmp_path), *splits)
 
 
 def test_more_classes_than_the_model_has_are_told(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,11 +62,16 @@ def trainer_class(error: Any = None, loading: Any = None) -> Any:
     return Trainer
 
 
+def checkpoint(folder: Path) -> Any:
+    choice = {"best_checkpoint_metric": "loss", "maximize_best_checkpoint_metric": False}
+    return SimpleNamespace(save_dir=str(folder), no_save=False, **choice)
+
+
 def config(folder: Path, **optimization: Any) -> Any:
     return SimpleNamespace(
         dataset=SimpleNamespace(train_subset="train", max_tokens=3_800_000, batch_size=None),
         optimization=SimpleNamespace(**{"max_update": 400_000, "max_epoch": 0, "update_freq": [2], **optimization}),
-        checkpoint=SimpleNamespace(save_dir=str(folder), no_save=False),
+        checkpoint=checkpoint(folder),
         common=SimpleNamespace(fp16=False, bf16=False),
     )
 
@@ -92,6 +97,19 @@ def test_the_plan_says_data_update_run_and_memory(tmp_path: Path, caplog: pytest
     assert lines[2].startswith("run: 400,000 updates, 185.2 epochs")
     assert lines[2].endswith("10,000 are done, 390,000 to go")
     assert (tmp_path / "train.log").read_text().count("INFO") == 4
+
+
+def test_a_run_that_would_keep_its_worst_checkpoint_is_warned(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = config(tmp_path)
+    settings.checkpoint.best_checkpoint_metric = "accuracy"
+    trainer_class()(StockTask(), settings).get_train_iterator()
+    assert not caplog.records, "a task of somebody else's"
+    trainer = trainer_class()(Task(), settings)
+    trainer.get_train_iterator()
+    trainer.get_train_iterator()
+    (warning,) = (record for record in caplog.records if record.levelno == logging.WARNING)
+    assert "Add `checkpoint.maximize_best_checkpoint_metric=true`" in warning.getMessage()
+    assert warning.getMessage() in (tmp_path / "train.log").read_text()
 
 
 def test_epochs_may_end_a_run_first() -> None:
