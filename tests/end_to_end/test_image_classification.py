@@ -1,5 +1,6 @@
 """Fine-tuning on pictures through the real commands: main's recipe with our keys, stopped, evaluated."""
 
+import shutil
 from pathlib import Path
 from typing import List, Tuple
 
@@ -61,6 +62,15 @@ def train(folder: Path, name: str, *overrides: str) -> Path:
     return log
 
 
+def validate(folder: Path, name: str, *options: str) -> str:
+    return run(
+        [
+            *("fairseq-validate", str(folder / "data"), "--task", "image_classification", "--cpu"),
+            *("--user-dir", str(PLUGIN), "--path", str(folder / name / "checkpoint_last.pt"), *options),
+        ]
+    )
+
+
 def series(log: Path, name: str) -> List[Tuple[int, float]]:
     found = read_training_log(log)[name]
     return list(zip(found.updates, found.values))
@@ -80,13 +90,27 @@ def test_a_run_stops_and_goes_on_and_is_evaluated(folder: Path) -> None:
     for part in (lambda state: state["model"], lambda state: state["extra_state"]["ema"]):
         left, right = (part(state) for state in states)
         assert all(torch.equal(value, right[name]) for name, value in left.items())
-    validated = run(
-        [
-            *("fairseq-validate", str(folder / "data"), "--task", "image_classification", "--valid-subset", "val"),
-            *("--user-dir", str(PLUGIN), "--path", str(folder / "whole" / "checkpoint_last.pt")),
-            *("--batch-size", "2", "--cpu", "--input-size", str(PIXELS)),
-        ]
-    )
+    validated = validate(folder, "whole", "--valid-subset", "val", "--batch-size", "2", "--input-size", str(PIXELS))
     assert "loading the average of its weights" in validated
     assert f"| loss {dict(series(whole, 'val/loss'))[6]:g} " in validated
     assert f"| accuracy {dict(series(whole, 'val/accuracy'))[6]:g} " in validated
+
+
+def test_batches_without_a_good_picture_count_for_nothing(folder: Path) -> None:
+    data = folder / "data"
+    write_tree(data / "few", {"cat": 2, "dog": 3})
+    write_tree(data / "whole", {"cat": 2, "dog": 2})
+    shutil.copytree(data / "whole", data / "torn")
+    for picture in (*sorted((data / "few").rglob("*.JPEG"))[:4], data / "torn" / "dog" / "002.JPEG"):
+        picture.write_bytes(b"this is no picture")
+    settings = ("+task.bad_image_limit=4", "dataset.train_subset=few", "dataset.valid_subset='torn,whole'")
+    sizes = ("dataset.batch_size=1", "dataset.batch_size_valid=4", "checkpoint.best_checkpoint_metric=loss")
+    log = train(folder, "torn", *settings, *sizes, "optimization.max_update=5")
+    assert "left out, 4 of at most 4: " in log.read_text()
+    assert len(series(log, "train_inner/gnorm")) == 5
+    assert len(series(log, "train_inner/loss")) == 1
+    validated = validate(folder, "torn", "--valid-subset", "torn,whole", "--batch-size", "1")
+    for name in ("accuracy", "loss"):
+        (_, torn), (_, whole) = series(log, f"torn/{name}")[-1], series(log, f"whole/{name}")[-1]
+        assert torn == whole
+        assert validated.count(f"| {name} {torn:g} ") == 2
