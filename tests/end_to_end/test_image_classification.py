@@ -1,8 +1,8 @@
-"""Fine-tuning on pictures through the real commands: main's recipe with our keys, stopped, evaluated."""
+"""Fine-tuning on pictures through the real commands: main's recipe with our keys, stopped, doubled, evaluated."""
 
 import shutil
 from pathlib import Path
-from typing import List, Tuple
+from typing import List, Sequence, Tuple
 
 import pytest
 import torch
@@ -54,9 +54,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def train(folder: Path, name: str, *overrides: str) -> Path:
+def train(folder: Path, name: str, *overrides: str, launcher: Sequence[str] = ()) -> Path:
     paths = (f"task.data={folder / 'data'}", f"model.model_path={folder / 'pretrained.pt'}")
-    words = ["fairseq-hydra-train", "--config-dir", str(folder), "--config-name", "mains", *paths]
+    words = [*launcher, "fairseq-hydra-train", "--config-dir", str(folder), "--config-name", "mains", *paths]
     log = folder / f"{name}.log"
     log.write_text(run([*words, f"checkpoint.save_dir={folder / name}", *overrides], cwd=folder))
     return log
@@ -94,6 +94,18 @@ def test_a_run_stops_and_goes_on_and_is_evaluated(folder: Path) -> None:
     assert "loading the average of its weights" in validated
     assert f"| loss {dict(series(whole, 'val/loss'))[6]:g} " in validated
     assert f"| accuracy {dict(series(whole, 'val/accuracy'))[6]:g} " in validated
+
+
+def test_two_processes_validate_every_picture_once(folder: Path) -> None:
+    """Three batches of seven pictures: one of the two processes is given a batch that must not count."""
+    gloo = ("distributed_training.distributed_backend=gloo", "distributed_training.ddp_backend=legacy_ddp")
+    settings = (*gloo, "distributed_training.distributed_world_size=2", "optimization.max_update=2")
+    torchrun = ("torchrun", "--standalone", "--nproc_per_node", "2", "--no-python")
+    log = train(folder, "two", *settings, launcher=torchrun)
+    assert "2 processes" in log.read_text()
+    validated = validate(folder, "two", "--valid-subset", "val", "--batch-size", "7")
+    for name in ("accuracy", "loss"):
+        assert f"| {name} {series(log, f'val/{name}')[-1][1]:g} " in validated
 
 
 def test_batches_without_a_good_picture_count_for_nothing(folder: Path) -> None:
