@@ -10,6 +10,9 @@ from fairseq.data.iterators import EpochBatchIterating
 KEY = "data2vec_manifest"
 SHARDS = "data2vec_shards"
 
+STAND_IN = "stand_in"
+"""Marks the batch that a process is given where it has none; nothing of it may count."""
+
 
 class ManifestChangedError(ValueError):
     """The data of a resumed run is not the data that its checkpoint counted in."""
@@ -46,6 +49,26 @@ class ResumableIterator(EpochBatchIterating):
         """Batches taken from the current epoch."""
         taken: int = self.iterator.iterations_in_epoch
         return taken
+
+    @property
+    def first_batch(self) -> Any:
+        """What stands in for a batch that holds nothing, marked as such: the first sample that can be used.
+
+        fairseq's own is the first batch, which may hold nothing itself; that of a wrapper is the first that training
+        meets, which may too. One sample has to do, since fairseq asks in every epoch and every validation, and seldom
+        needs it. Raises ValueError if every sample is left out.
+        """
+        dataset, batches = self.iterator.dataset, self.iterator.frozen_batches
+        if not len(batches) or getattr(dataset, "supports_prefetch", False):
+            return super().first_batch  # there is nothing to read, or not yet
+        for index in (index for batch in batches for index in batch):
+            batch = self.iterator.collate_fn([dataset[index]])
+            if batch:
+                return {**batch, STAND_IN: True}
+        raise ValueError(
+            f"{self.manifest}: none of {len(dataset)} files can be used, expected one at least; the lines above say "
+            f"what is wrong with each"
+        )
 
     def next_epoch_itr(self, *args: Any, **kwargs: Any) -> Any:
         """The batches of the next epoch."""

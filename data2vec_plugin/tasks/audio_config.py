@@ -22,7 +22,7 @@ class AudioTaskConfig(FairseqDataclass):
     enable_padding: bool = key(False, "pad short clips of a batch instead of cropping long ones")
     max_sample_size: Optional[int] = key(None, "crop clips to this many samples")
     min_sample_size: Optional[int] = key(None, "leave out clips shorter than this many samples")
-    bad_audio_limit: int = key(10, "leave out up to so many files that cannot be used; one more stops the run")
+    bad_audio_limit: int = key(10, "how many bad files each process leaves out; one more stops the run")
     num_batch_buckets: int = key(0, "accepted; only 0")
     tpu: bool = II("common.tpu")
     text_compression_level: str = key("none", "keep file names and labels compressed: none, low or high")
@@ -43,7 +43,7 @@ class AsrTaskConfig(AudioTaskConfig):
     """What fine-tuning adds: fairseq's ``audio_finetuning``."""
 
     labels: Optional[str] = key("ltr", "ending of the label files (ltr for SPLIT.ltr)")
-    bad_audio_limit: int = key(0, "leave out up to so many files that cannot be used; error rates would hide them")
+    bad_audio_limit: int = key(0, "how many bad files each process leaves out; error rates would hide them")
     eval_wer: bool = key(False, "error rate of sequence-to-sequence models in validation; CTC has it anyway")
     eval_wer_config: GenerationConfig = field(
         default_factory=lambda: GenerationConfig(), metadata={"help": "beam search of eval_wer"}

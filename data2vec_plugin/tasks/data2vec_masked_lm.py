@@ -18,11 +18,12 @@ from ..data.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords
 from ..data.text_blocks import blocks_digest, load_lines, text_blocks
 from ..modalities.text import TextData2Vec
 from ..watch.task import Extent, WatchedTask
+from .empty_batches import EmptyBatches
 from .text_config import MaskedTextConfig, check_supported, mask_config
 
 
 @register_task("data2vec_masked_lm", dataclass=MaskedTextConfig)
-class Data2VecMaskedLMTask(WatchedTask, MaskedLMTask):
+class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
     """Masks in the loader from (seed, epoch, sample id); reads SPLIT.bin, or SPLIT.txt by subwords on the fly."""
 
     cfg: MaskedTextConfig

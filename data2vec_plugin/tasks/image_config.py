@@ -22,7 +22,7 @@ class ImageTaskConfig(FairseqDataclass):
 
     crop_scale: Tuple[float, float] = key((0.08, 1.0), "least and greatest share of a picture that a random crop takes")
     flip_prob: float = key(0.5, "share of training pictures that are mirrored; 0 where sides matter, as in writing")
-    bad_image_limit: int = key(10, "leave out up to so many pictures that cannot be used; one more stops the run")
+    bad_image_limit: int = key(10, "how many bad pictures each process leaves out; one more stops the run")
     index_dir: Optional[str] = key(None, "where the index of tar archives is kept; DATA/index if not given")
     train_split: str = II("dataset.train_subset")
     seed: int = II("common.seed")
@@ -39,7 +39,7 @@ class ImagePretrainingConfig(ImageTaskConfig):
 class ImageClassificationConfig(ImageTaskConfig):
     """Upstream's ``image_classification``."""
 
-    bad_image_limit: int = key(0, "leave out up to so many pictures that cannot be used; accuracy would hide them")
+    bad_image_limit: int = key(0, "how many bad pictures each process leaves out; accuracy would hide them")
     auto_augment: Optional[str] = key("rand-m9-mstd0.5-inc1", "RandAugment of training pictures, or none")
     erase_prob: float = key(0.25, "share of training pictures of which a rectangle becomes noise")
     evaluate_ema: bool = key(True, "with ema.store_ema, the average of the weights is evaluated, and not the weights")

@@ -13,12 +13,13 @@ from ..data.image_split import open_split
 from ..data.images import Order
 from ..data.resumable import ResumableIterator
 from ..watch.task import Extent, WatchedTask
+from .empty_batches import EmptyBatches
 from .image_config import ImageTaskConfig, check_values, normalization
 
 PACKAGES = ("PIL", "torchvision")
 
 
-class ImageTask(WatchedTask, FairseqTask):
+class ImageTask(EmptyBatches, WatchedTask, FairseqTask):
     """A fairseq task whose data sets are :class:`ImageDataset`."""
 
     cfg: ImageTaskConfig

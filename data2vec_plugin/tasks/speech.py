@@ -7,9 +7,10 @@ import numpy as np
 from ..data.audio import CheckedAudioDataset
 from ..data.resumable import ResumableIterator
 from ..watch.task import Extent, WatchedTask
+from .empty_batches import EmptyBatches
 
 
-class SpeechTask(WatchedTask):
+class SpeechTask(EmptyBatches, WatchedTask):
     """Mixed into a fairseq task whose data sets are :class:`CheckedAudioDataset`, or wrap one."""
 
     def extent(self, dataset: Any) -> Extent:

@@ -7,13 +7,13 @@ from fairseq.data.iterators import EpochBatchIterator
 from speech import write_clip, write_manifest
 
 from data2vec_plugin.data.audio import SeededAudioDataset
-from data2vec_plugin.data.resumable import ManifestChangedError, ResumableIterator
+from data2vec_plugin.data.resumable import STAND_IN, ManifestChangedError, ResumableIterator
 
 SIZES = {f"{name}.wav": 30_000 for name in "abcd"}
 
 
-def iterator(manifest: Path, shards: int = 1) -> ResumableIterator:
-    data = SeededAudioDataset(str(manifest), 16_000, 1, None)
+def iterator(manifest: Path, shards: int = 1, bad_limit: int = 0) -> ResumableIterator:
+    data = SeededAudioDataset(str(manifest), 16_000, 1, None, bad_limit=bad_limit)
     batches = [[index] for index in range(len(data))]
     return ResumableIterator(
         EpochBatchIterator(data, data.collater, batches, num_shards=shards), data.manifest, data.digest
@@ -80,3 +80,18 @@ def test_more_processes_go_on_where_all_were_together(manifest: Path, shards: in
     resumed = iterator(manifest, shards)
     resumed.load_state_dict(position_after_two_batches(manifest))
     assert resumed.iterations_in_epoch == position
+
+
+def test_the_first_sample_that_can_be_used_stands_in(manifest: Path) -> None:
+    (manifest.parent / "a.wav").write_text("this is no audio")
+    made = iterator(manifest, bad_limit=1)
+    stand_in = made.first_batch
+    assert (stand_in["id"].tolist(), stand_in[STAND_IN]) == ([1], True)
+    assert not any(STAND_IN in batch for batch in made.next_epoch_itr(shuffle=False))
+
+
+def test_nothing_can_stand_in_where_every_sample_is_left_out(manifest: Path) -> None:
+    for name in SIZES:
+        (manifest.parent / name).write_text("this is no audio")
+    with pytest.raises(ValueError, match=r"train\.tsv: none of 4 files can be used, expected one at least"):
+        _ = iterator(manifest, bad_limit=4).first_batch

@@ -1,7 +1,8 @@
-"""Fine-tuning on pictures through the real commands: main's recipe with our keys, stopped, evaluated."""
+"""Fine-tuning on pictures through the real commands: main's recipe with our keys, stopped, doubled, evaluated."""
 
+import shutil
 from pathlib import Path
-from typing import List, Tuple
+from typing import List, Sequence, Tuple
 
 import pytest
 import torch
@@ -53,12 +54,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def train(folder: Path, name: str, *overrides: str) -> Path:
+def train(folder: Path, name: str, *overrides: str, launcher: Sequence[str] = ()) -> Path:
     paths = (f"task.data={folder / 'data'}", f"model.model_path={folder / 'pretrained.pt'}")
-    words = ["fairseq-hydra-train", "--config-dir", str(folder), "--config-name", "mains", *paths]
+    words = [*launcher, "fairseq-hydra-train", "--config-dir", str(folder), "--config-name", "mains", *paths]
     log = folder / f"{name}.log"
     log.write_text(run([*words, f"checkpoint.save_dir={folder / name}", *overrides], cwd=folder))
     return log
+
+
+def validate(folder: Path, name: str, *options: str) -> str:
+    return run(
+        [
+            *("fairseq-validate", str(folder / "data"), "--task", "image_classification", "--cpu"),
+            *("--user-dir", str(PLUGIN), "--path", str(folder / name / "checkpoint_last.pt"), *options),
+        ]
+    )
 
 
 def series(log: Path, name: str) -> List[Tuple[int, float]]:
@@ -80,13 +90,39 @@ def test_a_run_stops_and_goes_on_and_is_evaluated(folder: Path) -> None:
     for part in (lambda state: state["model"], lambda state: state["extra_state"]["ema"]):
         left, right = (part(state) for state in states)
         assert all(torch.equal(value, right[name]) for name, value in left.items())
-    validated = run(
-        [
-            *("fairseq-validate", str(folder / "data"), "--task", "image_classification", "--valid-subset", "val"),
-            *("--user-dir", str(PLUGIN), "--path", str(folder / "whole" / "checkpoint_last.pt")),
-            *("--batch-size", "2", "--cpu", "--input-size", str(PIXELS)),
-        ]
-    )
+    validated = validate(folder, "whole", "--valid-subset", "val", "--batch-size", "2", "--input-size", str(PIXELS))
     assert "loading the average of its weights" in validated
     assert f"| loss {dict(series(whole, 'val/loss'))[6]:g} " in validated
     assert f"| accuracy {dict(series(whole, 'val/accuracy'))[6]:g} " in validated
+
+
+def test_two_processes_validate_every_picture_once(folder: Path) -> None:
+    """Three batches of seven pictures: one of the two processes is given a batch that must not count."""
+    gloo = ("distributed_training.distributed_backend=gloo", "distributed_training.ddp_backend=legacy_ddp")
+    settings = (*gloo, "distributed_training.distributed_world_size=2", "optimization.max_update=2")
+    torchrun = ("torchrun", "--standalone", "--nproc_per_node", "2", "--no-python")
+    log = train(folder, "two", *settings, launcher=torchrun)
+    assert "2 processes" in log.read_text()
+    validated = validate(folder, "two", "--valid-subset", "val", "--batch-size", "7")
+    for name in ("accuracy", "loss"):
+        assert f"| {name} {series(log, f'val/{name}')[-1][1]:g} " in validated
+
+
+def test_batches_without_a_good_picture_count_for_nothing(folder: Path) -> None:
+    data = folder / "data"
+    write_tree(data / "few", {"cat": 2, "dog": 3})
+    write_tree(data / "whole", {"cat": 2, "dog": 2})
+    shutil.copytree(data / "whole", data / "torn")
+    for picture in (*sorted((data / "few").rglob("*.JPEG"))[:4], data / "torn" / "dog" / "002.JPEG"):
+        picture.write_bytes(b"this is no picture")
+    settings = ("+task.bad_image_limit=4", "dataset.train_subset=few", "dataset.valid_subset='torn,whole'")
+    sizes = ("dataset.batch_size=1", "dataset.batch_size_valid=4", "checkpoint.best_checkpoint_metric=loss")
+    log = train(folder, "torn", *settings, *sizes, "optimization.max_update=5")
+    assert "left out, 4 of at most 4: " in log.read_text()
+    assert len(series(log, "train_inner/gnorm")) == 5
+    assert len(series(log, "train_inner/loss")) == 1
+    validated = validate(folder, "torn", "--valid-subset", "torn,whole", "--batch-size", "1")
+    for name in ("accuracy", "loss"):
+        (_, torn), (_, whole) = series(log, f"torn/{name}")[-1], series(log, f"whole/{name}")[-1]
+        assert torn == whole
+        assert validated.count(f"| {name} {torn:g} ") == 2
