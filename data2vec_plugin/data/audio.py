@@ -1,8 +1,8 @@
 """Speech for pre-training: fairseq's audio data set with crops and masks that follow (seed, epoch, sample id).
 
-What a sample looks like then depends neither on the worker that reads it, nor on how often the run was interrupted.
-It depends on the batch it falls into in two ways: `task.enable_padding=false` crops to the shortest clip of the batch,
-and `require_same_masks` (the default) makes the rows' masks equal (`core/masking.py`). A batch is the same in every run.
+What a sample looks like then depends neither on the worker that reads it, nor on how often the run was interrupted. It
+does depend on its batch: with `task.enable_padding=false` the width of a crop is the shortest clip's, and
+`require_same_masks` (the default) equalises the rows' masks; it and `mask_dropout` draw from the last row's generator.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
 
 
 class SeededAudioDataset(SharedEpoch, CheckedAudioDataset):
-    """Crops and masks drawn from (seed, epoch, id), and fitted to the batch. Without ``masks`` the model draws its own."""
+    """Crops and masks drawn from (seed, epoch, id), fitted to the batch. Without ``masks`` the model draws its own."""
 
     def __init__(
         self,

@@ -6,26 +6,22 @@ from typing import Any, List
 
 import pytest
 
-hydra_loader = pytest.importorskip("hydra._internal.config_loader_impl")
-pytest.importorskip("fairseq")
-from fairseq.dataclass.initialize import hydra_init
-from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import ConfigCompositionException
-
-try:
-    from hydra import compose, initialize_config_dir
-except ImportError:  # hydra 1.0
-    from hydra.experimental import compose, initialize_config_dir  # type: ignore[no-redef]
-
 from data2vec_compat.registry import PATCHES
 from data2vec_compat.unknown_keys import UnknownKeyError
+
+hydra_init = pytest.importorskip("fairseq.dataclass.initialize").hydra_init
+hydra_loader = pytest.importorskip("hydra._internal.config_loader_impl")
+hydra = pytest.importorskip("hydra")
+api = hydra if hasattr(hydra, "compose") else pytest.importorskip("hydra.experimental")  # hydra 1.0
+GlobalHydra = pytest.importorskip("hydra.core.global_hydra").GlobalHydra
+ConfigCompositionException = pytest.importorskip("hydra.errors").ConfigCompositionException
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
 @pytest.fixture(autouse=True, scope="module")
 def explained() -> None:
-    """pytest imports hydra by a loader of its own, out of the finder's sight; a patch runs once, however it is called."""
+    """pytest imports hydra by a loader of its own, out of the finder's sight; a patch runs but once."""
     for entry in PATCHES:
         if entry.module == hydra_loader.__name__:
             entry.run(hydra_loader)
@@ -35,8 +31,8 @@ def composed(recipe: str, *overrides: str, folder: Path = CONFIGS) -> Any:
     """What hydra makes of a recipe and its overrides, as in `fairseq-hydra-train`."""
     GlobalHydra.instance().clear()
     hydra_init(recipe)
-    with initialize_config_dir(config_dir=str(folder)):
-        return compose(config_name=recipe, overrides=["task.data=x", "+run=cpu", *overrides])
+    with api.initialize_config_dir(config_dir=str(folder)):
+        return api.compose(config_name=recipe, overrides=["task.data=x", "+run=cpu", *overrides])
 
 
 def taken_over(cfg: Any) -> List[Any]:
@@ -82,8 +78,8 @@ def test_a_misspelt_key_in_a_recipe_is_told_what_was_meant(tmp_path: Path) -> No
     GlobalHydra.instance().clear()
     hydra_init("own")
     message = "did you mean `optimization.max_update`"
-    with initialize_config_dir(config_dir=str(tmp_path)), pytest.raises(ConfigCompositionException, match=message):
-        compose(config_name="own")
+    with api.initialize_config_dir(config_dir=str(tmp_path)), pytest.raises(ConfigCompositionException, match=message):
+        api.compose(config_name="own")
 
 
 @pytest.mark.parametrize(
@@ -107,9 +103,7 @@ def test_an_appended_key_that_nobody_reads_is_refused(override: str, meant: str)
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
     cfg = composed("asr_base_10h", "+optimizer.adam_beta=x", "+model.freeze_finetune_update=5")
-    with pytest.raises(
-        UnknownKeyError, match="`optimizer.adam_beta`.*; .*`model.freeze_finetune_update`|`model.*; .*`opt"
-    ):
+    with pytest.raises(UnknownKeyError, match=r"`model\.freeze_finetune_update` .*`optimizer\.adam_beta` "):
         taken_over(cfg)
 
 

@@ -104,7 +104,7 @@ def test_frames_are_drawn_beside_given_channels(padded: bool) -> None:
 
 
 def test_pretraining_without_a_mask_is_refused() -> None:
-    with pytest.raises(ValueError, match="`mask` is False, .* add `features_only=True`"):
+    with pytest.raises(ValueError, match=r"`mask` is False, .* add `features_only=True`"):
         tiny_model()(batch(), mask=False)
 
 
