@@ -147,3 +147,23 @@ def test_a_misspelt_key_is_told_what_was_meant(name: str, group: str, wrong: str
     dataclass: Any = getattr(import_module(f"data2vec_plugin.{group}"), name)
     with pytest.raises(UnknownKeyError, match=f"did you mean {meant}"):
         utils.merge_with_parent(dataclass, OmegaConf.create({wrong: 1}))
+
+
+def test_keys_of_fairseqs_own_dataclasses_are_told_too() -> None:
+    from fairseq.dataclass import utils
+    from fairseq.models.wav2vec.wav2vec2_asr import Wav2Vec2CtcConfig
+    from omegaconf import OmegaConf
+
+    with pytest.raises(UnknownKeyError, match=r"did you mean `model.freeze_finetune_updates`"):
+        utils.merge_with_parent(Wav2Vec2CtcConfig(), OmegaConf.create({"freeze_finetune_update": 1}))
+
+
+def test_keys_within_a_key_are_told_in_full() -> None:
+    from fairseq.dataclass import utils
+    from omegaconf import OmegaConf
+
+    from data2vec_plugin.models.text_config import Data2VecTextConfig
+
+    nested = OmegaConf.create({"transformer": {"encoder": {"layer": 2}}})
+    with pytest.raises(UnknownKeyError, match=r"did you mean `model.transformer.encoder.layers`"):
+        utils.merge_with_parent(Data2VecTextConfig(), nested)

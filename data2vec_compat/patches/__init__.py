@@ -20,6 +20,7 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     mutable_defaults,
     nested_arguments,
     numpy_names,
+    override_errors,
     recipe_batch,
     roberta,
     short_runs,

@@ -11,6 +11,7 @@ from typing import Any
 
 from data2vec_compat.patches import recipe_batch
 from data2vec_compat.registry import patch
+from data2vec_compat.unknown_keys import is_ours, refuse_unknown_keys
 
 logger = logging.getLogger(__name__)
 
@@ -23,11 +24,13 @@ HALVES = ("fp16", "bf16")
     why="a recipe for 16 GPUs and fp16 ends in an assertion, or in CUDA's error, where there are fewer or none",
 )
 def look_first(module: ModuleType) -> bool:
-    """Wraps the one function that takes over what hydra composed."""
+    """Wraps the one function that takes over what hydra composed; keys without effect are refused there, too."""
     stock = module._hydra_main
 
     @functools.wraps(stock)
     def _hydra_main(cfg: Any, **kwargs: Any) -> Any:
+        if is_ours(cfg):
+            refuse_unknown_keys(cfg)
         recipe_batch.settle(cfg)
         compare(cfg)
         return stock(cfg, **kwargs)

@@ -6,7 +6,6 @@ or missing: all imports happen in a process of their own (probe.py).
 
 import argparse
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -136,8 +135,8 @@ def _fairseq(probed: Dict[str, Any]) -> List[Finding]:
 
 
 def _shim(probed: Dict[str, Any]) -> Finding:
-    if os.environ.get("DATA2VEC_COMPAT", "1").lower() in ("0", "off", "false", "no"):
-        return Finding("shim", "turned off by DATA2VEC_COMPAT", WARNING, "unset DATA2VEC_COMPAT")
+    if remedies.is_turned_off():
+        return Finding("shim", "turned off by DATA2VEC_COMPAT", WARNING, remedies.TURN_ON)
     if probed["active"] != ".pth":
         found = "only after `import data2vec_plugin`; fairseq's own commands start without it"
         return Finding("shim", found, WARNING, remedies.INSTALL_PLUGIN)
@@ -149,7 +148,8 @@ def _shim(probed: Dict[str, Any]) -> Finding:
 
 def _plugin(probed: Dict[str, Optional[str]]) -> Finding:
     if probed["error"]:
-        return Finding("plugin", probed["error"], FATAL, remedies.INSTALL_PLUGIN)
+        mend = remedies.TURN_ON if remedies.is_turned_off() else remedies.INSTALL_PLUGIN
+        return Finding("plugin", probed["error"], FATAL, mend)
     return Finding("plugin", "data2vec_plugin imports")
 
 
@@ -160,11 +160,13 @@ def show(findings: List[Finding], patches: List[Dict[str, str]], fatal: bool) ->
     print_table("Installed", ("what", "found", "state"), rows)
     if patches:
         print_table("Patched at run time", ("patch", "why", "modules"), _by_patch(patches))
-    mends = [(finding.what, finding.mend) for finding in findings if _to_mend(finding)]
+    mends: Dict[str, List[str]] = {}
+    for finding in filter(_to_mend, findings):
+        mends.setdefault(finding.mend, []).append(finding.what)
     if mends:
         print("\nTo mend:")
-        for what, mend in mends:
-            print(f"  {what}: {mend}")
+        for mend, whats in mends.items():
+            print(f"  {', '.join(whats)}: {mend}")
     print("\nTraining could not start." if fatal else "\nTraining can start.")
 
 

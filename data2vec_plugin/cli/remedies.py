@@ -1,5 +1,6 @@
 """The command that mends each thing `data2vec doctor` may find."""
 
+import os
 import re
 import sys
 from typing import Optional, Tuple
@@ -7,7 +8,8 @@ from typing import Optional, Tuple
 DEPENDENCIES = '"hydra-core>=1.3,<1.4" "omegaconf>=2.3,<2.4" cffi cython regex "sacrebleu>=1.4.12" tqdm bitarray numpy'
 INSTALL_FAIRSEQ = f"pip install {DEPENDENCIES} && pip install --no-deps fairseq==0.12.2"
 BUILD_FAIRSEQ = "pip install --no-deps --force-reinstall --no-cache-dir fairseq==0.12.2  (needs a C++ compiler)"
-INSTALL_PLUGIN = "pip install 'data2vec-fairseq[audio]'  (or `pip install .` in the checkout)"
+INSTALL_PLUGIN = "pip install '.[audio]'  (in the checkout of data2vec for fairseq)"
+TURN_ON = "unset DATA2VEC_COMPAT"
 REINSTALL_TORCH = "pip install --force-reinstall torch torchaudio"
 LAST_TORCHAUDIO = (2, 11)  # newer releases of torch have no torchaudio of their own
 
@@ -25,12 +27,19 @@ def for_package(name: str, torch: Optional[str]) -> str:
     return f"pip install {_DISTRIBUTIONS.get(name, name)}"
 
 
+def is_turned_off() -> bool:
+    """Whether the environment turns the patches off; fairseq may then not import, whatever is installed."""
+    return os.environ.get("DATA2VEC_COMPAT", "1").lower() in ("0", "off", "false", "no")
+
+
 def for_import_error(error: str) -> str:
     """What helps if fairseq is there but does not import."""
     missing = re.search(r"No module named '(\w+)", error)
     if missing and missing.group(1) not in ("fairseq", "fairseq_cli"):
         name = missing.group(1)
         return f"pip install {_DISTRIBUTIONS.get(name, name)}"
+    if is_turned_off():
+        return TURN_ON
     if "mutable default" in error:
         return INSTALL_PLUGIN
     if sys.version_info >= (3, 12) and ("find_module" in error or "typing.io" in error):

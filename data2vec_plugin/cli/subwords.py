@@ -90,5 +90,5 @@ def sentencepiece() -> Any:
     try:
         import sentencepiece as package
     except ImportError:
-        raise ValueError("the package sentencepiece is missing: pip install 'data2vec-fairseq[text]'") from None
+        raise ValueError("the package sentencepiece is missing: pip install sentencepiece") from None
     return package

@@ -1,7 +1,9 @@
 """Span masks as pure functions of explicit random generators (section 4.2; wav2vec 2.0, section 3.2).
 
 Sampling is NumPy's, on the host: the model receives ready indices and never waits for the device.
-A row's generator comes from (seed, epoch, sample id), so a mask does not depend on batch or worker.
+A row's generator comes from (seed, epoch, sample id), so a mask's spans depend neither on batch nor on worker. What
+follows does depend on the batch: ``same_share`` trims to the smallest share in it, and draws what to drop from the last
+row's generator, as ``dropout`` does; recorded masks pin that.
 """
 
 from __future__ import annotations

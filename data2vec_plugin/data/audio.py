@@ -1,7 +1,8 @@
 """Speech for pre-training: fairseq's audio data set with crops and masks that follow (seed, epoch, sample id).
 
-What a sample looks like then depends neither on the batch it falls into, nor on the worker that reads it,
-nor on how often the run was interrupted.
+What a sample looks like then depends neither on the worker that reads it, nor on how often the run was interrupted. It
+does depend on its batch: with `task.enable_padding=false` the width of a crop is the shortest clip's, and
+`require_same_masks` (the default) equalises the rows' masks; it and `mask_dropout` draw from the last row's generator.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
 
 
 class SeededAudioDataset(SharedEpoch, CheckedAudioDataset):
-    """Crops and masks drawn from (seed, epoch, id). Without ``masks`` the model draws its own."""
+    """Crops and masks drawn from (seed, epoch, id), fitted to the batch. Without ``masks`` the model draws its own."""
 
     def __init__(
         self,

@@ -5,10 +5,12 @@ from typing import Any, Dict, List, Optional
 from fairseq.models import register_model
 from torch import Tensor, nn
 
+from ..core.masking import batch_generators
 from ..core.model import given_mask
 from ..core.outputs import Mask
 from ..interop import audio_v1
 from ..modalities.audio import AudioData2Vec
+from ..modalities.conv_spec import output_length
 from ._border import features_result, if_padded, training_result
 from ._checkpointed import CheckpointedModel
 from ._speech_start import begin_with
@@ -47,25 +49,32 @@ class Data2VecAudioModel(CheckpointedModel, AudioData2Vec):
         """One step of pre-training, or features.
 
         ``source`` (B, samples); ``padding_mask`` (B, samples), True where padded; ``mask_indices`` (B, T) bool
-        and ``mask_channel_indices`` (B, C) or (B, T, C) bool replace the masks that are drawn otherwise;
+        and ``mask_channel_indices`` (B, C) or (B, T, C) bool replace the masks that are drawn otherwise, each its own;
         ``mask_positions`` (N,) are the flat indices of ``mask_indices``, which spare a wait for the device.
-        ``layer`` stops after that layer (0-based). ``padding_count`` is upstream's and not needed.
+        ``layer`` stops after that layer (0-based). ``padding_count`` is upstream's and not needed. Raises ValueError
+        for ``mask=False`` without ``features_only``: pre-training regresses what is masked.
         """
+        if not (mask or features_only):
+            raise ValueError("`mask` is False, but pre-training regresses masked frames: add `features_only=True`")
         padding_mask = None if padding_mask is None else if_padded(padding_mask)
-        given = self._given_mask(mask_indices, mask_positions, mask_channel_indices)
+        if mask and mask_indices is None and mask_channel_indices is not None:
+            mask_indices = self._drawn_frames(source, padding_mask)
+        given = None if mask_indices is None else self._given_mask(mask_indices, mask_positions, mask_channel_indices)
         if features_only:
             return self.features(source, padding_mask, mask, given, layer)
         output = super().forward(source, padding_mask, given)
         return training_result(output, self.ensure_teacher().decay, self.num_updates)
 
-    def _given_mask(
-        self, indices: Optional[Tensor], positions: Optional[Tensor], channels: Optional[Tensor]
-    ) -> Optional[Mask]:
+    def _drawn_frames(self, source: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
+        """The time mask (B, T) bool beside channels that the caller gives, as upstream draws it."""
+        batch, samples = source.shape
+        lengths = [samples] * batch if padding_mask is None else (~padding_mask).sum(1).tolist()
+        sizes = [max(output_length(length, self.audio.conv_layers), 1) for length in lengths]
+        width = output_length(samples, self.audio.conv_layers)
+        return self.masker.sample(sizes, width, batch_generators(batch)).indices.to(source.device)
+
+    def _given_mask(self, indices: Tensor, positions: Optional[Tensor], channels: Optional[Tensor]) -> Mask:
         """The caller's time mask, with channels drawn where they are configured and not given."""
-        if indices is None:
-            if channels is not None:
-                raise ValueError("`mask_channel_indices` came without `mask_indices`; give both or none")
-            return None
         if channels is None:
             drawn = self.sample_channels(len(indices), self.config.transformer.dim)
             channels = None if drawn is None else drawn.to(indices.device, non_blocking=True)

@@ -1,16 +1,21 @@
 """Corpus word and character error rates for ``fairseq-generate --scoring data2vec_asr``."""
 
+import re
 from typing import Any, List, Sequence
 
 from fairseq.dataclass import FairseqDataclass
 from fairseq.scoring import BaseScorer, register_scorer
 
+UNKNOWN_OR_LETTER = re.compile(r"<<unk>>|<unk>|.")
+
 
 @register_scorer("data2vec_asr", dataclass=FairseqDataclass)
 class AsrScorer(BaseScorer):
-    """Errors summed over the corpus, divided by its words or characters: the CTC criterion's own rates.
+    """Errors summed over the corpus, divided by its words or characters.
 
-    Takes letter transcripts as fairseq prints them (``H E L L O |``) or words. Needs `editdistance`.
+    Takes letter transcripts as fairseq prints them (``H E L L O |``) or, after ``--post-process letter``, words. The
+    word error rate is the CTC criterion's own. The character error rate is not in all cases: letters tell whether a
+    last word was closed with ``|``, which the criterion counts, and words do not. Needs `editdistance`.
     """
 
     def __init__(self, cfg: Any) -> None:
@@ -43,10 +48,13 @@ class AsrScorer(BaseScorer):
 
 
 def symbols(text: str, as_letters: bool) -> List[str]:
-    """Characters of a transcript, ``|`` after each word: from letters set apart, or from plain words."""
+    """Characters of a transcript, ``|`` after each word: from letters set apart, or from plain words.
+
+    An ``<unk>`` is one of them; fairseq prints that of a reference as ``<<unk>>``.
+    """
     if as_letters:
         return text.split()
-    return [symbol for word in text.split() for symbol in (*word, "|")]
+    return [symbol for word in text.split() for symbol in (*UNKNOWN_OR_LETTER.findall(word), "|")]
 
 
 def words(characters: Sequence[str]) -> List[str]:

@@ -183,6 +183,32 @@ def test_shim_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert finding.mend == "unset DATA2VEC_COMPAT"
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="fairseq imports without the patches there")
+def test_with_the_shim_turned_off_that_is_all_there_is_to_mend() -> None:
+    pytest.importorskip("fairseq")
+    done = run_doctor(DATA2VEC_COMPAT="0")
+    assert done.returncode == 1
+    (mends,) = done.stdout.split("To mend:\n")[1:]
+    assert mends.split("\n\n")[0].strip().endswith(": unset DATA2VEC_COMPAT")
+    assert "pip install" not in mends
+
+
+@pytest.mark.parametrize(("variable", "mend"), [("0", remedies.TURN_ON), ("1", remedies.INSTALL_PLUGIN)])
+def test_the_plugin_does_not_import(variable: str, mend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA2VEC_COMPAT", variable)
+    found = examine("plugin", error="ValueError: mutable default <class 'x'>")
+    assert {finding.mend for finding in found} == {mend}
+
+
+def test_a_module_that_is_missing_is_told_with_the_shim_turned_off_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA2VEC_COMPAT", "0")
+    assert remedies.for_import_error("ModuleNotFoundError: No module named 'hydra'") == "pip install hydra-core"
+
+
+def test_no_remedy_asks_an_index_for_the_plugin() -> None:
+    assert remedies.INSTALL_PLUGIN.startswith("pip install '.[audio]'")
+
+
 def test_patch_failed() -> None:
     failed = {"name": "x", "module": "m", "why": "w", "state": "failed", "detail": "E"}
     (finding,) = examine("shim", patches=[failed])

@@ -65,7 +65,9 @@ def run(command: str, arguments: List[str], folder: Path) -> str:
     return output
 
 
-@pytest.mark.parametrize("command", ["fairseq-generate", "fairseq-preprocess"])
+@pytest.mark.parametrize(
+    "command", ["fairseq-generate", "fairseq-preprocess", "fairseq-interactive", "fairseq-eval-lm"]
+)
 def test_help(command: str, tmp_path: Path) -> None:
     assert "usage:" in run(command, ["--help"], tmp_path)
 

@@ -18,9 +18,9 @@ LAYERS = [(8, 10, 5), (8, 3, 2), (8, 3, 2), (8, 3, 2), (8, 3, 2), (8, 2, 2), (8,
 SIZES = {"a.wav": 30_000, "b.flac": 24_000, "c.wav": 18_000}
 
 
-def masks(channel_prob: float = 0.0) -> LoaderMasks:
+def masks(channel_prob: float = 0.0, same_share: bool = True) -> LoaderMasks:
     channels = SpanMasker(SpanMaskConfig(prob=channel_prob, length=2)) if channel_prob else None
-    return LoaderMasks(LAYERS, SpanMasker(SpanMaskConfig(min_masks=1)), channels, 8)
+    return LoaderMasks(LAYERS, SpanMasker(SpanMaskConfig(min_masks=1, same_share=same_share)), channels, 8)
 
 
 @pytest.fixture
@@ -36,12 +36,30 @@ def dataset(manifest: Path, seed: int = 1, **options: Any) -> SeededAudioDataset
 
 
 def test_crops_and_masks_follow_seed_epoch_and_id_only(manifest: Path) -> None:
-    first, second = dataset(manifest), dataset(manifest)
+    free = masks(same_share=False)
+    first, second = dataset(manifest, masks=free), dataset(manifest, masks=free)
     whole = first.collater([first[i] for i in (0, 1, 2)])["net_input"]
     # another order and another instance: a sample looks the same as long as the batch has one length
     other = second.collater([second[i] for i in (2, 0)])["net_input"]
     torch.testing.assert_close(whole["source"][0], other["source"][1], rtol=0, atol=0)
     torch.testing.assert_close(whole["source"][2], other["source"][0], rtol=0, atol=0)
+    assert torch.equal(whole["mask_indices"][0], other["mask_indices"][1])
+    assert torch.equal(whole["mask_indices"][2], other["mask_indices"][0])
+
+
+def test_padded_rows_whose_masks_may_differ_know_nothing_of_their_batch(manifest: Path) -> None:
+    free = masks(same_share=False)
+    data = dataset(manifest, pad=True, masks=free)
+    whole = data.collater([data[i] for i in (0, 1, 2)])["net_input"]
+    for row in (0, 1, 2):
+        alone = dataset(manifest, pad=True, masks=free)
+        net_input = alone.collater([alone[row]])["net_input"]
+        frames = net_input["mask_indices"].size(1)
+        assert torch.equal(whole["mask_indices"][row, :frames], net_input["mask_indices"][0])
+        assert not whole["mask_indices"][row, frames:].any()
+        torch.testing.assert_close(
+            whole["source"][row, : net_input["source"].size(1)], net_input["source"][0], rtol=0, atol=0
+        )
 
 
 def test_another_epoch_or_seed_gives_another_crop_and_mask(manifest: Path) -> None:

@@ -86,9 +86,35 @@ def test_channels_are_drawn_beside_a_given_time_mask() -> None:
     assert (seen[0] == 0).all(1).any()
 
 
-def test_channel_mask_alone_is_refused() -> None:
-    with pytest.raises(ValueError, match="`mask_channel_indices` came without `mask_indices`"):
-        tiny_model()(batch(), mask_channel_indices=torch.zeros(2, DIM, dtype=torch.bool))
+@pytest.mark.parametrize("padded", [False, True])
+def test_frames_are_drawn_beside_given_channels(padded: bool) -> None:
+    model = tiny_model()
+    padding_mask = torch.arange(SAMPLES) >= torch.tensor([[SAMPLES], [255]]) if padded else None
+    channels = torch.zeros(2, DIM, dtype=torch.bool)
+    channels[:, 3:7] = True
+    torch.manual_seed(3)
+    drawn = model(batch(), padding_mask)["mask_indices"]
+    seen: List[Tensor] = []
+    model.encoder.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    torch.manual_seed(3)
+    result = model(batch(), padding_mask, mask_channel_indices=channels)
+    assert torch.equal(result["mask_indices"], drawn)
+    assert (seen[0][..., 3:7] == 0).all()
+    assert (seen[0][0, :, 7:] != 0).all()
+
+
+def test_pretraining_without_a_mask_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"`mask` is False, .* add `features_only=True`"):
+        tiny_model()(batch(), mask=False)
+
+
+def test_features_without_a_mask_draw_none_for_given_channels() -> None:
+    model = tiny_model().eval()
+    channels = torch.ones(2, DIM, dtype=torch.bool)
+    before = torch.get_rng_state()
+    features = model.extract_features(batch(), mask=False, mask_channel_indices=channels)["x"]
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(features, model.extract_features(batch())["x"])
 
 
 def test_masks_are_drawn_where_none_is_given() -> None:

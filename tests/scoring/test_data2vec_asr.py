@@ -20,6 +20,16 @@ def test_rates_are_errors_over_the_corpus(reference: str, prediction: str) -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("reference", "prediction"), [("T E S T |", "T <unk> S T |"), ("TEST", "T<unk>ST"), ("T<<unk>>ST", "TEST")]
+)
+def test_an_unknown_symbol_is_one_character(reference: str, prediction: str) -> None:
+    scorer = AsrScorer(None)
+    scorer.add_string(reference, prediction)
+    assert (scorer.character_errors, scorer.characters) == (1, 5)
+    assert scorer.score() == 100
+
+
 def test_letters_without_a_word_end_are_one_word() -> None:
     scorer = AsrScorer(None)
     scorer.add_string("T H E |", "T H E")
