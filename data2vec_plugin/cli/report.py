@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..watch.run_log import LOG
 from .tables import print_table
-from .training_log import INNER, Series, read_training_log
+from .training_log import INNER, Series, read_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,19 +25,25 @@ PANELS = {
 }
 HIGHEST = {"unexplained": 2.0}
 """Where a panel ends: 1 is what predicting the mean gives, and collapsed targets are hundreds of times worse."""
+NOTHING = "nothing logged yet"
+EPOCHS = "train"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run's name and curves; training's own without a prefix, those of a split as `valid/loss`."""
+    """A run's name and curves; training's own without a prefix, those of a split as `valid/loss`.
+
+    One that has only begun has no curves.
+    """
 
     name: str
     curves: dict[str, Series]
 
     @property
-    def updates(self) -> int:
-        """The last update that was logged."""
-        return max(series.updates[-1] for series in self.curves.values())
+    def updates(self) -> str:
+        """The last update that was logged, or that there is none."""
+        last = max((series.updates[-1] for series in self.curves.values()), default=None)
+        return NOTHING if last is None else f"{last:,}"
 
     def last(self, metric: str) -> str:
         """The newest value of a curve, or a dash."""
@@ -64,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     """Print a table of the runs and draw their curves.
 
     Raises:
-        ValueError: a run has no log, or there are not as many names as runs.
+        ValueError: a run has no log, none has logged anything, or there are not as many names as runs.
     """
     runs = read_runs(args.runs, args.names)
     show(runs)
@@ -77,10 +83,14 @@ def read_runs(paths: list[Path], names: list[str] | None = None) -> list[Run]:
     """The runs, named by what tells their folders apart."""
     if names is not None and len(names) != len(paths):
         raise ValueError(f"`--names` has {len(names)} names for {len(paths)} runs; give one for each")
-    return [
-        Run(name, named_curves(read_training_log(log_of(path))))
-        for name, path in zip(names or distinct_names(paths), paths)
-    ]
+    logs = [log_of(path) for path in paths]
+    runs = [Run(name, named_curves(read_curves(log))) for name, log in zip(names or distinct_names(paths), logs)]
+    if not any(each.curves for each in runs):
+        raise ValueError(
+            f"{', '.join(map(str, logs))}: {NOTHING}; statistics come every `common.log_interval` updates "
+            f"and at the end of an epoch, as JSON (common.log_format=json)"
+        )
+    return runs
 
 
 def log_of(path: Path) -> Path:
@@ -104,13 +114,17 @@ def distinct_names(paths: list[Path]) -> list[str]:
 
 
 def named_curves(curves: dict[str, Series]) -> dict[str, Series]:
-    """Curves by short name: `loss` for training's; the first validation split's as `valid/…`."""
+    """Curves by short name: `loss` for training's; the first validation split's as `valid/…`.
+
+    A run whose epochs are shorter than its log's interval has but the closing lines of its epochs.
+    """
     splits = [name.split("/")[0] for name in curves]
-    valid = next((split for split in splits if split not in (INNER, "train")), "")
+    training = INNER if INNER in splits else EPOCHS
+    valid = next((split for split in splits if split not in (INNER, EPOCHS)), "")
     short = {}
     for name, series in curves.items():
         split, metric = name.split("/", 1)
-        if split == INNER:
+        if split == training:
             short[metric] = series
         elif split == valid:
             short[f"valid/{metric}"] = series
@@ -123,7 +137,7 @@ def show(runs: list[Run]) -> None:
     columns["best valid loss"] = [r.best("valid/loss") for r in runs]
     columns["best valid WER"] = [r.best("valid/wer") for r in runs]
     filled = {title: cells for title, cells in columns.items() if set(cells) != {"-"}}
-    rows = [(r.name, f"{r.updates:,}", *cells) for r, *cells in zip(runs, *filled.values())]
+    rows = [(r.name, r.updates, *cells) for r, *cells in zip(runs, *filled.values())]
     print_table("runs, at their last logged update", ("run", "updates", *filled), rows)
 
 
@@ -154,20 +168,21 @@ def draw(runs: list[Run], path: Path) -> None:
 
 
 def draw_panel(axes: Axes, runs: list[Run], metric: str) -> None:
-    """One metric of all runs; a run keeps its colour in every panel."""
+    """One metric of all runs; a run keeps its colour in every panel, and one without curves its name in the legend."""
     for number, each in enumerate(runs):
-        if metric in each.curves:
-            marker = "o" if metric.startswith("valid/") else ""
-            dashes = "-" if number < 10 else "--"
-            axes.plot(
-                *each.curves[metric],
-                dashes,
-                label=each.name,
-                color=f"C{number % 10}",
-                marker=marker,
-                markersize=3,
-                linewidth=1.4,
-            )
+        if each.curves and metric not in each.curves:
+            continue
+        series = each.curves.get(metric, Series((), ()))
+        marked = metric.startswith("valid/") or len(series.updates) == 1  # one point makes no line
+        axes.plot(
+            *series,
+            "-" if number < 10 else "--",
+            label=each.name if each.curves else f"{each.name}: {NOTHING}",
+            color=f"C{number % 10}",
+            marker="o" if marked else "",
+            markersize=3,
+            linewidth=1.4,
+        )
     axes.set_title(PANELS[metric], fontsize=9)
     axes.set_xlabel("updates")
     axes.set_xlim(left=0)

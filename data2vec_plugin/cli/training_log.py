@@ -6,11 +6,14 @@ The log may be the console's output (`… | INFO | train_inner | {…}`) or the 
 """
 
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple, Optional
 
 COUNTER = "num_updates"
 INNER = "train_inner"
+TEXT = re.compile(rf"{COUNTER}[= ]\d")
+"""Statistics as fairseq's other formats write them: `num_updates=10`, `num_updates 10`."""
 
 
 class Series(NamedTuple):
@@ -31,24 +34,38 @@ class Entry(NamedTuple):
 def read_training_log(path: Path) -> dict[str, Series]:
     """Return every curve of a log by name, such as `train_inner/loss` or `valid/wer`.
 
+    Raises:
+        ValueError: there is no such file, or it has no statistics.
+    """
+    curves = read_curves(path)
+    if not curves:
+        raise ValueError(f"{path}: no statistics; train with common.log_format=json")
+    return curves
+
+
+def read_curves(path: Path) -> dict[str, Series]:
+    """Return every curve of a log by name; of a run that has only begun, none.
+
     Lines that are not statistics are passed over. Where a run was resumed, or the log repeats an
     update, the last line counts.
 
     Raises:
-        ValueError: there is no such file, or it has no statistics.
+        ValueError: there is no such file, or its statistics are in another format.
     """
     if not path.is_file():
         raise ValueError(f"{path}: no such log")
     points: dict[str, dict[int, float]] = {}
+    in_text = False
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
             entry = parse_line(line)
             if entry is None:
+                in_text = in_text or TEXT.search(line) is not None
                 continue
             for name, value in entry.stats.items():
                 points.setdefault(f"{entry.split}/{name}", {})[entry.update] = value
-    if not points:
-        raise ValueError(f"{path}: no statistics; train with common.log_format=json")
+    if in_text and not points:
+        raise ValueError(f"{path}: its statistics are no JSON; train with common.log_format=json")
     return {name: _series(found) for name, found in sorted(points.items())}
 
 

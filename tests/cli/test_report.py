@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 from typing import Dict
 
+import matplotlib
 import pytest
 
 from data2vec_plugin.cli.main import main
-from data2vec_plugin.cli.report import distinct_names, read_runs
+from data2vec_plugin.cli.report import distinct_names, draw, read_runs
 
 
 def write_log(folder: Path, losses: Dict[int, float], wer: Dict[int, float], cut: bool = False) -> Path:
@@ -41,8 +42,42 @@ def test_table_and_picture(
 
 def test_a_run_that_goes_on_has_what_it_has_logged(runs: "list[Path]") -> None:
     first, second = read_runs(runs)
-    assert (first.updates, first.last("loss"), first.best("valid/wer")) == (60, "3", "62.5 @ 40")
-    assert (second.updates, second.last("loss"), second.best("valid/wer")) == (10, "5", "-")
+    assert (first.updates, first.last("loss"), first.best("valid/wer")) == ("60", "3", "62.5 @ 40")
+    assert (second.updates, second.last("loss"), second.best("valid/wer")) == ("10", "5", "-")
+
+
+def test_a_run_that_has_only_begun_is_named_beside_the_others(
+    runs: "list[Path]", tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    young = write_log(tmp_path / "young", {}, {})
+    monkeypatch.setenv("COLUMNS", "160")
+    picture = tmp_path / "report.svg"
+    monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")  # text as text
+    assert main(["report", str(young), *map(str, runs), "--out", str(picture)]) == 0
+    [row] = [line for line in capsys.readouterr().out.splitlines() if "young" in line]
+    assert "nothing logged yet" in row
+    assert "young: nothing logged yet" in picture.read_text()
+
+
+def test_runs_of_which_none_has_begun_are_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    young = [str(write_log(tmp_path / name, {}, {})) for name in ("a", "b")]
+    assert main(["report", *young, "--out", str(tmp_path / "report.png")]) == 1
+    error = capsys.readouterr().err
+    assert "a/train.log" in error
+    assert "b/train.log: nothing logged yet" in error
+    assert not (tmp_path / "report.png").exists()
+
+
+def test_epochs_shorter_than_the_logs_interval_are_drawn_by_their_ends(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    closing = [json.dumps({"train_loss": str(5 - n), "train_num_updates": str(n)}) for n in (2, 4)]
+    log.write_text("\n".join(closing))
+    [only] = read_runs([tmp_path])
+    assert (only.updates, only.last("loss"), only.best("valid/loss")) == ("4", "1", "-")
+    draw([only], tmp_path / "report.png")
+    log.write_text("\n".join([*closing, json.dumps({"loss": "7", "num_updates": "3"})]))
+    [only] = read_runs([tmp_path])
+    assert only.last("loss") == "7"
 
 
 def test_names_are_as_short_as_they_can_be() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from data2vec_plugin.cli.training_log import Series, parse_line, read_training_log
+from data2vec_plugin.cli.training_log import Series, parse_line, read_curves, read_training_log
 
 
 def inner(update: int, loss: str) -> str:
@@ -58,6 +58,16 @@ def test_a_log_without_statistics_is_refused(tmp_path: Path) -> None:
     (tmp_path / "plain.log").write_text("epoch 001 | loss 3.2\n")
     with pytest.raises(ValueError, match=r"plain\.log: no statistics; .*log_format=json"):
         read_training_log(tmp_path / "plain.log")
+
+
+@pytest.mark.parametrize("line", ["001:  10 / 20 loss=3.2, num_updates=10", "001 | valid | loss 3 | num_updates 10"])
+def test_curves_of_a_run_that_has_only_begun_are_none_and_of_another_format_refused(tmp_path: Path, line: str) -> None:
+    log = tmp_path / "train.log"
+    log.write_text("{'num_updates': None}\nbegin training epoch 1\n")
+    assert read_curves(log) == {}
+    log.write_text(f"epoch {line}\n")
+    with pytest.raises(ValueError, match=r"train\.log: its statistics are no JSON; .*log_format=json"):
+        read_curves(log)
 
 
 def test_fairseq_writes_what_this_reads(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

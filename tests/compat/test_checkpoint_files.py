@@ -43,6 +43,34 @@ def save(folder: Path, name: str, step: int, when: int, cut: int = 0) -> None:
     os.utime(path, (when, when))
 
 
+def names(folder: Path) -> List[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def step_of(path: Path) -> int:
+    return int(torch.load(path, weights_only=True)["step"])
+
+
+def fairseq_saves(folder: Path, updates: int, keep: int) -> None:
+    """fairseq's own saving after so many updates of an epoch, at every hundredth under a name of its own as well."""
+    from fairseq.dataclass.configs import CheckpointConfig
+
+    def save_checkpoint(path: str, extra_state: Any) -> None:
+        checkpoint_utils.torch_persistent_save({"step": updates}, path)
+
+    trainer = SimpleNamespace(
+        data_parallel_rank=0,
+        consolidate_optimizer=lambda: None,
+        should_save_checkpoint_on_current_rank=True,
+        get_num_updates=lambda: updates,
+        checkpoint_suffix="",
+        save_checkpoint=save_checkpoint,
+    )
+    iterator = SimpleNamespace(epoch=1, end_of_epoch=lambda: False, state_dict=dict)
+    cfg = CheckpointConfig(save_dir=str(folder), save_interval_updates=100, keep_interval_updates=keep)
+    checkpoint_utils.save_checkpoint(cfg, trainer, iterator, None)
+
+
 def test_copies_are_renamed_into_place(tmp_path: Path) -> None:
     from fairseq.file_io import PathManager
 
@@ -70,6 +98,60 @@ def test_a_damaged_last_checkpoint_is_passed_over(tmp_path: Path, caplog: pytest
     assert "checkpoint_last.pt cannot be read" in caplog.text
     assert "going on from" in caplog.text
     assert cfg.restore_file == "checkpoint_last.pt"
+
+
+def test_the_one_before_is_kept_and_gone_on_from(tmp_path: Path) -> None:
+    last = tmp_path / "checkpoint_last.pt"
+    for step in (1, 2, 3):
+        checkpoint_utils.torch_persistent_save({"step": step}, str(last))
+    assert names(tmp_path) == ["checkpoint_last.pt", "checkpoint_previous.pt"]
+    assert step_of(last) == 3
+    last.write_bytes(last.read_bytes()[:-100])
+    name, state = stock([]).load_checkpoint(config(tmp_path), None)
+    assert (name, state["step"]) == ("checkpoint_previous.pt", 2)
+    checkpoint_utils.torch_persistent_save({"step": 3}, str(last))  # where a damaged one was, nothing is kept
+    assert step_of(tmp_path / "checkpoint_previous.pt") == 2
+
+
+def test_fairseq_prunes_around_the_previous_checkpoint(tmp_path: Path) -> None:
+    for updates in (100, 200):
+        fairseq_saves(tmp_path, updates, keep=2)
+    previous = tmp_path / "checkpoint_previous.pt"
+    assert previous.samefile(tmp_path / "checkpoint_1_100.pt")  # no more room than without it
+    fairseq_saves(tmp_path, 300, keep=1)
+    fairseq_saves(tmp_path, 350, keep=1)
+    assert names(tmp_path) == ["checkpoint_1_300.pt", "checkpoint_last.pt", "checkpoint_previous.pt"]
+    assert [step_of(tmp_path / name) for name in names(tmp_path)] == [300, 350, 300]
+    fairseq_saves(tmp_path, 400, keep=1)
+    assert [step_of(tmp_path / name) for name in names(tmp_path)] == [400, 400, 350]
+
+
+def test_a_save_that_fails_leaves_both_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for updates in (50, 100):
+        fairseq_saves(tmp_path, updates, keep=1)
+
+    def no_space(source: str, target: str) -> None:
+        Path(target).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint_files.shutil, "copyfile", no_space)
+    with pytest.raises(OSError, match="No space left"):
+        fairseq_saves(tmp_path, 200, keep=1)
+    assert step_of(tmp_path / "checkpoint_last.pt") == 100
+    assert step_of(tmp_path / "checkpoint_previous.pt") == 50
+
+
+def test_without_hard_links_a_run_saves_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(source: str, target: str) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(checkpoint_files.os, "link", refuse)
+    for step in (1, 2):
+        checkpoint_utils.torch_persistent_save({"step": step}, str(tmp_path / "checkpoint_last.pt"))
+    assert (names(tmp_path), step_of(tmp_path / "checkpoint_last.pt")) == (["checkpoint_last.pt"], 2)
+    assert "without being kept as checkpoint_previous.pt" in caplog.text
 
 
 @pytest.mark.parametrize(

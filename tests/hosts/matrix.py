@@ -25,6 +25,8 @@ NEW_STACK = ("hydra-core>=1.3,<1.4", "omegaconf>=2.3,<2.4")
 NEEDED = ("bitarray", "cffi", "cython", "regex", "sacrebleu>=1.4.12", "tqdm", "setuptools<81", "wheel")
 NEEDED_BY_MAIN = ("packaging", "scikit-learn")
 RELEASE = "fairseq==0.12.2"
+HELD = ("torch", "torchaudio", "torchvision", "fairseq", "hydra-core", "omegaconf")
+"""What no extra may move either; NumPy and others may, within what the row asks for."""
 TESTS = ("-q", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider")
 SHOW_VERSIONS = (
     "import json, platform, torch, numpy, hydra, omegaconf; "
@@ -93,7 +95,9 @@ def prepare(host: Host, python: str, fairseq: Path | None) -> Path:
         install_host(host, own, fairseq)
         install_beside(host, own)
         stamp.touch()
+    before = {line for line in freeze(own) if name_of(line) in HELD}
     pip(own, "-e", f"{ROOT}[audio,text,image,dev]", *numpy_of(host), *host.stack, *transformers_of(host))
+    refuse_moved(host, before - freeze(own))
     return own
 
 
@@ -109,7 +113,11 @@ def install_beside(host: Host, own: Path) -> None:
     """The plugin into a fairseq set-up that is there already: it must not move anything."""
     before = freeze(own)
     pip(own, f"{ROOT}[audio]")
-    moved = before - freeze(own)
+    refuse_moved(host, before - freeze(own))
+
+
+def refuse_moved(host: Host, moved: set[str]) -> None:
+    """End where the plugin or its extras moved something."""
     if moved:
         raise SystemExit(f"{host.name}: installing the plugin moved {', '.join(sorted(moved))}")
 
@@ -133,6 +141,11 @@ def freeze(python: Path) -> set[str]:
     """What is installed, and in which version."""
     words = [str(python), "-m", "pip", "freeze", "--disable-pip-version-check"]
     return set(subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines())
+
+
+def name_of(line: str) -> str:
+    """The package of a line of `pip freeze`: `torch==2.11.0`, `fairseq @ file:///…`."""
+    return re.split(r"[ =@]", line, maxsplit=1)[0].lower().replace("_", "-")
 
 
 def test(host: Host, fairseq: Path | None, selected: list[str]) -> Result:
