@@ -55,7 +55,7 @@ class CollapseGuard:
                 f"`criterion.collapse_patience=0` to go on regardless"
             )
         if name in WARNED_EARLY and low[name] == self.patience:
-            logger.warning(f"{seen}. If that lasts, the run stops after update {self.start} (`criterion.collapse_start`)")
+            logger.warning(f"{seen}. If it lasts, the run stops after update {self.start} (`criterion.collapse_start`)")
 
 
 TRIVIAL = 0.1

@@ -144,7 +144,7 @@ def test_so_it_does_on_a_cpu(caplog: pytest.LogCaptureFixture) -> None:
         def train_step(self, *args: Any) -> Any:
             return torch.empty(1 << 60)
 
-    with pytest.raises(RuntimeError, match="allocate|not enough"):
+    with pytest.raises(RuntimeError, match=r"allocate|not enough"):
         type("GreedyTask", (WatchedTask, Greedy), {})().train_step(SAMPLE, None, None)
     assert "out of memory; batch (3, 1600), samples 4, 8, 15" in caplog.text
 
