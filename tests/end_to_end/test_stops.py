@@ -14,7 +14,7 @@ pytestmark = pytest.mark.xdist_group("upstream recipes")
 UPDATES = 8
 EMPTY = ("train7.wav", "train19.wav")
 RARELY = "checkpoint.save_interval_updates=100"
-COLLAPSED = ("++model.min_target_var=100", "++criterion.collapse_start=0", "++task.bad_audio_limit=2")
+COLLAPSED = ("+model.min_target_var=100", "+criterion.collapse_start=0", "+task.bad_audio_limit=2")
 
 
 def command(data: Path, folder: Path, *overrides: str) -> List[str]:
@@ -39,11 +39,11 @@ def results(folder: Path) -> Dict[str, Any]:
     for name in EMPTY:
         (data / "clips" / name).write_bytes(b"")
     runs = {
-        "bad file": command(data, folder / "bad", "++task.bad_audio_limit=1", RARELY),
-        "goes on": command(data, folder / "bad", "++task.bad_audio_limit=2", RARELY),
-        "collapse": command(data, folder / "collapsed", "++criterion.collapse_patience=4", *COLLAPSED),
-        "regardless": command(data, folder / "collapsed", "++criterion.collapse_patience=0", *COLLAPSED),
-        "unbroken": command(data, folder / "unbroken", "++task.bad_audio_limit=2", "dataset.num_workers=2"),
+        "bad file": command(data, folder / "bad", "+task.bad_audio_limit=1", RARELY),
+        "goes on": command(data, folder / "bad", "+task.bad_audio_limit=2", RARELY),
+        "collapse": command(data, folder / "collapsed", "+criterion.collapse_patience=4", *COLLAPSED),
+        "regardless": command(data, folder / "collapsed", "+criterion.collapse_patience=0", *COLLAPSED),
+        "unbroken": command(data, folder / "unbroken", "+task.bad_audio_limit=2", "dataset.num_workers=2"),
     }
     return run_many(runs)
 
