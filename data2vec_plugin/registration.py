@@ -66,6 +66,15 @@ def wrap_loading() -> None:
     explain_models(checkpoint_utils)
 
 
+def wrap_training() -> None:
+    """Let a training that stops by itself save what it has computed."""
+    import fairseq_cli.train
+
+    from .watch.stop import save_when_stopped
+
+    save_when_stopped(fairseq_cli.train)
+
+
 def wrap_fine_tuning() -> None:
     """Let fairseq's speech models say where a recipe contradicts the checkpoint, once they are imported."""
     from fairseq.models.wav2vec import wav2vec2_asr
@@ -84,6 +93,7 @@ def register_all() -> None:
     explain_unknown_keys()
     load().after_import("fairseq.trainer", wrap_trainer)
     load().after_import("fairseq.checkpoint_utils", wrap_loading)
+    load().after_import("fairseq_cli.train", wrap_training)
     load().after_import("fairseq.models.wav2vec.wav2vec2_asr", wrap_fine_tuning)
     for name in MODULES:
         import_module(f"{__package__}.{name}")

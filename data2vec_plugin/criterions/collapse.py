@@ -18,12 +18,16 @@ ADVICE = {
     "raise `model.average_top_k_layers`, or mask less (`model.mask_prob`)",
 }
 
+WARNED_EARLY = ("target_var",)
+"""Students that learn well predict next to a constant for their first hundred updates or two, too."""
+
 
 @dataclass
 class CollapseGuard:
     """Raises once a deviation has stayed under its floor for ``patience`` observed updates in a row.
 
-    Observations up to update ``start`` are not held against a run: early targets are poor.
+    Observations up to update ``start`` are not held against a run: early targets are poor. Targets that do not vary
+    for as long are warned of all the same, since a short run may end before.
     """
 
     floors: Dict[str, float]
@@ -32,20 +36,26 @@ class CollapseGuard:
 
     def __post_init__(self) -> None:
         self.low: Dict[str, int] = dict.fromkeys(self.floors, 0)
+        self.low_early: Dict[str, int] = dict.fromkeys(self.floors, 0)
 
     def observe(self, name: str, deviation: float, update: int) -> None:
         """Take note of one update; raises :class:`CollapseError` that names the knob."""
-        floor = self.floors[name]
-        if update <= self.start or deviation >= floor:
-            self.low[name] = 0
+        early = update <= self.start
+        low = self.low_early if early else self.low
+        low[name] = low[name] + 1 if deviation < self.floors[name] else 0
+        if low[name] < self.patience:
             return
-        self.low[name] += 1
-        if self.low[name] >= self.patience:
+        seen = (
+            f"{name} is {deviation:.4f}, under {self.floors[name]} for {self.patience} updates in a row at update "
+            f"{update}; {ADVICE[name]}"
+        )
+        if not early:
             raise CollapseError(
-                f"training has collapsed: {name} is {deviation:.4f}, under {floor} for {self.patience} updates in a "
-                f"row at update {update}; {ADVICE[name]}. Go on from an earlier checkpoint with that changed, or set "
+                f"training has collapsed: {seen}. Go on from an earlier checkpoint with that changed, or set "
                 f"`criterion.collapse_patience=0` to go on regardless"
             )
+        if name in WARNED_EARLY and low[name] == self.patience:
+            logger.warning(f"{seen}. If it lasts, the run stops after update {self.start} (`criterion.collapse_start`)")
 
 
 TRIVIAL = 0.1

@@ -18,8 +18,8 @@ class BadFiles:
     """Which samples of a data set have turned out to be unusable; known to all loader workers.
 
     ``where(index)`` names a sample. ``limit`` distinct files are left out, as the task's ``key`` says; the next one
-    raises ``error``. A file counts once, however many epochs meet it. The names are logged again when the process
-    ends.
+    raises ``error``. A file counts once, however many epochs meet it. A task has the names logged again when the
+    process ends.
     """
 
     def __init__(self, size: int, limit: int, where: Callable[[int], str], error: type[Exception], key: str) -> None:
@@ -59,7 +59,10 @@ class BadFiles:
         return f"left out so far: {len(names)} of {len(self._known)} files: {', '.join(names[:SHOWN])}{more}"
 
     def report_at_exit(self) -> None:
-        """Log the summary when this process ends, if there is anything to say; also in a spawned process."""
+        """Log the summary when this process ends, if there is anything to say; also in a spawned process.
+
+        Processes that this one forks, loader workers above all, say nothing. A sweep keeps every job's names till then.
+        """
         Finalize(None, self._report, exitpriority=0)
 
     def _report(self) -> None:

@@ -109,8 +109,11 @@ class Data2VecImageClassificationModel(BaseFairseqModel):
 
 
 def result(img: Tensor, loss: Tensor) -> Dict[str, Any]:
-    """What a criterion reads; the loss has upstream's name."""
-    return {"losses": {"regression": loss}, "sample_size": img.size(0)}
+    """What a criterion reads; the loss has upstream's name.
+
+    It is there by itself too: torch's old backward hooks, fairseq's search for NaN, want a tensor in a dict.
+    """
+    return {"losses": {"regression": loss}, "sample_size": img.size(0), "loss": loss.detach()}
 
 
 @torch.no_grad()

@@ -90,6 +90,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
             normalize=cfg.normalize,
             text_compression_level=text_compression(self.cfg.text_compression_level),
         )
+        audio.bad_files.report_at_exit()
         self.datasets[split] = self._with_labels(audio, split)
 
     def _with_labels(self, audio: CheckedAudioDataset, split: str) -> AddTargetDataset:

@@ -40,7 +40,7 @@ class Data2VecAudioPretrainingTask(SpeechTask, AudioPretrainingTask):
     def load_dataset(self, split: str, task_cfg: Any = None, **kwargs: Any) -> None:
         """Read SPLIT.tsv; raises ValueError for a manifest that cannot be trained on."""
         cfg = task_cfg or self.cfg
-        self.datasets[split] = SeededAudioDataset(
+        dataset = SeededAudioDataset(
             os.path.join(self.cfg.data, f"{split}.tsv"),
             sample_rate=cfg.get("sample_rate", self.cfg.sample_rate),
             seed=self.cfg.seed,
@@ -52,6 +52,8 @@ class Data2VecAudioPretrainingTask(SpeechTask, AudioPretrainingTask):
             normalize=cfg.normalize,
             text_compression_level=text_compression(self.cfg.text_compression_level),
         )
+        dataset.bad_files.report_at_exit()
+        self.datasets[split] = dataset
 
 
 def text_compression(name: str) -> Any:

@@ -36,7 +36,9 @@ class ImageClassificationTask(EvaluatesAverage, ImageTask):
         source = self.open_source(split, labelled=True)
         self._check_classes(split, source)
         options = self.dataset_options(split, self.cfg.repeated_augmentation)
-        self.datasets[split] = LabelledImageDataset(source, self.transform(split), **options)
+        dataset = LabelledImageDataset(source, self.transform(split), **options)
+        dataset.bad_files.report_at_exit()
+        self.datasets[split] = dataset
 
     def transform(self, split: str) -> Transform:
         """What is done to the pictures of a split."""

@@ -36,9 +36,11 @@ class ImagePretrainingTask(ImageTask):
         )
         options = self.dataset_options(split)
         if self.masker is None:
-            self.datasets[split] = ImageDataset(source, transform, **options)
+            dataset = ImageDataset(source, transform, **options)
         else:
-            self.datasets[split] = MaskedImageDataset(self.masker, source, transform, **options)
+            dataset = MaskedImageDataset(self.masker, source, transform, **options)
+        dataset.bad_files.report_at_exit()
+        self.datasets[split] = dataset
 
 
 def block_masker(size: int, model_cfg: Any) -> Optional[BlockMasker]:

@@ -10,6 +10,9 @@ from .advice import out_of_memory
 
 logger = logging.getLogger(__name__)
 
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+"""How torch says so: on a GPU, on a CPU, and there on Windows."""
+
 
 @dataclass(frozen=True)
 class Extent:
@@ -46,6 +49,6 @@ class WatchedTask:
         try:
             return super().train_step(sample, model, criterion, *args, **kwargs)  # type: ignore[misc]
         except RuntimeError as error:
-            if "out of memory" in str(error):
+            if any(words in str(error) for words in NO_MEMORY):
                 logger.error(out_of_memory(sample, self.memory_knobs))
             raise

@@ -35,6 +35,12 @@ def watch_trainer(module: ModuleType) -> None:
     _explain_loading(trainer)
 
 
+def is_ours(trainer: Any) -> bool:
+    """Whether a task of ours is trained, or a model: text is fine-tuned under fairseq's own task."""
+    package = __name__.partition(".")[0]
+    return isinstance(trainer.task, WatchedTask) or type(trainer.get_model()).__module__.startswith(f"{package}.")
+
+
 def _announce(trainer: Any) -> None:
     """Log the plan when the training data is there."""
     stock = trainer.get_train_iterator
@@ -65,7 +71,7 @@ def _explain(trainer: Any) -> None:
         try:
             output = stock(self, samples, *args, **kwargs)
         except FloatingPointError as error:
-            if isinstance(self.task, WatchedTask) and not isinstance(error, NonFiniteError):
+            if is_ours(self) and not isinstance(error, NonFiniteError):
                 raise NonFiniteError(not_finite(self, samples)) from error
             raise
         if isinstance(self.task, WatchedTask) and output is not None and not getattr(self, "_measured", False):

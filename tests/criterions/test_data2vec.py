@@ -107,6 +107,31 @@ def test_early_updates_and_a_patience_of_zero_never_stop() -> None:
         reduced(outputs(made, [torch.randn(20, 4)], spread=0.0))
 
 
+def test_targets_that_do_not_vary_early_are_warned_of_once_a_time(caplog: pytest.LogCaptureFixture) -> None:
+    made = criterion(collapse_start=100, collapse_patience=3)  # the fake model's update is the seventh
+    flat, varied = (outputs(made, [torch.randn(20, 4)], spread=spread) for spread in (0.01, 1.0))
+    for logs in [flat] * 2 + [varied] + [flat] * 5:
+        reduced(logs)
+    warned = [record.getMessage() for record in caplog.records if "_var is" in record.getMessage()]
+    assert len(warned) == 1
+    assert warned[0].startswith("target_var is 0.0")
+    assert "under 0.1 for 3 updates in a row at update 7; the teacher's targets hardly vary: lower `opt" in warned[0]
+
+
+def test_predictions_alone_are_not_warned_of_early_and_what_was_early_does_not_count(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    guard = CollapseGuard({"target_var": 0.1, "pred_var": 0.01}, start=100, patience=3)
+    for update in range(1, 101):
+        guard.observe("target_var", 0.5, update)
+        guard.observe("pred_var", 0.005, update)
+    assert not caplog.records
+    for update in (101, 102):
+        guard.observe("pred_var", 0.005, update)
+    with pytest.raises(CollapseError, match="the student predicts a constant"):
+        guard.observe("pred_var", 0.005, 103)
+
+
 def test_trivial_targets_are_warned_of_while_they_last(caplog: pytest.LogCaptureFixture) -> None:
     watch = TrivialWatch(patience=3)
     for update, unexplained in enumerate((0.5, 0.02, 0.02, 0.02, 0.02, 0.5, 0.05)):

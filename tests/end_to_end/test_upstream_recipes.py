@@ -1,13 +1,11 @@
 """Upstream's own recipes, as fairseq ships them; overrides name the plugin and the data, and make them small."""
 
-import json
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
+from end_to_end_commands import run_many
 from speech import run
 from upstream_recipes import (
     AUDIO_SIZE,
@@ -112,20 +110,8 @@ def results(
     runs.update({name: classify(name, text, text_checkpoint) for name in GLUE})
     if find_spec("torchvision"):
         runs["base_imagenet"] = look_at_pictures(folder)
-    here = [[*words, f"hydra.run.dir={folder}", "checkpoint.no_save=true"] for words in runs.values()]
-    script = Path(__file__).with_name("many_runs.py")
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        input="".join(json.dumps(words) + "\n" for words in here),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        timeout=300,
-        check=False,
-    )
-    said = [json.loads(line[len("RESULT ") :]) for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-    assert len(said) == len(runs)
-    return dict(zip(runs, said))
+    here = (f"hydra.run.dir={folder}", "checkpoint.no_save=true")
+    return run_many({name: [*words, *here] for name, words in runs.items()})
 
 
 @pytest.mark.parametrize("recipe", [*LARGE, *BASE, "told to go on", *GLUE, "base_imagenet"])

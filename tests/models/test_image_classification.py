@@ -126,7 +126,7 @@ def test_training_mixes_images_and_labels(pretrained: Path, count: int) -> None:
     torch.manual_seed(5)
     trained = model(images(count), labels)
     assert trained["losses"]["regression"].shape == (count,)
-    assert set(trained) == {"losses", "sample_size"}
+    assert set(trained) == {"losses", "sample_size", "loss"}
     torch.manual_seed(5)
     assert torch.equal(model(images(count), labels)["losses"]["regression"], trained["losses"]["regression"])
     plain = classifier(pretrained, **OFF)(images(count), labels)["losses"]["regression"]

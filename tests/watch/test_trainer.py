@@ -157,6 +157,16 @@ def test_out_of_memory_describes_the_batch(caplog: pytest.LogCaptureFixture) -> 
     assert "`dataset.max_tokens`" in caplog.text
 
 
+def test_so_it_does_on_a_cpu(caplog: pytest.LogCaptureFixture) -> None:
+    class Greedy:
+        def train_step(self, *args: Any) -> Any:
+            return torch.empty(1 << 60)
+
+    with pytest.raises(RuntimeError, match=r"allocate|not enough"):
+        type("GreedyTask", (WatchedTask, Greedy), {})().train_step(SAMPLE, None, None)
+    assert "out of memory; batch (3, 1600), samples 4, 8, 15" in caplog.text
+
+
 def test_what_is_counted_has_no_decimals() -> None:
     assert str(Extent(1_281_167, "pictures", 1_000, "folders")) == "1,281,167 pictures in 1,000 folders"
 

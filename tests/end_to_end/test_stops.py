@@ -1,0 +1,84 @@
+"""Runs that stop by themselves: nothing computed is lost, and what was left out is named at the end."""
+
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+import torch
+from checkpoint_weights import weights
+from end_to_end_commands import CONFIGS, TINY, run_many
+from upstream_recipes import write_speech
+
+pytestmark = pytest.mark.xdist_group("upstream recipes")
+
+UPDATES = 8
+EMPTY = ("train7.wav", "train19.wav")
+RARELY = "checkpoint.save_interval_updates=100"
+COLLAPSED = ("+model.min_target_var=100", "+criterion.collapse_start=0", "+task.bad_audio_limit=2")
+
+
+def command(data: Path, folder: Path, *overrides: str) -> List[str]:
+    """Updates of two micro-batches of two clips."""
+    return [
+        *("--config-dir", CONFIGS, "--config-name", "audio_base", *TINY, "+run=cpu", f"task.data={data}"),
+        *("dataset.max_tokens=16000", "dataset.required_batch_size_multiple=1", "optimization.update_freq=[2]"),
+        *("task.max_sample_size=8000", "task.min_sample_size=4000", "lr_scheduler.phase_ratio=[0.5,0.0,0.5]"),
+        *("dataset.disable_validation=true", "common.log_interval=1", f"optimization.max_update={UPDATES}"),
+        *("checkpoint.save_interval_updates=2", f"checkpoint.save_dir={folder}", f"hydra.run.dir={data}", *overrides),
+    ]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stops")
+
+
+@pytest.fixture(scope="module")
+def results(folder: Path) -> Dict[str, Any]:
+    data = write_speech(folder / "data", count=24)
+    for name in EMPTY:
+        (data / "clips" / name).write_bytes(b"")
+    runs = {
+        "bad file": command(data, folder / "bad", "+task.bad_audio_limit=1", RARELY),
+        "goes on": command(data, folder / "bad", "+task.bad_audio_limit=2", RARELY),
+        "collapse": command(data, folder / "collapsed", "+criterion.collapse_patience=4", *COLLAPSED),
+        "regardless": command(data, folder / "collapsed", "+criterion.collapse_patience=0", *COLLAPSED),
+        "unbroken": command(data, folder / "unbroken", "+task.bad_audio_limit=2", "dataset.num_workers=2"),
+    }
+    return run_many(runs)
+
+
+def test_the_files_left_out_are_named_once_more_when_the_process_ends(folder: Path, results: Dict[str, Any]) -> None:
+    assert results["unbroken"] == {"updates": UPDATES, "error": ""}
+    at_the_end = (folder / "unbroken" / "train.log").read_text().split("done training")[1].splitlines()[1:]
+    assert len(at_the_end) == len(results)  # one line for the data of each run of this process, none of the workers'
+    for line in at_the_end:
+        assert "left out so far: 2 of 24 files" in line
+        assert all(name in line for name in EMPTY)
+
+
+def test_a_bad_file_costs_no_update_and_skips_no_clip(folder: Path, results: Dict[str, Any]) -> None:
+    done, error = results["bad file"]["updates"], results["bad file"]["error"]
+    assert 0 < done < UPDATES
+    assert error.startswith("AudioFileError: ")
+    assert "`task.bad_audio_limit` = 1" in error
+    assert error.endswith(
+        f"All {done} updates are in {folder}/bad/checkpoint_last.pt, from which the same command goes on"
+    )
+    assert results["goes on"] == {"updates": UPDATES, "error": ""}
+    log = (folder / "bad" / "train.log").read_text()
+    assert f"{done} are done, {UPDATES - done} to go" in log
+    first, second = weights(folder / "unbroken"), weights(folder / "bad")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_collapse_saves_its_updates_and_keeps_the_checkpoint_before(folder: Path, results: Dict[str, Any]) -> None:
+    error = results["collapse"]["error"]
+    assert error.startswith("CollapseError: training has collapsed: target_var is ")
+    assert f"All 5 updates are in {folder}/collapsed/checkpoint_last.pt" in error
+    before = folder / "collapsed" / "checkpoint_before_collapse.pt"
+    assert f"`checkpoint.restore_file={before}` goes back" in error
+    saved = torch.load(before, weights_only=False)
+    assert saved["optimizer_history"][-1]["num_updates"] == 4
+    assert results["regardless"] == {"updates": UPDATES, "error": ""}
+    assert "5 are done, 3 to go" in (folder / "collapsed" / "train.log").read_text()
