@@ -58,7 +58,7 @@ def composed(command: str, *more: str) -> Any:
     return cfg
 
 
-def _parts(command: str) -> "tuple[Path, str, List[str]]":
+def _parts(command: str) -> tuple[Path, str, List[str]]:
     words = shlex.split(command.replace("\\\n", " "), comments=True)[1:]
     options: Dict[str, str] = {"--config-dir": "configs"}
     overrides = []

@@ -52,7 +52,7 @@ def settle_start(cfg: Any) -> None:
     settings, tasks = cfg.distributed_training, int(os.environ.get("SUBMITIT_LOCAL_NTASKS", "1"))
     if tasks > 1 and not recipe_batch.launched(cfg):
         raise ValueError(
-            f"`hydra.launcher.tasks_per_node` is {tasks}, and tasks of submitit_local would train apart from each other: "
+            f"`hydra.launcher.tasks_per_node` is {tasks}, and tasks of submitit_local would each train alone: "
             f"leave it at 1, and fairseq starts a process for each of `hydra.launcher.gpus_per_node`"
         )
     if settings.distributed_port <= 0 or settings.distributed_init_method or recipe_batch.by_torchrun():
@@ -65,8 +65,8 @@ def settle_start(cfg: Any) -> None:
         settings.distributed_port = -1
     elif settings.distributed_world_size > 1 and not shutil.which("scontrol"):
         raise ValueError(
-            "Slurm has started this process, but its `scontrol`, by which the tasks find each other, is not on PATH: add "
-            "it (in a container: mount it), or start with torchrun and `distributed_training.distributed_port=-1`"
+            "Slurm has started this process, but its `scontrol`, by which the tasks find each other, is not on PATH: "
+            "add it (in a container: mount it), or start with torchrun and `distributed_training.distributed_port=-1`"
         )
 
 

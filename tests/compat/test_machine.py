@@ -1,8 +1,8 @@
 """A recipe made for other GPUs, or for GPUs at all: what it becomes, or what its user is told."""
 
 import logging
-from types import SimpleNamespace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Dict, List, Tuple
 
 import pytest
@@ -124,7 +124,9 @@ def test_the_overlay_for_slurm_outside_slurm_starts_a_process_for_each_gpu(
     settings = seen[0].distributed_training
     assert (settings.distributed_port, settings.distributed_world_size) == (-1, 8)
     assert seen[0].optimization.update_freq == [2]
-    assert "`distributed_training.distributed_port` 29671 is for Slurm, which has not started this process" in caplog.text
+    assert (
+        "`distributed_training.distributed_port` 29671 is for Slurm, which has not started this process" in caplog.text
+    )
 
 
 def test_under_slurm_and_with_an_address_the_port_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
