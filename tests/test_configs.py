@@ -1,5 +1,7 @@
 """What every recipe and overlay owes its reader, and what no overlay may touch."""
 
+import math
+import re
 from pathlib import Path
 from typing import Any, Dict, Iterator
 
@@ -36,6 +38,19 @@ def test_header_gives_command_hardware_expectation_and_source(path: Path) -> Non
     for part in (f"--config-name {path.stem}", "Hardware:", "Expected:", "Source:"):
         assert part in header
     assert len(lines) <= 40
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_gpus_that_a_header_names_share_out_the_batch(path: Path) -> None:
+    header, recipe = path.read_text().split("\ncommon:")[0], load(path)
+    parts = [int(number) for number in re.findall(r"\d+", recipe["optimization"]["update_freq"])]
+    made_for = int(re.findall(r"\d+", recipe["distributed_training"]["distributed_world_size"])[0])
+    assert parts[0] == made_for
+    assert f"made for {made_for} GPU" in header
+    listed = re.findall(r"on ([\d, or]+) update_freq follows", header)
+    named = [*re.findall(r"\+run=(\d+)gpu", header), *re.findall(r"\d+", " ".join(listed))]
+    assert [count for count in named if math.prod(parts) % int(count)] == []
+    assert named or made_for == 1
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

@@ -12,11 +12,10 @@ import socket
 from types import ModuleType
 from typing import Any
 
+from data2vec_compat.patches.recipe_batch import by_torchrun
 from data2vec_compat.registry import patch
 
 logger = logging.getLogger(__name__)
-
-_TORCHRUN = ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK")
 
 
 @patch(
@@ -43,10 +42,10 @@ def ddp_without_devices(module: ModuleType) -> bool:
 @patch(
     "spawn on CPU",
     "fairseq.distributed.utils",
-    why="distributed_world_size=2 without GPUs: refused, or exit code 0 without training",
+    why="distributed_world_size=2 without GPUs: refused, or exit code 0 without training; torchrun there: nccl's error",
 )
 def spawn_without_devices(module: ModuleType) -> bool:
-    """Wraps `call_main`: on the CPU, one process a rank; else fairseq's own way."""
+    """Wraps `call_main`: on the CPU, one process a rank, and gloo whoever starts them; else fairseq's own way."""
     stock = module.call_main
     if "device_count" not in stock.__code__.co_names:
         return False
@@ -58,6 +57,8 @@ def spawn_without_devices(module: ModuleType) -> bool:
 
             _prepare(cfg.distributed_training)
             return spawn(module.torch, cfg, main, kwargs)
+        if _on_cpu(module.torch, cfg) and _started_by_others():
+            _without_nccl(cfg.distributed_training)
         return stock(cfg, main, **kwargs)
 
     module.call_main = call_main  # type: ignore[attr-defined]
@@ -114,15 +115,27 @@ def gather_without_devices(module: ModuleType) -> bool:
 
 def _must_spawn(torch: ModuleType, cfg: Any) -> bool:
     settings = cfg.distributed_training
-    on_cpu = cfg.common.cpu or not torch.cuda.is_available()
-    if not on_cpu or cfg.common.tpu or settings.distributed_world_size < 2:
+    if not _on_cpu(torch, cfg) or settings.distributed_world_size < 2:
         return False
     if settings.distributed_no_spawn or settings.pipeline_model_parallel:
         return False
     if settings.distributed_init_method is not None:
         return True
-    started_by_others = all(key in os.environ for key in _TORCHRUN)
-    return not started_by_others and "SLURM_PROCID" not in os.environ
+    return not _started_by_others()
+
+
+def _on_cpu(torch: ModuleType, cfg: Any) -> bool:
+    return bool(cfg.common.cpu or not torch.cuda.is_available()) and not cfg.common.tpu
+
+
+def _started_by_others() -> bool:
+    return by_torchrun() or "SLURM_PROCID" in os.environ
+
+
+def _without_nccl(settings: Any) -> None:
+    if settings.distributed_backend == "nccl":
+        logger.info("distributed_backend=gloo, because nccl needs GPUs")
+        settings.distributed_backend = "gloo"
 
 
 def _prepare(settings: Any) -> None:
@@ -139,9 +152,7 @@ def _prepare(settings: Any) -> None:
         )
     if settings.distributed_init_method is None:
         settings.distributed_init_method = f"tcp://127.0.0.1:{_free_port()}"
-    if settings.distributed_backend == "nccl":
-        logger.info("distributed_backend=gloo, because nccl needs GPUs")
-        settings.distributed_backend = "gloo"
+    _without_nccl(settings)
     settings.distributed_num_procs = settings.distributed_world_size
     logger.info("starting %d processes on the CPU", settings.distributed_world_size)
 

@@ -6,6 +6,8 @@ started; with fewer GPUs than named, an assertion gives two numbers.
 
 import functools
 import logging
+import os
+import shutil
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +18,7 @@ from data2vec_compat.unknown_keys import is_ours, refuse_unknown_keys
 logger = logging.getLogger(__name__)
 
 HALVES = ("fp16", "bf16")
+SLURM_NODES = ("SLURM_STEP_NODELIST", "SLURM_JOB_NODELIST")
 
 
 @patch(
@@ -31,12 +34,43 @@ def look_first(module: ModuleType) -> bool:
     def _hydra_main(cfg: Any, **kwargs: Any) -> Any:
         if is_ours(cfg):
             refuse_unknown_keys(cfg)
+        settle_start(cfg)
         recipe_batch.settle(cfg)
         compare(cfg)
         return stock(cfg, **kwargs)
 
     module._hydra_main = _hydra_main  # type: ignore[attr-defined]
     return True
+
+
+def settle_start(cfg: Any) -> None:
+    """Takes `distributed_port` back where Slurm has not started this process, so that fairseq starts one for each GPU.
+
+    The port, which `+run=slurm` sets, alone makes fairseq believe in Slurm; where Slurm's variables or its scontrol are
+    missing it then trains a single process without a word, whatever the world size.
+
+    Raises:
+        ValueError: processes were started that could not find each other.
+    """
+    settings, tasks = cfg.distributed_training, int(os.environ.get("SUBMITIT_LOCAL_NTASKS", "1"))
+    if tasks > 1 and not recipe_batch.launched(cfg):
+        raise ValueError(
+            f"`hydra.launcher.tasks_per_node` is {tasks}, and tasks of submitit_local would each train alone: "
+            f"leave it at 1, and fairseq starts a process for each of `hydra.launcher.gpus_per_node`"
+        )
+    if settings.distributed_port <= 0 or settings.distributed_init_method or recipe_batch.by_torchrun():
+        return
+    if not any(name in os.environ for name in SLURM_NODES):
+        logger.info(
+            f"`distributed_training.distributed_port` {settings.distributed_port} is for Slurm, which has not started "
+            f"this process: all processes start here"
+        )
+        settings.distributed_port = -1
+    elif settings.distributed_world_size > 1 and not shutil.which("scontrol"):
+        raise ValueError(
+            "Slurm has started this process, but its `scontrol`, by which the tasks find each other, is not on PATH: "
+            "add it (in a container: mount it), or start with torchrun and `distributed_training.distributed_port=-1`"
+        )
 
 
 def compare(cfg: Any) -> None:
@@ -64,7 +98,8 @@ def compare(cfg: Any) -> None:
 def _is_started_here(cfg: Any) -> bool:
     """Whether fairseq starts all processes itself, on this machine."""
     settings = cfg.distributed_training
-    return not (recipe_batch.launched(cfg) or settings.distributed_init_method or settings.distributed_port > 0)
+    by_slurm = settings.distributed_port > 0 and any(name in os.environ for name in SLURM_NODES)
+    return not (recipe_batch.launched(cfg) or settings.distributed_init_method or by_slurm)
 
 
 def _too_few(wanted: int, visible: int, update_freq: int) -> str:

@@ -130,7 +130,7 @@ def _no_division(made_for: int, update_freq: int, here: int) -> str:
 
 def launched(root: Any) -> Optional[int]:
     """The number of processes that torchrun or Slurm has started, or None."""
-    if all(key in os.environ for key in ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK")):
+    if by_torchrun():
         return int(os.environ["WORLD_SIZE"])
     if (_find(root, "distributed_training", "distributed_port") or -1) > 0 and "SLURM_NNODES" in os.environ:
         nodes = int(os.environ["SLURM_NNODES"])
@@ -138,6 +138,11 @@ def launched(root: Any) -> Optional[int]:
         # one task a node: fairseq starts a process for each GPU of the node
         return nodes * max(visible_gpus(), 1) if tasks == nodes else tasks
     return None
+
+
+def by_torchrun() -> bool:
+    """Whether torchrun has started this process, by the variables that fairseq looks for."""
+    return all(key in os.environ for key in ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK"))
 
 
 def visible_gpus() -> int:

@@ -61,7 +61,7 @@ def of_sample_rate(cfg: Any) -> str:
         return ""
     return (
         f"`task.sample_rate` is {now}, but checkpoint {cfg.w2v_path} was trained on {trained} samples a second: "
-        f"resample the audio and add `task.sample_rate={trained}`, or expect to train a front end anew"
+        f"resample the audio and add `+task.sample_rate={trained}`, or expect to train a front end anew"
     )
 
 

@@ -151,6 +151,16 @@ class SpanMaskConfig:
                 f"from what is not (0.65 and 10 hide 49 %)"
             )
 
+    def check_visible(self, prob: str = "mask_prob", length: str = "mask_length") -> None:
+        """Raise ValueError, by the names of the keys, for masks that leave next to nothing to recognise."""
+        share = self.expected_share()
+        if share > MOST_MASKED:
+            raise ValueError(
+                f"`model.{prob}` {self.prob} with `model.{length}` {self.length} hides {100 * share:.3g} % of the "
+                f"input (`model.apply_mask`); expected at most {100 * MOST_MASKED:g} %, since words are recognised "
+                f"from the rest: lower `model.{prob}`"
+            )
+
 
 @dataclass(frozen=True)
 class Data2VecConfig:

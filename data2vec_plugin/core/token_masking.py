@@ -99,7 +99,7 @@ def shares_below(odds: NDArray[np.float64]) -> NDArray[np.float64]:
     if len(sums) == 0 or not sums[-1] > 0:
         raise ValueError(
             "no symbol may replace a hidden one: the counts in dict.txt are all 0; "
-            "set `task.freq_weighted_replacement=false` or `task.random_token_prob=0`"
+            "turn `task.freq_weighted_replacement` off, or set `task.random_token_prob=0`"
         )
     shares: NDArray[np.float64] = sums / sums[-1]
     return shares

@@ -13,9 +13,10 @@ class CollapseError(RuntimeError):
 
 ADVICE = {
     "target_var": "the teacher's targets hardly vary: lower `optimization.lr`, warm up longer, raise "
-    "`model.ema_decay` or `model.ema_anneal_end_step`, or normalise targets (`model.instance_norm_target_layer`)",
+    "`model.ema_decay` (with `model.ema_end_decay`), or normalise targets (`+model.layer_norm_targets=true`)",
     "pred_var": "the student predicts a constant: lower `optimization.lr` or warm up longer, "
-    "raise `model.average_top_k_layers`, or mask less (`model.mask_prob`)",
+    "raise `model.average_top_k_layers`, or mask less (speech: `model.mask_prob`; text: "
+    "`task.mask_prob`; images: `model.num_mask_patches`)",
 }
 
 WARNED_EARLY = ("target_var",)
@@ -52,10 +53,12 @@ class CollapseGuard:
         if not early:
             raise CollapseError(
                 f"training has collapsed: {seen}. Go on from an earlier checkpoint with that changed, or set "
-                f"`criterion.collapse_patience=0` to go on regardless"
+                f"`+criterion.collapse_patience=0` to go on regardless"
             )
         if name in WARNED_EARLY and low[name] == self.patience:
-            logger.warning(f"{seen}. If it lasts, the run stops after update {self.start} (`criterion.collapse_start`)")
+            logger.warning(
+                f"{seen}. If it lasts, the run stops after update {self.start} (`+criterion.collapse_start=N`)"
+            )
 
 
 TRIVIAL = 0.1

@@ -53,10 +53,12 @@ class LoaderMasks:
 class CheckedAudioDataset(AllBatches, FileAudioDataset):
     """fairseq's ``FileAudioDataset`` (WAV, FLAC, zip) whose faults name manifest, line and file.
 
-    ``shortest`` samples is what the model needs; shorter clips are left out, counted and named. So are files that
-    turn out to be unusable when they are read (empty, truncated, unreadable, another rate, NaN, silent), up to
-    ``bad_limit`` of them; one more raises :class:`AudioFileError`.
+    ``shortest`` samples is what the model needs, by the keys in ``shortest_by``; shorter clips are left out, counted
+    and named. So are files that turn out to be unusable when they are read (empty, truncated, unreadable, another
+    rate, NaN, silent), up to ``bad_limit`` of them; one more raises :class:`AudioFileError`.
     """
+
+    shortest_by = "`model.conv_feature_layers`"
 
     def __init__(
         self, manifest_path: str, sample_rate: int, shortest: int = 0, bad_limit: int = 0, **options: Any
@@ -79,10 +81,10 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
         if not names:
             return
         limit = self.min_sample_size
-        needed_by = "`task.min_sample_size`" if wanted >= shortest else "the model"
+        needed_by = "`task.min_sample_size`" if wanted >= shortest else self.shortest_by
         reason = f"under {limit} samples ({limit / self.sample_rate:.3f} s, {needed_by})"
         if len(names) == self.entries:
-            raise ValueError(f"{self.manifest}: all {len(names)} clips are {reason}; lower it or use longer clips")
+            raise ValueError(f"{self.manifest}: all {len(names)} clips are {reason}: lower it, or use longer clips")
         shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         logger.warning(f"{self.manifest}: left out {len(names)} of {self.entries} clips, {reason}: {shown}")
 
@@ -122,7 +124,7 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
         if curr_sample_rate != self.sample_rate:
             raise ValueError(
                 f"sample rate {curr_sample_rate}, expected {self.sample_rate}: "
-                f"run `data2vec manifest --resample`, which writes copies at the right rate"
+                f"run `data2vec manifest --resample-to NEW_FOLDER`, which writes copies at the right rate"
             )
         processed: Tensor = super().postprocess(feats, curr_sample_rate)
         return processed
@@ -145,6 +147,10 @@ class SeededAudioDataset(SharedEpoch, CheckedAudioDataset):
         **options: Any,
     ) -> None:
         shortest = masks.shortest_clip() if masks else 0
+        if masks:
+            self.shortest_by = (
+                f"a span of `model.mask_length` {masks.time.config.length}, by `model.conv_feature_layers`"
+            )
         CheckedAudioDataset.__init__(self, manifest_path, sample_rate, shortest=shortest, **options)
         SharedEpoch.__init__(self)
         self.seed = seed

@@ -42,8 +42,9 @@ class BadFiles:
 
     def _over_limit(self) -> str:
         if self.limit == 0:
-            return f" (`task.{self.key}` lets training leave out so many files; it is 0)"
-        return f"; that is one more than `task.{self.key}` = {self.limit}. {self.summary()}"
+            return f" (`+task.{self.key}=…` lets training leave out so many files; it is 0)"
+        allowed = f"`task.{self.key}` = {self.limit} (`+task.{self.key}=…` changes it)"
+        return f"; that is one more than {allowed}. {self.summary()}"
 
     @property
     def indices(self) -> List[int]:

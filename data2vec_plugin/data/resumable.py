@@ -21,14 +21,17 @@ class ManifestChangedError(ValueError):
 class ResumableIterator(EpochBatchIterating):
     """fairseq's epoch iterator, whose saved position also says of which data: a manifest, texts, pictures.
 
-    A checkpoint holds a number of batches to pass over; in other data these would be other samples, some seen
-    twice and some never. Raises :class:`ManifestChangedError` on such a resume.
+    A checkpoint holds an epoch and a number of batches to pass over; in other data these would be other samples,
+    some seen twice and some never. Raises :class:`ManifestChangedError` on such a resume, also between epochs, where
+    most checkpoints are written. Where folders ``take_turns`` by epoch the next one's data is another by right, so
+    that between epochs nothing is asked.
     """
 
-    def __init__(self, iterator: EpochBatchIterating, manifest: Path, digest: str) -> None:
+    def __init__(self, iterator: EpochBatchIterating, manifest: Path, digest: str, take_turns: bool = False) -> None:
         self.iterator = iterator
         self.manifest = manifest
         self.digest = digest
+        self.take_turns = take_turns
 
     def __len__(self) -> int:
         return len(self.iterator)
@@ -85,17 +88,18 @@ class ResumableIterator(EpochBatchIterating):
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
         """Go to a saved position; raises :class:`ManifestChangedError` if it is of other data.
 
-        The beginning of an epoch is a position in any: of several folders of data the next may be another one.
+        Of folders that take turns the beginning of an epoch is a position in any: fairseq saves it with the digest of
+        the epoch that has ended, and loads it into the next one's iterator.
         Each process counts its own batches. On another number of processes the position is what all of them had
         seen together, rounded down: a few samples may be seen twice in that epoch, none is left out.
         """
-        saved = state_dict.get(KEY, self.digest)
-        if saved != self.digest and state_dict.get("iterations_in_epoch", 0) > 0:
+        saved, position = state_dict.get(KEY, self.digest), state_dict.get("iterations_in_epoch", 0)
+        if saved != self.digest and not (self.take_turns and position == 0):
             raise ManifestChangedError(
                 f"{self.manifest} is not the data that the checkpoint was trained on (digest {self.digest}, "
-                f"expected {saved}), so its position in the epoch means nothing: put the old data back, or begin an "
-                f"epoch of the new with `checkpoint.reset_dataloader=true`"
+                f"expected {saved}), so its position in the data means nothing: put the old data back, or begin with "
+                f"the new, at epoch 1 and with all that was learnt, by `checkpoint.reset_dataloader=true` in one launch"
             )
         ours = self.iterator.num_shards
-        seen = state_dict.get("iterations_in_epoch", 0) * state_dict.get(SHARDS, ours)
+        seen = position * state_dict.get(SHARDS, ours)
         self.iterator.load_state_dict({**state_dict, "iterations_in_epoch": seen // ours})

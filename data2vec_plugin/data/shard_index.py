@@ -164,5 +164,5 @@ def _save(index: ShardIndex, kept: Path) -> None:
     except OSError as error:
         logger.warning(
             f"the index cannot be kept as {kept} ({error}), so every start looks through the archives again; "
-            f"set `task.index_dir` to a folder that may be written"
+            f"set `+task.index_dir=FOLDER` to one that may be written"
         )

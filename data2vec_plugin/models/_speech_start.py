@@ -10,6 +10,12 @@ from .audio_config import Data2VecAudioConfig
 
 logger = logging.getLogger(__name__)
 
+HELD = (
+    *("extractor_mode", "conv_feature_layers", "conv_pos", "pos_conv_depth"),
+    *("encoder_layers", "encoder_embed_dim", "encoder_ffn_embed_dim", "encoder_attention_heads"),
+)
+"""Keys that the recipes `audio_*` hold; hydra wants a plus before any other."""
+
 
 def begin_with(path: str, checkpoint: Dict[str, Any], anew: bool, cfg: Any, own: Mapping[str, Any]) -> None:
     """Replace the weights of such a checkpoint by a student's, in place; any other checkpoint stays as it is.
@@ -47,7 +53,12 @@ def contradictions(theirs: Mapping[str, Any], ours: Any) -> List[str]:
         value = theirs[key] if key in theirs else getattr(defaults, key)
         if key == "conv_feature_layers":
             if parse_conv_layers(str(value)) != parse_conv_layers(str(getattr(ours, key))):
-                found.append(f"\"model.{key}='{value}'\"")
+                found.append(f"\"{_word(key)}='{value}'\"")
         elif str(value) != str(getattr(ours, key)):
-            found.append(f"model.{key}={str(value).lower() if isinstance(value, bool) else value}")
+            found.append(f"{_word(key)}={str(value).lower() if isinstance(value, bool) else value}")
     return found
+
+
+def _word(key: str) -> str:
+    """A key of the model as it is typed behind one of our recipes."""
+    return f"model.{key}" if key in HELD else f"+model.{key}"

@@ -10,6 +10,7 @@ from fairseq.tasks import register_task
 from fairseq.tasks.audio_finetuning import AudioFinetuningTask, LabelEncoder, label_len_fn
 
 from ..checkpoints.identify import read_checkpoint
+from ..core.config import SpanMaskConfig
 from ..data.audio import CheckedAudioDataset
 from ..data.manifest import check_symbols, read_labels
 from ..decoding.greedy import GreedyCtcGenerator
@@ -36,11 +37,25 @@ def pretrained_fault(model_cfg: Any) -> str:
     return "" if found.model in SPEECH_MODELS else found.told(f"recognition starts from {', '.join(SPEECH_MODELS)}")
 
 
+def check_masks(model_cfg: Any) -> None:
+    """Raise ValueError if fine-tuning, which masks too, would hide next to all frames or channels."""
+    if not getattr(model_cfg, "apply_mask", False):
+        return
+    for kind in ("mask", "mask_channel"):
+        prob, length = f"{kind}_prob", f"{kind}_length"
+        if getattr(model_cfg, prob, 0) > 0:
+            apart = bool(getattr(model_cfg, f"no_{kind}_overlap", False))
+            mask = SpanMaskConfig(getattr(model_cfg, prob), getattr(model_cfg, length, 10), no_overlap=apart)
+            mask.check_visible(prob, length)
+
+
 @register_task("data2vec_asr", dataclass=AsrTaskConfig)
 class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
     """Clips with transcripts; ``fairseq-generate`` decodes CTC models greedily, others with its beam search."""
 
     cfg: AsrTaskConfig
+    # clips are never cropped: their words would go
+    memory_knobs = "lower `dataset.max_tokens` (and raise `optimization.update_freq` to keep the batch)"
 
     def __init__(self, cfg: AsrTaskConfig) -> None:
         super().__init__(cfg)
@@ -50,8 +65,10 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model and learn from it how short a clip may be.
 
-        Raises ValueError if ``model.w2v_path`` is no checkpoint of a speech model.
+        Raises ValueError if ``model.w2v_path`` is no checkpoint of a speech model, or masks leave nothing to train on.
         """
+        if not from_checkpoint:
+            check_masks(model_cfg)
         try:
             model = super().build_model(model_cfg, from_checkpoint)
         except Exception as error:

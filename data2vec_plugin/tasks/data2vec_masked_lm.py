@@ -121,4 +121,5 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         """fairseq's own iterator, which on resume refuses another text than it was saved with."""
         iterator = super().get_batch_iterator(dataset, *args, **kwargs)
         digest = blocks_digest(dataset.sizes, self.source_dictionary)
-        return ResumableIterator(iterator, Path(self.cfg.data), digest)
+        take_turns = len(utils.split_paths(self.cfg.data)) > 1
+        return ResumableIterator(iterator, Path(self.cfg.data), digest, take_turns)

@@ -130,6 +130,30 @@ def test_leaves_torchrun_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert distributed._must_spawn(torch_with(0), config()) is False
 
 
+@pytest.mark.parametrize(
+    ("cpu", "gpus", "torchrun", "backend"),
+    [(True, 8, True, "gloo"), (False, 0, True, "gloo"), (False, 8, True, "nccl"), (True, 8, False, "nccl")],
+)
+def test_torchrun_on_the_cpu_talks_by_gloo(
+    cpu: bool, gpus: int, torchrun: bool, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nccl ends with "only supported with GPUs" there; one process alone needs neither."""
+    for key in ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK"):
+        monkeypatch.setenv(key, "1") if torchrun else monkeypatch.delenv(key, raising=False)
+    monkeypatch.delenv("SLURM_PROCID", raising=False)
+    seen = []
+
+    def call_main(cfg: Any, main: Any) -> None:
+        module.torch.cuda.device_count()
+        seen.append(cfg.distributed_training.distributed_backend)
+
+    cuda = SimpleNamespace(is_available=lambda: gpus > 0, device_count=lambda: gpus)
+    module = SimpleNamespace(call_main=call_main, torch=SimpleNamespace(cuda=cuda))
+    assert distributed.spawn_without_devices(module) is True
+    module.call_main(config(cpu=cpu, distributed_world_size=1), print)
+    assert seen == [backend]
+
+
 def test_fills_in_what_needs_gpus() -> None:
     filled = settings()
     distributed._prepare(filled)

@@ -1,8 +1,9 @@
 """A recipe made for other GPUs, or for GPUs at all: what it becomes, or what its user is told."""
 
 import logging
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 import pytest
 
@@ -12,10 +13,19 @@ from data2vec_compat.registry import PATCHES
 OmegaConf = pytest.importorskip("omegaconf").OmegaConf
 
 
+TORCHRUN = {"MASTER_ADDR": "localhost", "MASTER_PORT": "1", "RANK": "0", "WORLD_SIZE": "16"}
+SLURM = {"SLURM_NNODES": "2", "SLURM_NTASKS": "16", "SLURM_PROCID": "0", "SLURM_JOB_NODELIST": "node[1-2]"}
+
+
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK", "SLURM_NNODES", "SLURM_NTASKS", "SLURM_PROCID"):
+    for name in (*TORCHRUN, *SLURM, "SLURM_STEP_NODELIST", "SUBMITIT_LOCAL_NTASKS"):
         monkeypatch.delenv(name, raising=False)
+
+
+def started_by(monkeypatch: pytest.MonkeyPatch, variables: Dict[str, str]) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
 
 
 def recipe(gpus: Any = 16, freq: Any = (1,), cpu: bool = False, half: str = "fp16", port: int = -1) -> Any:
@@ -73,10 +83,15 @@ def test_as_many_gpus_train_as_the_recipe_says(
 
 
 def test_processes_of_several_machines_are_not_counted_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    started_by(monkeypatch, {"SLURM_JOB_NODELIST": "node[1-2]"})
     assert compared(monkeypatch, 8, recipe(port=29_500)) == recipe(port=29_500)
-    for name, value in {"MASTER_ADDR": "localhost", "MASTER_PORT": "1", "RANK": "0", "WORLD_SIZE": "16"}.items():
-        monkeypatch.setenv(name, value)
+    started_by(monkeypatch, TORCHRUN)
     assert compared(monkeypatch, 8, recipe()) == recipe()
+
+
+def test_a_port_alone_is_not_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match=r"is 16, and 8 GPUs can be seen"):
+        compared(monkeypatch, 8, recipe(port=29_500))
 
 
 def patched(monkeypatch: pytest.MonkeyPatch, visible: int) -> Tuple[Any, List[Any]]:
@@ -97,3 +112,46 @@ def test_our_own_recipes_are_fitted_to_the_machine_first(monkeypatch: pytest.Mon
     module, _ = patched(monkeypatch, 0)
     with pytest.raises(ValueError, match=r"`\+run=cpu`"):
         module._hydra_main(recipe("${gpus_here:16}", "${keep_batch:16,1}"))
+
+
+def test_the_overlay_for_slurm_outside_slurm_starts_a_process_for_each_gpu(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the port fairseq would train one process, on an eighth of the batch, without a word."""
+    caplog.set_level(logging.INFO)
+    module, seen = patched(monkeypatch, 8)
+    module._hydra_main(recipe("${gpus_here:16}", "${keep_batch:16,1}", port=29_671))
+    settings = seen[0].distributed_training
+    assert (settings.distributed_port, settings.distributed_world_size) == (-1, 8)
+    assert seen[0].optimization.update_freq == [2]
+    assert (
+        "`distributed_training.distributed_port` 29671 is for Slurm, which has not started this process" in caplog.text
+    )
+
+
+def test_under_slurm_and_with_an_address_the_port_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    addressed = recipe(port=29_671)
+    addressed.distributed_training.distributed_init_method = "tcp://node1:29671"
+    machine.settle_start(addressed)
+    assert addressed.distributed_training.distributed_port == 29_671
+    (tmp_path / "scontrol").touch(mode=0o755)
+    started_by(monkeypatch, {**SLURM, "PATH": str(tmp_path)})
+    cfg = recipe(port=29_671)
+    machine.settle_start(cfg)
+    assert cfg.distributed_training.distributed_port == 29_671
+
+
+def test_slurm_without_scontrol_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """fairseq passes over it, and each task trains alone."""
+    started_by(monkeypatch, {**SLURM, "PATH": str(tmp_path)})
+    with pytest.raises(ValueError, match=r"`scontrol`.* is not on PATH.* or start with torchrun"):
+        machine.settle_start(recipe(port=29_671))
+    machine.settle_start(recipe(gpus=1, port=29_671))
+
+
+def test_tasks_of_a_local_launcher_do_not_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBMITIT_LOCAL_NTASKS", "8")
+    with pytest.raises(ValueError, match=r"`hydra\.launcher\.tasks_per_node` is 8, .* leave it at 1"):
+        machine.settle_start(recipe(port=29_671))
+    started_by(monkeypatch, TORCHRUN)
+    machine.settle_start(recipe(port=29_671))

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from data2vec_plugin.core.config import SpanMaskConfig
 from data2vec_plugin.core.masking import SpanMasker
-from data2vec_plugin.data.audio import AudioFileError, LoaderMasks, SeededAudioDataset
+from data2vec_plugin.data.audio import AudioFileError, CheckedAudioDataset, LoaderMasks, SeededAudioDataset
 
 LAYERS = [(8, 10, 5), (8, 3, 2), (8, 3, 2), (8, 3, 2), (8, 3, 2), (8, 2, 2), (8, 2, 2)]
 SIZES = {"a.wav": 30_000, "b.flac": 24_000, "c.wav": 18_000}
@@ -157,8 +157,22 @@ def test_nine_frames_are_too_few_for_a_mask_of_ten(tmp_path: Path) -> None:  # B
         assert 0 < int(indices.sum()) < 11
 
 
+def test_clips_that_no_mask_fits_into_name_what_asks_for_longer_ones(manifest: Path) -> None:
+    wide = LoaderMasks(LAYERS, SpanMasker(SpanMaskConfig(length=500)), None, 8)
+    with pytest.raises(
+        ValueError, match=r"all 3 clips are under 160400 samples .*`model\.mask_length` 500.*: lower it"
+    ):
+        dataset(manifest, masks=wide)
+    write_manifest(manifest, manifest.parent, {"a.wav": 300})
+    with pytest.raises(ValueError, match=r"under 400 samples .*`model\.conv_feature_layers`\)"):
+        CheckedAudioDataset(str(manifest), 16_000, shortest=400)
+
+
 def test_another_rate_is_refused_with_the_command_that_resamples(tmp_path: Path) -> None:
     write_clip(tmp_path / "a.wav", 30_000, rate=8_000)
     data = dataset(write_manifest(tmp_path / "train.tsv", tmp_path, {"a.wav": 30_000}))
-    with pytest.raises(AudioFileError, match=r"train\.tsv:2: .*a\.wav.*8000, expected 16000.*--resample"):
+    with pytest.raises(
+        AudioFileError,
+        match=r"train\.tsv:2: .*a\.wav.*8000, expected 16000.*`data2vec manifest --resample-to NEW_FOLDER`",
+    ):
         data[0]

@@ -85,7 +85,7 @@ def test_a_broken_index_is_made_anew(paths: list[Path], caplog: pytest.LogCaptur
 def test_an_index_that_cannot_be_kept_is_told(paths: list[Path], caplog: pytest.LogCaptureFixture) -> None:
     (paths[0].parent / "index").write_text("a file where the folder should be")
     assert len(shards(paths)) == 8
-    assert "`task.index_dir`" in caplog.text
+    assert "`+task.index_dir=FOLDER`" in caplog.text
 
 
 def no_class(folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """A saved position belongs to one manifest."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fairseq.data.iterators import EpochBatchIterator
@@ -12,11 +13,11 @@ from data2vec_plugin.data.resumable import STAND_IN, ManifestChangedError, Resum
 SIZES = {f"{name}.wav": 30_000 for name in "abcd"}
 
 
-def iterator(manifest: Path, shards: int = 1, bad_limit: int = 0) -> ResumableIterator:
+def iterator(manifest: Path, shards: int = 1, bad_limit: int = 0, take_turns: bool = False) -> ResumableIterator:
     data = SeededAudioDataset(str(manifest), 16_000, 1, None, bad_limit=bad_limit)
     batches = [[index] for index in range(len(data))]
     return ResumableIterator(
-        EpochBatchIterator(data, data.collater, batches, num_shards=shards), data.manifest, data.digest
+        EpochBatchIterator(data, data.collater, batches, num_shards=shards), data.manifest, data.digest, take_turns
     )
 
 
@@ -42,20 +43,35 @@ def test_goes_on_where_it_was(manifest: Path) -> None:
     assert resumed.end_of_epoch()
 
 
-def test_another_manifest_is_refused_with_the_way_out(manifest: Path) -> None:
-    saved = position_after_two_batches(manifest)
-    write_manifest(manifest, manifest.parent, {"a.wav": 30_000, "b.wav": 30_000})
-    with pytest.raises(ManifestChangedError, match=r"train\.tsv is not the data.*reset_dataloader=true"):
-        iterator(manifest).load_state_dict(saved)
-
-
-def test_an_epoch_begins_alike_in_every_manifest(manifest: Path) -> None:
-    """Of several folders of data the next epoch's may be another one."""
+def position_after_an_epoch(manifest: Path) -> "dict[str, object]":
     finished = iterator(manifest)
     assert len(list(finished.next_epoch_itr(shuffle=False))) == len(SIZES)
+    return finished.state_dict()
+
+
+@pytest.mark.parametrize("position", [position_after_two_batches, position_after_an_epoch])
+def test_another_manifest_is_refused_with_the_way_out(manifest: Path, position: Any) -> None:
+    saved, before = position(manifest), iterator(manifest).digest
     write_manifest(manifest, manifest.parent, {"a.wav": 30_000, "b.wav": 30_000})
+    changed = iterator(manifest)
+    both = rf"train\.tsv is not the data.*digest {changed.digest}, expected {before}"
+    with pytest.raises(ManifestChangedError, match=rf"{both}.*reset_dataloader=true"):
+        changed.load_state_dict(saved)
+
+
+def test_the_same_manifest_goes_on_at_the_next_epoch(manifest: Path) -> None:
     resumed = iterator(manifest)
-    resumed.load_state_dict(finished.state_dict())
+    resumed.load_state_dict(position_after_an_epoch(manifest))
+    assert (resumed.next_epoch_idx, resumed.iterations_in_epoch) == (2, 0)
+
+
+def test_folders_that_take_turns_may_differ_between_epochs_only(manifest: Path) -> None:
+    within, between = position_after_two_batches(manifest), position_after_an_epoch(manifest)
+    write_manifest(manifest, manifest.parent, {"a.wav": 30_000, "b.wav": 30_000})
+    resumed = iterator(manifest, take_turns=True)
+    with pytest.raises(ManifestChangedError):
+        resumed.load_state_dict(within)
+    resumed.load_state_dict(between)
     assert (resumed.next_epoch_idx, resumed.iterations_in_epoch) == (2, 0)
 
 

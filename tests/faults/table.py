@@ -137,7 +137,7 @@ FAULTS = (
     Fault(  # a private path in a recipe
         "B18",
         "configs/audio_base.yaml",
-        "data: ???",
+        'data: "???"',
         "data: /private/home/manifests",
         ("tests/test_configs.py",),
     ),

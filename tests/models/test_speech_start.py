@@ -15,9 +15,14 @@ from fairseq.models.hubert import HubertConfig, HubertModel
 from fairseq.models.wav2vec import Wav2Vec2Config, Wav2Vec2Model
 from models.tiny import DIM, batch
 from models.tiny_text import trainer_state
+from omegaconf import OmegaConf
 from optim.bare_trainer import save
 from optim.upstream import AUDIO, train, trainer
+from speech import ROOT
 from torch import nn
+
+from data2vec_plugin.interop.speech_start import SETTINGS
+from data2vec_plugin.models._speech_start import HELD
 
 SIZES = ("encoder_layers", "encoder_embed_dim", "encoder_ffn_embed_dim", "encoder_attention_heads")
 MAKE = {
@@ -103,8 +108,14 @@ def test_another_make_is_answered_with_every_key_to_set(tmp_path: Path) -> None:
     told = str(caught.value).partition("; set ")[2]
     assert told == (
         "model.extractor_mode=default \"model.conv_feature_layers='[(8,10,5)] + [(8,3,2)] * 1'\" "
-        "model.layer_norm_first=false model.encoder_layers=3 model.conv_pos=15 model.pos_conv_depth=1"
+        "+model.layer_norm_first=false model.encoder_layers=3 model.conv_pos=15 model.pos_conv_depth=1"
     )
+
+
+@pytest.mark.parametrize("recipe", ["audio_base", "audio_large"])
+def test_keys_that_the_recipes_lack_are_told_with_a_plus(recipe: str) -> None:
+    model = OmegaConf.load(ROOT / "configs" / f"{recipe}.yaml").model
+    assert {key for key in SETTINGS if key in model} == set(HELD)
 
 
 def test_a_resumed_run_is_none_of_theirs(tmp_path: Path) -> None:

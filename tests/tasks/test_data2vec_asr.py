@@ -2,17 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict
 
 import pytest
 import torch
 from models.tiny_text import trainer_state
 from omegaconf import OmegaConf
-from speech import write_clip, write_manifest
+from speech import ROOT, write_clip, write_manifest
 
 from data2vec_plugin.decoding.greedy import GreedyCtcGenerator
 from data2vec_plugin.tasks.audio_config import AsrTaskConfig
-from data2vec_plugin.tasks.data2vec_asr import Data2VecAsrTask
+from data2vec_plugin.tasks.data2vec_asr import Data2VecAsrTask, check_masks
 
 
 def make_task(data: Path, **settings: Any) -> Data2VecAsrTask:
@@ -118,3 +118,23 @@ def test_a_fault_that_is_not_the_checkpoints_stays_itself(data: Path, monkeypatc
     monkeypatch.setattr("fairseq.tasks.audio_finetuning.AudioFinetuningTask.build_model", refuse)
     with pytest.raises(KeyError, match="something else"):
         make_task(data).build_model(OmegaConf.create({"_name": "wav2vec_ctc", "w2v_path": str(data / "start.pt")}))
+
+
+@pytest.mark.parametrize(
+    ("masks", "told"),
+    [
+        ({"mask_prob": 50.0}, r"`model\.mask_prob` 50.0 with `model\.mask_length` 10 hides 100 % .*at most 95 %"),
+        ({"mask_channel_prob": 60.0, "mask_channel_length": 64}, r"`model\.mask_channel_prob` 60.0 .* hides"),
+    ],
+)
+def test_masks_that_leave_nothing_to_recognise_are_refused(data: Path, masks: Dict[str, Any], told: str) -> None:
+    start = {"_name": "wav2vec_ctc", "w2v_path": "not-needed.pt", "mask_length": 10, **masks}
+    with pytest.raises(ValueError, match=told):
+        make_task(data).build_model(OmegaConf.create({**start, "apply_mask": True}))
+    with pytest.raises(ValueError, match="does not exist"):
+        make_task(data).build_model(OmegaConf.create({**start, "apply_mask": False}))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("asr_*.yaml")), ids=lambda path: path.stem)
+def test_the_masks_of_the_recipes_are_accepted(path: Path) -> None:
+    check_masks(OmegaConf.load(path).model)

@@ -199,14 +199,16 @@ def test_a_run_on_several_folders_resumes_at_the_next(tmp_path: Path) -> None:
     assert resumed.next_epoch_idx == 2
 
 
-def test_another_text_is_refused_within_an_epoch(words: Path) -> None:
+@pytest.mark.parametrize("finished", [False, True])
+def test_another_text_is_refused_within_an_epoch_and_after_it(words: Path, finished: bool) -> None:
     def iterator() -> Any:
         task = make_task(words)
         task.load_dataset("train")
         return task.get_batch_iterator(task.dataset("train"), max_sentences=2)
 
     begun = iterator()
-    next(begun.next_epoch_itr(shuffle=False))
+    batches = begun.next_epoch_itr(shuffle=False)
+    assert list(batches) if finished else next(batches)
     saved = begun.state_dict()
     iterator().load_state_dict(saved)
     write_text(words / "train.txt", lines(40))

@@ -148,9 +148,11 @@ def test_an_interrupted_epoch_goes_on_as_if_it_had_not_been(data: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_model")
-def test_other_pictures_are_refused_on_resume(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("finished", [False, True])
+def test_other_pictures_are_refused_on_resume(data: Path, tmp_path: Path, finished: bool) -> None:
     first = iterator(loaded(data))
-    next(first.next_epoch_itr())
+    batches = first.next_epoch_itr()
+    assert list(batches) if finished else next(batches)
     write_tree(tmp_path / "train", {"cat": 8})
     with pytest.raises(ManifestChangedError, match=r"train is not the data .*reset_dataloader=true"):
         iterator(loaded(tmp_path)).load_state_dict(first.state_dict())

@@ -1,0 +1,91 @@
+"""The training commands of the READMEs and of the recipes' headers, and what hydra and fairseq make of them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import warnings
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple
+
+from fairseq.dataclass.initialize import add_defaults, hydra_init
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+from speech import ROOT
+from upstream_recipes import folder_of
+
+PROGRAM = "fairseq-hydra-train"
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "examples").glob("*/README.md"))]
+RECIPES = sorted((ROOT / "configs").glob("*.yaml"))
+
+
+class Written(NamedTuple):
+    """A command as a document has it."""
+
+    document: Path
+    line: int
+    text: str
+
+
+def in_readme(path: Path) -> List[Written]:
+    """The training commands of code blocks and of `code` that name a recipe."""
+    text = path.read_text(encoding="utf-8")
+    block = re.compile(rf"^(?!.*`)[^\n#]*?({PROGRAM}(?:[^\n]*\\\n)*[^\n]*)", re.MULTILINE)
+    found = [*block.finditer(text), *re.finditer(rf"`({PROGRAM} [^`]*)`", text)]
+    commands = [Written(path, text.count("\n", 0, match.start()) + 1, match.group(1)) for match in found]
+    return [command for command in commands if "--config-name" in command.text]
+
+
+def in_header(path: Path) -> List[Written]:
+    """The command at the top of a recipe."""
+    lines = [line[1:] for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    text = re.search(rf"{PROGRAM}(?:[^\n]*\\\n)*[^\n]*", "\n".join(lines))
+    return [Written(path, 2, text.group())] if text else []
+
+
+def composed(command: str, *more: str) -> Any:
+    """What fairseq would be given: hydra's composition, with the defaults of whatever has a name.
+
+    Raises what the command would end with: hydra's errors, and those of a batch that cannot be shared out.
+    """
+    from data2vec_compat.patches import recipe_batch
+
+    folder, name, overrides = _parts(command)
+    hydra_init(name)
+    cfg = _compose(folder, name, [*overrides, *more])
+    recipe_batch.settle(cfg)
+    add_defaults(cfg)
+    return cfg
+
+
+def _parts(command: str) -> tuple[Path, str, List[str]]:
+    words = shlex.split(command.replace("\\\n", " "), comments=True)[1:]
+    options: Dict[str, str] = {"--config-dir": "configs"}
+    overrides = []
+    rest = iter(words)
+    for word in rest:
+        if word in ("--config-dir", "--config-name"):
+            options[word] = next(rest)
+        elif word != "--multirun":
+            overrides.append(word)
+    folder = options["--config-dir"]
+    if folder.startswith("$EXAMPLES/"):
+        found = folder_of(folder[len("$EXAMPLES/") :])
+        if found is None:
+            raise FileNotFoundError(folder)
+        return found, options["--config-name"], overrides
+    return ROOT / folder, options["--config-name"], overrides
+
+
+def _compose(folder: Path, name: str, overrides: List[str]) -> Any:
+    try:
+        from hydra import compose, initialize_config_dir
+    except ImportError:  # hydra 1.0
+        from hydra.experimental import compose, initialize_config_dir
+    GlobalHydra.instance().clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # fairseq's schemas are older than hydra 1.1
+        with initialize_config_dir(config_dir=str(folder)):
+            cfg = compose(name, overrides=overrides)
+    OmegaConf.set_struct(cfg, True)
+    return cfg
