@@ -3,6 +3,7 @@
 import re
 from typing import Iterator, Tuple
 
+import hydra
 import pytest
 from documented_commands import DOCUMENTS, PROGRAM, RECIPES, Written, composed, in_header, in_readme
 from omegaconf import OmegaConf
@@ -55,7 +56,8 @@ def test_all_documents_with_trainings_are_read() -> None:
 
 def test_a_command_that_hydra_or_fairseq_refuses_is_noticed() -> None:
     recognition = "--config-name asr_base_10h task.data=data model.w2v_path=best.pt"
-    for wrong in ("+run=1gpu +run=cpu", "+size/audio=tiny", "task.no_such_key=1", "+model.no_such_key=1", "+run=3gpu"):
+    twice = ["+run=1gpu +run=cpu"] if hasattr(hydra, "compose") else []  # hydra 1.0 takes the last
+    for wrong in ("+size/audio=tiny", "task.no_such_key=1", "+model.no_such_key=1", "+run=3gpu", *twice):
         with pytest.raises(Exception, match=r"run|encoder|no_such_key"):
             composed(f"{PROGRAM} --config-dir configs {recognition} {wrong}")
     with pytest.raises(ValueError, match="8 GPUs cannot share out"):
