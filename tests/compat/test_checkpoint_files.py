@@ -64,6 +64,7 @@ def fairseq_saves(folder: Path, updates: int, keep: int) -> None:
         should_save_checkpoint_on_current_rank=True,
         get_num_updates=lambda: updates,
         checkpoint_suffix="",
+        task=None,
         save_checkpoint=save_checkpoint,
     )
     iterator = SimpleNamespace(epoch=1, end_of_epoch=lambda: False, state_dict=dict)

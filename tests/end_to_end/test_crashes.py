@@ -6,6 +6,7 @@
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,7 +54,8 @@ def interrupted(words: List[str], log: Path, update: int, delay: float, how: sig
 @pytest.fixture(scope="session")
 def unbroken(speech_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("unbroken")
-    (folder / "train.log").write_text(run(command(speech_data, folder), cwd=folder))
+    every = "checkpoint.keep_interval_updates=9"
+    (folder / "train.log").write_text(run([*command(speech_data, folder), every], cwd=folder))
     return folder
 
 
@@ -82,17 +84,24 @@ def test_kill_at_a_random_moment(speech_data: Path, tmp_path: Path, unbroken: Pa
     assert ("Loaded checkpoint" in (tmp_path / "again.log").read_text()) == had_saved
 
 
-def test_control_c(speech_data: Path, tmp_path: Path, unbroken: Path) -> None:
-    code = interrupted(command(speech_data, tmp_path), tmp_path / "first.log", 4, 0.0, signal.SIGINT)
-    assert code != 0
+def test_control_c_with_workers_and_without(speech_data: Path, tmp_path: Path, unbroken: Path) -> None:
+    for update, workers in ((4, 2), (7, 0)):
+        log = tmp_path / f"{workers}-workers.log"
+        code = interrupted(command(speech_data, tmp_path, workers), log, update, 0.0, signal.SIGINT)
+        assert code not in (0, -signal.SIGKILL)
+        assert "KeyboardInterrupt" in log.read_text()
+    assert "Loaded checkpoint" in log.read_text()
     goes_on_as_unbroken(speech_data, tmp_path, unbroken)
 
 
-def test_full_disk_leaves_the_last_checkpoint_whole(speech_data: Path, tmp_path: Path, unbroken: Path) -> None:
-    interrupted(command(speech_data, tmp_path), tmp_path / "first.log", 4, 0.0, signal.SIGKILL)
+@pytest.mark.parametrize("workers", [0, 2])
+def test_full_disk_leaves_the_last_checkpoint_whole(
+    speech_data: Path, tmp_path: Path, unbroken: Path, workers: int
+) -> None:
+    shutil.copy(next(unbroken.glob("checkpoint_*_3.pt")), tmp_path / "checkpoint_last.pt")
     before = (tmp_path / "checkpoint_last.pt").read_bytes()
     full = subprocess.run(
-        [str(Path(sys.executable).parent / "fairseq-hydra-train"), *command(speech_data, tmp_path)[1:]],
+        [str(Path(sys.executable).parent / "fairseq-hydra-train"), *command(speech_data, tmp_path, workers)[1:]],
         cwd=tmp_path,
         text=True,
         stdout=subprocess.PIPE,
@@ -103,12 +112,16 @@ def test_full_disk_leaves_the_last_checkpoint_whole(speech_data: Path, tmp_path:
     assert full.returncode != 0
     assert "File too large" in full.stdout
     assert (tmp_path / "checkpoint_last.pt").read_bytes() == before
-    goes_on_as_unbroken(speech_data, tmp_path, unbroken)
+    goes_on_as_unbroken(speech_data, tmp_path, unbroken, workers)
 
 
 def test_damaged_checkpoint_is_passed_over(speech_data: Path, tmp_path: Path, unbroken: Path) -> None:
-    interrupted(command(speech_data, tmp_path), tmp_path / "first.log", 4, 0.0, signal.SIGKILL)
+    interrupted(command(speech_data, tmp_path), tmp_path / "first.log", 7, 0.0, signal.SIGKILL)
+    for numbered in tmp_path.glob("checkpoint_*_*.pt"):
+        numbered.unlink()  # a run that saves at the ends of epochs alone has none
     last = tmp_path / "checkpoint_last.pt"
     last.write_bytes(last.read_bytes()[:-1000])
     goes_on_as_unbroken(speech_data, tmp_path, unbroken)
-    assert "checkpoint_last.pt cannot be read" in (tmp_path / "again.log").read_text()
+    log = (tmp_path / "again.log").read_text()
+    assert "checkpoint_last.pt cannot be read" in log
+    assert "checkpoint_previous.pt instead" in log

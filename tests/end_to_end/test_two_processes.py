@@ -22,6 +22,8 @@ EXACT = (
     *("dataset.max_tokens=80000", "dataset.disable_validation=true"),
 )
 
+SAVED_LATER = "checkpoint.save_interval_updates=5"
+
 
 def torchrun(command: List[str], folder: Path) -> str:
     return run(["torchrun", "--standalone", "--nproc_per_node", "2", "--no-python", *command], cwd=folder)
@@ -75,9 +77,13 @@ def test_both_ranks_hold_the_same_weights_and_teacher(speech_data: Path, tmp_pat
 
 
 def test_a_run_resumes_on_another_number_of_processes(speech_data: Path, tmp_path: Path) -> None:
-    run(one(speech_data, tmp_path / "one", 6), cwd=tmp_path)
-    (tmp_path / "two").mkdir()
-    shutil.copy(next((tmp_path / "one").glob("checkpoint_*_3.pt")), tmp_path / "two" / "checkpoint_last.pt")
-    log = torchrun(two(speech_data, tmp_path / "two", 6), tmp_path)
-    assert "3 are done, 3 to go" in log
-    assert largest_difference(weights(tmp_path / "one"), weights(tmp_path / "two")) < 1e-5
+    first, more, fewer = tmp_path / "one", tmp_path / "more", tmp_path / "fewer"
+    run(one(speech_data, first, 6), cwd=tmp_path)
+    more.mkdir()
+    shutil.copy(next(first.glob("checkpoint_*_3.pt")), more / "checkpoint_last.pt")
+    assert "3 are done, 3 to go" in torchrun(two(speech_data, more, 6, SAVED_LATER), tmp_path)
+    fewer.mkdir()
+    shutil.copy(next(more.glob("checkpoint_*_5.pt")), fewer / "checkpoint_last.pt")
+    assert "5 are done, 1 to go" in run(one(speech_data, fewer, 6), cwd=tmp_path)
+    assert largest_difference(weights(first), weights(more)) < 1e-5
+    assert largest_difference(weights(first), weights(fewer)) < 1e-5
