@@ -68,11 +68,11 @@ def wrap_loading() -> None:
 
 def wrap_training() -> None:
     """Let a training that stops by itself save what it has computed."""
-    import fairseq_cli.train
+    from fairseq_cli import train
 
     from .watch.stop import save_when_stopped
 
-    save_when_stopped(fairseq_cli.train)
+    save_when_stopped(train)
 
 
 def wrap_fine_tuning() -> None:

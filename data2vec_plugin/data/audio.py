@@ -1,7 +1,7 @@
 """Speech for pre-training: fairseq's audio data set with crops and masks that follow (seed, epoch, sample id).
 
 What a sample looks like then depends neither on the worker that reads it, nor on how often the run was interrupted. It
-does depend on its batch: with `task.enable_padding=false` the width of a crop is the shortest clip's, and
+does depend on its batch: with `enable_padding: false` the width of a crop is the shortest clip's, and
 `require_same_masks` (the default) equalises the rows' masks; it and `mask_dropout` draw from the last row's generator.
 """
 

@@ -7,12 +7,12 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-import data2vec_compat
 from data2vec_compat.patches import ctc_silence, mutable_defaults, numpy_names
 from data2vec_compat.proxy import ModuleProxy
 from data2vec_compat.registry import FAILED, NOT_NEEDED, Patch
@@ -20,11 +20,13 @@ from data2vec_compat.registry import FAILED, NOT_NEEDED, Patch
 fairseq = pytest.importorskip("fairseq")
 
 
-def test_every_patch_was_applied_or_not_needed() -> None:
-    import fairseq_cli.hydra_train  # noqa: F401
-
-    states = {(p["name"], p["module"]): p["state"] for p in data2vec_compat.report()}
-    assert set(states.values()) <= {"applied", "not needed"}, states
+def test_every_patch_was_applied_or_not_needed(run_python: Any) -> None:
+    """In an interpreter of its own: pytest has imported hydra before our finder could look."""
+    done = run_python(
+        "import json, data2vec_compat, fairseq, fairseq_cli.hydra_train; "
+        "print(json.dumps([p for p in data2vec_compat.report() if p['state'] not in ('applied', 'not needed')]))"
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_failing_patch_is_recorded_and_breaks_nothing() -> None:
