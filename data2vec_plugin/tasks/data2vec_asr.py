@@ -43,9 +43,10 @@ def check_masks(model_cfg: Any) -> None:
         return
     for kind in ("mask", "mask_channel"):
         prob, length = f"{kind}_prob", f"{kind}_length"
-        if getattr(model_cfg, prob, 0) > 0:
+        share = getattr(model_cfg, prob, None) or 0  # omegaconf 2.0 gives None for a key that is not there
+        if share > 0:
             apart = bool(getattr(model_cfg, f"no_{kind}_overlap", False))
-            mask = SpanMaskConfig(getattr(model_cfg, prob), getattr(model_cfg, length, 10), no_overlap=apart)
+            mask = SpanMaskConfig(share, getattr(model_cfg, length, None) or 10, no_overlap=apart)
             mask.check_visible(prob, length)
 
 
