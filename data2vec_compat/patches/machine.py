@@ -60,7 +60,7 @@ def settle_start(cfg: Any) -> None:
         )
     if settings.distributed_port <= 0 or settings.distributed_init_method or recipe_batch.by_torchrun():
         return
-    if not any(name in os.environ for name in SLURM_NODES):
+    if not _by_slurm():
         logger.info(
             f"`distributed_training.distributed_port` {settings.distributed_port} is for Slurm, which has not started "
             f"this process: all processes start here"
@@ -98,8 +98,12 @@ def compare(cfg: Any) -> None:
 def _is_started_here(cfg: Any) -> bool:
     """Whether fairseq starts all processes itself, on this machine."""
     settings = cfg.distributed_training
-    by_slurm = settings.distributed_port > 0 and any(name in os.environ for name in SLURM_NODES)
-    return not (recipe_batch.launched(cfg) or settings.distributed_init_method or by_slurm)
+    waits_for_slurm = settings.distributed_port > 0 and _by_slurm()
+    return not (recipe_batch.launched(cfg) or settings.distributed_init_method or waits_for_slurm)
+
+
+def _by_slurm() -> bool:
+    return any(name in os.environ for name in SLURM_NODES)
 
 
 def _too_few(wanted: int, visible: int, update_freq: int) -> str:
