@@ -14,7 +14,7 @@ from distutils.command.install_data import install_data  # isort: skip
 ROOT = Path(__file__).parent
 PACKAGES = ("data2vec_plugin*", "data2vec_compat*")
 
-AUDIO = ["soundfile>=0.12", "editdistance>=0.6"]
+AUDIO = ["soundfile>=0.12", "soxr>=0.3", "editdistance>=0.6"]
 TEXT = ["regex", "scikit-learn>=1.0", "scipy>=1.7", "sentencepiece>=0.1.99"]
 IMAGE = ["pillow>=9.1"]  # torchvision never comes from here: it would move the user's torch
 LM: "list[str]" = []  # empty until the n-gram decoder lands

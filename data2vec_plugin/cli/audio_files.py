@@ -93,15 +93,14 @@ def resample_all(headers: list[Header], out: Path, rate: int, threads: int) -> t
 def resample(header: Header, out: Path, rate: int) -> Header:
     """Write one file as mono FLAC at `rate` (Hz) below `out`; return the copy's header."""
     import soundfile
-    import torch
-    from torchaudio.functional import resample as change_rate
+    import soxr  # works beside any torch; torchaudio has no release for torch 2.12 and later
 
     name = Path(header.source.name).with_suffix(".flac")
     source, target = header.source.file, out / name
     target.parent.mkdir(parents=True, exist_ok=True)
     samples, _ = soundfile.read(str(source), dtype="float32", always_2d=True)
-    mono = change_rate(torch.from_numpy(samples.mean(1)), header.sample_rate, rate).clamp(-1, 1)
-    soundfile.write(str(target), mono.numpy(), rate)
+    mono = soxr.resample(samples.mean(1), header.sample_rate, rate).clip(-1, 1)
+    soundfile.write(str(target), mono, rate)
     for text in (source.with_suffix(".txt"), *source.parent.glob("*.trans.txt")):
         if text.is_file() and not (target.parent / text.name).exists():
             shutil.copyfile(text, target.parent / text.name)

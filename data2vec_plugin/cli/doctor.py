@@ -19,6 +19,12 @@ from data2vec_plugin.cli.tables import Row, print_table
 OK, WARNING, FATAL = "ok", "warning", "fatal"
 PROBE = Path(__file__).with_name("probe.py")
 PROBE_SECONDS = 300
+NEEDED_FOR = {
+    "torchaudio": " (fairseq's own speech-to-text alone needs it)",
+    "torchvision": " (needed for images only)",
+    "PIL": " (needed for images only)",
+    "soxr": " (needed for `data2vec manifest --resample-to`)",
+}
 
 
 @dataclass
@@ -83,13 +89,14 @@ def examine(probed: Dict[str, Any]) -> List[Finding]:
     torch = packages["torch"]["version"]
     for name, needed in (
         ("torch", FATAL),
-        ("torchaudio", WARNING),
+        ("torchaudio", OK),
         ("torchvision", OK),
         ("PIL", OK),
         ("numpy", FATAL),
         ("omegaconf", FATAL),
         ("hydra", FATAL),
         ("soundfile", FATAL),
+        ("soxr", WARNING),
         ("editdistance", WARNING),
     ):
         findings.append(_package(name, packages[name], needed, remedies.for_package(name, torch)))
@@ -102,8 +109,7 @@ def examine(probed: Dict[str, Any]) -> List[Finding]:
 
 def _package(name: str, probed: Dict[str, Optional[str]], needed: str, mend: str) -> Finding:
     if probed["version"] is None:
-        note = "not installed" if needed != OK else "not installed (needed for images only)"
-        return Finding(name, note, needed, mend)
+        return Finding(name, f"not installed{NEEDED_FOR.get(name, '')}", needed, mend)
     if probed["error"]:
         state = needed if needed != OK else WARNING
         return Finding(name, f"{probed['version']}, broken: {probed['error']}", state, mend)

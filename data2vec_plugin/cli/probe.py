@@ -20,6 +20,7 @@ PACKAGES = {
     "omegaconf": "omegaconf",
     "hydra": "hydra-core",
     "soundfile": "soundfile",
+    "soxr": "soxr",
     "editdistance": "editdistance",
     "PIL": "pillow",
 }

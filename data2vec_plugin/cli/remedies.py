@@ -10,7 +10,7 @@ INSTALL_FAIRSEQ = f"pip install {DEPENDENCIES} && pip install --no-deps fairseq=
 BUILD_FAIRSEQ = "pip install --no-deps --force-reinstall --no-cache-dir fairseq==0.12.2  (needs a C++ compiler)"
 INSTALL_PLUGIN = "pip install '.[audio]'  (in the checkout of data2vec for fairseq)"
 TURN_ON = "unset DATA2VEC_COMPAT"
-REINSTALL_TORCH = "pip install --force-reinstall torch torchaudio"
+REINSTALL_TORCH = "pip install --force-reinstall torch"
 LAST_TORCHAUDIO = (2, 11)  # newer releases of torch have no torchaudio of their own
 
 _DISTRIBUTIONS = {"hydra": "hydra-core", "Cython": "cython", "sklearn": "scikit-learn", "PIL": "pillow"}
@@ -20,8 +20,6 @@ def for_package(name: str, torch: Optional[str]) -> str:
     """What installs a package, without moving the torch that is there."""
     if name in ("torchaudio", "torchvision"):
         return _beside_torch(name, torch)
-    if name == "torch":
-        return "pip install torch torchaudio"
     if name in ("hydra", "omegaconf"):
         return 'pip install "hydra-core>=1.3,<1.4" "omegaconf>=2.3,<2.4"'
     return f"pip install {_DISTRIBUTIONS.get(name, name)}"
@@ -50,19 +48,19 @@ def for_import_error(error: str) -> str:
 def _beside_torch(name: str, torch: Optional[str]) -> str:
     version = _release(torch)
     if version is None:
-        return f"pip install torch {name}"
+        return f"pip install {_LAST_PAIR}" if name == "torchaudio" else f"pip install torch {name}"
     major, minor, patch = version
     if name == "torchaudio" and (major, minor) > LAST_TORCHAUDIO:
         return (
-            f"torchaudio has no release for torch {torch}; the newest pair is "
-            f"pip install torch=={_LAST}.0 torchaudio=={_LAST}.0"
+            f"pip uninstall torchaudio  (it has no release for torch {torch}, and nothing here needs it; "
+            f"the newest pair is {_LAST_PAIR})"
         )
     # torchvision counts from 0.15 at torch 2.0; torchaudio goes by torch's own number
     matching = f"0.{minor + 15}.{patch}" if name == "torchvision" else f"{major}.{minor}.{patch}"
     return f"pip install torch=={torch} {name}=={matching}"
 
 
-_LAST = ".".join(map(str, LAST_TORCHAUDIO))
+_LAST_PAIR = " ".join(f"{name}=={LAST_TORCHAUDIO[0]}.{LAST_TORCHAUDIO[1]}.0" for name in ("torch", "torchaudio"))
 
 
 def _release(version: Optional[str]) -> Optional[Tuple[int, int, int]]:

@@ -24,6 +24,7 @@ HEALTHY: Dict[str, Any] = {
             "omegaconf": "2.3.1",
             "hydra": "1.3.8",
             "soundfile": "0.14.0",
+            "soxr": "1.1.0",
             "editdistance": "0.8.1",
             "PIL": "13.0.0",
         }.items()
@@ -117,9 +118,9 @@ def test_fairseq_missing() -> None:
 @pytest.mark.parametrize(
     ("name", "state", "mend"),
     [
-        ("torch", doctor.FATAL, "pip install torch torchaudio"),
-        ("torchaudio", doctor.WARNING, "pip install torch==2.11.0+cu130 torchaudio==2.11.0"),
+        ("torch", doctor.FATAL, "pip install torch"),
         ("soundfile", doctor.FATAL, "pip install soundfile"),
+        ("soxr", doctor.WARNING, "pip install soxr"),
         ("editdistance", doctor.WARNING, "pip install editdistance"),
         ("hydra", doctor.FATAL, 'pip install "hydra-core>=1.3,<1.4" "omegaconf>=2.3,<2.4"'),
     ],
@@ -135,10 +136,12 @@ def test_pillow_is_installed_under_its_own_name() -> None:
     assert finding.mend == "pip install pillow"
 
 
-def test_torchvision_is_missed_only_if_it_is_broken() -> None:
-    assert examine("packages", "torchvision", version=None) == []
-    (finding,) = examine("packages", "torchvision", error="RuntimeError: operator nms")
-    assert finding.mend == "pip install torch==2.11.0+cu130 torchvision==0.26.0"
+@pytest.mark.parametrize(("name", "matching"), [("torchvision", "0.26.0"), ("torchaudio", "2.11.0")])
+def test_a_companion_of_torch_is_missed_only_if_it_is_broken(name: str, matching: str) -> None:
+    assert examine("packages", name, version=None) == []
+    (finding,) = examine("packages", name, error="RuntimeError: operator nms")
+    assert finding.state == doctor.WARNING
+    assert finding.mend == f"pip install torch==2.11.0+cu130 {name}=={matching}"
 
 
 @pytest.mark.parametrize(
@@ -146,8 +149,9 @@ def test_torchvision_is_missed_only_if_it_is_broken() -> None:
     [
         ("torchvision", "2.1.2", "torchvision==0.16.2"),
         ("torchaudio", "2.8.0", "torchaudio==2.8.0"),
-        ("torchaudio", "2.13.0+cpu", "torchaudio has no release for torch 2.13.0+cpu"),
-        ("torchaudio", None, "pip install torch torchaudio"),
+        ("torchaudio", "2.13.0+cpu", "pip uninstall torchaudio  (it has no release for torch 2.13.0+cpu"),
+        ("torchaudio", None, "pip install torch==2.11.0 torchaudio==2.11.0"),
+        ("torchvision", None, "pip install torch torchvision"),
     ],
 )
 def test_companion_of_the_installed_torch(name: str, torch: Any, expected: str) -> None:

@@ -118,6 +118,20 @@ def test_resample_to_writes_mono_copies_with_their_transcripts(tmp_path: Path, c
     assert "1 files have several channels; they are mixed down" in capsys.readouterr().err
 
 
+def test_resampling_keeps_a_tone_and_cuts_what_the_new_rate_cannot_hold(tmp_path: Path) -> None:
+    time = numpy.arange(44100) / 44100
+    for hertz in (440, 9000):
+        tone = tmp_path / "in" / f"{hertz}.wav"
+        tone.parent.mkdir(exist_ok=True)
+        soundfile.write(str(tone), 0.5 * numpy.sin(2 * numpy.pi * hertz * time), 44100)
+    run(tmp_path / "in", "--out", tmp_path / "data", "--resample-to", tmp_path / "new")
+    for hertz, level in ((440, 0.5), (9000, 0.0)):
+        heard, _ = soundfile.read(str(tmp_path / "new" / f"{hertz}.flac"))
+        expected = level * numpy.sin(2 * numpy.pi * hertz * numpy.arange(16000) / 16000)
+        assert len(heard) == 16000
+        assert numpy.abs(heard - expected)[500:-500].max() < 1e-3
+
+
 def test_resample_to_refuses_two_files_that_become_one(tmp_path: Path) -> None:
     for name in ("a.wav", "a.flac"):
         write_audio(tmp_path / "in" / "train" / name, rate=8000)
