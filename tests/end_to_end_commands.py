@@ -37,6 +37,18 @@ def pretrain_command(data: Path, folder: Path, updates: int, *overrides: str) ->
     ]
 
 
+def noise_command(data: Path, folder: Path, updates: int, *overrides: str) -> List[str]:
+    """Updates of two micro-batches of two clips of `write_speech`; nothing is saved before the end, or validated."""
+    return [
+        *("--config-dir", CONFIGS, "--config-name", "audio_base", *TINY, "+run=cpu", f"task.data={data}"),
+        *("dataset.max_tokens=16000", "dataset.required_batch_size_multiple=1", "optimization.update_freq=[2]"),
+        *("task.max_sample_size=8000", "task.min_sample_size=4000", "lr_scheduler.phase_ratio=[0.5,0.0,0.5]"),
+        *("dataset.disable_validation=true", "common.log_interval=1", f"optimization.max_update={updates}"),
+        *("checkpoint.save_interval_updates=100", f"checkpoint.save_dir={folder}", f"hydra.run.dir={data}"),
+        *overrides,
+    ]
+
+
 def finetune_command(data: Path, folder: Path, pretrained: Path, *overrides: str) -> List[str]:
     """The README's fine-tuning command, cut down in the same way."""
     return [

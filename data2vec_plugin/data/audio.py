@@ -21,7 +21,7 @@ from ..core.config import ConvSpec
 from ..core.masking import SpanMasker, row_generator
 from ..modalities.conv_spec import output_length, samples_for
 from .all_batches import AllBatches
-from .bad_files import BadFiles
+from .bad_files import BadFileError, BadFiles
 from .file_names import FileNames
 from .manifest import check_manifest, manifest_digest
 from .shared_epoch import SharedEpoch
@@ -32,7 +32,7 @@ TRUNCATED = 0.99
 """A file with less than this share of the samples that the manifest states is truncated; some formats round."""
 
 
-class AudioFileError(ValueError):
+class AudioFileError(BadFileError):
     """A clip that cannot be used; the message names manifest, line and file."""
 
 

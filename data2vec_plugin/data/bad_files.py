@@ -14,6 +14,10 @@ SHOWN = 20
 """How many names a report gives; all of them have been logged when they were found."""
 
 
+class BadFileError(ValueError):
+    """A file that cannot be used, and one more than are left out."""
+
+
 class BadFiles:
     """Which samples of a data set have turned out to be unusable; known to all loader workers.
 
@@ -22,7 +26,7 @@ class BadFiles:
     process ends.
     """
 
-    def __init__(self, size: int, limit: int, where: Callable[[int], str], error: type[Exception], key: str) -> None:
+    def __init__(self, size: int, limit: int, where: Callable[[int], str], error: type[BadFileError], key: str) -> None:
         self.limit = limit
         self.key = key
         self.where = where

@@ -18,7 +18,7 @@ from torch import Tensor
 from ..core.block_masking import BlockMasker
 from ..core.masking import row_generator
 from .all_batches import AllBatches
-from .bad_files import BadFiles
+from .bad_files import BadFileError, BadFiles
 from .image_source import ImageSource
 from .image_transforms import Transform
 from .picture import decode
@@ -27,7 +27,7 @@ from .shared_epoch import SharedEpoch
 Indices = NDArray[np.int64]
 
 
-class ImageFileError(ValueError):
+class ImageFileError(BadFileError):
     """A picture that cannot be used; the message names it."""
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Callable, Dict, Iterable, Iterator, Optional
 
-from fairseq.data.iterators import EpochBatchIterating
+from fairseq.data.iterators import CountingIterator, EpochBatchIterating
+
+from .bad_files import BadFileError
 
 KEY = "data2vec_manifest"
 SHARDS = "data2vec_shards"
@@ -25,7 +27,13 @@ class ResumableIterator(EpochBatchIterating):
     some seen twice and some never. Raises :class:`ManifestChangedError` on such a resume, also between epochs, where
     most checkpoints are written. Where folders ``take_turns`` by epoch the next one's data is another by right, so
     that between epochs nothing is asked.
+
+    ``met`` takes note of a file that ends the run, if it must not be raised here: batches that hold nothing follow it.
     """
+
+    met: Optional[Callable[[BadFileError], None]] = None
+    batches: Optional[CountingIterator] = None
+    """The current epoch's, if ``met`` is there; it counts those that hold nothing, too."""
 
     def __init__(self, iterator: EpochBatchIterating, manifest: Path, digest: str, take_turns: bool = False) -> None:
         self.iterator = iterator
@@ -75,7 +83,11 @@ class ResumableIterator(EpochBatchIterating):
 
     def next_epoch_itr(self, *args: Any, **kwargs: Any) -> Any:
         """The batches of the next epoch."""
-        return self.iterator.next_epoch_itr(*args, **kwargs)
+        batches = self.iterator.next_epoch_itr(*args, **kwargs)
+        if self.met is None:
+            return batches
+        self.batches = CountingIterator(_then_nothing(batches, self.met), start=batches.n, total=len(batches))
+        return self.batches
 
     def end_of_epoch(self) -> bool:
         """Whether the current epoch is used up."""
@@ -103,3 +115,13 @@ class ResumableIterator(EpochBatchIterating):
         ours = self.iterator.num_shards
         seen = position * state_dict.get(SHARDS, ours)
         self.iterator.load_state_dict({**state_dict, "iterations_in_epoch": seen // ours})
+
+
+def _then_nothing(batches: Iterable[Any], met: Callable[[BadFileError], None]) -> Iterator[Any]:
+    """The batches up to a bad file too many, and empty ones from there on."""
+    try:
+        yield from batches
+    except BadFileError as error:
+        met(error)
+        while True:
+            yield {}

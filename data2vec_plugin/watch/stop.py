@@ -12,8 +12,8 @@ from typing import Any, Dict
 import torch
 
 from ..criterions.collapse import CollapseError
-from ..data.audio import AudioFileError
-from ..data.images import ImageFileError
+from ..data.bad_files import BadFileError
+from .together import SharedFileError
 
 BEFORE = "checkpoint_before_collapse"
 """What the last checkpoint is kept as, once weights that have collapsed take its place."""
@@ -46,8 +46,10 @@ def save_when_stopped(module: ModuleType) -> None:
         begun = taken(epoch_itr)
         try:
             return stock(cfg, trainer, task, epoch_itr)
-        except (AudioFileError, ImageFileError, CollapseError) as error:
-            told = stop(module.checkpoint_utils, cfg.checkpoint, trainer, place(epoch_itr, begun, cfg), error)
+        except (BadFileError, SharedFileError, CollapseError) as error:
+            in_update = isinstance(error, SharedFileError) and error.in_update
+            at = place(epoch_itr, begun, cfg, in_update)
+            told = stop(module.checkpoint_utils, cfg.checkpoint, trainer, at, error)
             error.args = (f"{error}. {told}",)
             raise
 
@@ -61,27 +63,28 @@ def taken(epoch_itr: Any) -> int:
     return int(epoch_itr.iterations_in_epoch) if resumed else 0
 
 
-def place(epoch_itr: Any, begun: int, cfg: Any) -> Place:
-    """The end of the last whole update; micro-batches of the next may have been read already.
+def place(epoch_itr: Any, begun: int, cfg: Any, in_update: bool = False) -> Place:
+    """The end of the last whole update; micro-batches of the next may have been read already, ``in_update`` all.
 
     The epoch began, or went on, at batch ``begun``.
     """
     freqs = cfg.optimization.update_freq
     freq = freqs[min(epoch_itr.epoch, len(freqs)) - 1]
     state = dict(epoch_itr.state_dict())
-    if state["epoch"] == epoch_itr.epoch:
+    if in_update:
+        whole_updates = (epoch_itr.batches.n - begun - 1) // freq
+        state.update(epoch=epoch_itr.epoch, iterations_in_epoch=begun + whole_updates * freq)
+    elif state["epoch"] == epoch_itr.epoch:
         state["iterations_in_epoch"] -= (state["iterations_in_epoch"] - begun) % freq
     return Place(epoch_itr.epoch, state)
 
 
 def stop(checkpoint_utils: Any, cfg: Any, trainer: Any, at: Place, error: Exception) -> str:
-    """Save where all processes stop together, as with a collapse, which each of them sees; says what there is.
-
-    A file is met by one process alone, and saving may need the others.
-    """
+    """Save where all processes stop together, since saving may need each of them; says what there is."""
     last = Path(cfg.save_dir) / f"checkpoint_last{trainer.checkpoint_suffix}.pt"
     alone, collapsed = trainer.data_parallel_world_size == 1, isinstance(error, CollapseError)
-    if not (alone or collapsed) or cfg.no_save or cfg.no_last_checkpoints or trainer.get_num_updates() == 0:
+    together = collapsed or isinstance(error, SharedFileError)
+    if not (alone or together) or cfg.no_save or cfg.no_last_checkpoints or trainer.get_num_updates() == 0:
         return f"The last checkpoint is {last}" if last.exists() else "There is no checkpoint to go on from"
     kept = last.with_name(last.name.replace("checkpoint_last", BEFORE, 1))
     if collapsed and trainer.should_save_checkpoint_on_current_rank:

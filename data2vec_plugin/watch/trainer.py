@@ -1,4 +1,4 @@
-"""fairseq's trainer knows what a run will do, and offers a task no place to say it: hence three wrapped methods."""
+"""fairseq's trainer knows what a run will do, and offers a task no place to say it: hence wrapped methods."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .best_checkpoint import kept_the_wrong_way
 from .plan import GIB, peak_memory, plan
 from .run_log import keep_log
 from .task import WatchedTask
+from .together import end_together
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ def watch_trainer(module: ModuleType) -> None:
     _announce(trainer)
     _explain(trainer)
     _explain_loading(trainer)
+    end_together(trainer)
 
 
 def is_ours(trainer: Any) -> bool:

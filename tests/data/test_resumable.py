@@ -43,6 +43,18 @@ def test_goes_on_where_it_was(manifest: Path) -> None:
     assert resumed.end_of_epoch()
 
 
+def test_nothing_follows_a_file_that_is_noted_and_not_raised(manifest: Path) -> None:
+    (manifest.parent / "c.wav").write_bytes(b"")
+    made, met = iterator(manifest), []
+    made.met = met.append
+    batches = [[int(index) for index in batch.get("id", [])] for batch in made.next_epoch_itr(shuffle=False)]
+    assert batches == [[0], [1], [], []]
+    (error,) = met
+    assert "c.wav: cannot be read" in str(error)
+    assert made.batches is not None
+    assert made.batches.n == 4
+
+
 def position_after_an_epoch(manifest: Path) -> "dict[str, object]":
     finished = iterator(manifest)
     assert len(list(finished.next_epoch_itr(shuffle=False))) == len(SIZES)

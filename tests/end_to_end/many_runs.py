@@ -1,11 +1,14 @@
 """fairseq-hydra-train, once for each list of arguments on standard input, in one process, which spares the imports.
 
+torchrun's processes have no standard input: they are given a file.
+
 Prints a line of JSON a run: its last update, or the error that ended it.
 """
 
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any, Dict, List
 
 from fairseq.trainer import Trainer
@@ -36,5 +39,6 @@ def run(words: List[str]) -> Dict[str, Any]:
 if __name__ == "__main__":
     os.environ["HYDRA_FULL_ERROR"] = "1"  # or hydra prints the error and ends the process
     Trainer.train_step = train_step
-    for line in sys.stdin:
-        print("RESULT " + json.dumps(run(json.loads(line))), flush=True)
+    lines = Path(sys.argv[1]).read_text().splitlines() if len(sys.argv) > 1 else sys.stdin
+    for line in lines:
+        print("RESULT " + json.dumps(run(json.loads(line))) + "\n", end="", flush=True)

@@ -1,31 +1,22 @@
 """Runs that stop by themselves: nothing computed is lost, and what was left out is named at the end."""
 
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 import pytest
 import torch
 from checkpoint_weights import weights
-from end_to_end_commands import CONFIGS, TINY, run_many
+from end_to_end_commands import noise_command, run_many
 from upstream_recipes import write_speech
 
 pytestmark = pytest.mark.xdist_group("upstream recipes")
 
 UPDATES = 8
 EMPTY = ("train7.wav", "train19.wav")
-RARELY = "checkpoint.save_interval_updates=100"
-COLLAPSED = ("+model.min_target_var=100", "+criterion.collapse_start=0", "+task.bad_audio_limit=2")
-
-
-def command(data: Path, folder: Path, *overrides: str) -> List[str]:
-    """Updates of two micro-batches of two clips."""
-    return [
-        *("--config-dir", CONFIGS, "--config-name", "audio_base", *TINY, "+run=cpu", f"task.data={data}"),
-        *("dataset.max_tokens=16000", "dataset.required_batch_size_multiple=1", "optimization.update_freq=[2]"),
-        *("task.max_sample_size=8000", "task.min_sample_size=4000", "lr_scheduler.phase_ratio=[0.5,0.0,0.5]"),
-        *("dataset.disable_validation=true", "common.log_interval=1", f"optimization.max_update={UPDATES}"),
-        *("checkpoint.save_interval_updates=2", f"checkpoint.save_dir={folder}", f"hydra.run.dir={data}", *overrides),
-    ]
+COLLAPSED = (
+    *("+model.min_target_var=100", "+criterion.collapse_start=0"),
+    *("+task.bad_audio_limit=2", "checkpoint.save_interval_updates=2"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +30,13 @@ def results(folder: Path) -> Dict[str, Any]:
     for name in EMPTY:
         (data / "clips" / name).write_bytes(b"")
     runs = {
-        "bad file": command(data, folder / "bad", "+task.bad_audio_limit=1", RARELY),
-        "goes on": command(data, folder / "bad", "+task.bad_audio_limit=2", RARELY),
-        "collapse": command(data, folder / "collapsed", "+criterion.collapse_patience=4", *COLLAPSED),
-        "regardless": command(data, folder / "collapsed", "+criterion.collapse_patience=0", *COLLAPSED),
-        "unbroken": command(data, folder / "unbroken", "+task.bad_audio_limit=2", "dataset.num_workers=2"),
+        "bad file": noise_command(data, folder / "bad", UPDATES, "+task.bad_audio_limit=1"),
+        "goes on": noise_command(data, folder / "bad", UPDATES, "+task.bad_audio_limit=2"),
+        "collapse": noise_command(data, folder / "collapsed", UPDATES, "+criterion.collapse_patience=4", *COLLAPSED),
+        "regardless": noise_command(data, folder / "collapsed", UPDATES, "+criterion.collapse_patience=0", *COLLAPSED),
+        "unbroken": noise_command(
+            data, folder / "unbroken", UPDATES, "+task.bad_audio_limit=2", "dataset.num_workers=2"
+        ),
     }
     return run_many(runs)
 

@@ -5,11 +5,14 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, List
 
 import pytest
+import torch
 from fairseq.data.iterators import EpochBatchIterator, GroupedIterator
 from torch.utils.data import Dataset
 
 from data2vec_plugin.data.audio import AudioFileError
+from data2vec_plugin.data.resumable import ResumableIterator
 from data2vec_plugin.watch.stop import save_when_stopped
+from data2vec_plugin.watch.together import SharedFileError
 
 
 class Clips(Dataset):  # type: ignore[type-arg]
@@ -26,6 +29,19 @@ class Clips(Dataset):  # type: ignore[type-arg]
 
 def iterator(bad: int = -1) -> Any:
     return EpochBatchIterator(Clips(bad), list, [[number] for number in range(8)], disable_shuffling=True)
+
+
+class GivenUp(List[Any]):
+    """Updates up to the one in which a file was met."""
+
+    def __init__(self, met: List[Exception]) -> None:
+        super().__init__([["of the run before"]])
+        self.met = met
+
+    def append(self, update: Any) -> None:
+        if self.met:
+            raise SharedFileError(str(self.met[0]), in_update=True)
+        super().append(update)
 
 
 class Run:
@@ -76,6 +92,22 @@ def test_a_resumed_epoch_counts_from_where_it_went_on(tmp_path: Path) -> None:
         run.train(resumed)
     assert run.updates == [[2, 3, 4]]
     assert run.saved[0]["iterations_in_epoch"] == 5
+
+
+@pytest.mark.parametrize(("begun", "bad", "position"), [(0, 5, 3), (0, 6, 6), (2, 4, 2), (2, 7, 5)])
+def test_an_update_that_all_processes_gave_up_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: int, bad: int, position: int
+) -> None:
+    monkeypatch.setattr(torch.distributed, "barrier", lambda: None)
+    run, met = Run(tmp_path, processes=2), []
+    epochs = ResumableIterator(iterator(bad), tmp_path, "digest")
+    epochs.load_state_dict({"epoch": 1, "iterations_in_epoch": begun, "shuffle": False})
+    epochs.met = met.append
+    run.updates = GivenUp(met)
+    with pytest.raises(SharedFileError, match=r"All [123] updates are in .*checkpoint_last\.pt, from which"):
+        run.train(epochs)
+    (saved,) = run.saved
+    assert (saved["epoch"], saved["iterations_in_epoch"]) == (1, position)
 
 
 def test_an_epoch_that_ends_at_once_begins_anew(tmp_path: Path) -> None:

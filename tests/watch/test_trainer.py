@@ -41,6 +41,8 @@ def trainer_class(error: Any = None, loading: Any = None) -> Any:
         def get_train_iterator(self) -> Any:
             return range(4_320)
 
+        get_valid_iterator = _aggregate_logging_outputs = get_train_iterator
+
         def train_step(self, samples: Any) -> Any:
             if error is not None:
                 raise error
