@@ -20,7 +20,7 @@ OK, WARNING, FATAL = "ok", "warning", "fatal"
 PROBE = Path(__file__).with_name("probe.py")
 PROBE_SECONDS = 300
 NEEDED_FOR = {
-    "torchaudio": " (fairseq's own speech-to-text alone needs it)",
+    "torchaudio": " (only fairseq's own speech-to-text and text-to-speech need it)",
     "torchvision": " (needed for images only)",
     "PIL": " (needed for images only)",
     "soxr": " (needed for `data2vec manifest --resample-to`)",

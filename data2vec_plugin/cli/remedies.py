@@ -12,12 +12,13 @@ INSTALL_PLUGIN = "pip install '.[audio]'  (in the checkout of data2vec for fairs
 TURN_ON = "unset DATA2VEC_COMPAT"
 REINSTALL_TORCH = "pip install --force-reinstall torch"
 LAST_TORCHAUDIO = (2, 11)  # newer releases of torch have no torchaudio of their own
+FREE_TORCHVISION = (2, 14)  # from here on a torchvision serves later releases of torch, too
 
 _DISTRIBUTIONS = {"hydra": "hydra-core", "Cython": "cython", "sklearn": "scikit-learn", "PIL": "pillow"}
 
 
 def for_package(name: str, torch: Optional[str]) -> str:
-    """What installs a package, without moving the torch that is there."""
+    """What mends a package, without moving the torch that is there."""
     if name in ("torchaudio", "torchvision"):
         return _beside_torch(name, torch)
     if name in ("hydra", "omegaconf"):
@@ -55,6 +56,8 @@ def _beside_torch(name: str, torch: Optional[str]) -> str:
             f"pip uninstall torchaudio  (it has no release for torch {torch}, and nothing here needs it; "
             f"the newest pair is {_LAST_PAIR})"
         )
+    if name == "torchvision" and (major, minor) >= FREE_TORCHVISION:
+        return f'pip install torch=={torch} "torchvision>=0.29.1"'
     # torchvision counts from 0.15 at torch 2.0; torchaudio goes by torch's own number
     matching = f"0.{minor + 15}.{patch}" if name == "torchvision" else f"{major}.{minor}.{patch}"
     return f"pip install torch=={torch} {name}=={matching}"

@@ -17,6 +17,10 @@ SHOWN = 20
 class BadFileError(ValueError):
     """A file that cannot be used, and one more than are left out."""
 
+    def own_words(self) -> str:
+        """The message without the traceback that a loader worker puts before it."""
+        return str(self).rpartition(f"{type(self).__name__}: ")[2].strip()
+
 
 class BadFiles:
     """Which samples of a data set have turned out to be unusable; known to all loader workers.

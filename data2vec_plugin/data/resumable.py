@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, Optional
+from typing import Any, Dict, Optional
 
-from fairseq.data.iterators import CountingIterator, EpochBatchIterating
+from fairseq.data.iterators import EpochBatchIterating
 
 from .bad_files import BadFileError
+from .until_bad_file import Met, UntilBadFile
 
 KEY = "data2vec_manifest"
 SHARDS = "data2vec_shards"
@@ -28,12 +29,12 @@ class ResumableIterator(EpochBatchIterating):
     most checkpoints are written. Where folders ``take_turns`` by epoch the next one's data is another by right, so
     that between epochs nothing is asked.
 
-    ``met`` takes note of a file that ends the run, if it must not be raised here: batches that hold nothing follow it.
+    ``met`` takes note of a file that ends the run, if that must not be raised here.
     """
 
-    met: Optional[Callable[[BadFileError], None]] = None
-    batches: Optional[CountingIterator] = None
-    """The current epoch's, if ``met`` is there; it counts those that hold nothing, too."""
+    met: Optional[Met] = None
+    batches: Optional[UntilBadFile] = None
+    """The current epoch's, if ``met`` is there."""
 
     def __init__(self, iterator: EpochBatchIterating, manifest: Path, digest: str, take_turns: bool = False) -> None:
         self.iterator = iterator
@@ -67,13 +68,17 @@ class ResumableIterator(EpochBatchIterating):
 
         fairseq's own is the first batch, which may hold nothing itself; that of a wrapper is the first that training
         meets, which may too. One sample has to do, since fairseq asks in every epoch and every validation, and seldom
-        needs it. Raises ValueError if every sample is left out.
+        needs it. Files that cannot be used are passed over: whoever reads their batch will meet them. Raises ValueError
+        if there is no other.
         """
         dataset, batches = self.iterator.dataset, self.iterator.frozen_batches
         if not len(batches) or getattr(dataset, "supports_prefetch", False):
             return super().first_batch  # there is nothing to read, or not yet
         for index in (index for batch in batches for index in batch):
-            batch = self.iterator.collate_fn([dataset[index]])
+            try:
+                batch = self.iterator.collate_fn([dataset[index]])
+            except BadFileError:
+                continue
             if batch:
                 return {**batch, STAND_IN: True}
         raise ValueError(
@@ -86,7 +91,7 @@ class ResumableIterator(EpochBatchIterating):
         batches = self.iterator.next_epoch_itr(*args, **kwargs)
         if self.met is None:
             return batches
-        self.batches = CountingIterator(_then_nothing(batches, self.met), start=batches.n, total=len(batches))
+        self.batches = UntilBadFile(batches, self.met)
         return self.batches
 
     def end_of_epoch(self) -> bool:
@@ -115,13 +120,3 @@ class ResumableIterator(EpochBatchIterating):
         ours = self.iterator.num_shards
         seen = position * state_dict.get(SHARDS, ours)
         self.iterator.load_state_dict({**state_dict, "iterations_in_epoch": seen // ours})
-
-
-def _then_nothing(batches: Iterable[Any], met: Callable[[BadFileError], None]) -> Iterator[Any]:
-    """The batches up to a bad file too many, and empty ones from there on."""
-    try:
-        yield from batches
-    except BadFileError as error:
-        met(error)
-        while True:
-            yield {}

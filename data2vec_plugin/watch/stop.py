@@ -50,7 +50,8 @@ def save_when_stopped(module: ModuleType) -> None:
             in_update = isinstance(error, SharedFileError) and error.in_update
             at = place(epoch_itr, begun, cfg, in_update)
             told = stop(module.checkpoint_utils, cfg.checkpoint, trainer, at, error)
-            error.args = (f"{error}. {told}",)
+            said = error.own_words() if isinstance(error, BadFileError) else str(error)
+            error.args = (f"{said}. {told}",)
             raise
 
     train.saves_when_stopped = True  # type: ignore[attr-defined]
@@ -64,9 +65,10 @@ def taken(epoch_itr: Any) -> int:
 
 
 def place(epoch_itr: Any, begun: int, cfg: Any, in_update: bool = False) -> Place:
-    """The end of the last whole update; micro-batches of the next may have been read already, ``in_update`` all.
+    """The end of the last whole update; micro-batches of the next may have been read already.
 
-    The epoch began, or went on, at batch ``begun``.
+    The epoch began, or went on, at batch ``begun``. ``in_update`` all of them have been read, and given up: an epoch's
+    last update may have fewer than the others, and what follows a bad file is counted in ``batches`` alone.
     """
     freqs = cfg.optimization.update_freq
     freq = freqs[min(epoch_itr.epoch, len(freqs)) - 1]

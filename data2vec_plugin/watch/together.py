@@ -12,7 +12,7 @@ from ..data.resumable import ResumableIterator
 from .task import WatchedTask
 
 LONGEST = 10_000
-"""Characters of a message that are passed on; it names up to twenty files."""
+"""Characters of a message that are passed on, of at most 4 bytes each; it names up to twenty files."""
 
 
 class SharedFileError(ValueError):
@@ -35,15 +35,22 @@ def end_together(trainer: Any) -> None:
 
     @functools.wraps(stock)
     def aggregate(self: Any, logs: Any, *stats: Any, ignore: bool = False) -> Tuple[Any, List[Any]]:
-        if not isinstance(self.task, WatchedTask):
+        if not _stops_together(self):
             return stock(self, logs, *stats, ignore=ignore)  # type: ignore[no-any-return]
         met: Optional[BadFileError] = getattr(self, "_met", None)
         logs, (*sums, stopping) = stock(self, logs, *stats, int(met is not None), ignore=ignore)
         if stopping:
-            raise SharedFileError(_all_messages(self, met), in_update=self.model.training) from met
+            in_update = self.model.training  # which is what train_step and valid_step begin with
+            raise SharedFileError(_all_messages(self, met), in_update) from met
         return logs, sums
 
     trainer._aggregate_logging_outputs = aggregate
+
+
+def _stops_together(trainer: Any) -> bool:
+    """Whether several processes train a task of ours, and add up their logs at each update; under BMUF they do not."""
+    several = trainer.data_parallel_world_size > 1 and not trainer.cfg.optimization.use_bmuf
+    return several and isinstance(trainer.task, WatchedTask)
 
 
 def _listen(trainer: Any, method: str) -> None:
@@ -53,7 +60,7 @@ def _listen(trainer: Any, method: str) -> None:
     @functools.wraps(stock)
     def get_iterator(self: Any, *args: Any, **kwargs: Any) -> Any:
         iterator = stock(self, *args, **kwargs)
-        if isinstance(iterator, ResumableIterator) and self.data_parallel_world_size > 1:
+        if isinstance(iterator, ResumableIterator) and _stops_together(self):
             iterator.met = functools.partial(setattr, self, "_met")
         return iterator
 
@@ -63,6 +70,6 @@ def _listen(trainer: Any, method: str) -> None:
 def _all_messages(trainer: Any, met: Optional[BadFileError]) -> str:
     """What each process that met a bad file says of it, the same on all."""
     said = distributed_utils.all_gather_list(
-        None if met is None else str(met)[:LONGEST], trainer.data_parallel_process_group, max_size=8 * LONGEST
+        None if met is None else met.own_words()[:LONGEST], trainer.data_parallel_process_group, max_size=5 * LONGEST
     )
     return "; ".join(f"process {rank + 1} of {len(said)}: {text}" for rank, text in enumerate(said) if text is not None)

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fairseq.data.iterators import EpochBatchIterator
+from fairseq.data.iterators import EpochBatchIterator, GroupedIterator
 from speech import write_clip, write_manifest
 
-from data2vec_plugin.data.audio import SeededAudioDataset
+from data2vec_plugin.data.audio import AudioFileError, SeededAudioDataset
 from data2vec_plugin.data.resumable import STAND_IN, ManifestChangedError, ResumableIterator
 
 SIZES = {f"{name}.wav": 30_000 for name in "abcd"}
@@ -53,6 +53,31 @@ def test_nothing_follows_a_file_that_is_noted_and_not_raised(manifest: Path) -> 
     assert "c.wav: cannot be read" in str(error)
     assert made.batches is not None
     assert made.batches.n == 4
+
+
+@pytest.mark.parametrize(("begun", "seen"), [(0, 6), (3, 3)])
+@pytest.mark.parametrize("noting", [True, False])
+def test_an_epoch_may_leave_its_remainder_out(tmp_path: Path, begun: int, seen: int, noting: bool) -> None:
+    write_clip(tmp_path / "a.wav", 1_000)
+    made = iterator(
+        write_manifest(tmp_path / "train.tsv", tmp_path, {"./" * number + "a.wav": 1_000 for number in range(7)})
+    )
+    if noting:
+        made.met = [].append
+    made.load_state_dict({"epoch": 1, "iterations_in_epoch": begun, "shuffle": False})
+    grouped = GroupedIterator(made.next_epoch_itr(), 3, skip_remainder_batch=True)
+    assert sum(len(batches) for batches in grouped) == seen
+    assert made.end_of_epoch()
+    assert made.next_epoch_idx == 2
+
+
+def test_what_stands_in_is_looked_for_behind_files_that_end_the_run(manifest: Path) -> None:
+    for name in "ab":
+        (manifest.parent / f"{name}.wav").write_bytes(b"")
+    made = iterator(manifest)
+    assert made.first_batch["id"].tolist() == [2]
+    with pytest.raises(AudioFileError, match=r"a\.wav: cannot be read"):
+        next(made.next_epoch_itr(shuffle=False))
 
 
 def position_after_an_epoch(manifest: Path) -> "dict[str, object]":

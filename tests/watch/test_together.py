@@ -1,6 +1,7 @@
 """What processes tell each other of files that they cannot use, on a trainer cut down to what is asked of it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Dict, List, Tuple
 
 import pytest
@@ -26,6 +27,7 @@ class Trainer:
     data_parallel_process_group = None
     data_parallel_world_size = 3
     elsewhere = 0
+    cfg = SimpleNamespace(optimization=SimpleNamespace(use_bmuf=False))
 
     def __init__(self, task: Any) -> None:
         self.task = task
@@ -53,7 +55,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
     before: List[Any] = [None, "b.wav is empty"]
 
     def gather(own: Any, group: Any, max_size: int) -> List[Any]:
-        assert own is None or len(own.encode()) < max_size
+        assert own is None or len(own.encode()) < 4 * together.LONGEST < max_size
         return [*before, own]
 
     monkeypatch.setattr(together.distributed_utils, "all_gather_list", gather)
@@ -64,10 +66,15 @@ def test_sums_are_as_they_were_while_nobody_stops() -> None:
     assert Trainer(WatchedTask())._aggregate_logging_outputs(LOGS, 7, 8, ignore=True) == (LOGS, [7, 8])
 
 
-def test_a_stock_task_says_nothing_of_itself() -> None:
-    trainer = Trainer(object())
+@pytest.mark.parametrize(("task", "bmuf"), [(object(), False), (WatchedTask(), True)])
+def test_stock_tasks_and_processes_that_seldom_meet_are_as_they_were(
+    monkeypatch: pytest.MonkeyPatch, task: Any, bmuf: bool
+) -> None:
+    trainer = Trainer(task)
     trainer.elsewhere = 1
+    monkeypatch.setattr(trainer.cfg.optimization, "use_bmuf", bmuf)
     assert trainer._aggregate_logging_outputs(LOGS, 7, 8, ignore=True) == (LOGS, [7, 9])
+    assert trainer.get_train_iterator().met is None
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -82,7 +89,7 @@ def test_one_that_met_nothing_stops_with_the_others(said: List[Any], training: b
 
 @pytest.mark.parametrize("method", ["get_train_iterator", "get_valid_iterator"])
 def test_one_that_met_a_file_says_so_to_all(said: List[Any], method: str) -> None:
-    trainer, error = Trainer(WatchedTask()), BadFileError("c.wav " + "é" * 20_000)
+    trainer, error = Trainer(WatchedTask()), BadFileError("c.wav " + "é" * 50_000)
     met = getattr(trainer, method)().met
     assert met is not None
     met(error)
