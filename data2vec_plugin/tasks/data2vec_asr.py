@@ -10,6 +10,7 @@ from fairseq.tasks import register_task
 from fairseq.tasks.audio_finetuning import AudioFinetuningTask, LabelEncoder, label_len_fn
 
 from ..checkpoints.identify import read_checkpoint
+from ..checkpoints.saved_dictionary import check_same_symbols, saved_dictionary
 from ..core.config import SpanMaskConfig
 from ..data.audio import CheckedAudioDataset
 from ..data.manifest import check_symbols, read_labels
@@ -87,6 +88,12 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         if not os.path.isfile(path):
             raise ValueError(f"dictionary {path} does not exist; make it with `data2vec labels`, or set `task.labels`")
         return Dictionary.load(path)
+
+    def check_checkpoint(self, path: str) -> None:
+        """Raise ValueError if the rows of a checkpoint's output layer are other letters than this dictionary's."""
+        saved = saved_dictionary(path)
+        if saved is not None:
+            check_same_symbols(saved, path, self.target_dictionary.symbols, self._dictionary_path())
 
     def _dictionary_path(self) -> str:
         return self.cfg.target_dictionary or os.path.join(self.cfg.data, f"dict.{self.cfg.labels}.txt")

@@ -22,9 +22,9 @@ def not_finite(trainer: Any, samples: Any) -> str:
     )
 
 
-def out_of_memory(sample: Any, knobs: str) -> str:
-    """Advice for a batch that does not fit; ``knobs`` are the task's."""
-    return f"out of memory; {describe([sample])}. Likely knobs: {knobs}"
+def out_of_memory(samples: Any, knobs: str) -> str:
+    """Advice for batches that do not fit; ``knobs`` are the task's."""
+    return f"out of memory; {describe(samples)}. Likely knobs: {knobs}"
 
 
 def is_about_the_checkpoint(error: Exception, filename: str) -> bool:

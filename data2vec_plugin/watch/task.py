@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Iterator, List
 
 from .advice import out_of_memory
 
@@ -39,6 +40,7 @@ class WatchedTask:
         "or crop shorter with `task.max_sample_size`"
     )
     """What to do about a batch that does not fit."""
+    valid_memory_knobs: ClassVar[str] = "lower `dataset.max_tokens_valid` or `dataset.batch_size_valid`"
 
     def extent(self, dataset: Any) -> Extent:
         """How much an epoch of ``dataset`` is."""
@@ -46,9 +48,25 @@ class WatchedTask:
 
     def train_step(self, sample: Any, model: Any, criterion: Any, *args: Any, **kwargs: Any) -> Any:
         """fairseq's own; a batch that does not fit into memory is described before fairseq decides what to do."""
-        try:
+        with memory_explained([sample], self.memory_knobs):
             return super().train_step(sample, model, criterion, *args, **kwargs)  # type: ignore[misc]
-        except RuntimeError as error:
-            if any(words in str(error) for words in NO_MEMORY):
-                logger.error(out_of_memory(sample, self.memory_knobs))
-            raise
+
+    def valid_step(self, sample: Any, model: Any, criterion: Any, *args: Any, **kwargs: Any) -> Any:
+        """fairseq's own, which tries a batch that does not fit into memory a second time; it is described as above."""
+        with memory_explained([sample], self.valid_memory_knobs):
+            return super().valid_step(sample, model, criterion, *args, **kwargs)  # type: ignore[misc]
+
+    def check_checkpoint(self, path: str) -> None:
+        """Raise ValueError if a checkpoint whose weights fit the model's means something else by them."""
+
+
+@contextmanager
+def memory_explained(samples: List[Any], knobs: str) -> Iterator[None]:
+    """Describe the batches of an update, once, where there is no memory for them."""
+    try:
+        yield
+    except RuntimeError as error:
+        if any(words in str(error) for words in NO_MEMORY) and not getattr(error, "is_explained", False):
+            error.is_explained = True  # type: ignore[attr-defined]
+            logger.error(out_of_memory(samples, knobs))
+        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from contextlib import nullcontext
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +12,7 @@ from .advice import is_about_the_checkpoint, mismatch, not_finite
 from .best_checkpoint import kept_the_wrong_way
 from .plan import GIB, peak_memory, plan
 from .run_log import keep_log
-from .task import WatchedTask
+from .task import WatchedTask, memory_explained
 from .together import end_together
 
 logger = logging.getLogger(__name__)
@@ -65,18 +66,20 @@ def _announce(trainer: Any) -> None:
 
 
 def _explain(trainer: Any) -> None:
-    """Name the knob when gradients are not finite; report memory after the first update."""
+    """Name the knob when gradients are not finite or memory runs out; report memory after the first update."""
     stock = trainer.train_step
 
     @functools.wraps(stock)
     def train_step(self: Any, samples: Any, *args: Any, **kwargs: Any) -> Any:
+        watched = isinstance(self.task, WatchedTask)
         try:
-            output = stock(self, samples, *args, **kwargs)
+            with memory_explained(samples, self.task.memory_knobs) if watched else nullcontext():
+                output = stock(self, samples, *args, **kwargs)
         except FloatingPointError as error:
             if is_ours(self) and not isinstance(error, NonFiniteError):
                 raise NonFiniteError(not_finite(self, samples)) from error
             raise
-        if isinstance(self.task, WatchedTask) and output is not None and not getattr(self, "_measured", False):
+        if watched and output is not None and not getattr(self, "_measured", False):
             self._measured = True
             logger.info(f"memory: {peak_memory() / GIB:.2f} GiB at the peak of the first update")
         return output
@@ -91,10 +94,13 @@ def _explain_loading(trainer: Any) -> None:
     @functools.wraps(stock)
     def load_checkpoint(self: Any, filename: str, *args: Any, **kwargs: Any) -> Any:
         try:
-            return stock(self, filename, *args, **kwargs)
+            loaded = stock(self, filename, *args, **kwargs)
         except Exception as error:
             if not isinstance(self.task, WatchedTask) or not is_about_the_checkpoint(error, filename):
                 raise
             raise CheckpointMismatchError(mismatch(self, filename, error)) from error
+        if isinstance(self.task, WatchedTask) and loaded is not None:
+            self.task.check_checkpoint(filename)
+        return loaded
 
     trainer.load_checkpoint = load_checkpoint

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Iterator
+from typing import Any, Iterator, List
 
 import pytest
 import torch
@@ -20,6 +20,8 @@ SAMPLE = {"net_input": {"source": torch.zeros(3, 1600)}, "id": torch.tensor([4, 
 class StockTask:
     def train_step(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    valid_step = train_step
 
 
 class Task(WatchedTask, StockTask):
@@ -49,6 +51,8 @@ def trainer_class(error: Any = None, loading: Any = None) -> Any:
             return {}
 
         def load_checkpoint(self, filename: str) -> Any:
+            if loading == "fits":
+                return {"epoch": 1}
             raise loading or Exception(f"Cannot load model parameters from checkpoint {filename}; please ensure")
 
         def get_model(self) -> Any:
@@ -159,6 +163,25 @@ def test_out_of_memory_describes_the_batch(caplog: pytest.LogCaptureFixture) -> 
     assert "`dataset.max_tokens`" in caplog.text
 
 
+def test_so_it_does_in_validation(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(RuntimeError, match="out of memory"):
+        Task().valid_step(SAMPLE, None, None)
+    assert "batch (3, 1600), samples 4, 8, 15. Likely knobs: lower `dataset.max_tokens_valid`" in caplog.text
+
+
+def test_so_it_does_once_when_the_optimizer_finds_no_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    error = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+    trainer = trainer_class(error)(Task(), config(tmp_path))
+    for _ in range(2):  # the second time it has been described, as in the task's own step
+        with pytest.raises(torch.cuda.OutOfMemoryError):
+            trainer.train_step([SAMPLE, SAMPLE])
+    (record,) = caplog.records
+    assert record.getMessage().count("batch (3, 1600), samples 4, 8, 15") == 2
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        trainer_class(torch.cuda.OutOfMemoryError("out of memory"))(StockTask(), config(tmp_path)).train_step([SAMPLE])
+    assert caplog.records == [record]
+
+
 def test_so_it_does_on_a_cpu(caplog: pytest.LogCaptureFixture) -> None:
     class Greedy:
         def train_step(self, *args: Any) -> Any:
@@ -192,6 +215,14 @@ def test_a_checkpoint_of_another_size_is_told(tmp_path: Path, monkeypatch: pytes
         trainer_class()(Task(), config(tmp_path)).load_checkpoint(str(path))
     with pytest.raises(Exception, match="Cannot load model parameters"):
         trainer_class()(StockTask(), config(tmp_path)).load_checkpoint(str(path))
+
+
+def test_a_checkpoint_that_fits_may_be_refused_by_the_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: List[str] = []
+    monkeypatch.setattr(Task, "check_checkpoint", lambda _, path: seen.append(path))
+    for task in (Task(), StockTask()):
+        assert trainer_class(loading="fits")(task, config(tmp_path)).load_checkpoint("last.pt") == {"epoch": 1}
+    assert seen == ["last.pt"]
 
 
 @pytest.mark.parametrize(
