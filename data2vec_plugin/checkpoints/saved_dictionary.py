@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from typing import List, Optional
 
+from fairseq.data import Dictionary
+
 from data2vec_compat.file_kinds import is_old_format
 
 from .identify import read_file
 
 
-def saved_dictionary(path: str) -> Optional[List[str]]:
-    """The symbols of the label dictionary that fairseq saved, in order; None if it saved none. No tensor is read."""
+def saved_dictionary(path: str) -> Optional[Dictionary]:
+    """The label dictionary that fairseq saved; None if it saved none. No tensor is read."""
     state = read_file(path, **({} if is_old_format(path) else {"mmap": True}))
-    saved = (state.get("task_state") or {}).get("target_dictionary")
-    return None if saved is None else list(saved.symbols)
+    return (state.get("task_state") or {}).get("target_dictionary")
 
 
-def check_same_symbols(saved: List[str], path: str, symbols: List[str], source: str) -> None:
+def check_same_symbols(saved: Dictionary, path: str, ours: Dictionary, source: str) -> None:
     """Raise ValueError if a dictionary, read from ``source``, is not the one that the checkpoint ``path`` holds."""
-    if saved == symbols:
+    old, new = lines_of(saved), lines_of(ours)
+    if old == new:
         return
-    row = next((row for row, (old, new) in enumerate(zip(saved, symbols)) if old != new), min(len(saved), len(symbols)))
-    got, expected = (repr(each[row]) if row < len(each) else "nothing" for each in (symbols, saved))
+    line = next((line for line, (a, b) in enumerate(zip(old, new)) if a != b), min(len(old), len(new)))
+    got, expected = (repr(each[line]) if line < len(each) else "nothing" for each in (new, old))
     raise ValueError(
-        f"{source}: symbol {row + 1} is {got}, expected {expected}, as in {path}, whose output layer has been trained "
+        f"{source}:{line + 1}: symbol is {got}, expected {expected}, as in {path}, whose output layer has been trained "
         f"on it: put the dictionary back with which it was trained (`data2vec labels --dict FILE` makes labels without "
         f"another), or begin anew from the pre-trained model in another `checkpoint.save_dir`"
     )
+
+
+def lines_of(dictionary: Dictionary) -> List[str]:
+    """The symbols as the lines of a file have them: without those that fairseq puts before."""
+    symbols: List[str] = dictionary.symbols[dictionary.nspecial :]
+    return symbols

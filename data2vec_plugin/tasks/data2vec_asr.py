@@ -93,7 +93,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         """Raise ValueError if the rows of a checkpoint's output layer are other letters than this dictionary's."""
         saved = saved_dictionary(path)
         if saved is not None:
-            check_same_symbols(saved, path, self.target_dictionary.symbols, self._dictionary_path())
+            check_same_symbols(saved, path, self.target_dictionary, self._dictionary_path())
 
     def _dictionary_path(self) -> str:
         return self.cfg.target_dictionary or os.path.join(self.cfg.data, f"dict.{self.cfg.labels}.txt")

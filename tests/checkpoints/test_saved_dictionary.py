@@ -32,14 +32,14 @@ def test_the_same_letters_go_on(tmp_path: Path, zipped: bool) -> None:
 
 
 DIFFERENCES: List[List[str]] = [
-    ["|EAT", "symbol 7 is 'A', expected 'T'"],
-    ["|ET", "symbol 8 is nothing, expected 'A'"],
-    ["|ETAB", "symbol 9 is 'B', expected nothing"],
+    ["|EAT", "3: symbol is 'A', expected 'T'"],
+    ["|ET", "4: symbol is nothing, expected 'A'"],
+    ["|ETAB", "5: symbol is 'B', expected nothing"],
 ]
 
 
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize(("symbols", "words"), DIFFERENCES)
 def test_others_are_refused_with_file_and_symbol(tmp_path: Path, symbols: str, words: str, zipped: bool) -> None:
-    with pytest.raises(ValueError, match=rf"dict\.ltr\.txt: {words}, as in .*checkpoint_last\.pt.*--dict FILE"):
+    with pytest.raises(ValueError, match=rf"dict\.ltr\.txt:{words}, as in .*checkpoint_last\.pt.*--dict FILE"):
         resume(tmp_path, "|ETA", symbols, zipped)
