@@ -31,6 +31,9 @@ def results(folder: Path) -> Dict[str, Any]:
         (data / "clips" / name).write_bytes(b"")
     runs = {
         "bad file": noise_command(data, folder / "bad", UPDATES, "+task.bad_audio_limit=1"),
+        "other batches": noise_command(
+            data, folder / "bad", UPDATES, "+task.bad_audio_limit=2", "dataset.max_tokens=32000"
+        ),
         "goes on": noise_command(data, folder / "bad", UPDATES, "+task.bad_audio_limit=2"),
         "again": noise_command(data, folder / "bad", UPDATES, "+task.bad_audio_limit=2"),
         "collapse": noise_command(data, folder / "collapsed", UPDATES, "+criterion.collapse_patience=4", *COLLAPSED),
@@ -65,6 +68,13 @@ def test_a_bad_file_costs_no_update_and_skips_no_clip(folder: Path, results: Dic
     assert f"{done} are done, {UPDATES - done} to go" in log
     first, second = weights(folder / "unbroken"), weights(folder / "bad")
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_position_within_an_epoch_is_no_other_batches(folder: Path, results: Dict[str, Any]) -> None:
+    assert results["other batches"]["updates"] == 0
+    error = results["other batches"]["error"]
+    assert error.startswith("BatchesChangedError: ")
+    assert "of 12 batches of an epoch, which now has 6" in error
 
 
 def test_a_finished_run_that_is_started_again_leaves_its_checkpoint(folder: Path, results: Dict[str, Any]) -> None:
