@@ -103,8 +103,11 @@ def _kind(file: BinaryIO) -> Optional[FileKind]:
 
 
 def _kind_of_archive(file: BinaryIO) -> Optional[FileKind]:
-    with zipfile.ZipFile(file) as archive:
-        names = {name.rpartition("/")[2] for name in archive.namelist()}
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = {name.rpartition("/")[2] for name in archive.namelist()}
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError):  # its end is whole, its index is not
+        return TRUNCATED
     if "constants.pkl" in names:
         return TORCHSCRIPT
     return None if "data.pkl" in names else ZIP

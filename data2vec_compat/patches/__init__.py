@@ -22,6 +22,7 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     numpy_names,
     override_errors,
     recipe_batch,
+    restore_file,
     roberta,
     short_runs,
     user_dir,

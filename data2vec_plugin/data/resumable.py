@@ -12,6 +12,13 @@ from .until_bad_file import Met, UntilBadFile
 
 KEY = "data2vec_manifest"
 SHARDS = "data2vec_shards"
+BATCHES = "data2vec_batches"
+
+DECIDE_BATCHES = (
+    *("dataset.max_tokens", "dataset.batch_size", "dataset.required_batch_size_multiple"),
+    *("task.min_sample_size", "task.max_sample_size"),
+)
+"""The keys that say which samples share a batch, in one task or another."""
 
 STAND_IN = "stand_in"
 """Marks the batch that a process is given where it has none; nothing of it may count."""
@@ -21,6 +28,10 @@ class ManifestChangedError(ValueError):
     """The data of a resumed run is not the data that its checkpoint counted in."""
 
 
+class BatchesChangedError(ValueError):
+    """A run that stopped within an epoch goes on with the same data in other batches."""
+
+
 class ResumableIterator(EpochBatchIterating):
     """fairseq's epoch iterator, whose saved position also says of which data: a manifest, texts, pictures.
 
@@ -28,6 +39,8 @@ class ResumableIterator(EpochBatchIterating):
     some seen twice and some never. Raises :class:`ManifestChangedError` on such a resume, also between epochs, where
     most checkpoints are written. Where folders ``take_turns`` by epoch the next one's data is another by right, so
     that between epochs nothing is asked.
+    In other batches of the same data it would be other samples, too: within an epoch, :class:`BatchesChangedError` is
+    raised where there are more of them, or fewer.
 
     ``met`` takes note of a file that ends the run, if that must not be raised here.
     """
@@ -99,11 +112,14 @@ class ResumableIterator(EpochBatchIterating):
         return bool(self.iterator.end_of_epoch())
 
     def state_dict(self) -> Dict[str, Any]:
-        """fairseq's position, of how many processes it is, and the data's digest."""
-        return {**self.iterator.state_dict(), SHARDS: self.iterator.num_shards, KEY: self.digest}
+        """fairseq's position, of how many processes it is, the data's digest, and the batches of all processes."""
+        known = {SHARDS: self.iterator.num_shards, KEY: self.digest, BATCHES: len(self.iterator.frozen_batches)}
+        return {**self.iterator.state_dict(), **known}
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
         """Go to a saved position; raises :class:`ManifestChangedError` if it is of other data.
+
+        Raises :class:`BatchesChangedError` if it is of other batches; checkpoints that do not tell are believed.
 
         Of folders that take turns the beginning of an epoch is a position in any: fairseq saves it with the digest of
         the epoch that has ended, and loads it into the next one's iterator.
@@ -119,4 +135,19 @@ class ResumableIterator(EpochBatchIterating):
             )
         ours = self.iterator.num_shards
         seen = position * state_dict.get(SHARDS, ours)
+        if position > 0:
+            self._check_batches(seen, state_dict.get(BATCHES))
         self.iterator.load_state_dict({**state_dict, "iterations_in_epoch": seen // ours})
+
+    def _check_batches(self, seen: int, saved: Optional[int]) -> None:
+        """Raise :class:`BatchesChangedError` unless an epoch has as many batches as when ``seen`` were counted."""
+        found = len(self.iterator.frozen_batches)
+        if saved is None or saved == found:
+            return
+        keys = ", ".join(f"`{key}`" for key in DECIDE_BATCHES)
+        raise BatchesChangedError(
+            f"{self.manifest}: the checkpoint was saved after {seen:,} of {saved:,} batches of an epoch, which now has "
+            f"{found:,}, so that its position means other samples. Put back what has changed of {keys}; or begin with "
+            f"the new batches, at epoch 1 and with all that was learnt, by `checkpoint.reset_dataloader=true` in one "
+            f"launch"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -51,8 +52,24 @@ def mismatch(trainer: Any, filename: str, error: Exception) -> str:
         if hasattr(model, "upgrade_state_dict"):
             model.upgrade_state_dict(saved)
         reason = explain(shapes(saved), own_shapes(model)) or str(error.__context__ or error)
-    advice = "To begin anew, choose another `checkpoint.save_dir` or delete the file"
-    return f"cannot go on from {filename}: {reason}. {advice}"
+    return f"cannot go on from {filename}: {reason}. {_way_out(trainer.cfg.checkpoint, filename)}"
+
+
+def _way_out(checkpoint: Any, filename: str) -> str:
+    """What to do about a checkpoint that does not fit; only what a run has saved itself may be in its way."""
+    key = _given_by(checkpoint, filename)
+    if key:
+        return f"It is `checkpoint.{key}`: give the size and settings that it was trained with, or another checkpoint"
+    return "To begin anew, choose another `checkpoint.save_dir`; to go on, give the settings that it was trained with"
+
+
+def _given_by(checkpoint: Any, filename: str) -> str:
+    """The key that named a file; empty for a checkpoint in the run's own folder, which fairseq finds by itself."""
+    for key in ("finetune_from_model", "continue_once"):
+        if getattr(checkpoint, key, None) == filename:
+            return key
+    own = Path(filename).resolve().parent == Path(checkpoint.save_dir).resolve()
+    return "" if own else "restore_file"
 
 
 def describe(samples: Any) -> str:

@@ -1,8 +1,13 @@
-"""A run that stops by itself saves what it has computed; fairseq saves at its own times only."""
+"""A run that stops by itself saves what it has computed, and one that has ended stays as it is.
+
+fairseq saves at its own times only, and asks after an update whether it was the last: started again, a finished run
+would make one more each time, and overwrite its checkpoint.
+"""
 
 from __future__ import annotations
 
 import functools
+import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +19,9 @@ import torch
 from ..criterions.collapse import CollapseError
 from ..data.bad_files import BadFileError
 from .together import SharedFileError
+from .trainer import is_ours
+
+logger = logging.getLogger(__name__)
 
 BEFORE = "checkpoint_before_collapse"
 """What the last checkpoint is kept as, once weights that have collapsed take its place."""
@@ -43,6 +51,8 @@ def save_when_stopped(module: ModuleType) -> None:
 
     @functools.wraps(stock)
     def train(cfg: Any, trainer: Any, task: Any, epoch_itr: Any) -> Any:
+        if has_ended(cfg.optimization, trainer):
+            return [None], True  # no validation loss, and no further epoch
         begun = taken(epoch_itr)
         try:
             return stock(cfg, trainer, task, epoch_itr)
@@ -56,6 +66,18 @@ def save_when_stopped(module: ModuleType) -> None:
 
     train.saves_when_stopped = True  # type: ignore[attr-defined]
     module.train = train  # type: ignore[attr-defined]
+
+
+def has_ended(optimization: Any, trainer: Any) -> bool:
+    """Whether a run of ours has made all its updates before, which is logged."""
+    done, goal = trainer.get_num_updates(), optimization.max_update or 0
+    if not 0 < goal <= done or not is_ours(trainer):
+        return False
+    logger.info(
+        f"nothing is left to do: {done:,} updates are made, and `optimization.max_update` is {goal:,}; no checkpoint "
+        f"is written. With a larger one it goes on"
+    )
+    return True
 
 
 def taken(epoch_itr: Any) -> int:

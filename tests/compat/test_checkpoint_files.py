@@ -2,6 +2,7 @@
 
 import logging
 import os
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, List, Tuple
@@ -37,10 +38,21 @@ def stock(loaded: List[Tuple[str, Any]]) -> SimpleNamespace:
 
 def save(folder: Path, name: str, step: int, when: int, cut: int = 0) -> None:
     path = folder / name
-    torch.save({"step": step, "weights": torch.zeros(1000)}, path)
+    torch.save({"step": step, "weights": torch.arange(1.0, 1001.0)}, path)
     if cut:
         path.write_bytes(path.read_bytes()[:-cut])
     os.utime(path, (when, when))
+
+
+def zero(path: Path, member: str, size: int = 64) -> None:
+    """Zero bytes in the middle of a part of a checkpoint, as a bad block does; the index of its parts stays whole."""
+    with zipfile.ZipFile(path) as archive:
+        found = next(info for info in archive.infolist() if info.filename.endswith(member))
+        with archive.open(found) as part:
+            content = part.read()
+    whole, middle = path.read_bytes(), len(content) // 2 - size // 2
+    begin = whole.index(content) + middle
+    path.write_bytes(whole[:begin] + bytes(size) + whole[begin + size :])
 
 
 def names(folder: Path) -> List[str]:
@@ -99,6 +111,60 @@ def test_a_damaged_last_checkpoint_is_passed_over(tmp_path: Path, caplog: pytest
     assert "checkpoint_last.pt cannot be read" in caplog.text
     assert "going on from" in caplog.text
     assert cfg.restore_file == "checkpoint_last.pt"
+
+
+@pytest.mark.parametrize("member", ["data/0", "data.pkl"])
+def test_bytes_that_changed_in_a_whole_archive_are_damage(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, member: str
+) -> None:
+    for step, name in enumerate(("checkpoint_1_100.pt", "checkpoint_best.pt", "checkpoint_last.pt")):
+        save(tmp_path, name, step, when=step)
+    for name in ("checkpoint_best.pt", "checkpoint_last.pt"):
+        zero(tmp_path / name, member)
+        os.utime(tmp_path / name, (3, 3))
+    caplog.set_level(logging.WARNING)
+    loaded: List[Tuple[str, Any]] = []
+    assert stock(loaded).load_checkpoint(config(tmp_path), None)[0] == "checkpoint_1_100.pt"
+    assert [name for name, _ in loaded] == ["checkpoint_1_100.pt"]
+    last, best = (record.getMessage() for record in caplog.records)
+    assert "checkpoint_last.pt cannot be read" in last
+    assert f"it is damaged: `checkpoint_last/{member}` in it is not what was written" in last
+    assert last.endswith("checkpoint_best.pt instead")
+    assert "checkpoint_best.pt cannot be read" in best
+    assert best.endswith("checkpoint_1_100.pt instead")
+
+
+def test_where_all_are_damaged_the_first_is_told(tmp_path: Path) -> None:
+    for name in ("checkpoint_last.pt", "checkpoint_previous.pt"):
+        save(tmp_path, name, 1, when=1)
+        zero(tmp_path / name, "data/0")
+    cfg = config(tmp_path)
+    with pytest.raises(UnreadableCheckpointError, match=r"^checkpoint .*checkpoint_last\.pt cannot be read"):
+        stock([]).load_checkpoint(cfg, None)
+    assert cfg.restore_file == "checkpoint_last.pt"
+
+
+def test_a_damaged_pretrained_model_names_file_and_damage(tmp_path: Path) -> None:
+    save(tmp_path, "pretrained.pt", 1, when=1)
+    zero(tmp_path / "pretrained.pt", "data.pkl")
+    with pytest.raises(
+        UnreadableCheckpointError, match=r"pretrained\.pt cannot be read .*damaged: `pretrained/data\.pkl`"
+    ):
+        checkpoint_utils.load_checkpoint_to_cpu(str(tmp_path / "pretrained.pt"))
+
+
+def test_what_has_no_checksums_is_taken_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint_last.pt"
+    torch.save({"step": 1}, path, _use_new_zipfile_serialization=False)
+    assert stock([]).load_checkpoint(config(tmp_path), None)[1]["step"] == 1
+    if not hasattr(torch.serialization, "set_crc32_options"):
+        return  # an older torch always writes them
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"step": 2}, path)
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert stock([]).load_checkpoint(config(tmp_path), None)[1]["step"] == 2
 
 
 def test_the_one_before_is_kept_and_gone_on_from(tmp_path: Path) -> None:

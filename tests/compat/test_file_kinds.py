@@ -32,6 +32,7 @@ def safetensors(header: object) -> bytes:
         (archive("model/data.pkl", "model/constants.pkl"), "torchscript"),
         (archive("model/data.pkl")[:-30], "truncated"),
         (b"PK\x03\x04", "truncated"),
+        (archive("model/data.pkl").replace(b"PK\x01\x02", bytes(4)), "truncated"),
         (safetensors({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}), "safetensors"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "lfs"),
         (b"\n<!DOCTYPE html><html>", "page"),

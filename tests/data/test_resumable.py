@@ -8,14 +8,16 @@ from fairseq.data.iterators import EpochBatchIterator, GroupedIterator
 from speech import write_clip, write_manifest
 
 from data2vec_plugin.data.audio import AudioFileError, SeededAudioDataset
-from data2vec_plugin.data.resumable import STAND_IN, ManifestChangedError, ResumableIterator
+from data2vec_plugin.data.resumable import STAND_IN, BatchesChangedError, ManifestChangedError, ResumableIterator
 
 SIZES = {f"{name}.wav": 30_000 for name in "abcd"}
 
 
-def iterator(manifest: Path, shards: int = 1, bad_limit: int = 0, take_turns: bool = False) -> ResumableIterator:
+def iterator(
+    manifest: Path, shards: int = 1, bad_limit: int = 0, take_turns: bool = False, clips: int = 1
+) -> ResumableIterator:
     data = SeededAudioDataset(str(manifest), 16_000, 1, None, bad_limit=bad_limit)
-    batches = [[index] for index in range(len(data))]
+    batches = [list(range(len(data)))[first : first + clips] for first in range(0, len(data), clips)]
     return ResumableIterator(
         EpochBatchIterator(data, data.collater, batches, num_shards=shards), data.manifest, data.digest, take_turns
     )
@@ -133,6 +135,38 @@ def test_more_processes_go_on_where_all_were_together(manifest: Path, shards: in
     resumed = iterator(manifest, shards)
     resumed.load_state_dict(position_after_two_batches(manifest))
     assert resumed.iterations_in_epoch == position
+
+
+@pytest.mark.parametrize("now", [2, 3, 4])
+@pytest.mark.parametrize("shards", [1, 2])
+def test_other_batches_are_refused_within_an_epoch(manifest: Path, now: int, shards: int) -> None:
+    saved = position_after_two_batches(manifest)
+    changed = iterator(manifest, shards, clips=now)
+    told = rf"train\.tsv: .* after 2 of 4 batches of an epoch, which now has {-(-len(SIZES) // now)}, "
+    keys = r".*`dataset\.max_tokens`.*`task\.min_sample_size`.*`checkpoint\.reset_dataloader=true`"
+    with pytest.raises(BatchesChangedError, match=told + keys):
+        changed.load_state_dict(saved)
+
+
+def test_smaller_batches_are_refused_too(manifest: Path) -> None:
+    made = iterator(manifest, clips=2)
+    next(made.next_epoch_itr(shuffle=False))
+    with pytest.raises(BatchesChangedError, match="after 1 of 2 batches of an epoch, which now has 4"):
+        iterator(manifest).load_state_dict(made.state_dict())
+
+
+def test_between_epochs_batches_may_change(manifest: Path) -> None:
+    resumed = iterator(manifest, clips=2)
+    resumed.load_state_dict(position_after_an_epoch(manifest))
+    assert (resumed.next_epoch_idx, resumed.iterations_in_epoch) == (2, 0)
+
+
+def test_a_position_that_does_not_tell_its_batches_is_taken(manifest: Path) -> None:
+    saved = position_after_two_batches(manifest)
+    del saved["data2vec_batches"]
+    resumed = iterator(manifest)
+    resumed.load_state_dict(saved)
+    assert resumed.iterations_in_epoch == 2
 
 
 def test_the_first_sample_that_can_be_used_stands_in(manifest: Path) -> None:

@@ -120,8 +120,11 @@ def test_damaged_checkpoint_is_passed_over(speech_data: Path, tmp_path: Path, un
     for numbered in tmp_path.glob("checkpoint_*_*.pt"):
         numbered.unlink()  # a run that saves at the ends of epochs alone has none
     last = tmp_path / "checkpoint_last.pt"
-    last.write_bytes(last.read_bytes()[:-1000])
+    whole = last.read_bytes()
+    middle, changed = len(whole) // 2, bytes(255 - byte for byte in whole[len(whole) // 2 :][:1000])
+    last.write_bytes(whole[:middle] + changed + whole[middle + 1000 :])  # in a tensor, the index stays whole
     goes_on_as_unbroken(speech_data, tmp_path, unbroken)
     log = (tmp_path / "again.log").read_text()
     assert "checkpoint_last.pt cannot be read" in log
+    assert "it is damaged: `archive/data/" in log
     assert "checkpoint_previous.pt instead" in log

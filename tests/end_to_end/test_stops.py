@@ -31,7 +31,11 @@ def results(folder: Path) -> Dict[str, Any]:
         (data / "clips" / name).write_bytes(b"")
     runs = {
         "bad file": noise_command(data, folder / "bad", UPDATES, "+task.bad_audio_limit=1"),
+        "other batches": noise_command(
+            data, folder / "bad", UPDATES, "+task.bad_audio_limit=2", "dataset.max_tokens=32000"
+        ),
         "goes on": noise_command(data, folder / "bad", UPDATES, "+task.bad_audio_limit=2"),
+        "again": noise_command(data, folder / "bad", UPDATES, "+task.bad_audio_limit=2"),
         "collapse": noise_command(data, folder / "collapsed", UPDATES, "+criterion.collapse_patience=4", *COLLAPSED),
         "regardless": noise_command(data, folder / "collapsed", UPDATES, "+criterion.collapse_patience=0", *COLLAPSED),
         "unbroken": noise_command(
@@ -44,7 +48,8 @@ def results(folder: Path) -> Dict[str, Any]:
 def test_the_files_left_out_are_named_once_more_when_the_process_ends(folder: Path, results: Dict[str, Any]) -> None:
     assert results["unbroken"] == {"updates": UPDATES, "error": ""}
     at_the_end = (folder / "unbroken" / "train.log").read_text().split("done training")[1].splitlines()[1:]
-    assert len(at_the_end) == len(results)  # one line for the data of each run of this process, none of the workers'
+    trained = [name for name, result in results.items() if result["updates"]]
+    assert len(at_the_end) == len(trained)  # one line for the data of each run of this process, none of the workers'
     for line in at_the_end:
         assert "left out so far: 2 of 24 files" in line
         assert all(name in line for name in EMPTY)
@@ -63,6 +68,23 @@ def test_a_bad_file_costs_no_update_and_skips_no_clip(folder: Path, results: Dic
     assert f"{done} are done, {UPDATES - done} to go" in log
     first, second = weights(folder / "unbroken"), weights(folder / "bad")
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_position_within_an_epoch_is_no_other_batches(folder: Path, results: Dict[str, Any]) -> None:
+    assert results["other batches"]["updates"] == 0
+    error = results["other batches"]["error"]
+    assert error.startswith("BatchesChangedError: ")
+    assert "of 12 batches of an epoch, which now has 6" in error
+
+
+def test_a_finished_run_that_is_started_again_leaves_its_checkpoint(folder: Path, results: Dict[str, Any]) -> None:
+    assert results["again"] == {"updates": 0, "error": ""}
+    log = (folder / "bad" / "train.log").read_text()
+    before, told, after = log.partition("nothing is left to do: 8 updates are made")
+    assert told
+    assert before.rindex("Saved checkpoint") < before.rindex("done training")
+    assert "Saved checkpoint" not in after
+    assert "done training" in after
 
 
 def test_a_collapse_saves_its_updates_and_keeps_the_checkpoint_before(folder: Path, results: Dict[str, Any]) -> None:

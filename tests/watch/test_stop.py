@@ -1,5 +1,6 @@
 """Where a stopped run goes on, and when nothing may be saved, on fairseq's own iterator."""
 
+import logging
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, List
@@ -12,6 +13,7 @@ from torch.utils.data import Dataset
 from data2vec_plugin.data.audio import AudioFileError
 from data2vec_plugin.data.resumable import ResumableIterator
 from data2vec_plugin.watch.stop import save_when_stopped
+from data2vec_plugin.watch.task import WatchedTask
 from data2vec_plugin.watch.together import SharedFileError
 
 
@@ -47,13 +49,17 @@ class GivenUp(List[Any]):
 class Run:
     """An epoch of fairseq's, cut down to its loop; holds what was trained on and what was saved."""
 
-    def __init__(self, folder: Path, processes: int = 1, **checkpoint: Any) -> None:
+    def __init__(self, folder: Path, processes: int = 1, max_update: int = 0, **checkpoint: Any) -> None:
         settings = {"save_dir": str(folder), "no_save": False, "no_last_checkpoints": False, **checkpoint}
         self.cfg = SimpleNamespace(
-            optimization=SimpleNamespace(update_freq=[3]), checkpoint=SimpleNamespace(**settings)
+            optimization=SimpleNamespace(update_freq=[3], max_update=max_update), checkpoint=SimpleNamespace(**settings)
         )
         self.trainer = SimpleNamespace(
-            checkpoint_suffix="", data_parallel_world_size=processes, get_num_updates=lambda: len(self.updates)
+            checkpoint_suffix="",
+            data_parallel_world_size=processes,
+            get_num_updates=lambda: len(self.updates),
+            task=WatchedTask(),
+            get_model=lambda: None,
         )
         self.updates: List[Any] = []
         self.saved: List[Any] = []
@@ -63,15 +69,16 @@ class Run:
         save_when_stopped(self.module)
         save_when_stopped(self.module)
 
-    def epoch(self, cfg: Any, trainer: Any, task: Any, epoch_itr: Any) -> None:
+    def epoch(self, cfg: Any, trainer: Any, task: Any, epoch_itr: Any) -> Any:
         for samples in GroupedIterator(epoch_itr.next_epoch_itr(shuffle=False), cfg.optimization.update_freq[0]):
             self.updates.append([number for batch in samples for number in batch])
+        return [0.5], False
 
     def save(self, cfg: Any, trainer: Any, epoch_itr: Any, val_loss: Any) -> None:
         self.saved.append(epoch_itr.state_dict())
 
-    def train(self, epoch_itr: Any) -> None:
-        self.module.train(self.cfg, self.trainer, None, epoch_itr)
+    def train(self, epoch_itr: Any) -> Any:
+        return self.module.train(self.cfg, self.trainer, None, epoch_itr)
 
 
 def test_what_was_read_for_an_update_that_never_was_is_read_again(tmp_path: Path) -> None:
@@ -137,3 +144,22 @@ def test_other_errors_stay_as_they_are(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="int"):
         run.train(epochs)
     assert not run.saved
+
+
+def test_a_finished_run_makes_no_update_and_saves_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    run, epochs = Run(tmp_path, max_update=3), iterator()
+    assert run.train(epochs) == ([0.5], False)
+    before = list(run.updates)
+    assert run.train(epochs) == ([None], True)
+    assert (run.updates, run.saved) == (before, [])
+    assert "nothing is left to do: 3 updates are made, and `optimization.max_update` is 3" in caplog.text
+    run.cfg.optimization.max_update = 4
+    assert run.train(epochs) == ([0.5], False)
+    assert len(run.updates) == 6
+
+
+def test_a_finished_run_of_somebody_elses_task_is_fairseqs_to_end(tmp_path: Path) -> None:
+    run = Run(tmp_path, max_update=3)
+    run.trainer.task = None
+    assert run.train(iterator()) == run.train(iterator()) == ([0.5], False)

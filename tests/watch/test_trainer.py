@@ -226,6 +226,33 @@ def test_a_checkpoint_that_fits_may_be_refused_by_the_task(tmp_path: Path, monke
 
 
 @pytest.mark.parametrize(
+    ("name", "key", "words"),
+    [
+        ("run/checkpoint_last.pt", "", r"To begin anew, choose another `checkpoint\.save_dir`; to go on, give the"),
+        (
+            "run/pretrained.pt",
+            "finetune_from_model",
+            r"It is `checkpoint\.finetune_from_model`: give .* or another checkpoint$",
+        ),
+        ("pretrained.pt", "continue_once", r"It is `checkpoint\.continue_once`: give the size"),
+        ("pretrained.pt", "restore_file", r"It is `checkpoint\.restore_file`: give the size"),
+    ],
+)
+def test_a_model_that_was_given_is_named_by_its_key_and_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, key: str, words: str
+) -> None:
+    monkeypatch.setattr("fairseq.checkpoint_utils.load_checkpoint_to_cpu", torch.load)
+    path = tmp_path / name
+    (tmp_path / "run").mkdir()
+    torch.save({"model": torch.nn.Linear(50, 10).state_dict()}, path)
+    settings = config(tmp_path / "run")
+    setattr(settings.checkpoint, key or "restore_file", str(path) if key else "checkpoint_last.pt")
+    with pytest.raises(CheckpointMismatchError, match=rf"another size: .*\. {words}") as raised:
+        trainer_class()(Task(), settings).load_checkpoint(str(path))
+    assert "delete" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
     ("saved", "error", "words"),
     [
         (

@@ -1,0 +1,96 @@
+"""A checkpoint that was asked for and is not there is an error; a first launch without one is none."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, List
+
+import pytest
+
+checkpoint_utils = pytest.importorskip("fairseq.checkpoint_utils")
+
+
+class Trainer:
+    """What fairseq's function asks of a trainer; holds which files it was told to load."""
+
+    def __init__(self, suffix: str = "") -> None:
+        self.checkpoint_suffix = suffix
+        self.told: List[str] = []
+
+    def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        self.told.append(filename)
+
+    def get_train_iterator(self, **options: Any) -> Any:
+        return SimpleNamespace(epoch=1)
+
+    def lr_step(self, epoch: int) -> None:
+        pass
+
+
+def load(folder: Path, suffix: str = "", **settings: Any) -> List[str]:
+    """fairseq's own function, patched when it was imported; the file that it went on to load."""
+    from fairseq.dataclass.configs import CheckpointConfig
+
+    cfg, trainer = CheckpointConfig(save_dir=str(folder)), Trainer(suffix)
+    for key, value in settings.items():
+        setattr(cfg, key, value)
+    checkpoint_utils.load_checkpoint(cfg, trainer)
+    return trainer.told
+
+
+def test_a_misspelt_file_names_key_file_and_way_out(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"`checkpoint\.restore_file` is '/x/nothere\.pt', which is no file here\. Give"
+    ):
+        load(tmp_path, restore_file="/x/nothere.pt")
+    with pytest.raises(ValueError, match="which is no file here"):
+        load(tmp_path, restore_file=str(tmp_path))  # a folder
+
+
+def test_fairseq_looks_for_relative_names_where_it_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, folder = tmp_path / "here", tmp_path / "out"
+    for each in (here, folder):
+        each.mkdir()
+    monkeypatch.chdir(here)
+    (folder / "checkpoint_best.pt").touch()
+    with pytest.raises(ValueError, match=rf"begin at {here}; `checkpoint\.restore_file={folder}/checkpoint_best\.pt`"):
+        load(folder, restore_file="checkpoint_best.pt")
+    (here / "checkpoint_best.pt").touch()
+    assert load(folder, restore_file="checkpoint_best.pt") == ["checkpoint_best.pt"]
+
+
+def test_each_process_wants_its_own_shard(tmp_path: Path) -> None:
+    (tmp_path / "a.pt").touch()
+    with pytest.raises(ValueError, match=r"a\.pt', which is no file here \(as .*a-shard1\.pt, for this process\)"):
+        load(tmp_path, "-shard1", restore_file=str(tmp_path / "a.pt"))
+    (tmp_path / "a-shard1.pt").touch()
+    assert load(tmp_path, "-shard1", restore_file=str(tmp_path / "a.pt")) == [str(tmp_path / "a-shard1.pt")]
+
+
+def test_a_first_launch_has_no_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    last = str(tmp_path / "checkpoint_last.pt")
+    assert load(tmp_path) == [last]
+    assert load(tmp_path, restore_file=last) == [last]  # the default, with its folder
+    monkeypatch.chdir(tmp_path)
+    assert load(Path("."), restore_file="./checkpoint_last.pt") == ["./checkpoint_last.pt"]
+    assert load(tmp_path, restore_file="") == [""]
+
+
+def test_a_repeated_launch_begins_with_the_same_file(tmp_path: Path) -> None:
+    for name in ("pretrained.pt", "checkpoint_last.pt"):
+        (tmp_path / name).touch()
+    assert load(tmp_path, restore_file=str(tmp_path / "pretrained.pt")) == [str(tmp_path / "pretrained.pt")]
+
+
+def test_what_is_remote_is_asked_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint_utils.PathManager, "isfile", staticmethod(lambda path: path == "s3://a/b.pt"))
+    assert load(tmp_path, restore_file="s3://a/b.pt") == ["s3://a/b.pt"]
+    with pytest.raises(ValueError, match=r"is 's3://a/c\.pt', which is no file here\. Give"):
+        load(tmp_path, restore_file="s3://a/c.pt")
+
+
+def test_what_a_run_begins_with_once_must_be_there_once(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"`checkpoint\.continue_once` is '/x/nothere\.pt'"):
+        load(tmp_path, continue_once="/x/nothere.pt")
+    last = tmp_path / "checkpoint_last.pt"
+    last.touch()
+    assert load(tmp_path, continue_once="/x/nothere.pt") == [str(last)]
