@@ -24,6 +24,7 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     recipe_batch,
     roberta,
     short_runs,
+    sweep,
     user_dir,
 )
 from data2vec_compat.registry import PATCHES, Patch

@@ -16,8 +16,11 @@ def sweep(speech_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sweep")
     command = pretrain_command(speech_data, folder, 3, "+model.target_signal=ffn,block", "+model.loss_scale=1,100")
     words = [word for word in command if not word.startswith("checkpoint.save_dir=")]
-    names = f"checkpoint.save_dir='{folder}/${{model.target_signal}}-${{model.loss_scale}}'"
-    (folder / "sweep.log").write_text(run([words[0], "--multirun", *words[1:], names], cwd=folder))
+    names = (
+        f"checkpoint.save_dir='{folder}/${{model.target_signal}}-${{model.loss_scale}}'",
+        "common.tensorboard_logdir='${checkpoint.save_dir}/curves'",
+    )
+    (folder / "sweep.log").write_text(run([words[0], "--multirun", *words[1:], *names], cwd=folder))
     return folder
 
 
@@ -28,6 +31,11 @@ def test_each_job_keeps_a_best_checkpoint_of_its_own(sweep: Path) -> None:
         best, last = (torch.load(folder / f"checkpoint_{which}.pt", weights_only=False) for which in ("best", "last"))
         assert best["extra_state"]["best"] == best["extra_state"]["val_loss"]
         assert last["extra_state"]["best"] <= last["extra_state"]["val_loss"]
+
+
+def test_each_job_draws_its_curves_in_its_own_folder(sweep: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    assert len(list(sweep.glob("*/curves/train/events.*"))) == len(list(sweep.glob("*/curves/train"))) == 4
 
 
 def test_each_job_logs_to_its_own_folder_and_a_report_draws_them(sweep: Path) -> None:
