@@ -11,10 +11,11 @@ import logging
 import os
 import pickle
 import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Optional, Tuple
+from typing import Any, Iterator, Optional, Tuple
 
 from data2vec_compat.file_kinds import TRUNCATED, FileKind, is_old_format, other_kind
 from data2vec_compat.registry import patch
@@ -117,17 +118,35 @@ def name_the_field(module: ModuleType) -> bool:
 
     @functools.wraps(stock)
     def verify_checkpoint_directory(save_dir: str) -> None:
-        try:
+        with _naming("checkpoint.save_dir", save_dir):
             stock(save_dir)
-        except OSError as error:
-            reason = error.strerror or error
-            raise type(error)(
-                error.errno,
-                f"`checkpoint.save_dir` is {save_dir!r}, which cannot be written ({reason}); "
-                f"choose another folder or free this one",
-            ) from error
 
     module.verify_checkpoint_directory = verify_checkpoint_directory  # type: ignore[attr-defined]
+    return True
+
+
+@patch(
+    "curves folder",
+    "fairseq_cli.train",
+    why="a TensorBoard folder that cannot be written ends the run at its first log, in an error that names no field",
+)
+def look_at_curves(module: ModuleType) -> bool:
+    """Writes into the folder of curves before anything is built, in the process that will draw them."""
+    stock = module.main
+
+    @functools.wraps(stock)
+    def main(cfg: Any, *args: Any, **kwargs: Any) -> Any:
+        common, training = (
+            getattr(cfg, section, cfg) for section in ("common", "distributed_training")
+        )  # or argparse's
+        folder = getattr(common, "tensorboard_logdir", None)
+        if folder and "://" not in folder and not getattr(training, "distributed_rank", 0):
+            with _naming("common.tensorboard_logdir", folder):
+                os.makedirs(folder, exist_ok=True)
+                tempfile.TemporaryFile(dir=folder).close()
+        return stock(cfg, *args, **kwargs)
+
+    module.main = main  # type: ignore[attr-defined]
     return True
 
 
@@ -148,6 +167,17 @@ def forget_best(module: ModuleType) -> bool:
 
     module.main = main  # type: ignore[attr-defined]
     return True
+
+
+@contextlib.contextmanager
+def _naming(key: str, folder: str) -> Iterator[None]:
+    """Names the key and its folder in an error of the file system's."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        message = f"`{key}` is {folder!r}, which cannot be written ({reason}); choose another folder or free this one"
+        raise type(error)(error.errno, message) from error
 
 
 def _keep(last: Path) -> None:
