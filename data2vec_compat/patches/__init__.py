@@ -12,6 +12,7 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     composite_optimizer,
     cpu_convolutions,
     ctc_silence,
+    damaged_checkpoints,
     distributed,
     ema_integers,
     encoder,
@@ -25,7 +26,10 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     restore_file,
     roberta,
     short_runs,
+    sweep_folders,
+    sweep_logs,
     user_dir,
+    writable_folders,
 )
 from data2vec_compat.registry import PATCHES, Patch
 

@@ -9,25 +9,20 @@ import contextlib
 import functools
 import logging
 import os
-import pickle
 import shutil
 import zipfile
-import zlib
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Optional, Tuple
 
-from data2vec_compat.file_kinds import AGAIN, FileKind, is_old_format, other_kind
+from data2vec_compat.file_kinds import other_kind
 from data2vec_compat.registry import patch
-from data2vec_compat.safe_load import RefusedCheckpointError, UnreadableCheckpointError, unreadable
 
 logger = logging.getLogger(__name__)
 
 LAST = "checkpoint_last.pt"
 PREVIOUS = "checkpoint_previous.pt"
 """No name that fairseq prunes: its patterns want the numbers of epochs, updates or scores."""
-_BLOCK = 2**20
-UNREADABLE = (EOFError, OSError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile)
 
 
 @patch(
@@ -78,73 +73,6 @@ def keep_previous(module: ModuleType) -> bool:
     return True
 
 
-@patch(
-    "damaged checkpoints",
-    "fairseq.checkpoint_utils",
-    why="a damaged checkpoint_last.pt ends the run, though the one before it is there",
-)
-def fall_back(module: ModuleType) -> bool:
-    """Resumes from the newest checkpoint that can be read, and says which it was."""
-    _name_unreadable_files(module)
-    stock = module.load_checkpoint
-
-    @functools.wraps(stock)
-    def load_checkpoint(cfg: Any, trainer: Any, **options: Any) -> Any:
-        try:
-            return stock(cfg, trainer, **options)
-        except UnreadableCheckpointError as error:
-            if cfg.restore_file != LAST:
-                raise
-            return _go_on(stock, cfg, trainer, options, error)
-
-    module.load_checkpoint = load_checkpoint  # type: ignore[attr-defined]
-    return True
-
-
-@patch(
-    "save folder",
-    "fairseq.checkpoint_utils",
-    why="a save folder that cannot be written ends in an error that names no field",
-)
-def name_the_field(module: ModuleType) -> bool:
-    """Says which key holds the folder, and what to do."""
-    stock = module.verify_checkpoint_directory
-
-    @functools.wraps(stock)
-    def verify_checkpoint_directory(save_dir: str) -> None:
-        try:
-            stock(save_dir)
-        except OSError as error:
-            reason = error.strerror or error
-            raise type(error)(
-                error.errno,
-                f"`checkpoint.save_dir` is {save_dir!r}, which cannot be written ({reason}); "
-                f"choose another folder or free this one",
-            ) from error
-
-    module.verify_checkpoint_directory = verify_checkpoint_directory  # type: ignore[attr-defined]
-    return True
-
-
-@patch(
-    "best score between jobs",
-    "fairseq_cli.train",
-    why="the best validation score of one job decides the next one's, in a sweep",
-)
-def forget_best(module: ModuleType) -> bool:
-    """Starts each training of a process without the scores of the one before."""
-    stock = module.main
-
-    @functools.wraps(stock)
-    def main(*args: Any, **kwargs: Any) -> Any:
-        for function in (module.checkpoint_utils.save_checkpoint, module.should_stop_early):
-            vars(function).pop("best", None)
-        return stock(*args, **kwargs)
-
-    module.main = main  # type: ignore[attr-defined]
-    return True
-
-
 def _keep(last: Path) -> None:
     """Gives what `checkpoint_last.pt` holds a second name, so that it outlives it; copies no data."""
     previous, linked = last.with_name(PREVIOUS), last.with_name(f"{PREVIOUS}.tmp")
@@ -179,72 +107,3 @@ def _date_as(source: str, copied: str) -> None:
     found = os.stat(source)
     with contextlib.suppress(OSError):  # some network file systems refuse, which costs room at most
         os.utime(copied, ns=(found.st_atime_ns, found.st_mtime_ns))
-
-
-def _go_on(stock: Any, cfg: Any, trainer: Any, options: Dict[str, Any], error: UnreadableCheckpointError) -> Any:
-    """Load the newest of the other checkpoints that can be read; raises the first error if there is none."""
-    wanted, first = (cfg.restore_file, cfg.finetune_from_model), error
-    for path in _newest_first(cfg):
-        logger.warning(f"{error}; going on from {path} instead")
-        cfg.restore_file, cfg.finetune_from_model = str(path), None
-        try:
-            return stock(cfg, trainer, **options)
-        except UnreadableCheckpointError as another:
-            error = another
-        finally:
-            cfg.restore_file, cfg.finetune_from_model = wanted
-    raise first
-
-
-def _newest_first(cfg: Any) -> List[Path]:
-    """The checkpoints of a run, the one that was written last in front, apart from `checkpoint_last.pt`."""
-    others = (path for path in Path(cfg.save_dir).glob("checkpoint*.pt") if path.name != LAST)
-    return sorted(others, key=lambda path: path.stat().st_mtime_ns, reverse=True)
-
-
-def _name_unreadable_files(module: ModuleType) -> None:
-    """Asks each file that is loaded, in the process that loads it, whether its bytes are those that were written."""
-    stock = module.load_checkpoint_to_cpu
-
-    @functools.wraps(stock)
-    def load_checkpoint_to_cpu(path: str, *args: Any, **kwargs: Any) -> Any:
-        damage = _damage(path)
-        if damage is not None:
-            raise unreadable(path, damage)
-        try:
-            return stock(path, *args, **kwargs)
-        except (RefusedCheckpointError, UnreadableCheckpointError):
-            raise  # they say it themselves
-        except UNREADABLE as error:
-            kind = other_kind(path) if os.path.exists(path) else None
-            if kind is None:
-                raise
-            raise unreadable(path, kind) from error
-
-    module.load_checkpoint_to_cpu = load_checkpoint_to_cpu  # type: ignore[attr-defined]
-
-
-def _damage(path: str) -> Optional[FileKind]:
-    """What of a checkpoint was changed after it was written, by a power cut or a bad block; None where none shows.
-
-    torch never looks at the checksums, so that a hole in a tensor trains on in silence, and one in the pickles looks
-    like an attack. Reading the file once more takes 0.3 s for each GB on one core, half of what loading takes, and the
-    load that follows finds it in the cache. torch's format of before 1.6 has no checksums, nor have files that were
-    written with `torch.serialization.set_crc32_options(False)`: these are taken as they are, and so is what is remote.
-    """
-    if not os.path.isfile(path) or other_kind(path) is not None or is_old_format(path):
-        return None
-    with zipfile.ZipFile(path) as archive:
-        checked = (member for member in archive.infolist() if member.CRC)
-        name = next((member.filename for member in checked if not _is_whole(archive, member)), None)
-    return None if name is None else FileKind("damaged", f"damaged: `{name}` in it is not what was written", AGAIN)
-
-
-def _is_whole(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
-    try:
-        with archive.open(member) as file:
-            while file.read(_BLOCK):
-                pass
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
-        return False  # the checksum differs, or the member's own header is damaged
-    return True

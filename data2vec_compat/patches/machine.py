@@ -58,6 +58,14 @@ def settle_start(cfg: Any) -> None:
             f"`hydra.launcher.tasks_per_node` is {tasks}, and tasks of submitit_local would each train alone: "
             f"leave it at 1, and fairseq starts a process for each of `hydra.launcher.gpus_per_node`"
         )
+    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
+    if tasks > 1 and _by_slurm() and "SLURM_PROCID" in os.environ and not _are_brought_together(cfg):
+        raise ValueError(
+            f"Slurm has started {tasks} tasks, which would each train alone, into one `checkpoint.save_dir`: add "
+            f"`+run=slurm` (or `distributed_training.distributed_port=29671`), by which they train together, or start "
+            f"one task (`srun --ntasks 1`); tasks that are to train alone want folders of their own, and "
+            f"`env -u SLURM_PROCID` before the command"
+        )
     if settings.distributed_port <= 0 or settings.distributed_init_method or recipe_batch.by_torchrun():
         return
     if not _by_slurm():
@@ -100,6 +108,12 @@ def _is_started_here(cfg: Any) -> bool:
     settings = cfg.distributed_training
     waits_for_slurm = settings.distributed_port > 0 and _by_slurm()
     return not (recipe_batch.launched(cfg) or settings.distributed_init_method or waits_for_slurm)
+
+
+def _are_brought_together(cfg: Any) -> bool:
+    """Whether anything tells the processes that were started of each other."""
+    settings = cfg.distributed_training
+    return bool(settings.distributed_port > 0 or settings.distributed_init_method or recipe_batch.by_torchrun())
 
 
 def _by_slurm() -> bool:

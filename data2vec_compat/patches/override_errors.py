@@ -1,6 +1,10 @@
-"""hydra answers a misspelt override with the advice to append it, which makes a key that nobody reads."""
+"""hydra answers a misspelt override with the advice to append it, which makes a key that nobody reads.
+
+A value that its grammar does not know, a path with an accent above all, it answers with the name of an exception.
+"""
 
 import functools
+import shlex
 import sys
 from types import ModuleType
 from typing import Any, Callable, Optional
@@ -30,6 +34,47 @@ def mend(module: ModuleType) -> bool:
     loader._apply_overrides_to_config = staticmethod(_apply_overrides_to_config)
     loader.load_configuration = load_configuration
     return True
+
+
+@patch(
+    "override quotes",
+    "hydra.core.override_parser.overrides_parser",
+    why="a path with an accent ends in `LexerNoViableAltException`, without a word of quotes",
+)
+def advise_quotes(module: ModuleType) -> bool:
+    """Says how a value that cannot be read would be, as the user would type it."""
+    parser = module.OverridesParser  # type: ignore[attr-defined]
+    stock = parser.parse_overrides
+
+    @functools.wraps(stock)
+    def parse_overrides(self: Any, overrides: Any) -> Any:
+        from hydra.errors import OverrideParseException
+
+        try:
+            return stock(self, overrides)
+        except OverrideParseException as error:
+            quoted = _in_quotes(self, error.override) if "fairseq" in sys.modules else ""
+            if not quoted:
+                raise
+            told = f"{error}\nPut the value in quotes, and all of it in the shell's: {quoted}"
+            raise OverrideParseException(error.override, told) from error.__cause__
+
+    parser.parse_overrides = parse_overrides
+    return True
+
+
+def _in_quotes(parser: Any, override: str) -> str:
+    """The override as a shell takes it, its value quoted; empty where quotes would not do, or make text of a list."""
+    from hydra.errors import HydraException
+
+    key, _, value = override.partition("=")
+    if not key or not value or value[0] in "[{" or '"' in value:
+        return ""
+    try:
+        parser.parse_rule(f'{key}="{value}"', "override")
+    except HydraException:
+        return ""
+    return shlex.quote(f'{key}="{value}"')
 
 
 def _explained(merge: Callable[[], Any], cfg: Any) -> Any:

@@ -19,7 +19,7 @@ SLURM = {"SLURM_NNODES": "2", "SLURM_NTASKS": "16", "SLURM_PROCID": "0", "SLURM_
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*TORCHRUN, *SLURM, "SLURM_STEP_NODELIST", "SUBMITIT_LOCAL_NTASKS"):
+    for name in (*TORCHRUN, *SLURM, "SLURM_STEP_NODELIST", "SLURM_STEP_NUM_TASKS", "SUBMITIT_LOCAL_NTASKS"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -155,3 +155,33 @@ def test_tasks_of_a_local_launcher_do_not_find_each_other(monkeypatch: pytest.Mo
         machine.settle_start(recipe(port=29_671))
     started_by(monkeypatch, TORCHRUN)
     machine.settle_start(recipe(port=29_671))
+
+
+STEP = {"SLURM_STEP_NODELIST": "node1", "SLURM_NTASKS": "2", "SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2"}
+
+
+def test_tasks_of_slurm_that_nothing_brings_together_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    started_by(monkeypatch, STEP)
+    module, seen = patched(monkeypatch, 2)
+    with pytest.raises(ValueError, match=r"started 2 tasks, which would each train alone, .*: add `\+run=slurm` \(or"):
+        module._hydra_main(recipe("${gpus_here:16}", "${keep_batch:16,1}"))
+    assert not seen
+
+
+@pytest.mark.parametrize("variables", [{**STEP, **TORCHRUN}, {**STEP, "SLURM_STEP_NUM_TASKS": "1"}, SLURM])
+def test_one_task_of_slurm_and_its_shells_start_processes_as_ever(
+    variables: Dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`srun --ntasks 1`, a batch script or `salloc` of many tasks, and torchrun in each task."""
+    started_by(monkeypatch, variables)
+    machine.settle_start(recipe())
+
+
+def test_tasks_of_slurm_that_want_it_so_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    started_by(monkeypatch, STEP)
+    with monkeypatch.context() as alone:
+        alone.delenv("SLURM_PROCID")  # what the message offers
+        machine.settle_start(recipe())
+    addressed = recipe()
+    addressed.distributed_training.distributed_init_method = "tcp://node1:29671"
+    machine.settle_start(addressed)

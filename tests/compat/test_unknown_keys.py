@@ -1,5 +1,6 @@
 """A misspelt key, wherever it stands, is told by name and with what was meant; nothing is accepted without effect."""
 
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, List
@@ -11,10 +12,12 @@ from data2vec_compat.unknown_keys import UnknownKeyError
 
 hydra_init = pytest.importorskip("fairseq.dataclass.initialize").hydra_init
 hydra_loader = pytest.importorskip("hydra._internal.config_loader_impl")
+hydra_parser = pytest.importorskip("hydra.core.override_parser.overrides_parser")
 hydra = pytest.importorskip("hydra")
 api = hydra if hasattr(hydra, "compose") else pytest.importorskip("hydra.experimental")  # hydra 1.0
 GlobalHydra = pytest.importorskip("hydra.core.global_hydra").GlobalHydra
 ConfigCompositionException = pytest.importorskip("hydra.errors").ConfigCompositionException
+OverrideParseException = pytest.importorskip("hydra.errors").OverrideParseException
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -22,9 +25,10 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 @pytest.fixture(autouse=True, scope="module")
 def explained() -> None:
     """pytest imports hydra by a loader of its own, out of the finder's sight; a patch runs but once."""
-    for entry in PATCHES:
-        if entry.module == hydra_loader.__name__:
-            entry.run(hydra_loader)
+    for module in (hydra_loader, hydra_parser):
+        for entry in PATCHES:
+            if entry.module == module.__name__:
+                entry.run(module)
 
 
 def composed(recipe: str, *overrides: str, folder: Path = CONFIGS) -> Any:
@@ -61,6 +65,21 @@ def test_an_override_without_plus_is_told_what_was_meant(recipe: str, override: 
         composed(recipe, override)
     assert str(told.value).startswith(f"Could not override '{override.split('=')[0]}'.\n")
     assert "To append" not in str(told.value)
+
+
+@pytest.mark.parametrize("path", ["/tmp/données", "/tmp/数据", "/tmp/d'été", "/data/a#1", "/data/run(2)", "/data/lr=1"])
+def test_a_path_that_hydras_grammar_does_not_know_is_told_of_quotes(path: str) -> None:
+    with pytest.raises(OverrideParseException, match="Put the value in quotes") as told:
+        composed("audio_base", f"dataset.train_subset={path}")
+    command = str(told.value).splitlines()[-1].partition("the shell's: ")[2]
+    assert composed("audio_base", *shlex.split(command)).dataset.train_subset == path
+
+
+@pytest.mark.parametrize("override", ["optimization.lr=[0.1", "=é", 'task.data="é'])
+def test_quotes_are_not_advised_where_they_would_not_do(override: str) -> None:
+    with pytest.raises(OverrideParseException) as told:
+        composed("audio_base", override)
+    assert "quotes" not in str(told.value)
 
 
 def test_a_key_that_the_recipe_merely_lacks_keeps_hydras_advice() -> None:
