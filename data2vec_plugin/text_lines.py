@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import List
 
 
 class TextFileError(ValueError):
     """A text that cannot be trained on; the message names file and line."""
+
+
+def read_lines(path: Path) -> List[str]:
+    """The lines of a UTF-8 file as fairseq reads them: only a line break ends one, be it of Windows.
+
+    ``str.splitlines`` ends one at U+2028 and at form feeds, too, which names of files may hold.
+    """
+    with path.open(encoding="utf-8") as file:
+        return [line.rstrip("\n") for line in file]
 
 
 def decoded(path: Path, number: int, line: bytes) -> str:

@@ -46,6 +46,8 @@ def read_header(source: Source, decode: bool = False) -> Header:
 
     if set(source.name) & set("\t\r\n") or source.name != source.name.strip():
         return Header(source, fault="has a tab, line break or outer blank in its name")
+    if not is_utf8(source.name):
+        return Header(source, fault="has a name that is not UTF-8, as manifests are")
     if source.file.stat().st_size == 0:
         return Header(source, fault="empty")
     try:
@@ -58,6 +60,15 @@ def read_header(source: Source, decode: bool = False) -> Header:
     if frames != info.frames:
         return Header(source, fault=f"truncated ({frames} of {info.frames} samples)")
     return Header(source, info.frames, info.samplerate, info.channels)
+
+
+def is_utf8(name: str) -> bool:
+    """Whether a manifest can hold a name: bytes on disk that are not UTF-8 become half a character each in Python."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def in_threads(call: Callable[[Item], Result], items: Sequence[Item], threads: int, title: str) -> list[Result]:
@@ -91,15 +102,20 @@ def resample_all(headers: list[Header], out: Path, rate: int, threads: int) -> t
 
 
 def resample(header: Header, out: Path, rate: int) -> Header:
-    """Write one file as mono FLAC at `rate` (Hz) below `out`; return the copy's header."""
+    """Write one file as mono FLAC at `rate` (Hz) below `out`; return the copy's header.
+
+    A file of so few samples that none is left is not written, and its own header returned with that fault.
+    """
     import soundfile
     import soxr  # works beside any torch; torchaudio has no release for torch 2.12 and later
 
     name = Path(header.source.name).with_suffix(".flac")
     source, target = header.source.file, out / name
-    target.parent.mkdir(parents=True, exist_ok=True)
     samples, _ = soundfile.read(str(source), dtype="float32", always_2d=True)
     mono = soxr.resample(samples.mean(1), header.sample_rate, rate).clip(-1, 1)
+    if len(mono) == 0:
+        return Header(header.source, fault=f"empty at {rate} Hz")
+    target.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(str(target), mono, rate)
     for text in (source.with_suffix(".txt"), *source.parent.glob("*.trans.txt")):
         if text.is_file() and not (target.parent / text.name).exists():

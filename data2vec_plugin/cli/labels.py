@@ -22,6 +22,7 @@ from data2vec_plugin.cli.manifest_files import (
     some,
     write_atomically,
 )
+from data2vec_plugin.text_lines import read_lines
 
 BOUNDARY = "|"
 DICTIONARY = "dict.ltr.txt"
@@ -155,7 +156,7 @@ def read_transcripts(folder: Path) -> dict[str, str]:
     """
     texts: dict[str, str] = {}
     for file in sorted(folder.glob("*.trans.txt")):
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(read_lines(file), 1):
             name, _, text = line.strip().partition(" ")
             if name in texts:
                 raise ValueError(f"{file}, line {number}: {name} has a transcript already")
@@ -245,7 +246,7 @@ def read_dictionary(path: Path) -> Counter[str]:
     if not path.is_file():
         raise ValueError(f"{path}: no such dictionary")
     known: Counter[str] = Counter()
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_lines(path), 1):
         symbol, _, count = line.partition(" ")
         if not symbol or not count.split(" ")[0].isdigit():
             raise ValueError(f"{path}, line {number}: got {line!r}; expected a symbol and a count")

@@ -10,9 +10,9 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Optional
 
-from data2vec_plugin.cli.audio_files import Header, Source, read_headers, resample_all
+from data2vec_plugin.cli.audio_files import Header, Source, is_utf8, read_headers, resample_all
 from data2vec_plugin.cli.manifest_files import (
     Clip,
     Manifest,
@@ -62,16 +62,16 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError: nothing to list, a file that cannot be there, or another sample rate.
     """
+    check_folder(args.resample_to)
     root, sources, ignored = find(args)
+    check_folder(root)
     print(f"{root}: {len(sources)} audio files")
     headers = read_headers(sources, args.threads, args.decode)
-    good = [header for header in headers if not header.fault]
-    report_skipped(headers, ignored)
-    if not good:
-        raise ValueError(f"{args.csv or root}: none of {len(headers)} audio files can be read")
+    good = without_faults(headers, ignored, args.csv or root)
     report_channels(good, bool(args.resample_to))
     if args.resample_to:
-        root, good = resample_all(good, args.resample_to, args.sample_rate, args.threads)
+        root, copies = resample_all(good, args.resample_to, args.sample_rate, args.threads)
+        good = without_faults(copies, [], args.csv or root)
     check_sample_rate(good, args.sample_rate)
     for name, members in sorted(split(good, args).items()):
         clips = tuple(Clip(header.source.name, header.frames) for header in members)
@@ -110,6 +110,12 @@ def find(args: argparse.Namespace) -> tuple[Path, list[Source], list[str]]:
     return root, sources, ignored
 
 
+def check_folder(folder: Optional[Path]) -> None:
+    """Raise ValueError unless a manifest's first line can name the folder, where there is one."""
+    if folder is not None and not is_utf8(str(folder)):
+        raise ValueError(f"{str(folder)!a}: this folder's name is not UTF-8, as manifests are; rename it")
+
+
 def from_row(table: Path, root: Path, row: Row) -> Source:
     """Return the audio file that a line of a CSV names.
 
@@ -124,6 +130,19 @@ def from_row(table: Path, root: Path, row: Row) -> Source:
         )
     name = file.relative_to(root).as_posix() if root in file.parents else str(file)
     return Source(file, name, row.fields.get("split") or None)
+
+
+def without_faults(headers: list[Header], ignored: list[str], where: Path) -> list[Header]:
+    """Return the files that can be listed, and print which are left out.
+
+    Raises:
+        ValueError: none is left.
+    """
+    report_skipped(headers, ignored)
+    good = [header for header in headers if not header.fault]
+    if not good:
+        raise ValueError(f"{where}: none of {len(headers)} audio files can be read")
+    return good
 
 
 def report_skipped(headers: Iterable[Header], ignored: list[str]) -> None:

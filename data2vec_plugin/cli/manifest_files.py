@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
 
+from data2vec_plugin.text_lines import read_lines
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -50,7 +52,7 @@ def read_manifest(path: Path) -> Manifest:
     """
     if not path.is_file():
         raise ValueError(f"{path}: no such manifest; `data2vec manifest DIR` writes one")
-    root, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
+    root, *lines = read_lines(path) or [""]
     clips = []
     for index, line in enumerate(lines):
         name, tab, frames = line.partition("\t")
@@ -109,7 +111,7 @@ def write_atomically(path: Path, content: Union[str, bytes]) -> None:
 
 
 def some(names: Iterable[str], limit: int = 3) -> str:
-    """Join the first few names; say how many more there are."""
+    """Join the first few names, bytes that are not UTF-8 as `\\udce9`; say how many more there are."""
     every = list(names)
     more = f" and {len(every) - limit} more" if len(every) > limit else ""
-    return ", ".join(every[:limit]) + more
+    return ", ".join(every[:limit]).encode("utf-8", "backslashreplace").decode("utf-8") + more

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from ..watch.run_log import LOG
 from .tables import print_table
@@ -14,6 +15,7 @@ from .training_log import INNER, Series, read_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 PANELS = {
     "loss": "training loss",
@@ -22,22 +24,36 @@ PANELS = {
     "pred_var": "predictions: mean standard deviation (towards 0: collapse)",
     "valid/loss": "validation loss",
     "valid/wer": "validation WER (%)",
+    "valid/accuracy": "validation accuracy (%)",
 }
+BESIDE = {"valid/accuracy": ("valid/accuracy_top5", "dotted: among the first five")}
+"""What is drawn dotted into another metric's panel, and what the panel's title says of it."""
+BEST = {
+    "loss": ("valid/loss", min),
+    "WER": ("valid/wer", min),
+    "accuracy": ("valid/accuracy", max),
+    "top-5 accuracy": ("valid/accuracy_top5", max),
+}
+"""Of which metrics the table gives the best value of a validation split, and which value is best."""
 HIGHEST = {"unexplained": 2.0}
 """Where a panel ends: 1 is what predicting the mean gives, and collapsed targets are hundreds of times worse."""
 NOTHING = "nothing logged yet"
 EPOCHS = "train"
+VALID = "valid"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run's name and curves; training's own without a prefix, those of a split as `valid/loss`.
+    """A run's name and curves; training's own without a prefix, those of a validation split as `valid/loss`.
 
-    One that has only begun has no curves.
+    One that has only begun has no curves. `splits` says for each `valid/…` which split is compared, `others` on which
+    else the run was validated.
     """
 
     name: str
     curves: dict[str, Series]
+    splits: dict[str, str]
+    others: dict[str, list[str]]
 
     @property
     def updates(self) -> str:
@@ -49,12 +65,15 @@ class Run:
         """The newest value of a curve, or a dash."""
         return f"{self.curves[metric].values[-1]:.4g}" if metric in self.curves else "-"
 
-    def best(self, metric: str) -> str:
-        """The lowest value of a validation curve and its update, or a dash."""
+    def best(self, metric: str, better: Callable[[list[float]], float] = min) -> str:
+        """The best value of a validation curve and its update, or a dash; what is not finite counts if nothing else."""
         if metric not in self.curves:
             return "-"
         series = self.curves[metric]
-        value = min(series.values)
+        finite = [value for value in series.values if math.isfinite(value)]
+        if not finite:
+            return self.last(metric)
+        value = better(finite)
         return f"{value:.4g} @ {series.updates[series.values.index(value)]:,}"
 
 
@@ -84,13 +103,14 @@ def read_runs(paths: list[Path], names: list[str] | None = None) -> list[Run]:
     if names is not None and len(names) != len(paths):
         raise ValueError(f"`--names` has {len(names)} names for {len(paths)} runs; give one for each")
     logs = [log_of(path) for path in paths]
-    runs = [Run(name, named_curves(read_curves(log))) for name, log in zip(names or distinct_names(paths), logs)]
-    if not any(each.curves for each in runs):
+    curves = [read_curves(log) for log in logs]
+    if not any(curves):
         raise ValueError(
             f"{', '.join(map(str, logs))}: {NOTHING}; statistics come every `common.log_interval` updates "
             f"and at the end of an epoch, as JSON (common.log_format=json)"
         )
-    return runs
+    splits = common_splits(curves)
+    return [named_run(name, each, splits) for name, each in zip(names or distinct_names(paths), curves)]
 
 
 def log_of(path: Path) -> Path:
@@ -113,32 +133,64 @@ def distinct_names(paths: list[Path]) -> list[str]:
     return [f"{path} ({number})" for number, path in enumerate(paths, start=1)]
 
 
-def named_curves(curves: dict[str, Series]) -> dict[str, Series]:
-    """Curves by short name: `loss` for training's; the first validation split's as `valid/…`.
+def common_splits(runs: list[dict[str, Series]]) -> dict[str, str]:
+    """For each validation metric, as `valid/loss`, the split on which most runs have it; of several the first by name.
+
+    Different splits under one heading would compare what cannot be compared.
+    """
+    counts = Counter(name for curves in runs for name in curves if name.split("/")[0] not in (INNER, EPOCHS))
+    splits: dict[str, str] = {}
+    for name in sorted(counts, key=lambda name: (-counts[name], name)):
+        split, metric = name.split("/", 1)
+        splits.setdefault(f"valid/{metric}", split)
+    return splits
+
+
+def named_run(name: str, curves: dict[str, Series], splits: dict[str, str]) -> Run:
+    """A run with its curves by short name: `loss` for training's; those of the splits to be compared as `valid/…`.
 
     A run whose epochs are shorter than its log's interval has but the closing lines of its epochs.
     """
-    splits = [name.split("/")[0] for name in curves]
-    training = INNER if INNER in splits else EPOCHS
-    valid = next((split for split in splits if split not in (INNER, EPOCHS)), "")
-    short = {}
-    for name, series in curves.items():
-        split, metric = name.split("/", 1)
+    training = INNER if any(each.startswith(f"{INNER}/") for each in curves) else EPOCHS
+    run = Run(name, {}, splits, defaultdict(list))
+    for full, series in curves.items():
+        split, metric = full.split("/", 1)
         if split == training:
-            short[metric] = series
-        elif split == valid:
-            short[f"valid/{metric}"] = series
-    return short
+            run.curves[metric] = series
+        elif splits.get(f"valid/{metric}") == split:
+            run.curves[f"valid/{metric}"] = series
+        elif split not in (INNER, EPOCHS):
+            run.others[f"valid/{metric}"].append(split)
+    return run
+
+
+def on_split(runs: list[Run], metric: str) -> str:
+    """What a heading says of the split: its name; nothing of `valid`, which headings say anyway, nor of training's."""
+    split = runs[0].splits.get(metric, VALID)
+    return "" if split == VALID else f" ({split})"
+
+
+def left_out(runs: list[Run]) -> list[str]:
+    """A line for each run that was validated on other splits than those that are compared."""
+    lines = [
+        f"{each.name} is not validated on {each.splits[metric]}, but on {', '.join(each.others[metric])}"
+        for each in runs
+        for metric, _ in BEST.values()
+        if metric in each.others and metric not in each.curves
+    ]
+    return list(dict.fromkeys(lines))
 
 
 def show(runs: list[Run]) -> None:
     """Print a line for each run, with the columns that any of them has."""
     columns = {metric: [r.last(metric) for r in runs] for metric in ("loss", "unexplained", "target_var", "pred_var")}
-    columns["best valid loss"] = [r.best("valid/loss") for r in runs]
-    columns["best valid WER"] = [r.best("valid/wer") for r in runs]
+    for title, (metric, better) in BEST.items():
+        columns[f"best valid {title}{on_split(runs, metric)}"] = [r.best(metric, better) for r in runs]
     filled = {title: cells for title, cells in columns.items() if set(cells) != {"-"}}
     rows = [(r.name, r.updates, *cells) for r, *cells in zip(runs, *filled.values())]
     print_table("runs, at their last logged update", ("run", "updates", *filled), rows)
+    for line in left_out(runs):
+        print(line)
 
 
 def draw(runs: list[Run], path: Path) -> None:
@@ -157,10 +209,7 @@ def draw(runs: list[Run], path: Path) -> None:
             draw_panel(axes, runs, metric)
         for axes in panels.flat[len(metrics) :]:
             axes.axis("off")
-        handles, labels = legend_entries(panels)
-        columns = min(len(labels), 4)
-        figure.legend(handles, labels, loc="upper left", ncols=columns, frameon=False, bbox_to_anchor=(0.05, 1))
-        lines = -(-len(labels) // max(columns, 1))
+        lines = draw_legend(figure, panels)
         figure.tight_layout(rect=(0, 0, 1, 1 - (0.05 + 0.22 * lines) / figure.get_figheight()))
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=110)
@@ -169,33 +218,49 @@ def draw(runs: list[Run], path: Path) -> None:
 
 def draw_panel(axes: Axes, runs: list[Run], metric: str) -> None:
     """One metric of all runs; a run keeps its colour in every panel, and one without curves its name in the legend."""
+    beside, said = BESIDE.get(metric, ("", ""))
     for number, each in enumerate(runs):
         if each.curves and metric not in each.curves:
             continue
-        series = each.curves.get(metric, Series((), ()))
-        marked = metric.startswith("valid/") or len(series.updates) == 1  # one point makes no line
-        axes.plot(
-            *series,
-            "-" if number < 10 else "--",
-            label=each.name if each.curves else f"{each.name}: {NOTHING}",
-            color=f"C{number % 10}",
-            marker="o" if marked else "",
-            markersize=3,
-            linewidth=1.4,
-        )
-    axes.set_title(PANELS[metric], fontsize=9)
+        draw_curve(axes, each, number, metric, "-" if number < 10 else "--")
+        if beside in each.curves:
+            draw_curve(axes, each, number, beside, ":")
+    title = PANELS[metric] + on_split(runs, metric)
+    dotted = any(beside in each.curves for each in runs)
+    axes.set_title(f"{title}; {said}" if dotted else title, fontsize=9)
     axes.set_xlabel("updates")
     axes.set_xlim(left=0)
     axes.set_ylim(0, min(axes.get_ylim()[1], HIGHEST.get(metric, math.inf)))
 
 
-def legend_entries(panels: Any) -> tuple[list[Any], list[str]]:
-    """Each run once, in order of first appearance."""
+def draw_curve(axes: Axes, run: Run, number: int, metric: str, style: str) -> None:
+    """One metric of one run in the colour of its number; an empty one where it has logged nothing yet."""
+    series = run.curves.get(metric, Series((), ()))
+    marked = metric.startswith("valid/") or len(series.updates) == 1  # one point makes no line
+    axes.plot(
+        *series,
+        style,
+        label=run.name if run.curves else f"{run.name}: {NOTHING}",
+        color=f"C{number % 10}",
+        marker="o" if marked else "",
+        markersize=3,
+        linewidth=1.4,
+    )
+
+
+def draw_legend(figure: Figure, panels: Any) -> int:
+    """Name each run once above the panels, in order of first appearance; how many lines that takes."""
     found: dict[str, Any] = {}
     for axes in panels.flat:
-        for handle, label in zip(*axes.get_legend_handles_labels()):
-            found.setdefault(label, handle)
-    return list(found.values()), list(found)
+        for line in axes.get_lines():
+            found.setdefault(line.get_label(), line)
+    columns = max(min(len(found), 4), 1)
+    numbers = [str(number) for number in range(len(found))]  # matplotlib leaves out labels that begin with `_`
+    handles, corner = list(found.values()), (0.05, 1)
+    legend = figure.legend(handles, numbers, loc="upper left", ncols=columns, frameon=False, bbox_to_anchor=corner)
+    for text, name in zip(legend.get_texts(), found):
+        text.set_text(name)
+    return -(-len(found) // columns)
 
 
 def matplotlib_pyplot() -> Any:

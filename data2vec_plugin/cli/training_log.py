@@ -6,6 +6,7 @@ The log may be the console's output (`… | INFO | train_inner | {…}`) or the 
 """
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -30,6 +31,11 @@ class Entry(NamedTuple):
     update: int
     stats: dict[str, float]
 
+    @property
+    def place(self) -> tuple[int, bool]:
+        """Where it stands in a run: training is logged before its update is validated and its epoch ends."""
+        return self.update, self.split != INNER
+
 
 def read_training_log(path: Path) -> dict[str, Series]:
     """Return every curve of a log by name, such as `train_inner/loss` or `valid/wer`.
@@ -46,15 +52,16 @@ def read_training_log(path: Path) -> dict[str, Series]:
 def read_curves(path: Path) -> dict[str, Series]:
     """Return every curve of a log by name; of a run that has only begun, none.
 
-    Lines that are not statistics are passed over. Where a run was resumed, or the log repeats an
-    update, the last line counts.
+    Lines that are not statistics are passed over. A log that goes back was gone on with from an earlier checkpoint,
+    or by another run in the same folder: what it held of that update and of later ones counts no more. Where it
+    repeats an update otherwise, the last line counts.
 
     Raises:
         ValueError: there is no such file, or its statistics are in another format.
     """
     if not path.is_file():
         raise ValueError(f"{path}: no such log")
-    points: dict[str, dict[int, float]] = {}
+    entries: list[Entry] = []
     in_text = False
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
@@ -62,11 +69,13 @@ def read_curves(path: Path) -> dict[str, Series]:
             if entry is None:
                 in_text = in_text or TEXT.search(line) is not None
                 continue
-            for name, value in entry.stats.items():
-                points.setdefault(f"{entry.split}/{name}", {})[entry.update] = value
-    if in_text and not points:
+            if entries and entry.place < entries[-1].place:
+                while entries and entries[-1].update >= entry.update:
+                    entries.pop()
+            entries.append(entry)
+    if in_text and not entries:
         raise ValueError(f"{path}: its statistics are no JSON; train with common.log_format=json")
-    return {name: _series(found) for name, found in sorted(points.items())}
+    return _curves(entries)
 
 
 def parse_line(line: str) -> Optional[Entry]:
@@ -79,7 +88,8 @@ def parse_line(line: str) -> Optional[Entry]:
     except ValueError:
         return None
     counter = next((key for key in raw if key.endswith(COUNTER)), None)
-    if counter is None or _number(raw[counter]) is None:
+    update = None if counter is None else _number(raw[counter])
+    if counter is None or update is None or not math.isfinite(update):
         return None
     prefix = counter[: -len(COUNTER)]
     stats = {}
@@ -87,17 +97,21 @@ def parse_line(line: str) -> Optional[Entry]:
         number = _number(value)
         if number is not None and key.startswith(prefix):
             stats[key[len(prefix) :]] = number
-    return Entry(prefix.rstrip("_") or INNER, int(float(raw[counter])), stats)
+    return Entry(prefix.rstrip("_") or INNER, int(update), stats)
 
 
 def _number(value: object) -> Optional[float]:
     """Return a logged value, which fairseq writes as text, as a number."""
     try:
         return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the last: an integer of more than 308 digits
         return None
 
 
-def _series(points: dict[int, float]) -> Series:
-    updates = tuple(sorted(points))
-    return Series(updates, tuple(points[update] for update in updates))
+def _curves(entries: list[Entry]) -> dict[str, Series]:
+    """Every metric of the entries, whose updates do not fall, by name."""
+    points: dict[str, dict[int, float]] = {}
+    for entry in entries:
+        for name, value in entry.stats.items():
+            points.setdefault(f"{entry.split}/{name}", {})[entry.update] = value
+    return {name: Series(tuple(found), tuple(found.values())) for name, found in sorted(points.items())}

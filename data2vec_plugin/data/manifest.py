@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple
 
+from ..text_lines import read_lines
+
 SPOT_CHECKS = 1000
 """How many files of a manifest are looked for before training; the rest are found missing when read."""
 
@@ -81,7 +83,7 @@ def read_labels(path: Path, manifest: Path, entries: int) -> List[str]:
             f"label file {path} does not exist; make it with `data2vec labels {manifest}`, "
             f"or set `task.labels` to the ending of the one you have"
         )
-    labels = path.read_text(encoding="utf-8").splitlines()
+    labels = read_lines(path)
     if len(labels) != entries:
         raise ValueError(
             f"{path} has {len(labels)} lines, but {manifest} lists {entries} files: line N of the one belongs to "

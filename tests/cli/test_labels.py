@@ -43,6 +43,21 @@ def test_letters_words_and_dictionary(data: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("odd", ["\u2028", "\x0b", "\x0c", "\x85"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_only_a_line_break_ends_a_line(tmp_path: Path, odd: str, end: str) -> None:
+    """A name, a transcript and a dictionary that hold what `str.splitlines` would end a line at."""
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "1.trans.txt").write_bytes(f"a{odd}b GO{odd}ON{end}c NO{end}".encode())
+    lines = [str(tmp_path / "corpus"), f"a{odd}b.flac\t16000", "c.flac\t16000"]
+    manifest = tmp_path / "train.tsv"
+    manifest.write_bytes("".join(f"{line}{end}" for line in lines).encode())
+    assert run(manifest, "--out", tmp_path) == 0
+    assert (tmp_path / "train.wrd").read_text() == "GO ON\nNO\n"
+    (tmp_path / "odd.txt").write_bytes(f"| 4{end}O 4{end}N 2{end}G 1{end}{odd} 1{end}".encode())
+    assert run(manifest, "--out", tmp_path, "--dict", tmp_path / "odd.txt") == 0
+
+
 def test_fairseq_reads_the_dictionary(data: Path) -> None:
     dictionary = pytest.importorskip("fairseq.data").Dictionary
     run(data)

@@ -1,6 +1,7 @@
 """`data2vec manifest`: what it lists, and what it says of a folder that it cannot list."""
 
 import argparse
+import os
 from pathlib import Path
 
 import numpy
@@ -87,6 +88,22 @@ def test_broken_files_are_skipped_by_name_and_reason(
     assert len(clips(tmp_path / "data" / "train-clean-100.tsv")) == 3
 
 
+def test_a_name_that_is_not_utf8_is_skipped(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = corpus / "train-clean-100"
+    write_audio(folder / "plain.wav")
+    try:
+        os.rename(os.fsencode(folder / "plain.wav"), os.fsencode(folder) + b"/caf\xe9.wav")
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 only")
+    assert run(corpus, "--out", tmp_path / "data") == 0
+    said = capsys.readouterr().err
+    assert "skipped 1: has a name that is not UTF-8, as manifests are: train-clean-100/caf\\udce9.wav" in said
+    assert len(clips(tmp_path / "data" / "train-clean-100.tsv")) == 3
+    os.rename(corpus, os.fsencode(corpus) + b"\xe9")
+    with pytest.raises(ValueError, match=r"corpus\\udce9': this folder's name is not UTF-8"):
+        run(os.fsdecode(os.fsencode(corpus) + b"\xe9"), "--out", tmp_path / "again")
+
+
 def test_decode_finds_a_truncated_file(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     whole = write_audio(corpus / "train-clean-100" / "long.flac", 40000)
     whole.write_bytes(whole.read_bytes()[:9000])
@@ -130,6 +147,17 @@ def test_resampling_keeps_a_tone_and_cuts_what_the_new_rate_cannot_hold(tmp_path
         expected = level * numpy.sin(2 * numpy.pi * hertz * numpy.arange(16000) / 16000)
         assert len(heard) == 16000
         assert numpy.abs(heard - expected)[500:-500].max() < 1e-3
+
+
+def test_a_clip_that_resampling_leaves_nothing_of_is_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_audio(tmp_path / "in" / "train" / "click.wav", 1, rate=44100)
+    with pytest.raises(ValueError, match="none of 1 audio files"):
+        run(tmp_path / "in", "--out", tmp_path / "data", "--resample-to", tmp_path / "new")
+    write_audio(tmp_path / "in" / "train" / "long.wav", 44100, rate=44100)
+    run(tmp_path / "in", "--out", tmp_path / "data", "--resample-to", tmp_path / "new")
+    assert "skipped 1: empty at 16000 Hz: train/click.wav" in capsys.readouterr().err
+    assert clips(tmp_path / "data" / "train.tsv") == [("train/long.flac", 16000)]
+    assert not (tmp_path / "new" / "train" / "click.flac").exists()
 
 
 def test_resample_to_refuses_two_files_that_become_one(tmp_path: Path) -> None:

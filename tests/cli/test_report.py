@@ -46,6 +46,92 @@ def test_a_run_that_goes_on_has_what_it_has_logged(runs: "list[Path]") -> None:
     assert (second.updates, second.last("loss"), second.best("valid/wer")) == ("10", "5", "-")
 
 
+def write_splits(folder: Path, rates: Dict[str, Dict[str, float]]) -> Path:
+    """A log of one update that was validated on several splits, with these statistics of each."""
+    folder.mkdir(parents=True)
+    lines = [{"loss": 4, "num_updates": "200"}]
+    for split, stats in rates.items():
+        lines.append({f"{split}_{name}": value for name, value in {**stats, "num_updates": 200}.items()})
+    (folder / "train.log").write_text("\n".join(map(json.dumps, lines)))
+    return folder
+
+
+def printed_and_drawn(
+    runs: "list[Path]", capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> "tuple[str, str]":
+    """What the command prints, and the text of its picture."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")  # text as text
+    picture = runs[0] / "report.svg"
+    assert main(["report", *map(str, runs), "--out", str(picture)]) == 0
+    return capsys.readouterr().out, picture.read_text()
+
+
+def test_runs_are_compared_on_a_split_that_all_have_and_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = write_splits(tmp_path / "both", {"dev-clean": {"wer": 11.5}, "dev-other": {"wer": 22.5}})
+    one = write_splits(tmp_path / "one", {"dev-other": {"wer": 20.5}})
+    young = write_splits(tmp_path / "young", {})
+    printed, drawn = printed_and_drawn([young, both, one], capsys, monkeypatch)
+    assert "best valid WER (dev-other)" in printed
+    assert "22.5 @ 200" in printed
+    assert "20.5 @ 200" in printed
+    assert "11.5" not in printed
+    assert "validation WER (%) (dev-other)" in drawn
+    assert "not validated" not in printed
+
+
+def test_a_run_without_the_others_split_is_not_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = write_splits(tmp_path / "clean", {"dev-clean": {"wer": 11.5}})
+    other = write_splits(tmp_path / "other", {"dev-other": {"wer": 22.5}})
+    printed, _ = printed_and_drawn([clean, other], capsys, monkeypatch)
+    assert "best valid WER (dev-clean)" in printed
+    assert "22.5" not in printed
+    assert "other is not validated on dev-clean, but on dev-other" in printed
+
+
+def test_the_best_value_is_a_finite_one(tmp_path: Path) -> None:
+    folder = write_log(tmp_path / "run", {10: 4.0}, {200: float("nan"), 400: 3.0, 600: float("-inf")})
+    lost = write_log(tmp_path / "lost", {10: 4.0}, {200: float("nan")})
+    first, second = read_runs([folder, lost])
+    assert first.best("valid/wer") == "3 @ 400"
+    assert second.best("valid/wer") == "nan"
+
+
+def test_a_name_that_begins_with_an_underscore_is_in_the_legend(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = write_log(tmp_path / "_new", {10: 4.0, 20: 3.0}, {})
+    _, drawn = printed_and_drawn([hidden, write_log(tmp_path / "old", {10: 4.0}, {})], capsys, monkeypatch)
+    assert ">_new<" in drawn
+    assert ">old<" in drawn
+
+
+def test_the_accuracy_of_classifiers_is_told_and_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [
+        {"valid_accuracy": each, "valid_accuracy_top5": each + 20, "valid_num_updates": n}
+        for n, each in ((10, 40.5), (20, 61.5), (30, 55))
+    ]
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    (pictures / "train.log").write_text("\n".join(map(json.dumps, lines)))
+    speech = write_log(tmp_path / "speech", {10: 4.0}, {20: 50.0})
+    printed, drawn = printed_and_drawn([pictures, speech], capsys, monkeypatch)
+    assert "best valid accuracy" in printed
+    assert "61.5 @ 20" in printed
+    assert "81.5 @ 20" in printed
+    assert "validation accuracy (%); dotted: among the first five" in drawn
+    assert "50 @ 20" in printed  # of another split, under a heading of its own
+    printed, drawn = printed_and_drawn([speech], capsys, monkeypatch)
+    assert "best valid accuracy" not in printed
+    assert "validation accuracy" not in drawn
+
+
 def test_a_run_that_has_only_begun_is_named_beside_the_others(
     runs: "list[Path]", tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,11 +36,33 @@ def test_console_and_file_give_the_same_curves(tmp_path: Path) -> None:
     assert curves["dev_other/wer"] == Series((20,), (80.0,))
 
 
-def test_a_resumed_run_counts_its_last_line(tmp_path: Path) -> None:
-    lines = [inner(10, "2"), inner(20, "9"), inner(30, "9"), inner(20, "1.5"), inner(20, "1.5")]
-    (tmp_path / "log").write_text("\n".join(lines))
-    series = read_training_log(tmp_path / "log")["train_inner/loss"]
-    assert series == Series((10, 20, 30), (2.0, 1.5, 9.0))
+def test_what_a_resumed_run_does_again_counts_once(tmp_path: Path) -> None:
+    before = [inner(10, "2"), closing(10, "95"), inner(20, "9"), closing(20, "99"), inner(30, "9"), closing(30, "98")]
+    log = tmp_path / "log"
+    log.write_text("\n".join([*before, inner(20, "1.5"), inner(20, "1.25")]))
+    curves = read_training_log(log)
+    assert curves["train_inner/loss"] == Series((10, 20), (2.0, 1.25))
+    assert curves["valid/wer"] == Series((10,), (95.0,))
+
+
+def test_validation_of_an_update_that_is_trained_again_is_forgotten(tmp_path: Path) -> None:
+    """The log ends with the same update, so that only the order within it says that the run went back."""
+    before = [inner(10, "2"), inner(20, "9"), closing(20, "99"), closing(20, "98", "dev_other")]
+    log = tmp_path / "log"
+    log.write_text("\n".join([*before, inner(20, "1.5"), closing(20, "91")]))
+    curves = read_training_log(log)
+    assert curves["train_inner/loss"] == Series((10, 20), (2.0, 1.5))
+    assert curves["valid/wer"] == Series((20,), (91.0,))
+    assert "dev_other/wer" not in curves
+
+
+def test_a_run_that_begins_anew_in_the_same_folder_is_the_only_one(tmp_path: Path) -> None:
+    old = [entry for n in range(1, 7) for entry in (inner(n, "8"), closing(n, "50"))]
+    log = tmp_path / "log"
+    log.write_text("\n".join([*old, inner(1, "9"), inner(2, "8.5"), closing(2, "70")]))
+    curves = read_training_log(log)
+    assert curves["train_inner/loss"] == Series((1, 2), (9.0, 8.5))
+    assert curves["valid/wer"] == Series((2,), (70.0,))
 
 
 def test_values_that_are_no_numbers_are_left_out() -> None:
@@ -50,6 +72,11 @@ def test_values_that_are_no_numbers_are_left_out() -> None:
     assert set(entry.stats) == {"num_updates", "loss"}
     assert parse_line('{"num_updates": null}') is None
     assert parse_line('["num_updates", {}]') is None
+
+
+@pytest.mark.parametrize("counter", ['"inf"', '"nan"', "1e400", "9" * 400], ids=["inf", "nan", "1e400", "400 digits"])
+def test_a_count_of_updates_that_is_none_is_passed_over(counter: str) -> None:
+    assert parse_line(f'{{"num_updates": {counter}, "loss": "3"}}') is None
 
 
 def test_a_log_without_statistics_is_refused(tmp_path: Path) -> None:

@@ -53,3 +53,10 @@ def test_empty_label_names_its_line(tmp_path: Path) -> None:
 def test_symbol_outside_the_dictionary_names_line_and_symbol(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"train\.ltr:2: symbol 'É' is not in dict\.ltr\.txt"):
         check_symbols(["A |", "É |"], {"A", "|"}, tmp_path / "train.ltr", "dict.ltr.txt")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_labels_end_where_fairseq_ends_them(tmp_path: Path, end: str) -> None:
+    labels = tmp_path / "train.ltr"
+    labels.write_bytes(f"A \u2028 B |{end}C \x0c |{end}".encode())
+    assert read_labels(labels, tmp_path / "train.tsv", 2) == ["A \u2028 B |", "C \x0c |"]

@@ -1,6 +1,7 @@
 """Every training command that a README or a recipe's header shows is one that hydra and fairseq accept."""
 
 import re
+from pathlib import Path
 from typing import Iterator, Tuple
 
 import hydra
@@ -74,6 +75,21 @@ def test_own_speech_is_tried_out_without_a_gpu_as_its_readme_says(
     cfg = composed(command.text.replace("+run=1gpu", "+run=cpu"), *small)
     assert cfg.common.cpu
     assert not cfg.common.bf16
+
+
+def test_large_is_pretrained_on_the_splits_of_libri_light() -> None:
+    readme = in_readme(ROOT / "examples" / "librispeech" / "README.md")
+    [command] = [each.text for each in readme if "audio_large" in each.text]
+    cfg = composed(command)
+    assert (cfg.task.data, cfg.dataset.train_subset, cfg.dataset.valid_subset) == ("data-60k", "train", "valid")
+
+
+@pytest.mark.parametrize("recipe", sorted((ROOT / "configs").glob("asr_*.yaml")), ids=lambda path: path.stem)
+def test_recognition_says_which_of_its_values_are_ours(recipe: Path) -> None:
+    header = " ".join(line[1:].strip() for line in recipe.read_text(encoding="utf-8").splitlines() if line[:1] == "#")
+    size, hours = recipe.stem.split("_")[1:]
+    assert f"wav2vec 2.0's {'vox' if size == 'large' else 'base'}_{hours}. Ours: the task `data2vec_asr`," in header
+    assert ("The paper records no settings for large" in header) == (size == "large")
 
 
 def told() -> Iterator[Tuple[str, str]]:
