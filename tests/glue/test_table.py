@@ -16,10 +16,11 @@ from data2vec_plugin.glue.tasks import TASKS
 def write_log(out: Path, task: str, seed: int, figures: dict[str, list[float]], done: bool = True) -> None:
     """A run's log: figures of each dev set at updates 10, 20, …"""
     lines = ["$ fairseq-hydra-train", "2026-01-01 10:00:00 | INFO | train_inner | " + json.dumps({"num_updates": "5"})]
-    for split, values in figures.items():
-        for number, value in enumerate(values, 1):
-            name = f"{split}_{TASKS[task].metric}"
-            lines.append(f"| INFO | {split} | " + json.dumps({name: str(value), f"{split}_num_updates": 10 * number}))
+    for number in range(1, max(map(len, figures.values()), default=0) + 1):
+        for split, values in figures.items():  # all sets of an update before the next one, as fairseq validates
+            for value in values[number - 1 : number]:
+                stats = {f"{split}_{TASKS[task].metric}": str(value), f"{split}_num_updates": 10 * number}
+                lines.append(f"| INFO | {split} | {json.dumps(stats)}")
     lines += ["| INFO | fairseq_cli.train | done training in 9.0 seconds"] * done
     folder = out / task / f"seed{seed}"
     folder.mkdir(parents=True)
