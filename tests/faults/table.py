@@ -151,8 +151,8 @@ FAULTS = (
     Fault(  # fine-tuning contradicts pre-training
         "B20",
         "configs/asr_base_10h.yaml",
-        "\n  normalize: true\n",
-        "\n  normalize: false\n",
+        "labels: ltr, normalize: true}",
+        "labels: ltr, normalize: false}",
         ("tests/test_configs.py",),
     ),
     Fault(  # no scale is no number
