@@ -112,6 +112,8 @@ def _package(name: str, probed: Dict[str, Optional[str]], needed: str, mend: str
         return Finding(name, f"not installed{NEEDED_FOR.get(name, '')}", needed, mend)
     if probed["error"]:
         state = needed if needed != OK else WARNING
+        # without the patches hydra 1.0 does not import on Python 3.11
+        mend = remedies.TURN_ON if "mutable default" in probed["error"] and remedies.is_turned_off() else mend
         return Finding(name, f"{probed['version']}, broken: {probed['error']}", state, mend)
     return Finding(name, str(probed["version"]))
 

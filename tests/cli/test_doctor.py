@@ -200,6 +200,13 @@ def test_with_the_shim_turned_off_that_is_all_there_is_to_mend() -> None:
     assert "pip install" not in mends
 
 
+@pytest.mark.parametrize(("variable", "mend"), [("0", "unset DATA2VEC_COMPAT"), ("1", 'pip install "hydra-core>=1.3')])
+def test_an_old_hydra_that_does_not_import(variable: str, mend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA2VEC_COMPAT", variable)
+    found = examine("packages", "hydra", version="1.0.7", error="ValueError: mutable default <class 'x'>")
+    assert {each.what: each.mend for each in found}["hydra"].startswith(mend)
+
+
 @pytest.mark.parametrize(("variable", "mend"), [("0", remedies.TURN_ON), ("1", remedies.INSTALL_PLUGIN)])
 def test_the_plugin_does_not_import(variable: str, mend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATA2VEC_COMPAT", variable)
