@@ -12,7 +12,7 @@ from end_to_end_commands import noise_command
 from speech import run
 from upstream_recipes import write_speech
 
-pytestmark = pytest.mark.xdist_group("upstream recipes")
+pytestmark = pytest.mark.xdist_group("stops together")
 
 UPDATES = 7
 MET_BY = {3: 2, 4: 1}
