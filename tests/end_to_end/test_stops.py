@@ -48,6 +48,7 @@ def results(folder: Path) -> Dict[str, Any]:
 def test_the_files_left_out_are_named_once_more_when_the_process_ends(folder: Path, results: Dict[str, Any]) -> None:
     assert results["unbroken"] == {"updates": UPDATES, "error": ""}
     at_the_end = (folder / "unbroken" / "train.log").read_text().split("done training")[1].splitlines()[1:]
+    at_the_end = [line for line in at_the_end if "Failed to read" not in line]  # fairseq main's own, of a worker
     trained = [name for name, result in results.items() if result["updates"]]
     assert len(at_the_end) == len(trained)  # one line for the data of each run of this process, none of the workers'
     for line in at_the_end:
