@@ -8,6 +8,7 @@ from typing import Any, Dict, Union
 import torch
 from fairseq import checkpoint_utils
 
+from data2vec_compat.file_kinds import is_old_format
 from data2vec_compat.safe_load import MALFORMED, load_allowed
 
 from ..interop.identify import OURS_ONLY, Identity, identify
@@ -32,6 +33,12 @@ def read_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
 def read_file(path: Union[str, Path], **options: Any) -> Any:
     """What torch saved, with ``options`` of ``torch.load``; raises ValueError as :func:`read_checkpoint` does."""
     return load_allowed(torch, str(path), map_location="cpu", **options)
+
+
+def read_mapped(path: Union[str, Path]) -> Any:
+    """The same with tensors that stay in the file, but for torch's format of before 1.6, which cannot be mapped."""
+    mapped = Path(path).is_file() and not is_old_format(str(path))
+    return read_file(path, **({"mmap": True} if mapped else {}))
 
 
 def identify_file(path: Union[str, Path]) -> Identity:

@@ -6,14 +6,12 @@ from typing import List, Optional
 
 from fairseq.data import Dictionary
 
-from data2vec_compat.file_kinds import is_old_format
-
-from .identify import read_file
+from .identify import read_mapped
 
 
 def saved_dictionary(path: str) -> Optional[Dictionary]:
     """The label dictionary that fairseq saved; None if it saved none. No tensor is read."""
-    state = read_file(path, **({} if is_old_format(path) else {"mmap": True}))
+    state = read_mapped(path)
     return (state.get("task_state") or {}).get("target_dictionary")
 
 

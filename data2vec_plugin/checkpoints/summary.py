@@ -12,11 +12,11 @@ import torch
 from fairseq.models import MODEL_DATACLASS_REGISTRY
 from torch import Tensor
 
-from data2vec_compat.file_kinds import hugging_face_config, is_old_format, kind_of_folder, safetensors_header
+from data2vec_compat.file_kinds import hugging_face_config, kind_of_folder, safetensors_header
 
 from ..core.teacher import FORMAT_KEY, UPDATES_KEY
 from ..interop.identify import CONVERT, INSIDE, Identity, as_mapping, identify, of_weights, sections, weights_of
-from .identify import read_file
+from .identify import read_mapped
 
 TEACHERS = ("_ema", "encoder._ema")
 LAYER = re.compile(r"(?:^|\.)(?:layers?|blocks)\.(\d+)\.")
@@ -66,8 +66,7 @@ def summarise(path: Path) -> Summary:
             header = safetensors_header(file)
         if header is not None:
             return of_safetensors(path, header)
-    mapped = path.is_file() and not is_old_format(str(path))
-    return of_state(path, read_file(path, **({"mmap": True} if mapped else {})))
+    return of_state(path, read_mapped(path))
 
 
 def of_state(path: Path, state: Any) -> Summary:
