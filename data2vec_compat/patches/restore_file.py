@@ -6,9 +6,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Optional, Tuple
 
+from data2vec_compat.patches.checkpoint_files import LAST
 from data2vec_compat.registry import patch
-
-LAST = "checkpoint_last.pt"
 
 
 @patch(
