@@ -37,7 +37,7 @@ doctor: $(STAMP)  ## say what is installed, mended or missing
 	@$(BIN)/data2vec doctor
 
 test: $(TOOLS)  ## install if needed, then run the tests
-	@$(BIN)/python -m pytest -q -n 3 --dist loadgroup
+	@$(BIN)/python -m pytest -q -n 4 --dist loadgroup
 
 matrix:  ## the tests on each Python, torch, NumPy and hydra found (HOSTS="3.9-old 3.13": some)
 	@$(PYTHON) tests/hosts/matrix.py $(HOSTS)

@@ -3,6 +3,7 @@
 `DATA2VEC_PAIRS=10` compares ten pairs of runs, each of another seed.
 """
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Dict, List
 import pytest
 import torch
 from checkpoint_weights import weights
-from end_to_end_commands import pretrain_command
+from end_to_end_commands import pretrain_command, run_many
 from speech import run
 
 pytestmark = pytest.mark.xdist_group("crashes")
@@ -43,16 +44,28 @@ def largest_difference(first: Dict[str, torch.Tensor], second: Dict[str, torch.T
     return max(float((first[name].double() - second[name].double()).abs().max()) for name in first)
 
 
+@pytest.fixture(scope="module")
+def pairs(speech_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all pairs of runs; each kind of them shares its processes, which spares the imports."""
+    folder = tmp_path_factory.mktemp("pairs")
+    alone, together = {}, folder / "two.jsonl"
+    for number in range(PAIRS):
+        settings = (f"dataset.num_workers={2 * (number % 2)}", f"common.seed={number + 1}")
+        alone[number] = one(speech_data, folder / f"one{number}", 5, *settings)[1:]
+        with together.open("a") as listed:
+            listed.write(json.dumps(two(speech_data, folder / f"two{number}", 5, *settings)[1:]) + "\n")
+    assert run_many(alone) == {number: {"updates": 5, "error": ""} for number in range(PAIRS)}
+    script = str(Path(__file__).with_name("many_runs.py"))
+    run(["torchrun", "--standalone", "--nproc_per_node", "2", script, str(together)], cwd=folder)
+    return folder
+
+
 @pytest.mark.parametrize("number", range(PAIRS))
-def test_two_processes_are_one_with_doubled_update_freq(speech_data: Path, tmp_path: Path, number: int) -> None:
-    settings = (f"dataset.num_workers={2 * (number % 2)}", f"common.seed={number + 1}")
-    log = torchrun(two(speech_data, tmp_path / "two", 5, *settings), tmp_path)
-    run(one(speech_data, tmp_path / "one", 5, *settings), cwd=tmp_path)
-    assert "update: 2 processes × 1 micro-batches" in log
-    assert "distributed_backend=gloo, because nccl needs GPUs" in log
-    start = weights(next((tmp_path / "one").glob("checkpoint_*_3.pt")))
-    assert largest_difference(weights(tmp_path / "one"), weights(tmp_path / "two")) < 1e-5
-    assert largest_difference(weights(tmp_path / "one"), start) > 1e-5
+def test_two_processes_are_one_with_doubled_update_freq(pairs: Path, number: int) -> None:
+    ours, theirs = pairs / f"one{number}", pairs / f"two{number}"
+    assert "update: 2 processes × 1 micro-batches" in (theirs / "train.log").read_text()
+    assert largest_difference(weights(ours), weights(theirs)) < 1e-5
+    assert largest_difference(weights(ours), weights(next(ours.glob("checkpoint_*_3.pt")))) > 1e-5
 
 
 def test_both_ranks_hold_the_same_weights_and_teacher(speech_data: Path, tmp_path: Path) -> None:
@@ -81,7 +94,9 @@ def test_a_run_resumes_on_another_number_of_processes(speech_data: Path, tmp_pat
     run(one(speech_data, first, 6), cwd=tmp_path)
     more.mkdir()
     shutil.copy(next(first.glob("checkpoint_*_3.pt")), more / "checkpoint_last.pt")
-    assert "3 are done, 3 to go" in torchrun(two(speech_data, more, 6, SAVED_LATER), tmp_path)
+    log = torchrun(two(speech_data, more, 6, SAVED_LATER), tmp_path)
+    assert "distributed_backend=gloo, because nccl needs GPUs" in log
+    assert "3 are done, 3 to go" in log
     fewer.mkdir()
     shutil.copy(next(more.glob("checkpoint_*_5.pt")), fewer / "checkpoint_last.pt")
     assert "5 are done, 1 to go" in run(one(speech_data, fewer, 6), cwd=tmp_path)
