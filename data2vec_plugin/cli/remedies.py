@@ -56,11 +56,13 @@ def _beside_torch(name: str, torch: Optional[str]) -> str:
             f"pip uninstall torchaudio  (it has no release for torch {torch}, and nothing here needs it; "
             f"the newest pair is {_LAST_PAIR})"
         )
+    # whatever the build: wheels may leave `+cu130` out of the version that pip knows, and `==2.11.0` takes 2.11.0+cu130
+    kept = f"torch=={str(torch).partition('+')[0]}"
     if name == "torchvision" and (major, minor) >= FREE_TORCHVISION:
-        return f'pip install torch=={torch} "torchvision>=0.29.1"'
+        return f'pip install {kept} "torchvision>=0.29.1"'
     # torchvision counts from 0.15 at torch 2.0; torchaudio goes by torch's own number
     matching = f"0.{minor + 15}.{patch}" if name == "torchvision" else f"{major}.{minor}.{patch}"
-    return f"pip install torch=={torch} {name}=={matching}"
+    return f"pip install {kept} {name}=={matching}"
 
 
 _LAST_PAIR = " ".join(f"{name}=={LAST_TORCHAUDIO[0]}.{LAST_TORCHAUDIO[1]}.0" for name in ("torch", "torchaudio"))
