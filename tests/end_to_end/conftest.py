@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from end_to_end_commands import pretrain_command
-from speech import run, synthesise
+from forked_commands import run
+from speech import synthesise
 
 
 @pytest.fixture(scope="session")

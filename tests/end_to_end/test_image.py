@@ -11,8 +11,8 @@ import torch
 pytest.importorskip("torchvision")
 
 from end_to_end_commands import CONFIGS
+from forked_commands import run
 from images import samples, write_shard, write_tree
-from speech import run
 
 from data2vec_plugin.cli.training_log import read_training_log
 

@@ -9,10 +9,11 @@ import torch
 
 pytest.importorskip("torchvision")
 
+from forked_commands import run
 from images import write_tree
 from models.tiny_image import write_checkpoint
 from models.tiny_vision import PIXELS
-from speech import ROOT, run
+from speech import ROOT
 
 from data2vec_plugin.cli.training_log import read_training_log
 

@@ -7,7 +7,7 @@ from typing import Dict
 import pytest
 import torch
 from end_to_end_commands import pretrain_command
-from speech import run
+from forked_commands import run
 
 from data2vec_plugin.cli.training_log import read_training_log
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from convert.made import convert
 from end_to_end_commands import finetune_command, pretrain_command
-from speech import run
+from forked_commands import run
 
 from data2vec_plugin.cli.training_log import read_training_log
 

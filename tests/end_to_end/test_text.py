@@ -8,7 +8,7 @@ import pytest
 import torch
 from end_to_end_commands import CONFIGS
 from english import write_english, write_labelled
-from speech import run
+from forked_commands import run
 
 from data2vec_plugin.cli.training_log import read_training_log
 

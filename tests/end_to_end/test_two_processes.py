@@ -13,7 +13,7 @@ import pytest
 import torch
 from checkpoint_weights import weights
 from end_to_end_commands import pretrain_command, run_many
-from speech import run
+from forked_commands import run
 
 pytestmark = pytest.mark.xdist_group("crashes")
 

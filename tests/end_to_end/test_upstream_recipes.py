@@ -6,7 +6,7 @@ from typing import Any, Dict, List
 
 import pytest
 from end_to_end_commands import run_many
-from speech import run
+from forked_commands import run
 from upstream_recipes import (
     AUDIO_SIZE,
     GLUE,
