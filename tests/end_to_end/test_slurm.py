@@ -9,7 +9,7 @@ from speech import run
 
 pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
 pytestmark = [
-    pytest.mark.xdist_group("crashes"),
+    pytest.mark.xdist_group("processes"),
     pytest.mark.skipif(sys.version_info < (3, 10), reason="submitit does not start on Python 3.9"),
 ]
 

@@ -9,7 +9,7 @@ import torch
 from end_to_end_commands import pretrain_command
 from speech import run
 
-pytestmark = pytest.mark.xdist_group("crashes")
+pytestmark = pytest.mark.xdist_group("processes")
 
 WANDB = '''
 """W&B, as far as fairseq calls it: one run a process, until it is finished."""

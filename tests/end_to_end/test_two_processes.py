@@ -15,7 +15,7 @@ from checkpoint_weights import weights
 from end_to_end_commands import pretrain_command, run_many
 from forked_commands import run
 
-pytestmark = pytest.mark.xdist_group("crashes")
+pytestmark = pytest.mark.xdist_group("processes")
 
 PAIRS = int(os.environ.get("DATA2VEC_PAIRS", "2"))
 EXACT = (
