@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader
 
 from benchmarks.timing import Work, interleaved
 from data2vec_plugin.core.block_masking import BlockMaskConfig, BlockMasker
-from data2vec_plugin.data.image_transforms import Normalization, pretraining_transform
-from data2vec_plugin.data.image_tree import ImageTree
-from data2vec_plugin.data.images import MaskedImageDataset
+from data2vec_plugin.data.image.datasets import MaskedImageDataset
+from data2vec_plugin.data.image.transforms import Normalization, pretraining_transform
+from data2vec_plugin.data.image.tree import ImageTree
 
 PICTURES = 96
 BATCH = 32

@@ -11,8 +11,7 @@ from typing import Iterator, List
 import numpy as np
 import soundfile
 import torch
-
-from data2vec_plugin.data.audio import SeededAudioDataset
+from data2vec_plugin.data.audio.clips.clips import SeededAudioDataset
 
 LINES = 300_000
 FILES = 50

@@ -46,9 +46,9 @@ def wrap_trainer() -> None:
     """Let fairseq's trainer go on from others' checkpoints, say what it does, and follow a model's update rules."""
     from fairseq import checkpoint_utils, trainer
 
-    from .optim.loading import adapt_checkpoints
-    from .optim.trainer import group_parameters
-    from .watch.trainer import watch_trainer
+    from .host.checkpoints.adapted import adapt_checkpoints
+    from .host.optimizer import group_parameters
+    from .host.trainer import watch_trainer
 
     adapt_checkpoints(trainer, checkpoint_utils)
     watch_trainer(trainer)
@@ -59,8 +59,8 @@ def wrap_loading() -> None:
     """Let fairseq's commands evaluate averaged weights where training did, and say what it is that they cannot load."""
     from fairseq import checkpoint_utils
 
-    from .checkpoints.loading import explain_models
-    from .optim.averaged_weights import evaluate_average
+    from .host.checkpoints.averaged_weights import evaluate_average
+    from .host.checkpoints.explained_models import explain_models
 
     evaluate_average(checkpoint_utils)
     explain_models(checkpoint_utils)
@@ -70,7 +70,7 @@ def wrap_training() -> None:
     """Let a training that stops by itself save what it has computed."""
     from fairseq_cli import train
 
-    from .watch.stop import save_when_stopped
+    from .host.watching.stop import save_when_stopped
 
     save_when_stopped(train)
 
@@ -79,7 +79,7 @@ def wrap_fine_tuning() -> None:
     """Let fairseq's speech models say where a recipe contradicts the checkpoint, once they are imported."""
     from fairseq.models.wav2vec import wav2vec2_asr
 
-    from .checkpoints.contradictions import name_contradictions
+    from .host.checkpoints.contradictions import name_contradictions
 
     name_contradictions(wav2vec2_asr)
 

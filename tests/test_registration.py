@@ -29,7 +29,7 @@ def test_everything_is_registered_in_either_order(order: str) -> None:
 
 
 def test_a_module_that_needs_fairseq_can_be_imported_first() -> None:
-    python("from data2vec_plugin.data.audio import LoaderMasks")
+    python("from data2vec_plugin.data.audio.clips import LoaderMasks")
     python("from data2vec_plugin.models.data2vec_audio import Data2VecAudioModel")
 
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from data2vec_plugin.cli import remedies
-from data2vec_plugin.cli.tables import Row, print_table
+from data2vec_plugin.host import remedies
+from data2vec_plugin.runs.tables import Row, print_table
 
 OK, WARNING, FATAL = "ok", "warning", "fatal"
 PROBE = Path(__file__).with_name("probe.py")

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
-from .tables import Row, print_table
+from ..runs.tables import Row, print_table
 
 SHOWN_PATHS = 4
 

@@ -13,16 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Optional
 
-from data2vec_plugin.cli.manifest_files import (
-    Clip,
-    Manifest,
-    line_of,
-    read_csv,
-    read_manifest,
-    some,
-    write_atomically,
-)
-from data2vec_plugin.text_lines import read_lines
+from data2vec_plugin.files.manifests import Clip, Manifest, line_of, read_csv, read_manifest, some, write_atomically
+from data2vec_plugin.files.text_lines import read_lines
 
 BOUNDARY = "|"
 DICTIONARY = "dict.ltr.txt"

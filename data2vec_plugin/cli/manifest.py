@@ -12,15 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Callable, Optional
 
-from data2vec_plugin.cli.audio_files import Header, Source, is_utf8, read_headers, resample_all
-from data2vec_plugin.cli.manifest_files import (
-    Clip,
-    Manifest,
-    Row,
-    read_csv,
-    some,
-    write_atomically,
-)
+from data2vec_plugin.files.audio_headers import Header, Source, is_utf8, read_headers, resample_all
+from data2vec_plugin.files.manifests import Clip, Manifest, Row, read_csv, some, write_atomically
 
 SPLIT_NAME = re.compile(
     r"(train|training|dev|valid|validation|val|eval|test|testing|unlabell?ed)(?![a-z])",

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
-from ..watch.run_log import LOG
-from .tables import print_table
-from .training_log import INNER, Series, read_curves
+from ..runs.run_log import LOG
+from ..runs.tables import print_table
+from ..runs.training_log import INNER, Series, read_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

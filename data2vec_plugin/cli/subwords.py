@@ -9,8 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Iterator, List, Sequence
 
-from data2vec_plugin.cli.manifest_files import write_atomically
-from data2vec_plugin.text_lines import decoded
+from data2vec_plugin.files.manifests import write_atomically
+from data2vec_plugin.files.text_lines import decoded
 
 LEFT_TO_FAIRSEQ = {"<unk>", "<s>", "</s>", "<pad>", "<mask>"}
 """Symbols that every dictionary of fairseq has, or that its tasks add."""

@@ -8,8 +8,8 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 import torch
 
-from ..cli.manifest_files import write_atomically
-from ..interop.text_v1 import vocabulary_size
+from ..files.manifests import write_atomically
+from ..interop.fairseq.text_v1 import vocabulary_size
 from .folder import read_config, read_weights
 from .modality import Beside, Given, Keys, Modality, check_given, modality
 from .weights import HEAD, MASK, PREDICTION, completed, first_teacher, outline

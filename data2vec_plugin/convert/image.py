@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple
 
 from ..checkpoints.encoder import Checkpoint
-from ..data.image_transforms import MiddlePart, Normalization
-from ..interop import hf_vision, vision_v1
-from ..interop.hf_keys import refuse_beyond
+from ..data.image.transforms import MiddlePart, Normalization
+from ..interop.fairseq import vision_v1
+from ..interop.huggingface import vision as hf_vision
+from ..interop.huggingface.keys import refuse_beyond
 from .classes import keep_names, name_classes
 from .folder import json_text, read_json
 from .modality import Beside, Given, Keys, Weights

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Tuple
 
-from ..data.subwords import SentencePiece
+from ..data.text.subwords import SentencePiece
 
 TRAINER, NORMALIZER = 2, 3
 MODEL_TYPE, UNIGRAM = 3, 1

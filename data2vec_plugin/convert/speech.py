@@ -8,8 +8,9 @@ from typing import Any, Dict, Tuple
 from fairseq.data import Dictionary
 
 from ..checkpoints.encoder import Checkpoint
-from ..interop import audio_v1, hf_audio
-from ..interop.hf_ctc import WORDS, outputs, rearranged, vocabulary
+from ..interop.fairseq import audio_v1
+from ..interop.huggingface import audio as hf_audio
+from ..interop.huggingface.ctc import WORDS, outputs, rearranged, vocabulary
 from .folder import json_text, read_json
 from .modality import Beside, Given, Keys, Weights
 

@@ -10,8 +10,9 @@ from fairseq.data import Dictionary
 from ..checkpoints.encoder import Checkpoint
 from ..features.text_files import DICTIONARY, found_subwords, load_dictionary, subword_files, trained_on
 from ..features.text_files import Given as Subwords
-from ..interop import hf_text, text_v1
-from ..interop.hf_keys import refuse_beyond
+from ..interop.fairseq import text_v1
+from ..interop.huggingface import text as hf_text
+from ..interop.huggingface.keys import refuse_beyond
 from .classes import keep_names, name_classes
 from .modality import Beside, Given, Keys, Weights
 from .tokenizers import from_byte_pairs, from_pieces

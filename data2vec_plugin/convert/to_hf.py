@@ -8,7 +8,7 @@ from typing import List
 
 from ..checkpoints.encoder import Checkpoint, open_checkpoint, plain
 from ..checkpoints.mapped import tensors_in_file
-from ..interop.text_v1 import vocabulary_size
+from ..interop.fairseq.text_v1 import vocabulary_size
 from .folder import CARD, CONFIG, MADE_BY, SAFETENSORS, need_safetensors, new_folder, write_json, write_weights
 from .modality import Given, Weights, check_given, modality
 from .model_card import model_card

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from ..data.subwords import GPT2_FILES
+from ..data.text.subwords import GPT2_FILES
 from ..features.text_files import load_dictionary
 from .byte_pairs import merge_lines
 from .folder import read_json

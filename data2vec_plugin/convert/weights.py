@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from ..checkpoints.encoder import Checkpoint, untrained
 from ..core.teacher import FORMAT_KEY, UPDATES_KEY
+from ..interop.fairseq.text_v1 import VERSION
 from ..interop.layout import Layout
 from ..interop.mismatch import explain, shapes
-from ..interop.text_v1 import VERSION
 from .modality import Weights
 
 HEAD, PREDICTION, MASK = "head.", "final_proj.", "mask_emb"

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple
 
-from ..text_lines import read_lines
+from ..files.text_lines import read_lines
 
 SPOT_CHECKS = 1000
 """How many files of a manifest are looked for before training; the rest are found missing when read."""

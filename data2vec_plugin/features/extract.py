@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from ..checkpoints.encoder import Checkpoint, open_checkpoint
-from ..cli.manifest_files import write_atomically
 from ..core.model import Data2Vec
+from ..files.manifests import write_atomically
 from .batches import Batch, Batching, batches
 from .encode import LAST, NONE, Wanted, check_pool, encode, item_features, parse_layers
 from .items import Item, Reader

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.image_transforms import Normalization, evaluation_transform
-from ..data.picture import decode
+from ..data.image.transforms import Normalization, evaluation_transform
+from ..files.pictures import decode
 from .items import BadItemError, Input, Item
 
 

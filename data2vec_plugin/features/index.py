@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, TextIO
 
-from ..cli.manifest_files import write_atomically
+from ..files.manifests import write_atomically
 from .items import Item
 
 INDEX = "index.tsv"

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
-from ..data.folder_walk import files_by_folder
-from ..data.image_source import ENDINGS as IMAGE_ENDINGS
+from ..data.image.source import ENDINGS as IMAGE_ENDINGS
 from ..data.manifest import manifest_lines, manifest_root
-from ..text_lines import decoded
+from ..files.folders import files_by_folder
+from ..files.text_lines import decoded
 from .items import Item
 
 ENDINGS = {

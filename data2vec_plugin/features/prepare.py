@@ -7,7 +7,7 @@ from typing import Any, List, Tuple
 
 from ..checkpoints.encoder import Checkpoint, build_encoder
 from ..core.model import Data2Vec
-from ..interop.text_v1 import vocabulary_size
+from ..interop.fairseq.text_v1 import vocabulary_size
 from .image import ImageReader
 from .items import Reader
 from .speech import SpeechReader

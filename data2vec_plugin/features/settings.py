@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Dict
 
-from ..cli.manifest_files import write_atomically
+from ..files.manifests import write_atomically
 from .index import INDEX
 
 SETTINGS = "features.json"

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core.config import ConvSpec
-from ..data.audio import TRUNCATED
+from ..data.audio.clips import TRUNCATED
 from ..modalities.conv_spec import output_length, receptive_field
 from .items import BadItemError, Input, Item, padded
 

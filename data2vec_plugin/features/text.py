@@ -8,8 +8,8 @@ from typing import Any, Dict, List, Optional, Tuple
 import torch
 from torch import Tensor
 
-from ..cli.manifest_files import some
-from ..data.binarised_text import UNKNOWN
+from ..data.text.binarised import UNKNOWN
+from ..files.manifests import some
 from .items import BadItemError, Input, Item, padded
 from .text_files import TextFiles
 

@@ -9,7 +9,7 @@ from typing import Any, List, Mapping, Optional, Tuple
 
 from fairseq.data import Dictionary
 
-from ..data.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords
+from ..data.text.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords
 
 DICTIONARY, PIECES = "dict.txt", "spm.model"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ..cli.manifest_files import some
+from ..files.manifests import some
 from .tasks import Task
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

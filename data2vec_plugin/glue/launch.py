@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ..cli.training_log import parse_line
+from ..runs.training_log import parse_line
 from .runs import GlueRun, check_same_settings, remember_settings
 
 POLL_SECONDS = 0.2

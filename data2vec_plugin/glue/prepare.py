@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ..cli.manifest_files import some
-from ..cli.tables import print_table
+from ..files.manifests import some
+from ..runs.tables import print_table
 from .binaries import SplitFacts, load_dictionary, unknown_share, write_task
 from .files import find_sources
 from .subwords import Encode

@@ -10,8 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..cli.manifest_files import write_atomically
 from ..cli.recipes import recipes_folder
+from ..files.manifests import write_atomically
 from .tasks import Task
 
 PROGRAM = "fairseq-hydra-train"

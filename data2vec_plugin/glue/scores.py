@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from ..cli.manifest_files import some
-from ..cli.training_log import read_training_log
+from ..files.manifests import some
+from ..runs.training_log import read_training_log
 from .runs import LOG, finished
 from .tasks import ROWS, TASKS, Score, Task, average
 

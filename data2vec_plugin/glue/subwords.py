@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Callable
 
-from ..data.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece
+from ..data.text.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece
 
 Encode = Callable[[str], "list[str]"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ..cli.manifest_files import write_atomically
-from ..cli.tables import print_table
+from ..files.manifests import write_atomically
+from ..runs.tables import print_table
 from .drawing import draw
 from .scores import TaskScores, missing, our_average, published_averages, read_scores
 from .tasks import ROWS

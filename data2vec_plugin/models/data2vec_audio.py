@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..core.masking import batch_generators
 from ..core.model import given_mask
 from ..core.outputs import Mask
-from ..interop import audio_v1
+from ..interop.fairseq import audio_v1
 from ..modalities.audio import AudioData2Vec
 from ..modalities.conv_spec import output_length
 from ._border import features_result, if_padded, training_result

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from ..core.relative_positions import interpolated_table, square_grid
 from ..core.update_rules import UpdateRule, check_layer_decay
-from ..interop import vision_v1
+from ..interop.fairseq import vision_v1
+from ..interop.fairseq.vision_sizes import TABLE, vision_sizes
 from ..interop.identify import Identity
-from ..interop.vision_sizes import TABLE, vision_sizes
 from ..modalities.mixing import draw_mixture, smoothed, soft_cross_entropy
 from ._image_rules import image_update_rules
 from ._pretrained import keep_in_checkpoints, plain, pretrained_section, read_pretrained, refuse_other
@@ -100,7 +100,7 @@ class Data2VecImageClassificationModel(BaseFairseqModel):
         return soft_cross_entropy(self.logits(mixture.images(img)), mixture.targets(targets))
 
     def update_rules(self) -> Dict[str, UpdateRule]:
-        """Learning rate by layer, and no weight decay but on matrices; see :mod:`data2vec_plugin.optim.trainer`."""
+        """Learning rate by layer, and no weight decay but on matrices; see :mod:`data2vec_plugin.host.optimizer`."""
         layers = len(self.model.encoder.layers)
         return image_update_rules(self.named_parameters(), layers, self.cfg.layer_decay, "model.")
 

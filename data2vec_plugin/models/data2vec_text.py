@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..core.model import given_mask
 from ..core.outputs import Mask
-from ..interop import text_v1
+from ..interop.fairseq import text_v1
 from ..modalities.text import TextData2Vec
 from ._border import if_padded, training_result
 from ._checkpointed import CheckpointedModel

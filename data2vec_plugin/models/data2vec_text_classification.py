@@ -9,7 +9,7 @@ from fairseq.models import BaseFairseqModel, register_model
 from omegaconf import OmegaConf, open_dict
 from torch import Tensor
 
-from ..interop.text_v1 import vocabulary_size
+from ..interop.fairseq.text_v1 import vocabulary_size
 from ._classification_heads import ClassificationHeads
 from ._pretrained import keep_in_checkpoints, plain, pretrained_section, read_pretrained, refuse_other
 from .data2vec_text import Data2VecTextModel

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..core.model import given_mask
 from ..core.outputs import Mask
 from ..core.update_rules import UpdateRule
-from ..interop import vision_v1
+from ..interop.fairseq import vision_v1
 from ..modalities.image import ImageData2Vec
 from ._border import training_result
 from ._checkpointed import CheckpointedModel
@@ -95,7 +95,7 @@ class Data2VecVisionModel(CheckpointedModel, ImageData2Vec):
             self.encoder.layers = nn.ModuleList(kept)
 
     def update_rules(self) -> Dict[str, UpdateRule]:
-        """No weight decay but on matrices, as in BEiT; see :mod:`data2vec_plugin.optim.trainer`."""
+        """No weight decay but on matrices, as in BEiT; see :mod:`data2vec_plugin.host.optimizer`."""
         return image_update_rules(self.named_parameters(), len(self.encoder.layers))
 
     def removed_parts(self) -> Tuple[str, ...]:

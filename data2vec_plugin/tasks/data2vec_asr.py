@@ -12,7 +12,7 @@ from fairseq.tasks.audio_finetuning import AudioFinetuningTask, LabelEncoder, la
 from ..checkpoints.identify import read_checkpoint
 from ..checkpoints.saved_dictionary import check_same_symbols, saved_dictionary
 from ..core.config import SpanMaskConfig
-from ..data.audio import CheckedAudioDataset
+from ..data.audio.clips import CheckedAudioDataset
 from ..data.manifest import check_symbols, read_labels
 from ..decoding.greedy import GreedyCtcGenerator
 from ..interop.identify import identify

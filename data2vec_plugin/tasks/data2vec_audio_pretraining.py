@@ -6,7 +6,7 @@ from typing import Any, Optional
 from fairseq.tasks import register_task
 from fairseq.tasks.audio_pretraining import AudioPretrainingTask
 
-from ..data.audio import LoaderMasks, SeededAudioDataset
+from ..data.audio.clips import LoaderMasks, SeededAudioDataset
 from ..modalities.audio import AudioData2Vec
 from .audio_config import AudioTaskConfig, refuse_unsupported
 from .speech import SpeechTask

@@ -10,14 +10,14 @@ from fairseq.tasks import register_task
 from fairseq.tasks.masked_lm import MaskedLMTask
 
 from ..core.token_masking import TokenMasker
-from ..data.binarised_text import binarised, with_ending
 from ..data.first_process import first_process_first
-from ..data.masked_text import MaskedTextDataset
 from ..data.resumable import ResumableIterator
-from ..data.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords, word_starts
-from ..data.text_blocks import blocks_digest, load_lines, text_blocks
+from ..data.text.binarised import binarised, with_ending
+from ..data.text.blocks import blocks_digest, load_lines, text_blocks
+from ..data.text.masked import MaskedTextDataset
+from ..data.text.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords, word_starts
+from ..host.watching.task import Extent, WatchedTask
 from ..modalities.text import TextData2Vec
-from ..watch.task import Extent, WatchedTask
 from .empty_batches import EmptyBatches
 from .text_config import MaskedTextConfig, check_supported, mask_config
 

@@ -6,11 +6,11 @@ import numpy as np
 from fairseq.tasks import register_task
 
 from ..criterions.accuracy import log_accuracy
-from ..data.image_source import ImageSource
-from ..data.image_transforms import Transform, evaluation_transform, training_transform
-from ..data.images import LabelledImageDataset
-from ..data.rand_augment import parse_rand_augment
-from ..optim.averaged_weights import EvaluatesAverage
+from ..data.image.datasets import LabelledImageDataset
+from ..data.image.rand_augment import parse_rand_augment
+from ..data.image.source import ImageSource
+from ..data.image.transforms import Transform, evaluation_transform, training_transform
+from ..host.checkpoints.averaged_weights import EvaluatesAverage
 from .image_config import ImageClassificationConfig
 from .images import ImageTask
 

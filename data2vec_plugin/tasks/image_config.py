@@ -8,7 +8,7 @@ from fairseq.dataclass import FairseqDataclass
 from omegaconf import II, MISSING
 
 from ..config_keys import key
-from ..data.image_transforms import Normalization
+from ..data.image.transforms import Normalization
 
 
 @dataclass

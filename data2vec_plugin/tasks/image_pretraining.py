@@ -5,8 +5,8 @@ from typing import Any, Optional
 from fairseq.tasks import register_task
 
 from ..core.block_masking import BlockMaskConfig, BlockMasker
-from ..data.image_transforms import pretraining_transform
-from ..data.images import ImageDataset, MaskedImageDataset
+from ..data.image.datasets import ImageDataset, MaskedImageDataset
+from ..data.image.transforms import pretraining_transform
 from .image_config import ImagePretrainingConfig
 from .images import ImageTask
 

@@ -7,12 +7,12 @@ from typing import Any, Dict
 import torch
 from fairseq.tasks import FairseqTask
 
-from ..cli.remedies import for_package
-from ..data.image_source import ImageSource
-from ..data.image_split import open_split
-from ..data.images import Order
+from ..data.image.datasets import Order
+from ..data.image.source import ImageSource
+from ..data.image.split import open_split
 from ..data.resumable import ResumableIterator
-from ..watch.task import Extent, WatchedTask
+from ..host.remedies import for_package
+from ..host.watching.task import Extent, WatchedTask
 from .empty_batches import EmptyBatches
 from .image_config import ImageTaskConfig, check_values, normalization
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ..data.audio import CheckedAudioDataset
+from ..data.audio.clips import CheckedAudioDataset
 from ..data.resumable import ResumableIterator
-from ..watch.task import Extent, WatchedTask
+from ..host.watching.task import Extent, WatchedTask
 from .empty_batches import EmptyBatches
 
 

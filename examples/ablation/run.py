@@ -19,8 +19,8 @@ from follow import clock  # noqa: E402
 from stages import Runner, Stage, shown  # noqa: E402
 
 from data2vec_plugin.cli.report import draw, read_runs  # noqa: E402
-from data2vec_plugin.cli.tables import print_table  # noqa: E402
-from data2vec_plugin.cli.training_log import read_training_log  # noqa: E402
+from data2vec_plugin.runs.tables import print_table  # noqa: E402
+from data2vec_plugin.runs.training_log import read_training_log  # noqa: E402
 
 SIGNALS = ("attention", "ffn", "ffn_residual", "block")
 TOP_K = (1, 4, 8)

@@ -10,8 +10,8 @@ from report import BLUE, GREY, STYLE, Series, caption, draw_loss, draw_variance,
 from stages import Runner
 from strips import Strips, draw_strips, read_strips
 
-from data2vec_plugin.cli.tables import print_table
-from data2vec_plugin.cli.training_log import read_training_log
+from data2vec_plugin.runs.tables import print_table
+from data2vec_plugin.runs.training_log import read_training_log
 
 NORMAL = "a fall, then a slow decline, while the predictions' variance climbs"
 PALE = "#cfcfcf"

@@ -23,8 +23,8 @@ def read_strips(checkpoint: Path, files: list[Path], seed: int) -> Strips:
     import torch  # here, so that listing the commands waits for none of it
 
     from data2vec_plugin.checkpoints.encoder import build_encoder, open_checkpoint
-    from data2vec_plugin.data.image_transforms import evaluation_transform
-    from data2vec_plugin.data.picture import decode
+    from data2vec_plugin.data.image.transforms import evaluation_transform
+    from data2vec_plugin.files.pictures import decode
     from data2vec_plugin.tasks.image_config import ImageTaskConfig, normalization
 
     opened = open_checkpoint(checkpoint)

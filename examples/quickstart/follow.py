@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Optional
 
-from data2vec_plugin.cli.training_log import parse_line
+from data2vec_plugin.runs.training_log import parse_line
 
 SHOWN = {
     "train_inner/loss": "loss",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Optional
 from follow import clock
 from stages import Runner
 
-from data2vec_plugin.cli.manifest_files import read_manifest
-from data2vec_plugin.cli.training_log import Series, read_training_log
+from data2vec_plugin.files.manifests import read_manifest
+from data2vec_plugin.runs.training_log import Series, read_training_log
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

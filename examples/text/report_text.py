@@ -9,8 +9,8 @@ from follow import clock
 from report import BLUE, GREY, STYLE, Series, caption, draw_loss, draw_variance, last_update
 from stages import Runner
 
-from data2vec_plugin.cli.tables import print_table
-from data2vec_plugin.cli.training_log import read_training_log
+from data2vec_plugin.runs.tables import print_table
+from data2vec_plugin.runs.training_log import read_training_log
 
 NORMAL = "a fall, then a rise, as the teacher's layers gain content, to a level that stays"
 

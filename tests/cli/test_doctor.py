@@ -10,8 +10,9 @@ from typing import Any, Dict, List
 
 import pytest
 
-from data2vec_plugin.cli import doctor, main, remedies
-from data2vec_plugin.cli.tables import plain_table
+from data2vec_plugin.cli import doctor, main
+from data2vec_plugin.host import remedies
+from data2vec_plugin.runs.tables import plain_table
 
 HEALTHY: Dict[str, Any] = {
     "packages": {

@@ -12,7 +12,7 @@ from models.tiny import drift
 from models.tiny_text import section, tiny_text, trainer_state
 from text import write_subwords
 
-from data2vec_plugin.data.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece
+from data2vec_plugin.data.text.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece
 
 LINES = [*(sentence(number) for number in range(0, 216, 7)), "the old Zoë found 日本 .", "a  b", "don't 12,5", ""]
 

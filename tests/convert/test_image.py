@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 from convert.made import convert, encoder, refused, saved
-from interop.hf_models import assert_agree
-from interop.hf_models import load_folder as load
+from interop.huggingface.models import assert_agree
+from interop.huggingface.models import load_folder as load
 from models.tiny import drift
 from models.tiny_image import CLASSES, classifier
 from models.tiny_text import trainer_state
@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 from parity.cases import HERE
 
 from data2vec_plugin.convert.image import CLASSIFIER, processor
-from data2vec_plugin.data.image_transforms import Normalization, evaluation_transform
+from data2vec_plugin.data.image.transforms import Normalization, evaluation_transform
 
 transformers = pytest.importorskip("transformers")
 TASK = {"_name": "image_pretraining", "data": "gone", "normalization_mean": [0.5] * 3, "normalization_std": [0.25] * 3}

@@ -16,8 +16,8 @@ from fairseq.models import build_model
 from features.made import classification_checkpoint, text_checkpoint
 from features.made import features as features_of
 from glue_files import write_dictionary, write_gpt2_bpe
-from interop.hf_models import assert_agree
-from interop.hf_models import load_folder as load
+from interop.huggingface.models import assert_agree
+from interop.huggingface.models import load_folder as load
 from models.tiny_text import WORDS, whole
 from omegaconf import OmegaConf
 from parity.cases import HERE

@@ -14,7 +14,7 @@ from glue_files import sentences, write_dictionary, write_sentencepiece
 
 from data2vec_plugin.convert.sentencepiece_file import Pieces, message, read_pieces
 from data2vec_plugin.convert.unigram import tokenizer
-from data2vec_plugin.data.subwords import SentencePiece
+from data2vec_plugin.data.text.subwords import SentencePiece
 
 sentencepiece = pytest.importorskip("sentencepiece")
 ODD = [

@@ -11,7 +11,7 @@ import torch
 from convert.made import convert, refused
 from convert.made_text import LINES, fairseq_ids, symbols
 from glue_files import write_gpt2_bpe
-from interop.hf_models import assert_agree
+from interop.huggingface.models import assert_agree
 
 from data2vec_plugin.checkpoints.encoder import build_encoder, open_checkpoint
 

@@ -19,7 +19,7 @@ from checkpoint_weights import weights
 from end_to_end_commands import pretrain_command
 from speech import run
 
-from data2vec_plugin.cli.training_log import read_training_log
+from data2vec_plugin.runs.training_log import read_training_log
 
 pytestmark = pytest.mark.xdist_group("crashes")
 

@@ -14,7 +14,7 @@ from end_to_end_commands import CONFIGS
 from forked_commands import run
 from images import samples, write_shard, write_tree
 
-from data2vec_plugin.cli.training_log import read_training_log
+from data2vec_plugin.runs.training_log import read_training_log
 
 pytestmark = pytest.mark.xdist_group("images")
 

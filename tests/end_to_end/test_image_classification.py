@@ -15,7 +15,7 @@ from models.tiny_image import write_checkpoint
 from models.tiny_vision import PIXELS
 from speech import ROOT
 
-from data2vec_plugin.cli.training_log import read_training_log
+from data2vec_plugin.runs.training_log import read_training_log
 
 pytestmark = pytest.mark.xdist_group("images")
 

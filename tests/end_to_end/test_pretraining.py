@@ -9,7 +9,7 @@ import torch
 from end_to_end_commands import pretrain_command
 from forked_commands import run
 
-from data2vec_plugin.cli.training_log import read_training_log
+from data2vec_plugin.runs.training_log import read_training_log
 
 pytestmark = pytest.mark.xdist_group("speech")
 

@@ -10,7 +10,7 @@ from convert.made import convert
 from end_to_end_commands import finetune_command, pretrain_command
 from forked_commands import run
 
-from data2vec_plugin.cli.training_log import read_training_log
+from data2vec_plugin.runs.training_log import read_training_log
 
 pytestmark = pytest.mark.xdist_group("speech")
 

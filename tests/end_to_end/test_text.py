@@ -10,7 +10,7 @@ from end_to_end_commands import CONFIGS
 from english import write_english, write_labelled
 from forked_commands import run
 
-from data2vec_plugin.cli.training_log import read_training_log
+from data2vec_plugin.runs.training_log import read_training_log
 
 pytestmark = pytest.mark.xdist_group("text")
 

@@ -12,7 +12,7 @@ pytest.importorskip("torchvision")
 from images import write_tree
 from speech import ROOT
 
-from data2vec_plugin.data.image_split import open_split
+from data2vec_plugin.data.image.split import open_split
 
 README = (ROOT / "examples" / "imagenet" / "README.md").read_text(encoding="utf-8")
 

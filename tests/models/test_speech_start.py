@@ -13,15 +13,15 @@ import pytest
 import torch
 from fairseq.models.hubert import HubertConfig, HubertModel
 from fairseq.models.wav2vec import Wav2Vec2Config, Wav2Vec2Model
+from host.bare_trainer import save
+from host.upstream import AUDIO, train, trainer
 from models.tiny import DIM, batch
 from models.tiny_text import trainer_state
 from omegaconf import OmegaConf
-from optim.bare_trainer import save
-from optim.upstream import AUDIO, train, trainer
 from speech import ROOT
 from torch import nn
 
-from data2vec_plugin.interop.speech_start import SETTINGS
+from data2vec_plugin.interop.fairseq.speech_start import SETTINGS
 from data2vec_plugin.models._speech_start import HELD
 
 SIZES = ("encoder_layers", "encoder_embed_dim", "encoder_ffn_embed_dim", "encoder_attention_heads")

@@ -12,7 +12,7 @@ from torch import Tensor
 from data2vec_plugin.core.loss import regression_rows
 from data2vec_plugin.core.outputs import EncoderOutput
 from data2vec_plugin.core.targets import average_targets
-from data2vec_plugin.interop.audio_v1 import upstream_name
+from data2vec_plugin.interop.fairseq.audio_v1 import upstream_name
 from data2vec_plugin.modalities.audio import AudioEncoder
 from data2vec_plugin.models.data2vec_audio import Data2VecAudioModel
 

@@ -9,7 +9,7 @@ import torch
 from parity.cases import TEACHER, Case, audio_model, below, cases, differences
 
 from data2vec_plugin.core.teacher import FORMAT_KEY, UPDATES_KEY
-from data2vec_plugin.interop.audio_v1 import teacher_from_upstream, upstream_name
+from data2vec_plugin.interop.fairseq.audio_v1 import teacher_from_upstream, upstream_name
 
 
 def variants() -> List[Tuple[Case, str]]:

@@ -13,7 +13,7 @@ from fairseq.tasks import TASK_REGISTRY
 from omegaconf import OmegaConf
 from text import as_lists, lines, write_binaries, write_subwords, write_text, write_words_dictionary
 
-from data2vec_plugin.data.subwords import SentencePiece
+from data2vec_plugin.data.text.subwords import SentencePiece
 from data2vec_plugin.tasks.data2vec_masked_lm import Data2VecMaskedLMTask
 from data2vec_plugin.tasks.text_config import MaskedTextConfig
 

@@ -20,9 +20,9 @@ pytest.importorskip("torchvision")
 
 from images import samples, write_shard, write_tree
 
-from data2vec_plugin.data.image_transforms import Transform
-from data2vec_plugin.data.image_tree import ImageTree
-from data2vec_plugin.data.images import ImageDataset, MaskedImageDataset, Order
+from data2vec_plugin.data.image.datasets import ImageDataset, MaskedImageDataset, Order
+from data2vec_plugin.data.image.transforms import Transform
+from data2vec_plugin.data.image.tree import ImageTree
 from data2vec_plugin.data.resumable import ManifestChangedError, ResumableIterator
 from data2vec_plugin.tasks import images as image_tasks
 from data2vec_plugin.tasks.image_config import ImageClassificationConfig, ImagePretrainingConfig

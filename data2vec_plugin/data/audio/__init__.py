@@ -1,0 +1,1 @@
+"""Speech: clips, crops and masks."""

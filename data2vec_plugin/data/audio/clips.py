@@ -1,0 +1,191 @@
+"""Speech for pre-training: fairseq's audio data set with crops and masks that follow (seed, epoch, sample id).
+
+What a sample looks like then depends neither on the worker that reads it, nor on how often the run was interrupted. It
+does depend on its batch: with `enable_padding: false` the width of a crop is the shortest clip's, and
+`require_same_masks` (the default) equalises the rows' masks; it and `mask_dropout` draw from the last row's generator.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+import numpy as np
+import torch
+from fairseq.data import FileAudioDataset
+from torch import Tensor
+
+from ...core.config import ConvSpec
+from ...core.masking import SpanMasker, row_generator
+from ...files.names import FileNames
+from ...modalities.conv_spec import output_length, samples_for
+from ..all_batches import AllBatches
+from ..bad_files import BadFileError, BadFiles
+from ..manifest import check_manifest, manifest_digest
+from ..shared_epoch import SharedEpoch
+
+logger = logging.getLogger(__name__)
+
+TRUNCATED = 0.99
+"""A file with less than this share of the samples that the manifest states is truncated; some formats round."""
+
+
+class AudioFileError(BadFileError):
+    """A clip that cannot be used; the message names manifest, line and file."""
+
+
+@dataclass(frozen=True)
+class LoaderMasks:
+    """What the loader has to know of a model to draw its masks."""
+
+    conv_layers: Sequence[ConvSpec]
+    time: SpanMasker
+    channels: Optional[SpanMasker]
+    dim: int
+
+    def shortest_clip(self) -> int:
+        """Samples of the shortest clip that can hide one span and still show a frame."""
+        return samples_for(self.time.config.length + 1, self.conv_layers)
+
+
+class CheckedAudioDataset(AllBatches, FileAudioDataset):
+    """fairseq's ``FileAudioDataset`` (WAV, FLAC, zip) whose faults name manifest, line and file.
+
+    ``shortest`` samples is what the model needs, by the keys in ``shortest_by``; shorter clips are left out, counted
+    and named. So are files that turn out to be unusable when they are read (empty, truncated, unreadable, another
+    rate, NaN, silent), up to ``bad_limit`` of them; one more raises :class:`AudioFileError`.
+    """
+
+    shortest_by = "`model.conv_feature_layers`"
+
+    def __init__(
+        self, manifest_path: str, sample_rate: int, shortest: int = 0, bad_limit: int = 0, **options: Any
+    ) -> None:
+        self.manifest = Path(manifest_path)
+        lines = check_manifest(self.manifest)
+        self.digest = manifest_digest(self.manifest)
+        wanted = options.pop("min_sample_size", None) or 0
+        super().__init__(manifest_path, sample_rate, min_sample_size=max(wanted, shortest), **options)
+        self.entries = len(lines)
+        kept = [(number, name) for number, name, size in lines if size >= self.min_sample_size]
+        self.line_numbers = np.array([number for number, _ in kept])
+        self.fnames = FileNames(self.text_compressor.compress(name) for _, name in kept)
+        self.bad_files = BadFiles(len(kept), bad_limit, self.where, AudioFileError, "bad_audio_limit")
+        self._mixed_down = torch.zeros((), dtype=torch.bool).share_memory_()
+        self._report_skips([name for _, name, size in lines if size < self.min_sample_size], wanted, shortest)
+
+    def _report_skips(self, names: List[str], wanted: int, shortest: int) -> None:
+        """Say how many clips are too short, by name; none left is an error."""
+        if not names:
+            return
+        limit = self.min_sample_size
+        needed_by = "`task.min_sample_size`" if wanted >= shortest else self.shortest_by
+        reason = f"under {limit} samples ({limit / self.sample_rate:.3f} s, {needed_by})"
+        if len(names) == self.entries:
+            raise ValueError(f"{self.manifest}: all {len(names)} clips are {reason}: lower it, or use longer clips")
+        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        logger.warning(f"{self.manifest}: left out {len(names)} of {self.entries} clips, {reason}: {shown}")
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        """``id`` and ``source`` (samples,); the source of a file that is left out is None, fairseq's sign for it."""
+        self._reading = index
+        try:
+            item: Dict[str, Any] = super().__getitem__(index)
+            fault = self._fault(item["source"], index)
+        except Exception as error:  # fairseq main turns whatever soundfile raises into a bare Exception
+            item, fault = {"id": index}, f"cannot be read ({error})"
+        if fault:
+            self.bad_files.leave_out(index, f"{fault}; replace it or take it out")
+            item["source"] = None
+        return item
+
+    def _fault(self, source: Tensor, index: int) -> str:
+        """What is wrong with a clip as it was read; empty if nothing is."""
+        stated = int(self.sizes[index])
+        if len(source) < max(TRUNCATED * stated, self.min_sample_size, 1):
+            return (
+                f"{len(source)} samples on disk, {stated} in the manifest: "
+                f"the file is truncated, or the manifest old (run `data2vec manifest`)"
+            )
+        if not bool(torch.isfinite(source).all()):
+            return "holds NaN or infinite samples"
+        if bool((source == source[0]).all()):
+            return "is silent: all samples are the same"
+        return ""
+
+    def postprocess(self, feats: Tensor, curr_sample_rate: int) -> Tensor:
+        """Average channels, refuse another rate, normalise to zero mean and unit variance if asked to."""
+        if feats.dim() == 2 and not self._mixed_down:
+            self._mixed_down.fill_(True)
+            where = self.where(self._reading)
+            logger.warning(f"{where}: {feats.size(1)} channels, averaged into one; so are others like it")
+        if curr_sample_rate != self.sample_rate:
+            raise ValueError(
+                f"sample rate {curr_sample_rate}, expected {self.sample_rate}: "
+                f"run `data2vec manifest --resample-to NEW_FOLDER`, which writes copies at the right rate"
+            )
+        processed: Tensor = super().postprocess(feats, curr_sample_rate)
+        return processed
+
+    def where(self, index: int) -> str:
+        """``manifest:line: file`` of sample ``index``."""
+        name = self.text_compressor.decompress(self.fnames[index])
+        return f"{self.manifest}:{self.line_numbers[index]}: {Path(self.root_dir) / name}"
+
+
+class SeededAudioDataset(SharedEpoch, CheckedAudioDataset):
+    """Crops and masks drawn from (seed, epoch, id), fitted to the batch. Without ``masks`` the model draws its own."""
+
+    def __init__(
+        self,
+        manifest_path: str,
+        sample_rate: int,
+        seed: int,
+        masks: Optional[LoaderMasks],
+        **options: Any,
+    ) -> None:
+        shortest = masks.shortest_clip() if masks else 0
+        if masks:
+            self.shortest_by = (
+                f"a span of `model.mask_length` {masks.time.config.length}, by `model.conv_feature_layers`"
+            )
+        CheckedAudioDataset.__init__(self, manifest_path, sample_rate, shortest=shortest, **options)
+        SharedEpoch.__init__(self)
+        self.seed = seed
+        self.masks = masks
+
+    def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
+        """Crop or pad to one length and mask: ``source`` (B, samples), ``mask_indices`` (B, T), and more."""
+        samples = [sample for sample in samples if sample["source"] is not None]
+        if not samples:
+            return {}
+        ids = [int(sample["id"]) for sample in samples]
+        sizes = [len(sample["source"]) for sample in samples]
+        width = min(max(sizes) if self.pad else min(sizes), self.max_sample_size)
+        source = torch.zeros(len(samples), width)
+        lengths = [min(size, width) for size in sizes]
+        for row, (sample, index, length) in enumerate(zip(samples, ids, lengths)):
+            source[row, :length] = self._crop(sample["source"], index, length)
+        net_input: Dict[str, Any] = {"source": source}
+        if min(lengths) < width:
+            net_input["padding_mask"] = torch.arange(width) >= torch.tensor(lengths).unsqueeze(1)
+        if self.masks is not None:
+            net_input.update(self._masks(self.masks, ids, lengths, width))
+        return {"id": torch.tensor(ids), "net_input": net_input}
+
+    def _crop(self, source: Tensor, index: int, length: int) -> Tensor:
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        start = int(rng.integers(len(source) - length + 1))
+        return source[start : start + length]
+
+    def _masks(self, masks: LoaderMasks, ids: List[int], lengths: List[int], width: int) -> Dict[str, Tensor]:
+        frames = [output_length(length, masks.conv_layers) for length in lengths]
+        rngs = [row_generator(self.seed, self.epoch, index) for index in ids]
+        mask = masks.time.sample(frames, output_length(width, masks.conv_layers), rngs)
+        drawn = {"mask_indices": mask.indices, "mask_positions": mask.positions}
+        if masks.channels is not None:
+            rows = masks.channels.rows([masks.dim] * len(ids), masks.dim, rngs)
+            drawn["mask_channel_indices"] = torch.from_numpy(rows)
+        return drawn

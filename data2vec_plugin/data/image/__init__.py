@@ -1,0 +1,1 @@
+"""Images: folders and archives of them, transforms and masks."""

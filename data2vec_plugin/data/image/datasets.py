@@ -1,0 +1,162 @@
+"""Pictures for fairseq: decoded, transformed and masked by (seed, epoch, sample id).
+
+What a sample looks like then depends neither on the batch it falls into, nor on the worker that reads it,
+nor on how often the run was interrupted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+import torch
+from fairseq.data import FairseqDataset
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...core.block_masking import BlockMasker
+from ...core.masking import row_generator
+from ...files.pictures import decode
+from ..all_batches import AllBatches
+from ..bad_files import BadFileError, BadFiles
+from ..shared_epoch import SharedEpoch
+from .source import ImageSource
+from .transforms import Transform
+
+Indices = NDArray[np.int64]
+
+
+class ImageFileError(BadFileError):
+    """A picture that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which pictures an epoch's batches hold: always the same, or ``shuffled`` anew.
+
+    fairseq keeps its batches and its loader from epoch to epoch. They hold places, therefore, and a place is another
+    picture in every epoch. With ``views`` above 1 that many places side by side are one picture, each time drawn by
+    itself (repeated augmentation; Hoffer et al., 2020). An epoch keeps its length, and is of one picture in ``views``.
+    """
+
+    shuffled: bool = False
+    views: int = 1
+
+    def __post_init__(self) -> None:
+        if self.views < 1:
+            raise ValueError(f"`task.repeated_augmentation` is {self.views}; expected 1 (off) or more views a picture")
+
+    def ids(self, size: int, seed: int, epoch: int) -> Indices:
+        """Ids (``size``,) by place; that of view v of picture i is i + v · ``size``."""
+        if not self.shuffled:
+            return np.arange(size)
+        shuffled = np.random.default_rng((seed, epoch)).permutation(size)
+        chosen = shuffled[: -(-size // self.views)]
+        by_picture = chosen[:, None] + size * np.arange(self.views)
+        return by_picture.reshape(-1)[:size]
+
+
+ALWAYS_ALIKE = Order()
+
+
+class ImageDataset(SharedEpoch, AllBatches, FairseqDataset):
+    """Pictures as ``img`` (3, size, size) by their place in an epoch; ``id`` tells picture and view.
+
+    Pictures that cannot be used are left out, counted and named, up to ``bad_limit`` of them; one more raises
+    :class:`ImageFileError`.
+    """
+
+    def __init__(
+        self, source: ImageSource, transform: Transform, seed: int, bad_limit: int = 0, order: Order = ALWAYS_ALIKE
+    ) -> None:
+        super().__init__()
+        self.source = source
+        self.transform = transform
+        self.seed = seed
+        self.order = order
+        self._drawn = (-1, np.zeros(0, dtype=np.int64))
+        self.bad_files = BadFiles(len(source), bad_limit, source.name, ImageFileError, "bad_image_limit")
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        """``id`` and ``img`` at a place; the ``img`` of a picture that is left out is None."""
+        sample = int(self._ids()[index])
+        picture = sample % len(self)
+        try:
+            image = decode(self.source.read(picture))
+        except Exception as error:  # Pillow lets out whatever its decoders raise
+            self.bad_files.leave_out(picture, f"cannot be read ({error}); replace it or take it out")
+            return {"id": sample, "img": None}
+        # the epoch's and the sample's own generator
+        rng = np.random.default_rng((self.seed, self.epoch, sample))
+        return {"id": sample, "img": self.transform(image, rng)}
+
+    def _ids(self) -> Indices:
+        """Ids of the epoch by place; drawn once by every worker."""
+        if self._drawn[0] != self.epoch:
+            self._drawn = (self.epoch, self.order.ids(len(self), self.seed, self.epoch))
+        return self._drawn[1]
+
+    def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
+        """``net_input`` with ``img`` (B, 3, size, size) and what a kind of data adds; empty if all are left out."""
+        samples = [sample for sample in samples if sample["img"] is not None]
+        if not samples:
+            return {}
+        ids = [sample["id"] for sample in samples]
+        net_input = {"img": torch.stack([sample["img"] for sample in samples]), **self.beside(ids)}
+        return {"id": torch.tensor(ids), "net_input": net_input, "ntokens": len(ids), "nsentences": len(ids)}
+
+    def beside(self, ids: List[int]) -> Dict[str, Tensor]:
+        """What the model gets beside the pictures; nothing here."""
+        return {}
+
+    def ordered_indices(self) -> Indices:
+        """All places."""
+        return np.arange(len(self))
+
+    def num_tokens(self, index: int) -> int:
+        """A picture counts as one token, so that ``dataset.max_tokens`` bounds their number too."""
+        return 1
+
+    def num_tokens_vec(self, indices: Indices) -> Indices:
+        """The same of many."""
+        return np.ones(len(indices), dtype=np.int64)
+
+    def size(self, index: int) -> int:
+        """A picture is never too long."""
+        return 1
+
+    def filter_indices_by_size(self, indices: Indices, max_sizes: Any) -> Tuple[Indices, List[int]]:
+        """All of them, none left out; fairseq would look at one after another."""
+        return indices, []
+
+
+class MaskedImageDataset(ImageDataset):
+    """Pictures with the patches that are hidden from the student."""
+
+    def __init__(self, masker: BlockMasker, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.masker = masker
+
+    def beside(self, ids: List[int]) -> Dict[str, Tensor]:
+        """``mask`` (B, rows, columns) bool and the same as ascending flat ``mask_positions`` (N,)."""
+        rows = [self.masker.sample(row_generator(self.seed, self.epoch, index)) for index in ids]
+        mask = torch.from_numpy(np.stack(rows))
+        return {"mask": mask, "mask_positions": mask.view(-1).nonzero().squeeze(1)}
+
+
+class LabelledImageDataset(ImageDataset):
+    """Pictures with their classes."""
+
+    def __init__(self, source: ImageSource, *args: Any, **options: Any) -> None:
+        if source.labels is None:
+            raise ValueError(f"{source.root} was opened without labels; open it with them")
+        super().__init__(source, *args, **options)
+        self.labels: Indices = source.labels
+
+    def beside(self, ids: List[int]) -> Dict[str, Tensor]:
+        """``label`` (B,), numbers of the classes."""
+        return {"label": torch.from_numpy(self.labels[np.array(ids) % len(self)])}

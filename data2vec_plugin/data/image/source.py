@@ -1,0 +1,55 @@
+"""Where pictures come from: one protocol, whatever holds them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Optional, Protocol, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...files.names import FileNames
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif")
+"""What a picture's name ends in, in either case; what it is, its content decides."""
+
+PROGRESS = 100_000
+"""So many pictures are listed between two lines of the log."""
+
+
+class ImageSourceError(ValueError):
+    """A folder or an archive that cannot be trained on; the message names it."""
+
+
+class ImageSource(Protocol):
+    """Encoded pictures by number, always in the same order.
+
+    ``labels`` (N,) are there if they were asked for; ``classes`` are their names if the source knows any, sorted.
+    """
+
+    root: Path
+    digest: str
+    classes: Optional[Sequence[str]]
+    labels: Optional[NDArray[np.int64]]
+
+    def __len__(self) -> int:
+        """How many pictures there are."""
+
+    def read(self, index: int) -> bytes:
+        """An encoded picture; raises OSError if it is not there or cut short."""
+
+    def name(self, index: int) -> str:
+        """Where a picture is, for a message."""
+
+    def extent(self) -> tuple[int, str]:
+        """In how many parts the pictures come, and what these are called."""
+
+
+def source_digest(names: FileNames, labels: Optional[NDArray[np.int64]]) -> str:
+    """Twelve hexadecimal digits of the pictures' names and labels, not of the folder, which may move."""
+    digest = hashlib.sha256(names.buffer.tobytes())
+    digest.update(names.ends.tobytes())
+    if labels is not None:
+        digest.update(labels.tobytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""Text: subwords, binaries, blocks of tokens and their masks."""

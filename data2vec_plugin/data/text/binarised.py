@@ -1,0 +1,164 @@
+"""Raw text as fairseq's binaries: made on first use, kept beside the text, read again as long as nothing changed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Callable, Iterator, List, Optional, Tuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...files.text_lines import TextFileError, decoded
+from .subwords import Subwords
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 2_000
+"""Lines that one worker encodes at a time."""
+ENDINGS = (".bin", ".idx")
+"""Of the two files that make fairseq's binaries."""
+UNKNOWN = 0.05
+"""More than this share of unknown symbols: the dictionary is not the subword model's."""
+
+Lines = List[Tuple[int, bytes]]
+_encode: Optional[Callable[[Lines], Encoded]] = None
+
+
+class Encoded:
+    """Ids of a chunk of lines, one after another, the length of each line, and how many ids are unknown."""
+
+    def __init__(self, rows: List[NDArray[np.int64]], unknown: int) -> None:
+        self.lengths = np.array([len(row) for row in rows])
+        self.ids = np.concatenate(rows)
+        self.unknown = unknown
+
+
+def binarised(path: Path, subwords: Subwords, dictionary: Any, folder: Path, settings: str, workers: int) -> Path:
+    """The binaries of a text file (their path without ending), made if they are not in ``folder`` yet.
+
+    ``settings`` says how lines become symbols; with the text and the dictionary it decides whether the binaries
+    are current. Raises :class:`TextFileError` for a text without words, a byte that is not UTF-8, or a dictionary
+    that does not know its symbols.
+    """
+    if not path.is_file():
+        raise TextFileError(f"{path} does not exist; `task.data` needs {path.stem}.txt (raw text) or {path.stem}.bin")
+    digest = text_digest(path, dictionary, settings)
+    prefix = folder / f"{path.stem}-{digest}"
+    if not _complete(prefix):
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(path, subwords, dictionary, prefix, workers)
+    return prefix
+
+
+def text_digest(path: Path, dictionary: Any, settings: str) -> str:
+    """Of the text as the file system knows it (size, time), the dictionary's symbols and the settings."""
+    stat = path.stat()
+    known = hashlib.sha1("\n".join(dictionary.symbols).encode()).hexdigest()
+    return hashlib.sha1(f"{stat.st_size} {stat.st_mtime_ns} {known} {settings}".encode()).hexdigest()[:12]
+
+
+def _complete(prefix: Path) -> bool:
+    return all(with_ending(prefix, ending).is_file() for ending in ENDINGS)
+
+
+def with_ending(prefix: Path, ending: str) -> Path:
+    """A file of a split, whose name may hold dots of its own."""
+    return prefix.with_name(prefix.name + ending)
+
+
+def _write(path: Path, subwords: Subwords, dictionary: Any, prefix: Path, workers: int) -> None:
+    """Encode line by line, with progress, and move the result to its place when it is whole."""
+    from fairseq.data.indexed_dataset import make_builder
+    from tqdm import tqdm
+
+    own = prefix.with_name(f"{prefix.name}.{os.getpid()}")
+    try:
+        builder = make_builder(str(with_ending(own, ".bin")), impl="mmap", vocab_size=len(dictionary))
+        lines = empty = symbols = unknown = 0
+        with tqdm(total=path.stat().st_size, unit="B", unit_scale=True, desc=f"encode {path.name}") as bar:
+            for size, encoded in _encoded(path, subwords, dictionary, workers):
+                for row in np.split(encoded.ids, np.cumsum(encoded.lengths)[:-1]):
+                    builder.add_item(torch.from_numpy(row))
+                lines += len(encoded.lengths)
+                empty += int((encoded.lengths == 1).sum())
+                symbols += int(encoded.lengths.sum())
+                unknown += encoded.unknown
+                bar.update(size)
+        _check(path, lines, empty, symbols, unknown)
+        builder.finalize(str(with_ending(own, ".idx")))
+        for ending in ENDINGS:
+            with_ending(own, ending).replace(with_ending(prefix, ending))
+    finally:
+        for ending in ENDINGS:
+            with_ending(own, ending).unlink(missing_ok=True)
+    logger.info(f"{path}: {lines:,} lines ({empty:,} empty), {symbols:,} symbols, {unknown:,} unknown")
+
+
+def _check(path: Path, lines: int, empty: int, symbols: int, unknown: int) -> None:
+    if lines == empty:
+        raise TextFileError(f"{path} has no text: {lines} lines, all of them empty")
+    words = symbols - lines  # every line ends with a symbol of its own
+    if unknown > UNKNOWN * words:
+        raise TextFileError(
+            f"{path}: {100 * unknown / words:.0f} % of its symbols are not in dict.txt, which was made for another "
+            f"subword model or another language; make one with `data2vec subwords`, or set `task.bpe`"
+        )
+
+
+def _encoded(path: Path, subwords: Subwords, dictionary: Any, workers: int) -> Iterator[Tuple[int, Encoded]]:
+    """(bytes read, their ids) chunk by chunk, in order; ``workers`` processes encode, none for 0."""
+    encode = _Encoder(path, subwords, dictionary)
+    chunks = _chunks(path)
+    if workers < 1:
+        for chunk in chunks:
+            yield sum(len(line) for _, line in chunk), encode(chunk)
+        return
+    with get_context("fork").Pool(workers, _keep, (encode,)) as pool:
+        yield from pool.imap(_work, chunks)
+
+
+def _keep(encode: Callable[[Lines], Encoded]) -> None:
+    global _encode
+    _encode = encode
+
+
+def _work(chunk: Lines) -> Tuple[int, Encoded]:
+    if _encode is None:
+        raise RuntimeError("this process was not started to encode text")
+    return sum(len(line) for _, line in chunk), _encode(chunk)
+
+
+def _chunks(path: Path) -> Iterator[Lines]:
+    chunk: Lines = []
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            chunk.append((number, line))
+            if len(chunk) == CHUNK:
+                yield chunk
+                chunk = []
+    if chunk:
+        yield chunk
+
+
+class _Encoder:
+    """Lines as ids: decoded, cut into subwords, looked up, ended."""
+
+    def __init__(self, path: Path, subwords: Subwords, dictionary: Any) -> None:
+        self.path = path
+        self.subwords = subwords
+        self.index = dict(dictionary.indices)
+        self.unk, self.eos = dictionary.unk(), dictionary.eos()
+
+    def __call__(self, chunk: Lines) -> Encoded:
+        rows, unknown = [], 0
+        for number, line in chunk:
+            symbols = self.subwords.encode(decoded(self.path, number, line))
+            ids = [self.index.get(symbol, self.unk) for symbol in symbols]
+            unknown += ids.count(self.unk)
+            rows.append(np.array([*ids, self.eos], dtype=np.int64))
+        return Encoded(rows, unknown)

@@ -1,0 +1,87 @@
+"""Text for pre-training: blocks of tokens whose masks follow (seed, epoch, sample id)."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+import numpy as np
+import torch
+from fairseq.data import FairseqDataset
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...core.masking import row_generator
+from ...core.token_masking import TokenMasker
+from ..all_batches import AllBatches
+from ..shared_epoch import SharedEpoch
+
+
+class MaskedTextDataset(SharedEpoch, AllBatches, FairseqDataset):
+    """Blocks (T,) of ids, as fairseq's datasets give them, masked in the loader.
+
+    What is hidden depends neither on the batch nor on the worker nor on how often the run was interrupted.
+    """
+
+    def __init__(self, blocks: Any, masker: TokenMasker, pad: int, seed: int) -> None:
+        super().__init__()
+        self.blocks = blocks
+        self.masker = masker
+        self.pad = pad
+        self.seed = seed
+        self.sizes: NDArray[np.int64] = np.asarray(blocks.sizes)
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        """``id``, the ``whole`` block (T,), what the student sees of it and what is ``hidden``, bool (T,)."""
+        whole: Tensor = self.blocks[index]
+        seen, hidden = self.masker.sample(whole.numpy(), row_generator(self.seed, self.epoch, index))
+        return {"id": index, "whole": whole, "seen": torch.from_numpy(seen), "hidden": torch.from_numpy(hidden)}
+
+    def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
+        """Pad to one length: ``src_tokens``, ``target_tokens``, ``mask_indices`` (B, T), ``mask_positions`` (N,)."""
+        if not samples:
+            return {}
+        lengths = [len(sample["whole"]) for sample in samples]
+        width = max(lengths)
+        seen, whole = (torch.full((len(samples), width), self.pad) for _ in range(2))
+        hidden = torch.zeros(len(samples), width, dtype=torch.bool)
+        for row, (sample, length) in enumerate(zip(samples, lengths)):
+            seen[row, :length], whole[row, :length] = sample["seen"], sample["whole"]
+            hidden[row, :length] = sample["hidden"]
+        net_input = {
+            "src_tokens": seen,
+            "target_tokens": whole,
+            "mask_indices": hidden,
+            "mask_positions": hidden.view(-1).nonzero().squeeze(1),
+            "padded": min(lengths) < width,
+        }
+        ids = torch.tensor([sample["id"] for sample in samples])
+        return {"id": ids, "net_input": net_input, "ntokens": sum(lengths), "nsentences": len(samples)}
+
+    def num_tokens(self, index: int) -> int:
+        """Tokens of a block."""
+        return int(self.sizes[index])
+
+    def num_tokens_vec(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Tokens of many blocks."""
+        return self.sizes[indices]
+
+    def size(self, index: int) -> int:
+        """Tokens of a block, which fairseq compares with the model's positions."""
+        return int(self.sizes[index])
+
+    def ordered_indices(self) -> NDArray[np.int64]:
+        """Blocks of like length together, in an order drawn from the seed."""
+        shuffled = np.random.default_rng(self.seed).permutation(len(self))
+        return shuffled[np.argsort(self.sizes[shuffled], kind="stable")]
+
+    @property
+    def supports_prefetch(self) -> bool:
+        """Whether the blocks must be read beforehand, as those of fairseq's older binaries; others are mapped."""
+        return bool(getattr(self.blocks, "supports_prefetch", False))
+
+    def prefetch(self, indices: Any) -> None:
+        """Read blocks beforehand."""
+        self.blocks.prefetch(indices)

@@ -1,0 +1,77 @@
+"""fairseq's commands that take any checkpoint: told what one is that they cannot take, and where a dictionary is."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Dict, Optional, Sequence
+
+from ...checkpoints.identify import identify_file
+from ...interop.identify import OURS_ONLY
+
+logger = logging.getLogger(__name__)
+
+DICTIONARY = "dict.txt"
+
+
+def explain_models(module: ModuleType) -> None:
+    """Wrap the function of ``fairseq.checkpoint_utils`` that loads models; harmless when done twice."""
+    stock = module.load_model_ensemble_and_task
+    if getattr(stock, "explains_models", False):
+        return
+
+    @functools.wraps(stock)
+    def load_model_ensemble_and_task(
+        filenames: Sequence[str], arg_overrides: Optional[Dict[str, Any]] = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        try:
+            return stock(filenames, arg_overrides, *args, **kwargs)
+        except FileNotFoundError as error:
+            found = beside(filenames[0], error, arg_overrides or {})
+            return stock(filenames, {**(arg_overrides or {}), "data": str(found)}, *args, **kwargs)
+        except (ValueError, OSError):
+            raise  # in words already
+        except Exception as error:
+            fault = next(filter(None, map(unloadable, filenames)), "")
+            if not fault:
+                raise
+            raise ValueError(fault) from error
+
+    load_model_ensemble_and_task.explains_models = True  # type: ignore[attr-defined]
+    module.load_model_ensemble_and_task = load_model_ensemble_and_task  # type: ignore[attr-defined]
+
+
+def beside(path: str, error: FileNotFoundError, given: Dict[str, Any]) -> Path:
+    """The checkpoint's folder, if its dictionary is there and not where it was trained; raises ``error`` if not.
+
+    A text model's task reads its dictionary from `task.data`, the one path of a configuration that matters.
+    """
+    missing, folder = Path(str(error.filename)), Path(path).parent
+    if missing.name != DICTIONARY or "data" in given:
+        raise error
+    if not (folder / DICTIONARY).is_file():
+        raise FileNotFoundError(
+            error.errno,
+            f"{missing}, the dictionary that checkpoint {path} was trained with, is not here; put it beside the "
+            f"checkpoint, or name its folder as `data`",
+        ) from error
+    logger.warning(f"{missing} is not here: taking {folder / DICTIONARY} for {path}")
+    return folder
+
+
+def unloadable(path: str) -> str:
+    """Why no model can be built from a checkpoint; empty if that is not the matter."""
+    from fairseq.models import ARCH_MODEL_REGISTRY, MODEL_REGISTRY
+
+    found = identify_file(path)
+    if not found.model or found.kind == "data2vec2":
+        return f"checkpoint {path}: {found.told(OURS_ONLY)}"
+    registered = {**MODEL_REGISTRY, **ARCH_MODEL_REGISTRY}
+    unknown = [name for name in (found.model, found.encoder) if name and name not in registered]
+    if unknown:
+        return (
+            f"checkpoint {path}: it is {found.words}; neither fairseq nor `common.user_dir` has a model `{unknown[0]}`"
+        )
+    return ""

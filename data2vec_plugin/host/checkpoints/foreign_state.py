@@ -1,0 +1,129 @@
+"""A run of upstream's goes on: its optimizer's state is handed to our parameters, or the optimizer starts fresh."""
+
+from __future__ import annotations
+
+import logging
+from itertools import accumulate
+from typing import Any, Dict, Iterator, List, Mapping, MutableMapping, Tuple
+
+from torch import Tensor
+from torch.nn import Parameter
+
+from ...core.teacher import FORMAT_KEY
+from ...interop.fairseq.optimizer_order import UnprovenOrderError, take_over
+from ...interop.mismatch import Shapes, shapes
+from ..optimizer import check_unsharded, torch_optimizers
+
+logger = logging.getLogger(__name__)
+
+STATE, HISTORY = "last_optimizer_state", "optimizer_history"
+
+
+def adopt_optimizer(trainer: Any, path: str, state: Dict[str, Any]) -> None:
+    """Make what a checkpoint says of its optimizer fit the trainer's, in place; our own checkpoints stay as they are.
+
+    Teacher, updates and learning rate go on in any case.
+    """
+    model, weights = trainer.get_model(), state["model"]
+    if not has_layouts(model) or is_ours(model, weights):
+        return
+    if not state.get(STATE):
+        logger.warning(f"{path} holds no optimizer state: optimizer and learning rate start fresh, at update 0")
+        return
+    check_unsharded(trainer.cfg, "the optimizer state of another implementation needs")
+    fresh = trainer.optimizer.state_dict()
+    try:
+        taken = {**fresh, "state": positions(trainer, state)}
+    except UnprovenOrderError as reason:
+        logger.warning(
+            f"{path}: the optimizer starts fresh, because {reason}; weights, teacher, updates and learning rate go on"
+        )
+        taken = fresh
+    else:
+        logger.info(f"{path}: the optimizer's state was taken over, parameter by parameter")
+    if "loss_scale" in taken and "loss_scale" in state[STATE]:
+        taken["loss_scale"] = state[STATE]["loss_scale"]
+    state[STATE] = taken
+    rename_history(trainer, state[HISTORY][-1])
+
+
+def has_layouts(model: Any) -> bool:
+    """Whether a model is one of ours, or holds one."""
+    return any(True for _ in layouts(model))
+
+
+def layouts(model: Any) -> Iterator[Tuple[str, Any]]:
+    """The layouts of our models in a model, itself or below, with the prefixes of their names."""
+    for name, module in model.named_modules():
+        if hasattr(module, "layout"):
+            yield (f"{name}." if name else ""), module.layout
+
+
+def is_ours(model: Any, weights: Mapping[str, Any]) -> bool:
+    """Whether we saved these weights: they lie in the order in which we write, or a teacher of ours is with them."""
+    teachers = [weights.get(prefix + layout.TEACHER) or {} for prefix, layout in layouts(model)]
+    return any(FORMAT_KEY in entry for entry in teachers) or list(shapes(weights)) == list(shapes(model.state_dict()))
+
+
+def positions(trainer: Any, state: Mapping[str, Any]) -> Dict[int, Dict[str, Any]]:
+    """The saved optimizer's state for the places of the trainer's; raises UnprovenOrderError if it cannot be told."""
+    theirs, ours = optimizer_name(state), str(trainer.cfg.optimizer["_name"])
+    if theirs not in ("", ours):
+        raise UnprovenOrderError(f"its state is of `{theirs}`, and this run's optimizer is `{ours}`")
+    model = trainer.get_model()
+
+    def translate(entries: MutableMapping[str, Any]) -> None:
+        for prefix, layout in layouts(model):
+            layout.from_upstream(entries, prefix)
+
+    return take_over(state[STATE], state["model"], translate, held(trainer.optimizer, model))
+
+
+def optimizer_name(state: Mapping[str, Any]) -> str:
+    """The optimizer that a checkpoint's configuration names, old or new; empty if it does not."""
+    cfg = state.get("cfg") or {}
+    if "optimizer" not in cfg:
+        return str(getattr(state.get("args"), "optimizer", ""))
+    section = cfg["optimizer"]
+    return str(section["_name"] if hasattr(section, "keys") else section)
+
+
+def held(optimizer: Any, model: Any) -> List[Shapes]:
+    """Names and shapes of the parameters in each tensor of a fairseq optimizer, in the order of its state.
+
+    Under fp16 these are copies, or stretches of one flat copy. Raises UnprovenOrderError for several optimizers, and
+    for parameters that are not the model's.
+    """
+    inner = list(torch_optimizers(optimizer))
+    if len(inner) != 1:
+        raise UnprovenOrderError(f"this run has {len(inner)} optimizers")
+    tensors = [tensor for group in inner[0].param_groups for tensor in group["params"]]
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    originals: List[Parameter] = getattr(optimizer, "fp16_params", tensors)
+    if any(id(parameter) not in names for parameter in originals):
+        raise UnprovenOrderError("this run trains more than the model's parameters")
+    named = [(names[id(parameter)], tuple(parameter.shape)) for parameter in originals]
+    copies: Any = getattr(optimizer, "fp32_params", tensors)
+    if isinstance(copies, dict):
+        return [stretch(tensor, originals, named) for tensor in tensors]
+    by_copy = {id(copy): entry for copy, entry in zip(copies, named)}
+    return [dict([by_copy[id(tensor)]]) for tensor in tensors]
+
+
+def stretch(tensor: Tensor, originals: List[Parameter], named: List[Tuple[str, Tuple[int, ...]]]) -> Shapes:
+    """The parameters in a stretch of the one flat copy, which holds them in the model's order."""
+    start = int(tensor.storage_offset())
+    starts = [0, *accumulate(parameter.numel() for parameter in originals)]
+    return dict(entry for entry, first in zip(named, starts) if start <= first < start + tensor.numel())
+
+
+def rename_history(trainer: Any, last: MutableMapping[str, Any]) -> None:
+    """fairseq takes an optimizer's state from a run of the same criterion, optimizer and kind of schedule alone.
+
+    A schedule follows from the number of updates, so one of another kind may begin with its own state.
+    """
+    schedule = trainer.lr_scheduler.state_dict()
+    last["criterion_name"] = type(trainer.get_criterion()).__name__
+    last["optimizer_name"] = type(trainer.optimizer).__name__
+    if set(last.get("lr_scheduler_state") or ()) != set(schedule):
+        last["lr_scheduler_state"] = schedule

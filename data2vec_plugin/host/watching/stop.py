@@ -1,0 +1,128 @@
+"""A run that stops by itself saves what it has computed, and one that has ended stays as it is.
+
+fairseq saves at its own times only, and asks after an update whether it was the last: started again, a finished run
+would make one more each time, and overwrite its checkpoint.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Dict
+
+import torch
+
+from ...criterions.collapse import CollapseError
+from ...data.bad_files import BadFileError
+from ..trainer import is_ours
+from .together import SharedFileError
+
+logger = logging.getLogger(__name__)
+
+BEFORE = "checkpoint_before_collapse"
+"""What the last checkpoint is kept as, once weights that have collapsed take its place."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run stands, in the form in which fairseq saves it."""
+
+    epoch: int
+    state: Dict[str, Any]
+
+    def end_of_epoch(self) -> bool:
+        """Never: an epoch's own checkpoint is for fairseq to write."""
+        return False
+
+    def state_dict(self) -> Dict[str, Any]:
+        """The position from which a resumed run goes on."""
+        return self.state
+
+
+def save_when_stopped(module: ModuleType) -> None:
+    """Wrap ``train`` of ``fairseq_cli.train``, which trains an epoch; harmless when done twice."""
+    stock: Any = module.train
+    if getattr(stock, "saves_when_stopped", False):
+        return
+
+    @functools.wraps(stock)
+    def train(cfg: Any, trainer: Any, task: Any, epoch_itr: Any) -> Any:
+        if has_ended(cfg.optimization, trainer):
+            return [None], True  # no validation loss, and no further epoch
+        begun = taken(epoch_itr)
+        try:
+            return stock(cfg, trainer, task, epoch_itr)
+        except (BadFileError, SharedFileError, CollapseError) as error:
+            in_update = isinstance(error, SharedFileError) and error.in_update
+            at = place(epoch_itr, begun, cfg, in_update)
+            told = stop(module.checkpoint_utils, cfg.checkpoint, trainer, at, error)
+            said = error.own_words() if isinstance(error, BadFileError) else str(error)
+            error.args = (f"{said}. {told}",)
+            raise
+
+    train.saves_when_stopped = True  # type: ignore[attr-defined]
+    module.train = train  # type: ignore[attr-defined]
+
+
+def has_ended(optimization: Any, trainer: Any) -> bool:
+    """Whether a run of ours has made all its updates before, which is logged."""
+    done, goal = trainer.get_num_updates(), optimization.max_update or 0
+    if not 0 < goal <= done or not is_ours(trainer):
+        return False
+    logger.info(
+        f"nothing is left to do: {done:,} updates are made, and `optimization.max_update` is {goal:,}; no checkpoint "
+        f"is written. With a larger one it goes on"
+    )
+    return True
+
+
+def taken(epoch_itr: Any) -> int:
+    """Batches of the epoch to come that an earlier run has seen."""
+    resumed = epoch_itr.next_epoch_idx == epoch_itr.epoch
+    return int(epoch_itr.iterations_in_epoch) if resumed else 0
+
+
+def place(epoch_itr: Any, begun: int, cfg: Any, in_update: bool = False) -> Place:
+    """The end of the last whole update; micro-batches of the next may have been read already.
+
+    The epoch began, or went on, at batch ``begun``. ``in_update`` all of them have been read, and given up: an epoch's
+    last update may have fewer than the others, and what follows a bad file is counted in ``batches`` alone.
+    """
+    freqs = cfg.optimization.update_freq
+    freq = freqs[min(epoch_itr.epoch, len(freqs)) - 1]
+    state = dict(epoch_itr.state_dict())
+    if in_update:
+        whole_updates = (epoch_itr.batches.n - begun - 1) // freq
+        state.update(epoch=epoch_itr.epoch, iterations_in_epoch=begun + whole_updates * freq)
+    elif state["epoch"] == epoch_itr.epoch:
+        state["iterations_in_epoch"] -= (state["iterations_in_epoch"] - begun) % freq
+    return Place(epoch_itr.epoch, state)
+
+
+def stop(checkpoint_utils: Any, cfg: Any, trainer: Any, at: Place, error: Exception) -> str:
+    """Save where all processes stop together, since saving may need each of them; says what there is."""
+    last = Path(cfg.save_dir) / f"checkpoint_last{trainer.checkpoint_suffix}.pt"
+    alone, collapsed = trainer.data_parallel_world_size == 1, isinstance(error, CollapseError)
+    together = collapsed or isinstance(error, SharedFileError)
+    if not (alone or together) or cfg.no_save or cfg.no_last_checkpoints or trainer.get_num_updates() == 0:
+        return f"The last checkpoint is {last}" if last.exists() else "There is no checkpoint to go on from"
+    kept = last.with_name(last.name.replace("checkpoint_last", BEFORE, 1))
+    if collapsed and trainer.should_save_checkpoint_on_current_rank:
+        keep(last, kept)
+    checkpoint_utils.save_checkpoint(cfg, trainer, at, None)
+    if not alone:
+        torch.distributed.barrier()  # whoever fails first ends the others, also the one that writes
+    back = f"; `checkpoint.restore_file={kept}` goes back to the one before" if collapsed and kept.exists() else ""
+    return f"All {trainer.get_num_updates()} updates are in {last}, from which the same command goes on{back}"
+
+
+def keep(last: Path, kept: Path) -> None:
+    """Copy the last checkpoint, if there is one, to where none is kept yet: that would be the older one."""
+    if last.exists() and not kept.exists():
+        unfinished = kept.with_name(f"{kept.name}.tmp")
+        shutil.copyfile(last, unfinished)
+        unfinished.replace(kept)

@@ -1,0 +1,1 @@
+"""Upstream's checkpoints: rename tables and sizes."""

@@ -1,0 +1,143 @@
+"""Which moment is whose: an optimizer's state that somebody else's code saved, brought to our parameters.
+
+fairseq saves moments by position in the list of parameters, or as one flat vector under fp16. That list has the order
+in which the model's weights were saved, so it names them; a moment is laid out as its parameter, so the table that
+renames, splits and reshapes weights does the same for moments.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Mapping, MutableMapping, NamedTuple, Sequence
+
+import torch
+from torch import Tensor
+
+from ..mismatch import Shapes, shapes
+
+BUFFERS = ("version", "relative_position_index", "_float_tensor")
+"""Last words of the names of what upstream's models save beside their parameters."""
+
+Named = Dict[str, Tensor]
+"""One field of an optimizer's state, by parameter."""
+
+
+class UnprovenOrderError(ValueError):
+    """Why nobody can tell which parameter a saved moment belongs to."""
+
+
+class State(NamedTuple):
+    """An optimizer's state by field and parameter.
+
+    ``moments`` have the shapes of parameters; ``counts``, such as Adam's ``step``, are one number each, expanded to
+    them without memory, so that they are split where their parameter is.
+    """
+
+    moments: Dict[str, Named]
+    counts: Dict[str, Named]
+
+
+def take_over(
+    saved: Mapping[str, Any],
+    weights: Mapping[str, Any],
+    translate: Callable[[MutableMapping[str, Any]], None],
+    held: Sequence[Shapes],
+) -> Dict[int, Dict[str, Any]]:
+    """The ``state`` of our optimizer, by position, from the ``saved`` state dict of another one.
+
+    ``weights`` is the model's entry of the same checkpoint, in its saved order, ``translate`` brings such an entry to
+    our layout in place; ``held`` names the parameters in each of our optimizer's tensors, in order: one each, or
+    several in a flat one. Raises UnprovenOrderError unless every name and every shape fits, theirs and ours.
+    """
+    order = parameters(weights)
+    state = by_name(saved, order)
+    known: Dict[str, Any] = {name: torch.empty(shape, device="meta") for name, shape in order.items()}
+    translate(known)
+    check_same(shapes(known), {name: shape for part in held for name, shape in part.items()})
+    for field in (*state.moments.values(), *state.counts.values()):
+        translate(field)
+    taken = {position: gathered(state, part) for position, part in enumerate(held)}
+    return {position: entry for position, entry in taken.items() if entry}
+
+
+def parameters(weights: Mapping[str, Any]) -> Shapes:
+    """Names and shapes of what was trained, in the order of the saved weights, which is the optimizer's."""
+    return {name: shape for name, shape in shapes(weights).items() if name.rpartition(".")[2] not in BUFFERS}
+
+
+def by_name(saved: Mapping[str, Any], order: Shapes) -> State:
+    """Sort what lies by position, or in one flat vector, by the names in ``order``."""
+    groups = saved.get("param_groups")
+    if groups is None or len(groups) != 1:
+        found = "several optimizers" if groups is None else f"{len(groups)} groups of parameters"
+        raise UnprovenOrderError(f"its state is of {found}, whose order is not saved")
+    positions = groups[0]["params"]
+    shared = {"step": groups[0]["step"]} if "step" in groups[0] else {}  # where apex keeps it
+    entries = [{**shared, **entry} if entry else {} for entry in map(saved["state"].get, positions)]
+    if len(entries) == 1 < len(order):
+        entries = split(entries[0], order)
+    if len(entries) != len(order):
+        raise UnprovenOrderError(f"its state has {len(entries)} entries, and the weights are {len(order)} parameters")
+    state = State({}, {})
+    for (name, shape), entry in zip(order.items(), entries):
+        for field, value in entry.items():
+            if isinstance(value, Tensor) and value.dim() > 0:
+                check_shape(field, name, tuple(value.shape), shape)
+                state.moments.setdefault(field, {})[name] = value
+            else:
+                state.counts.setdefault(field, {})[name] = torch.as_tensor(value).expand(shape)
+    return state
+
+
+def split(flat: Mapping[str, Any], order: Shapes) -> List[Dict[str, Any]]:
+    """The entry of one flat parameter -> one for each parameter in it."""
+    sizes = [torch.Size(shape).numel() for shape in order.values()]
+    entries: List[Dict[str, Any]] = [{} for _ in order]
+    for field, value in flat.items():
+        parts: Sequence[Any] = [value] * len(order)
+        if isinstance(value, Tensor) and value.dim() > 0:
+            if value.numel() != sum(sizes):
+                raise UnprovenOrderError(
+                    f"`{field}` holds {value.numel():,} numbers, and the weights are {sum(sizes):,}"
+                )
+            parts = [part.view(shape) for part, shape in zip(value.reshape(-1).split(sizes), order.values())]
+        for entry, part in zip(entries, parts):
+            entry[field] = part
+    return entries
+
+
+def check_shape(field: str, name: str, got: Any, expected: Any) -> None:
+    """Raise UnprovenOrderError for a moment that is not of its parameter's shape."""
+    if got != expected:
+        raise UnprovenOrderError(f"`{field}` in the place of `{name}` has shape {got}, expected {expected}")
+
+
+def check_same(theirs: Shapes, ours: Shapes) -> None:
+    """Raise UnprovenOrderError unless both train the same parameters."""
+    different = sorted(set(theirs.items()) ^ set(ours.items()))
+    if different:
+        name, shape = different[0]
+        owner, other = ("its model", "ours") if theirs.get(name) == shape else ("our model", "its")
+        raise UnprovenOrderError(f"{owner} has a parameter `{name}` {shape}, {other} has not")
+
+
+def gathered(state: State, part: Shapes) -> Dict[str, Any]:
+    """The entry of one of our optimizer's tensors; empty where no parameter in it ever had a gradient."""
+    entry: Dict[str, Any] = {}
+    for field, named in state.moments.items():
+        if any(name in named for name in part):
+            entry[field] = joined(named, part)
+    for field, named in state.counts.items():
+        values = {named[name][(0,) * named[name].dim()].item() for name in part if name in named}
+        if len(values) > 1:
+            raise UnprovenOrderError(f"`{field}` differs between parameters for which ours keeps one number")
+        if values:
+            entry[field] = values.pop()
+    return entry
+
+
+def joined(named: Named, part: Shapes) -> Tensor:
+    """One parameter's tensor as it is; several as one flat vector, zero where there never was a gradient."""
+    if len(part) == 1:
+        return named[next(iter(part))]
+    like = next(iter(named.values()))
+    return torch.cat([named[n].reshape(-1) if n in named else like.new_zeros(s).reshape(-1) for n, s in part.items()])

@@ -1,0 +1,61 @@
+"""wav2vec 2.0 and HuBERT give a data2vec student its first weights.
+
+Their extractor, projection, position convolution, mask embedding and Transformer carry the names of upstream's
+data2vec; what belongs to their own objectives stays behind.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..mismatch import explain, shapes
+
+LEFT = {
+    "wav2vec2": ("quantizer.", "project_q.", "target_glu.", "final_proj."),
+    "hubert": ("label_embs_concat", "target_glu.", "final_proj."),
+}
+"""By the models that may give: how the names begin of what is left. What quantises the input is not among them."""
+
+SETTINGS = (
+    *("extractor_mode", "conv_feature_layers", "conv_bias", "layer_type", "layer_norm_first", "activation_fn"),
+    *("encoder_layers", "encoder_embed_dim", "encoder_ffn_embed_dim", "encoder_attention_heads"),
+    *("conv_pos", "conv_pos_groups", "pos_conv_depth"),
+)
+"""Keys of theirs and ours that must agree, or the same weights would compute something else."""
+
+HEAD, PROJECTION = "final_proj.", "post_extract_proj."
+
+
+class Start(NamedTuple):
+    """A student's first state, and the modules that were left or are new."""
+
+    state: Dict[str, Any]
+    left: List[str]
+    new: List[str]
+
+
+def student_start(name: str, weights: Mapping[str, Any], own: Mapping[str, Any]) -> Start:
+    """The state that a student with the state ``own``, in upstream's layout, starts with.
+
+    Ours always projects the extractor's channels; theirs does so only into another width, and is the identity
+    otherwise. The head that predicts targets stays the student's own. Raises ValueError for weights of another size.
+    """
+    given = {key: value for key, value in weights.items() if not key.startswith(LEFT[name])}
+    projection = own[PROJECTION + "weight"]
+    added = {}
+    if PROJECTION + "weight" not in given and projection.size(0) == projection.size(1):
+        added = {PROJECTION + "weight": torch.eye(len(projection)), PROJECTION + "bias": torch.zeros(len(projection))}
+    taken = {**given, **added}
+    head = {key: value for key, value in own.items() if key.startswith(HEAD)}
+    wanted = {key: value for key, value in own.items() if isinstance(value, Tensor) and key not in head}
+    if reason := explain(shapes(taken), shapes(wanted)):
+        raise ValueError(f"its weights do not fit: {reason}")
+    return Start({**taken, **head}, modules(weights.keys() - given.keys()), modules({**head, **added}))
+
+
+def modules(names: Any) -> List[str]:
+    """The modules at the top that parameters belong to."""
+    return sorted({name.partition(".")[0] for name in names})

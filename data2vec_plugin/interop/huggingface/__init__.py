@@ -1,0 +1,1 @@
+"""Hugging Face's checkpoints: rename tables and configuration rules."""

@@ -1,0 +1,1 @@
+"""Logs, curves, tables and drawings of runs and of results."""

@@ -1,0 +1,126 @@
+"""Raw text becomes what fairseq would have made of it, once, and faults are told with file and line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+from fairseq.data import Dictionary, data_utils
+from fairseq.data.encoders.gpt2_bpe import GPT2BPE, GPT2BPEConfig
+from fairseq.data.encoders.sentencepiece_bpe import SentencepieceBPE, SentencepieceConfig
+from text import as_lists, lines, write_subwords, write_text, write_words_dictionary
+
+from data2vec_plugin.data.text import binarised as binarised_text
+from data2vec_plugin.data.text.binarised import TextFileError, binarised
+from data2vec_plugin.data.text.subwords import Gpt2Bpe, SentencePiece, Spaces
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Dictionary:
+    return write_words_dictionary(tmp_path, lines())
+
+
+def made(path: Path, dictionary: Dictionary, subwords: Any = None, settings: str = "none", workers: int = 0) -> Path:
+    return binarised(path, subwords or Spaces(), dictionary, path.parent / "binarised", settings, workers)
+
+
+def ids(prefix: Path, dictionary: Dictionary) -> List[List[int]]:
+    return as_lists(data_utils.load_indexed_dataset(str(prefix), dictionary))
+
+
+@pytest.mark.parametrize("kind", ["none", "sentencepiece", "gpt2"])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_ids_are_those_of_fairseqs_own_encoders(
+    tmp_path: Path, kind: str, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binarised_text, "CHUNK", 7)  # several chunks, the last not full
+    rows = [*lines(), "", "  two   spaces ", 'a "rare" book']
+    text = write_text(tmp_path / "train.txt", rows)
+    encoder: Any = None
+    if kind == "none":
+        write_words_dictionary(tmp_path, rows[:-1])
+        subwords: Any = Spaces()
+    elif kind == "sentencepiece":
+        write_subwords(tmp_path, kind)
+        encoder = SentencepieceBPE(SentencepieceConfig(sentencepiece_model=str(tmp_path / "spm.model")))
+        subwords = SentencePiece(tmp_path / "spm.model")
+    else:
+        write_subwords(tmp_path, kind)
+        files = [tmp_path / "encoder.json", tmp_path / "vocab.bpe"]
+        encoder = GPT2BPE(GPT2BPEConfig(gpt2_encoder_json=str(files[0]), gpt2_vocab_bpe=str(files[1])))
+        subwords = Gpt2Bpe(*files)
+    dictionary = Dictionary.load(str(tmp_path / "dict.txt"))
+    cut = [encoder.encode(row.strip()) if encoder else row for row in rows]
+    wanted = [dictionary.encode_line(row, add_if_not_exist=False).tolist() for row in cut]
+    assert ids(made(text, dictionary, subwords, kind, workers), dictionary) == wanted
+    assert wanted[-3] == [dictionary.eos()]
+
+
+def test_line_ends_and_byte_order_mark_are_no_text(tmp_path: Path, words: Dictionary) -> None:
+    plain = made(write_text(tmp_path / "plain.txt", lines()), words)
+    windows = made(write_text(tmp_path / "windows.txt", lines(), end="\r\n", mark=True), words)
+    assert ids(plain, words) == ids(windows, words)
+    assert not any(words.unk() in row for row in ids(plain, words))
+
+
+def test_made_once_and_read_again(tmp_path: Path, words: Dictionary, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = write_text(tmp_path / "train.txt", lines())
+    first = made(text, words)
+    monkeypatch.setattr(binarised_text, "_write", lambda *_: pytest.fail("encoded again"))
+    assert made(text, words) == first
+    assert sorted(path.suffix for path in first.parent.iterdir()) == [".bin", ".idx"]
+
+
+@pytest.mark.parametrize("change", ["text", "dictionary", "model", "half"])
+def test_made_again_when_something_changed(tmp_path: Path, words: Dictionary, change: str) -> None:
+    text = write_text(tmp_path / "train.txt", lines())
+    first, settings = made(text, words), "none"
+    if change == "text":  # as long as it was
+        write_text(text, reversed(lines()))
+        os.utime(text, ns=(1, text.stat().st_mtime_ns + 1))
+    elif change == "dictionary":
+        words.add_symbol("another")
+    elif change == "model":
+        settings = "none, and another model file"
+    else:  # a run that was broken off
+        Path(f"{first}.idx").unlink()
+    again = made(text, words, settings=settings)
+    assert (again == first) == (change == "half")
+    wanted = [words.encode_line(row, add_if_not_exist=False).tolist() for row in text.read_text().splitlines()]
+    assert ids(again, words) == wanted
+
+
+def test_names_with_dots_are_names(tmp_path: Path, words: Dictionary) -> None:
+    english = made(write_text(tmp_path / "train.en.txt", lines()), words)
+    german = made(write_text(tmp_path / "train.de.txt", reversed(lines())), words)
+    assert english != german
+    assert ids(english, words) == ids(german, words)[::-1]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_byte_that_is_not_utf8_is_told_with_its_line(tmp_path: Path, words: Dictionary, workers: int) -> None:
+    text = tmp_path / "train.txt"
+    text.write_bytes(b"the old baker\nthe caf\xe9\n")
+    with pytest.raises(TextFileError, match=r"train\.txt:2: byte 0xe9 at column 8 is not UTF-8; .*iconv"):
+        made(text, words, workers=workers)
+
+
+@pytest.mark.parametrize("rows", [[], ["", "   ", "\t"]])
+def test_a_text_without_words_is_refused(tmp_path: Path, words: Dictionary, rows: List[str]) -> None:
+    with pytest.raises(TextFileError, match=rf"train\.txt has no text: {len(rows)} lines, all of them empty"):
+        made(write_text(tmp_path / "train.txt", rows), words)
+
+
+def test_a_dictionary_of_another_model_is_refused_and_leaves_nothing(tmp_path: Path, words: Dictionary) -> None:
+    text = write_text(tmp_path / "train.txt", [*lines(10), *(f"unbekannte wörter {n}" for n in range(4))])
+    with pytest.raises(TextFileError, match=r"train\.txt: \d+ % of its symbols are not in dict\.txt, .*`task\.bpe`"):
+        made(text, words)
+    assert not list((tmp_path / "binarised").iterdir())
+    made(write_text(text, [*lines(), "unbekannte wörter"]), words)  # a few are nothing to worry about
+
+
+def test_a_missing_text_is_told_with_what_may_stand_in_for_it(tmp_path: Path, words: Dictionary) -> None:
+    with pytest.raises(TextFileError, match=r"valid\.txt does not exist; .* valid\.txt \(raw text\) or valid\.bin"):
+        made(tmp_path / "valid.txt", words)

@@ -1,0 +1,286 @@
+"""What a run says of itself, on trainers cut down to what is asked of them."""
+
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Iterator, List
+
+import pytest
+import torch
+from models.tiny_text import trainer_state
+
+from data2vec_plugin.host.trainer import CheckpointMismatchError, NonFiniteError, watch_trainer
+from data2vec_plugin.host.watching.plan import goal_updates, state_memory
+from data2vec_plugin.host.watching.task import Extent, WatchedTask
+from data2vec_plugin.runs.run_log import RunLog
+
+SAMPLE = {"net_input": {"source": torch.zeros(3, 1600)}, "id": torch.tensor([4, 8, 15])}
+
+
+class StockTask:
+    def train_step(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    valid_step = train_step
+
+
+class Task(WatchedTask, StockTask):
+    def extent(self, dataset: Any) -> Extent:
+        return Extent(960.0, "hours of speech", 281_241, "clips")
+
+    def dataset(self, split: str) -> str:
+        return split
+
+
+def trainer_class(error: Any = None, loading: Any = None) -> Any:
+    class Trainer:
+        data_parallel_rank, data_parallel_world_size = 0, 16
+        model = torch.nn.Linear(100, 10)
+
+        def __init__(self, task: Any, cfg: Any) -> None:
+            self.task, self.cfg = task, cfg
+
+        def get_train_iterator(self) -> Any:
+            return range(4_320)
+
+        get_valid_iterator = _aggregate_logging_outputs = get_train_iterator
+
+        def train_step(self, samples: Any) -> Any:
+            if error is not None:
+                raise error
+            return {}
+
+        def load_checkpoint(self, filename: str) -> Any:
+            if loading == "fits":
+                return {"epoch": 1}
+            raise loading or Exception(f"Cannot load model parameters from checkpoint {filename}; please ensure")
+
+        def get_model(self) -> Any:
+            return self.model
+
+        def get_num_updates(self) -> int:
+            return 10_000
+
+        def get_lr(self) -> float:
+            return 0.0005
+
+    watch_trainer(SimpleNamespace(Trainer=Trainer))  # type: ignore[arg-type]
+    return Trainer
+
+
+def checkpoint(folder: Path) -> Any:
+    choice = {"best_checkpoint_metric": "loss", "maximize_best_checkpoint_metric": False}
+    return SimpleNamespace(save_dir=str(folder), no_save=False, **choice)
+
+
+def config(folder: Path, **optimization: Any) -> Any:
+    return SimpleNamespace(
+        dataset=SimpleNamespace(train_subset="train", max_tokens=3_800_000, batch_size=None),
+        optimization=SimpleNamespace(**{"max_update": 400_000, "max_epoch": 0, "update_freq": [2], **optimization}),
+        checkpoint=checkpoint(folder),
+        common=SimpleNamespace(fp16=False, bf16=False),
+    )
+
+
+@pytest.fixture(autouse=True)
+def root_logger() -> Iterator[None]:
+    yield
+    for handler in [h for h in logging.getLogger().handlers if isinstance(h, RunLog)]:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+
+def test_the_plan_says_data_update_run_and_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    trainer = trainer_class()(Task(), config(tmp_path))
+    trainer.get_train_iterator()
+    trainer.get_train_iterator()
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 4
+    assert lines[0] == "data: 960.00 hours of speech in 281,241 clips (train)"
+    assert "16 processes × 2 micro-batches of at most 3,800,000 tokens" in lines[1]
+    assert "0.4444 hours of speech on average; 2,160 updates an epoch" in lines[1]
+    assert lines[2].startswith("run: 400,000 updates, 185.2 epochs")
+    assert lines[2].endswith("10,000 are done, 390,000 to go")
+    assert (tmp_path / "train.log").read_text().count("INFO") == 4
+
+
+def test_a_run_that_would_keep_its_worst_checkpoint_is_warned(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = config(tmp_path)
+    settings.checkpoint.best_checkpoint_metric = "accuracy"
+    trainer_class()(StockTask(), settings).get_train_iterator()
+    assert not caplog.records, "a task of somebody else's"
+    trainer = trainer_class()(Task(), settings)
+    trainer.get_train_iterator()
+    trainer.get_train_iterator()
+    (warning,) = (record for record in caplog.records if record.levelno == logging.WARNING)
+    assert "Add `checkpoint.maximize_best_checkpoint_metric=true`" in warning.getMessage()
+    assert warning.getMessage() in (tmp_path / "train.log").read_text()
+
+
+def test_epochs_may_end_a_run_first() -> None:
+    cfg = config(Path(), max_epoch=3)
+    assert goal_updates(cfg, 100) == 300
+    assert goal_updates(config(Path(), max_epoch=3, max_update=0), 100) == 300
+    assert goal_updates(config(Path(), max_epoch=9_000), 100) == 400_000
+
+
+def test_weights_gradients_and_adam_are_counted() -> None:
+    trainer = trainer_class()(Task(), config(Path()))
+    assert state_memory(trainer) == 1_010 * 4 * 4
+
+
+def test_the_next_run_of_a_process_writes_its_own_log(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        trainer_class()(Task(), config(tmp_path / name)).get_train_iterator()
+        logging.getLogger().warning("this is %s", name)
+    assert "this is b" not in (tmp_path / "a" / "train.log").read_text()
+    assert "this is b" in (tmp_path / "b" / "train.log").read_text()
+
+
+def test_gradients_that_are_not_finite_name_the_knobs_and_the_batch() -> None:
+    trainer = trainer_class(FloatingPointError("gradients are Nan/Inf"))(Task(), config(Path()))
+    with pytest.raises(NonFiniteError, match=r"update 10001 \(lr 0\.0005\); batch \(3, 1600\), samples 4, 8, 15.*`opt"):
+        trainer.train_step([SAMPLE])
+
+
+def test_other_peoples_tasks_keep_their_errors(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    error = FloatingPointError("gradients are Nan/Inf")
+    trainer = trainer_class(error)(StockTask(), config(Path()))
+    trainer.get_train_iterator()
+    with pytest.raises(FloatingPointError) as raised:
+        trainer.train_step([SAMPLE])
+    assert raised.value is error
+    assert not caplog.records
+
+
+def test_out_of_memory_describes_the_batch(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(RuntimeError, match="out of memory"):
+        Task().train_step(SAMPLE, None, None)
+    assert "batch (3, 1600), samples 4, 8, 15" in caplog.text
+    assert "`dataset.max_tokens`" in caplog.text
+
+
+def test_so_it_does_in_validation(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(RuntimeError, match="out of memory"):
+        Task().valid_step(SAMPLE, None, None)
+    assert "batch (3, 1600), samples 4, 8, 15. Likely knobs: lower `dataset.max_tokens_valid`" in caplog.text
+
+
+def test_so_it_does_once_when_the_optimizer_finds_no_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    error = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+    trainer = trainer_class(error)(Task(), config(tmp_path))
+    for _ in range(2):  # the second time it has been described, as in the task's own step
+        with pytest.raises(torch.cuda.OutOfMemoryError):
+            trainer.train_step([SAMPLE, SAMPLE])
+    (record,) = caplog.records
+    assert record.getMessage().count("batch (3, 1600), samples 4, 8, 15") == 2
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        trainer_class(torch.cuda.OutOfMemoryError("out of memory"))(StockTask(), config(tmp_path)).train_step([SAMPLE])
+    assert caplog.records == [record]
+
+
+def test_so_it_does_on_a_cpu(caplog: pytest.LogCaptureFixture) -> None:
+    class Greedy:
+        def train_step(self, *args: Any) -> Any:
+            return torch.empty(1 << 60)
+
+    with pytest.raises(RuntimeError, match=r"allocate|not enough"):
+        type("GreedyTask", (WatchedTask, Greedy), {})().train_step(SAMPLE, None, None)
+    assert "out of memory; batch (3, 1600), samples 4, 8, 15" in caplog.text
+
+
+def test_what_is_counted_has_no_decimals() -> None:
+    assert str(Extent(1_281_167, "pictures", 1_000, "folders")) == "1,281,167 pictures in 1,000 folders"
+
+
+def test_memory_is_said_after_the_first_update(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    trainer = trainer_class()(Task(), config(tmp_path))
+    trainer.train_step([SAMPLE])
+    trainer.train_step([SAMPLE])
+    assert len(caplog.records) == 1
+    assert "GiB at the peak of the first update" in caplog.text
+
+
+def test_a_checkpoint_of_another_size_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fairseq.checkpoint_utils.load_checkpoint_to_cpu", torch.load)
+    path = tmp_path / "checkpoint_last.pt"
+    torch.save({"model": torch.nn.Linear(50, 10).state_dict()}, path)
+    with pytest.raises(
+        CheckpointMismatchError, match=r"last\.pt: .*another size: `weight` is \(10, 50\) in it and \(10, 1"
+    ):
+        trainer_class()(Task(), config(tmp_path)).load_checkpoint(str(path))
+    with pytest.raises(Exception, match="Cannot load model parameters"):
+        trainer_class()(StockTask(), config(tmp_path)).load_checkpoint(str(path))
+
+
+def test_a_checkpoint_that_fits_may_be_refused_by_the_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: List[str] = []
+    monkeypatch.setattr(Task, "check_checkpoint", lambda _, path: seen.append(path))
+    for task in (Task(), StockTask()):
+        assert trainer_class(loading="fits")(task, config(tmp_path)).load_checkpoint("last.pt") == {"epoch": 1}
+    assert seen == ["last.pt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "words"),
+    [
+        ("run/checkpoint_last.pt", "", r"To begin anew, choose another `checkpoint\.save_dir`; to go on, give the"),
+        (
+            "run/pretrained.pt",
+            "finetune_from_model",
+            r"It is `checkpoint\.finetune_from_model`: give .* or another checkpoint$",
+        ),
+        ("pretrained.pt", "continue_once", r"It is `checkpoint\.continue_once`: give the size"),
+        ("pretrained.pt", "restore_file", r"It is `checkpoint\.restore_file`: give the size"),
+    ],
+)
+def test_a_model_that_was_given_is_named_by_its_key_and_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, key: str, words: str
+) -> None:
+    monkeypatch.setattr("fairseq.checkpoint_utils.load_checkpoint_to_cpu", torch.load)
+    path = tmp_path / name
+    (tmp_path / "run").mkdir()
+    torch.save({"model": torch.nn.Linear(50, 10).state_dict()}, path)
+    settings = config(tmp_path / "run")
+    setattr(settings.checkpoint, key or "restore_file", str(path) if key else "checkpoint_last.pt")
+    with pytest.raises(CheckpointMismatchError, match=rf"another size: .*\. {words}") as raised:
+        trainer_class()(Task(), settings).load_checkpoint(str(path))
+    assert "delete" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("saved", "error", "words"),
+    [
+        (
+            {"cfg": {"model": {"_name": "wav2vec2"}}, "model": {}},
+            Exception("Cannot load model parameters from checkpoint"),
+            r"it is of model `wav2vec2` \(wav2vec 2\.0\); this run trains `data2vec_audio`",
+        ),
+        (
+            {"cfg": {"model": {"_name": "data2vec_multi"}}, "model": {}},
+            Exception("Cannot load model parameters from checkpoint"),
+            r"\(data2vec 2\); data2vec 2 is not supported yet by this version",
+        ),
+        ({"fc.weight": torch.ones(1)}, KeyError("best_loss"), "it is 1 weights without a configuration"),
+        ({"state": {}, "param_groups": []}, KeyError("best_loss"), "it is the state of an optimizer"),
+    ],
+    ids=["wav2vec2", "second", "weights", "optimizer"],
+)
+def test_a_checkpoint_of_something_else_is_told(tmp_path: Path, saved: Any, error: Exception, words: str) -> None:
+    path = tmp_path / "other.pt"
+    torch.save({**trainer_state({}, {}), **saved} if "cfg" in saved else saved, path)
+    settings = config(tmp_path)
+    settings.model = SimpleNamespace(_name="data2vec_audio")
+    with pytest.raises(CheckpointMismatchError, match=rf"cannot go on from .*other\.pt: .*{words}"):
+        trainer_class(loading=error)(Task(), settings).load_checkpoint(str(path))
+
+
+def test_an_error_that_is_not_the_checkpoints_stays_itself(tmp_path: Path) -> None:
+    path = tmp_path / "ours.pt"
+    torch.save(trainer_state({"model": {"_name": "data2vec_audio"}}, {}), path)
+    with pytest.raises(KeyError, match="elsewhere"):
+        trainer_class(loading=KeyError("elsewhere"))(Task(), config(tmp_path)).load_checkpoint(str(path))
