@@ -1,0 +1,29 @@
+"""What is wrong with a file that somebody has handed us."""
+
+from __future__ import annotations
+
+import os
+from typing import Optional, Union
+
+
+class UnusableFileError(ValueError):
+    """A file cannot be used, for a reason that lies in the file.
+
+    Readers raise it `from` what they met; data sets catch it alone, so that a missing package or a fault of ours is
+    never taken for a bad file. One argument rebuilds it, which is how loader workers hand exceptions over.
+    """
+
+    path: str = ""
+    line: Optional[int] = None
+    fault: str = ""
+
+    @classmethod
+    def of(cls, path: Union[str, os.PathLike[str]], fault: str, line: Optional[int] = None) -> UnusableFileError:
+        """The error of one file, or of one of its lines, which are counted from 1.
+
+        ``fault`` says what was got, what is expected, and what to do.
+        """
+        shown = os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
+        error = cls(f"{shown}: {fault}" if line is None else f"{shown}, line {line}: {fault}")
+        error.path, error.line, error.fault = os.fspath(path), line, fault
+        return error
