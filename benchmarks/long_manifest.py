@@ -11,7 +11,8 @@ from typing import Iterator, List
 import numpy as np
 import soundfile
 import torch
-from data2vec_plugin.data.audio.clips.clips import SeededAudioDataset
+
+from data2vec_plugin.data.audio.clips import SeededAudioDataset
 
 LINES = 300_000
 FILES = 50

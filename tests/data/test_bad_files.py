@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from data2vec_plugin.data.audio.clips.clips import AudioFileError, SeededAudioDataset
 from speech import write_clip, write_manifest
 from torch.utils.data import DataLoader
 
+from data2vec_plugin.data.audio.clips import AudioFileError, SeededAudioDataset
 from data2vec_plugin.data.bad_files import BadFiles
 
 LENGTH = 30_000

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data2vec_plugin.data.audio.clips.clips import AudioFileError, SeededAudioDataset
 from fairseq.data.iterators import EpochBatchIterator, GroupedIterator
 from speech import write_clip, write_manifest
 
+from data2vec_plugin.data.audio.clips import AudioFileError, SeededAudioDataset
 from data2vec_plugin.data.resumable import STAND_IN, BatchesChangedError, ManifestChangedError, ResumableIterator
 
 SIZES = {f"{name}.wav": 30_000 for name in "abcd"}

@@ -7,7 +7,6 @@ from typing import Any, Dict, List
 
 import pytest
 import torch
-from data2vec_plugin.data.audio.clips.clips import LoaderMasks
 from fairseq.logging import metrics
 from fairseq.tasks import FairseqTask
 from models.tiny import DIM, SAMPLES, tiny_model
@@ -16,6 +15,7 @@ from speech import write_clip, write_manifest
 
 from data2vec_plugin.core.masking import SpanMasker
 from data2vec_plugin.criterions.data2vec import Data2VecCriterion, Data2VecCriterionConfig
+from data2vec_plugin.data.audio.clips import LoaderMasks
 from data2vec_plugin.tasks.audio_config import AudioTaskConfig
 from data2vec_plugin.tasks.data2vec_asr import Data2VecAsrTask
 from data2vec_plugin.tasks.data2vec_audio_pretraining import Data2VecAudioPretrainingTask

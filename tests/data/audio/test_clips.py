@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from data2vec_plugin.data.audio.clips.clips import AudioFileError, CheckedAudioDataset, LoaderMasks, SeededAudioDataset
 from fairseq.data import FileAudioDataset
 from speech import write_clip, write_manifest
 from torch.utils.data import DataLoader
 
 from data2vec_plugin.core.config import SpanMaskConfig
 from data2vec_plugin.core.masking import SpanMasker
+from data2vec_plugin.data.audio.clips import AudioFileError, CheckedAudioDataset, LoaderMasks, SeededAudioDataset
 
 LAYERS = [(8, 10, 5), (8, 3, 2), (8, 3, 2), (8, 3, 2), (8, 3, 2), (8, 2, 2), (8, 2, 2)]
 SIZES = {"a.wav": 30_000, "b.flac": 24_000, "c.wav": 18_000}

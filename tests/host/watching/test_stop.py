@@ -7,10 +7,10 @@ from typing import Any, List
 
 import pytest
 import torch
-from data2vec_plugin.data.audio.clips.clips import AudioFileError
 from fairseq.data.iterators import EpochBatchIterator, GroupedIterator
 from torch.utils.data import Dataset
 
+from data2vec_plugin.data.audio.clips import AudioFileError
 from data2vec_plugin.data.resumable import ResumableIterator
 from data2vec_plugin.host.watching.stop import save_when_stopped
 from data2vec_plugin.host.watching.task import WatchedTask
