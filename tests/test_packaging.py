@@ -11,7 +11,7 @@ from typing import List, Set
 
 import pytest
 
-from data2vec_plugin.host.remedies import for_package
+from data2vec_plugin.doctor.remedies import for_package
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "data2vec-fairseq"

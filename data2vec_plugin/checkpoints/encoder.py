@@ -19,7 +19,7 @@ from torch import Tensor
 from ..core.model import Data2Vec
 from ..interop.identify import MODALITIES, Identity, identify
 from ..interop.mismatch import explain, own_shapes, shapes
-from .identify import read_checkpoint
+from .saved_file import read_checkpoint
 
 
 class Wrapper(NamedTuple):

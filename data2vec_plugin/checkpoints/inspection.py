@@ -1,17 +1,14 @@
-"""`data2vec inspect`: what checkpoints are, without running anything that is in them.
+"""What checkpoints are, for people or as JSON, and the commands that go on from there; nothing in them is run."""
 
-Tensors stay in their files. Exits with 1 if a file cannot be read, or could run code.
-"""
-
-import argparse
 import json
 import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Tuple
 
 from ..runs.tables import Row, print_table
+from .summary import summarise
 
 SHOWN_PATHS = 4
 
@@ -43,29 +40,21 @@ NEXT: Dict[Tuple[str, str], Tuple[str, ...]] = {
 """What one can do with a checkpoint, by what it is."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of `data2vec inspect`."""
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a checkpoint, or a Hugging Face folder")
-    parser.add_argument("--json", action="store_true", help="print an object a file, each on a line of its own")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Print what each file is; 1 if one could not be read."""
-    from ..checkpoints.summary import summarise
-
-    show: Callable[[Dict[str, Any]], None] = show_json if args.json else show_table
-    failed = False
-    for path in args.files:
+def inspect(paths: Iterable[Path], as_json: bool) -> bool:
+    """Print what each file is, and on stderr which cannot be read or could run code; whether all could be read."""
+    show: Callable[[Dict[str, Any]], None] = show_json if as_json else show_table
+    readable = True
+    for path in paths:
         try:
             if not path.exists():
                 raise ValueError(f"{path} does not exist")
             facts = asdict(summarise(path))
         except (ValueError, OSError) as error:
             print(f"data2vec inspect: {error}", file=sys.stderr)
-            failed = True
+            readable = False
             continue
         show({**facts, "next": next_steps(facts)})
-    return int(failed)
+    return readable
 
 
 def next_steps(facts: Dict[str, Any]) -> List[str]:

@@ -6,7 +6,7 @@ from typing import List, Optional
 
 from fairseq.data import Dictionary
 
-from .identify import read_mapped
+from .saved_file import read_mapped
 
 
 def saved_dictionary(path: str) -> Optional[Dictionary]:

@@ -16,7 +16,7 @@ from data2vec_compat.file_kinds import hugging_face_config, kind_of_folder, safe
 
 from ..core.teacher import FORMAT_KEY, UPDATES_KEY
 from ..interop.identify import CONVERT, INSIDE, Identity, as_mapping, identify, of_weights, sections, weights_of
-from .identify import read_mapped
+from .saved_file import read_mapped
 
 TEACHERS = ("_ema", "encoder._ema")
 LAYER = re.compile(r"(?:^|\.)(?:layers?|blocks)\.(\d+)\.")

@@ -1,10 +1,9 @@
 """`data2vec glue prepare | run | report`: the eight GLUE tasks, from the official files to one table."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from ..glue.tasks import TASKS, choose
+from ..glue.tasks import TASKS
 
 RUNS = Path("outputs/glue")
 
@@ -64,12 +63,16 @@ def run(args: argparse.Namespace) -> int:
         ValueError: something that was given is missing or not as it should be.
     """
     if args.step == "run":
-        return fine_tune(args)
+        from ..glue.launch import fine_tune
+        from ..glue.runs import Settings
+
+        settings = Settings(args.data, args.checkpoint, args.out, tuple(args.overrides), args.config_dir)
+        return 0 if fine_tune(settings, args.tasks, args.seeds, args.gpus, args.list) else 1
     if args.overrides:
         raise ValueError(f"`glue {args.step}` takes no overrides; got {' '.join(args.overrides)}")
     if args.step == "prepare":
+        from ..glue.encoders import gpt2_bpe, sentencepiece
         from ..glue.prepare import prepare
-        from ..glue.subwords import gpt2_bpe, sentencepiece
 
         encode = gpt2_bpe(args.gpt2_bpe) if args.gpt2_bpe else sentencepiece(args.sentencepiece)
         prepare(args.root, args.out, encode, args.dict, args.tasks, args.max_positions)
@@ -78,23 +81,3 @@ def run(args: argparse.Namespace) -> int:
 
         report(args.out)
     return 0
-
-
-def fine_tune(args: argparse.Namespace) -> int:
-    """Run, or list, a fine-tuning for each task and seed."""
-    from ..glue.launch import launch
-    from ..glue.runs import Settings, parse_gpus, parse_seeds, plan, shown
-
-    settings = Settings(args.data, args.checkpoint, args.out, tuple(args.overrides), args.config_dir)
-    gpus = parse_gpus(args.gpus)
-    runs = plan(settings, choose(args.tasks), parse_seeds(args.seeds))
-    if args.list:
-        print("\n".join(map(shown, runs)))
-        return 0
-    failed = launch(runs, gpus)
-    count = sum(run.finished for run in runs)
-    print(f"{count} of {len(runs)} runs are finished; `data2vec glue report {args.out}` shows them")
-    if failed:
-        names = ", ".join(run.name for run in failed)
-        print(f"failed: {names}; the same command tries them again", file=sys.stderr)
-    return 1 if failed else 0

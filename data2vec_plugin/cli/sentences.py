@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Tuple
 
 from ..glue.binaries import load_dictionary, unknown_share, write_task
+from ..glue.encoders import gpt2_bpe, sentencepiece
 from ..glue.files import find_sources, read_lines
-from ..glue.subwords import gpt2_bpe, sentencepiece
 from ..glue.tasks import Task
 
 FILES = (("train", "train.tsv"), ("valid", "valid.tsv"), ("test", "test.tsv"))

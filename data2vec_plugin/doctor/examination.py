@@ -1,10 +1,9 @@
-"""`data2vec doctor`: what is installed, what was patched and why, what is missing.
+"""What is installed, what was patched and why, what is missing, and how to mend it.
 
-Exits with 1 if training could not start. Runs with fairseq, or anything else, broken
-or missing: all imports happen in a process of their own (probe.py).
+Runs with fairseq, or anything else, broken or missing: all imports happen in a process
+of their own (probe.py).
 """
 
-import argparse
 import json
 import platform
 import subprocess
@@ -13,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from data2vec_plugin.host import remedies
-from data2vec_plugin.runs.tables import Row, print_table
+from ..runs.tables import Row, print_table
+from . import remedies
 
 OK, WARNING, FATAL = "ok", "warning", "fatal"
 PROBE = Path(__file__).with_name("probe.py")
@@ -37,18 +36,13 @@ class Finding:
     mend: str = ""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of `data2vec doctor`."""
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Print the findings; 1 if training could not start."""
+def examine_and_tell(as_json: bool) -> bool:
+    """Print the findings, as tables or as JSON; whether training can start."""
     probed = probe()
     findings = examine(probed)
     patches: List[Dict[str, str]] = probed.get("shim", {}).get("patches", [])
     fatal = any(finding.state == FATAL for finding in findings)
-    if args.json:
+    if as_json:
         report = {
             "training_can_start": not fatal,
             "findings": [asdict(finding) for finding in findings],
@@ -57,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(report, indent=2))
     else:
         show(findings, patches, fatal)
-    return 1 if fatal else 0
+    return not fatal
 
 
 def probe() -> Dict[str, Any]:

@@ -18,10 +18,10 @@ from ..checkpoints.encoder import Checkpoint, open_checkpoint
 from ..core.model import Data2Vec
 from ..files.manifests import write_atomically
 from .batches import Batch, Batching, batches
+from .by_modality import described, prepare
 from .encode import LAST, NONE, Wanted, check_pool, encode, item_features, parse_layers
 from .items import Item, Reader
 from .lists import read_items
-from .prepare import described, prepare
 from .settings import keep_settings
 from .store import Store, open_store
 from .text_files import Given

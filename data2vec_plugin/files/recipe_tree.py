@@ -1,11 +1,8 @@
-"""`data2vec recipes`: list the recipes that come with the package, or copy them."""
+"""The recipes that come with the package: where they are, what they say of themselves, a copy to change."""
 
-import argparse
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-
-COPY_HINT = "fairseq-hydra-train --config-dir {folder} --config-name RECIPE +run=1gpu task.data=…"
 
 
 @dataclass(frozen=True)
@@ -14,31 +11,6 @@ class Recipe:
 
     name: str  # relative, without .yaml
     comment: tuple[str, ...]
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of `data2vec recipes`."""
-    add = parser.add_argument
-    add("--copy", type=Path, metavar="DIR", help="copy all recipes there, to change them")
-    add("--force", action="store_true", help="let --copy replace files that are there")
-    add("--path", action="store_true", help="print the folder, for --config-dir")
-
-
-def run(args: argparse.Namespace) -> int:
-    """List, locate or copy the recipes.
-
-    Raises:
-        ValueError: the recipes are not there, or a copy would replace a file.
-    """
-    folder = recipes_folder()
-    if args.copy:
-        count = copy(folder, args.copy, args.force)
-        print(f"{args.copy}: {count} files\n{COPY_HINT.format(folder=args.copy)}")
-    elif args.path:
-        print(folder)
-    else:
-        show(folder)
-    return 0
 
 
 def recipes_folder() -> Path:

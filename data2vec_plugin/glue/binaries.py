@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .encoders import Encode
 from .files import Example, LeftOut, Source, read_examples
-from .subwords import Encode
 from .tasks import Task
 
 if TYPE_CHECKING:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..cli.report import matplotlib_pyplot
+from ..runs.drawing import BLUE, GREY, ORANGE, picture
 from .scores import TaskScores, missing, our_average, published, published_averages
 from .tasks import ROWS, TASKS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BLUE, ORANGE, GREY = "#2a6f97", "#d1701f", "#6b6b6b"
 MARKS = {ROWS[1]: ("s", ORANGE, "with span masking"), ROWS[2]: ("^", GREY, "RoBERTa baseline")}
 LEAST_RANGE = 4.0  # points on either side
 
@@ -23,12 +22,10 @@ def draw(scores: list[TaskScores], path: Path) -> None:
     Raises:
         ValueError: matplotlib is not installed.
     """
-    pyplot = matplotlib_pyplot()
     average = our_average(scores)
     names = [f"{task.task.name} ({task.task.metric_title})" for task in scores] + ["average"] * (average is not None)
-    style = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True}
-    with pyplot.rc_context(style):
-        figure, axes = pyplot.subplots(figsize=(10, 1.7 + 0.5 * len(names)))
+    size = (10, 1.7 + 0.5 * len(names))
+    with picture(path, {"font.size": 10, "axes.axisbelow": True}, figsize=size) as (figure, axes):
         for place, task in enumerate(scores):
             figures = [run.value for run in task.runs]
             draw_line(axes, place, figures, task.median, published(task.task))
@@ -43,8 +40,6 @@ def draw(scores: list[TaskScores], path: Path) -> None:
         axes.set_xlim(min(low, -LEAST_RANGE), max(high, LEAST_RANGE))
         label(axes, scores)
         figure.tight_layout()
-        figure.savefig(path, dpi=110)
-        pyplot.close(figure)
 
 
 def draw_line(axes: Axes, place: int, seeds: list[float], median: float, figures: dict[str, float]) -> None:

@@ -17,8 +17,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ..runs.following import LogTail, clock, last_lines
 from ..runs.training_log import parse_line
-from .runs import GlueRun, check_same_settings, remember_settings
+from .runs import GlueRun, Settings, check_same_settings, parse_gpus, parse_seeds, plan, remember_settings, shown
+from .tasks import choose
 
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 20.0  # between asking a run to end and ending it
@@ -55,7 +57,7 @@ class Running:
             begin = "\n" if log.tell() else ""  # a run that was killed may have left half a line
             log.write(f"{begin}$ {shlex.join(run.command)}\n".encode())
             log.flush()
-            self.read = log.tell()
+            self.tail = LogTail(run.log, log.tell())
             # a session of its own: an interrupt reaches this process alone, which then ends run and loader workers
             self.process = subprocess.Popen(
                 run.command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True
@@ -63,12 +65,7 @@ class Running:
 
     def follow(self) -> None:
         """Read what the log has got since."""
-        with open(self.run.log, "rb") as log:
-            log.seek(self.read)
-            text = log.read()
-        whole = text[: text.rfind(b"\n") + 1]
-        self.read += len(whole)
-        for line in whole.decode("utf-8", errors="replace").splitlines():
+        for line in self.tail.lines():
             entry = parse_line(line)
             if entry is not None:
                 self.update = entry.update
@@ -84,6 +81,26 @@ class Running:
         """Send a signal to the process and all that it has started."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, sign)
+
+
+def fine_tune(settings: Settings, tasks: str | None, seeds: str, gpus: str | None, listed: bool) -> bool:
+    """Run a fine-tuning for each task and seed and say what became of them, or list the commands; whether none failed.
+
+    Raises:
+        ValueError: something that was given is missing or not as it should be.
+    """
+    places = parse_gpus(gpus)
+    runs = plan(settings, choose(tasks), parse_seeds(seeds))
+    if listed:
+        print("\n".join(map(shown, runs)))
+        return True
+    failed = launch(runs, places)
+    count = sum(run.finished for run in runs)
+    print(f"{count} of {len(runs)} runs are finished; `data2vec glue report {settings.out}` shows them")
+    if failed:
+        names = ", ".join(run.name for run in failed)
+        print(f"failed: {names}; the same command tries them again", file=sys.stderr)
+    return not failed
 
 
 def launch(runs: list[GlueRun], gpus: list[str | None]) -> list[GlueRun]:
@@ -165,9 +182,9 @@ def told_end(ended: Running, bar: Any) -> bool:
     ended.send(signal.SIGKILL)  # to loader workers that a crash has left behind
     ended.follow()
     bar.update()
-    minutes, seconds = divmod(round(time.monotonic() - ended.begin), 60)
     if ended.run.finished:
-        bar.write(f"{ended.run.name}: finished at update {ended.update:,}{ended.metric}; {minutes}:{seconds:02d}")
+        seconds = time.monotonic() - ended.begin
+        bar.write(f"{ended.run.name}: finished at update {ended.update:,}{ended.metric}; {clock(seconds)}")
         return True
     code = ended.process.returncode
     how = f"ended with code {code}" if code else "ended without having trained to the end"
@@ -178,8 +195,7 @@ def told_end(ended: Running, bar: Any) -> bool:
 
 def tail(log: Path) -> str:
     """The last lines of a log."""
-    with open(log, encoding="utf-8", errors="replace") as file:
-        return "".join(f"    {line}" for line in deque(file, maxlen=LAST_LINES)).rstrip()
+    return "\n".join(f"    {line}" for line in last_lines(log, LAST_LINES)).rstrip()
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from pathlib import Path
 from ..files.manifests import some
 from ..runs.tables import print_table
 from .binaries import SplitFacts, load_dictionary, unknown_share, write_task
+from .encoders import Encode
 from .files import find_sources
-from .subwords import Encode
 from .tasks import LEFT_OUT, TASKS, Task, choose
 
 SHOWN_LINES = 10

@@ -6,7 +6,7 @@ from typing import Any, Dict, Mapping, Tuple
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from omegaconf import OmegaConf, open_dict
 
-from ..checkpoints.identify import read_checkpoint
+from ..checkpoints.saved_file import read_checkpoint
 from ..interop.identify import Identity, identify
 
 

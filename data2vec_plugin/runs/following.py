@@ -1,14 +1,16 @@
 """Run a command that writes a log, and tell on one line of the terminal how far it is."""
 
+from __future__ import annotations
+
 import shutil
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Optional
 
-from data2vec_plugin.runs.training_log import parse_line
+from .training_log import parse_line
 
 SHOWN = {
     "train_inner/loss": "loss",
@@ -21,6 +23,28 @@ SHOWN = {
 LAST_LINES = 25
 
 
+class LogTail:
+    """What a log has got since the last look, in whole lines; `begin` is where it was left."""
+
+    def __init__(self, log: Path, begin: int = 0) -> None:
+        self.log, self.read = log, begin
+
+    def lines(self) -> list[str]:
+        """The new lines; half a line waits for its end."""
+        with open(self.log, "rb") as file:
+            file.seek(self.read)
+            text = file.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self.read += len(whole)
+        return whole.decode("utf-8", errors="replace").splitlines()
+
+
+def last_lines(log: Path, count: int) -> list[str]:
+    """How a log ends."""
+    with open(log, encoding="utf-8", errors="replace") as file:
+        return [line.rstrip("\n") for line in deque(file, maxlen=count)]
+
+
 class Followed:
     """A command under way that writes all it says into its log, which `live`, if there is one, reads along."""
 
@@ -30,25 +54,22 @@ class Followed:
         log: Path,
         root: Path,
         environment: Mapping[str, str],
-        live: Optional["LiveLine"] = None,
+        live: LiveLine | None = None,
     ) -> None:
-        self.log, self.live, self.rest = log, live, ""
+        self.log, self.live = log, live
         self.begin, self.seconds = time.monotonic(), 0.0
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "ab") as file:
-            begin = file.tell()
+            self.tail = LogTail(log, file.tell())
             self.process = subprocess.Popen(command, cwd=root, env=environment, stdout=file, stderr=subprocess.STDOUT)
-        self.said = open(log, encoding="utf-8", errors="replace")  # noqa: SIM115  until it ends
-        self.said.seek(begin)
 
     def look(self) -> bool:
         """Show what is new; returns whether the command still runs."""
         runs = self.process.poll() is None
         if runs or not self.seconds:
             self.seconds = time.monotonic() - self.begin
-        *lines, self.rest = (self.rest + self.said.read()).split("\n")
-        for line in lines:
-            if self.live is not None:
+        if self.live is not None:
+            for line in self.tail.lines():
                 self.live.feed(line)
         return runs
 
@@ -57,12 +78,10 @@ class Followed:
         if self.process.poll() is None:
             self.process.terminate()
         code = self.process.wait()
-        self.said.close()
         if self.live is not None:
             self.live.close()
         if code != 0:
-            last = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
-            print("\n".join([*last, f"the whole log: {self.log}"]), file=sys.stderr)
+            print("\n".join([*last_lines(self.log, LAST_LINES), f"the whole log: {self.log}"]), file=sys.stderr)
         return code
 
 

@@ -1,5 +1,7 @@
 """Run a list of commands: print each, show its progress, remember what is done."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -12,10 +14,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
-from follow import Followed, LiveLine, clock
+from .following import Followed, LiveLine, clock
 
+Command = tuple[str, ...]
 PAUSE = 0.2  # seconds between two looks at a log
 
 
@@ -25,7 +28,7 @@ class Stage:
 
     name: str
     title: str
-    command: tuple[str, ...]
+    command: Command
     folder: Path  # what it writes: set aside when the command has changed
     after: tuple[str, ...] = ()  # stages whose results it reads
     updates: int = 0  # of a training command; 0 means that it shows its progress itself
@@ -171,7 +174,7 @@ class Runner:
         return codes
 
 
-def run_or_list(runner: Runner, commands: list[Stage], listed: bool) -> Optional[int]:
+def run_or_list(runner: Runner, commands: list[Stage], listed: bool) -> int | None:
     """Run all commands, or print them if they are to be listed; an exit code if that was all there is to do."""
     if listed:
         for stage in commands:
@@ -203,7 +206,7 @@ def below(root: Path, folder: Path) -> str:
     return folder.relative_to(root).as_posix() if root in folder.parents else str(folder)
 
 
-def shown(command: tuple[str, ...]) -> str:
+def shown(command: Command) -> str:
     """Write a command as it is typed, one setting a line where there are many."""
     words = [shlex.quote(word) for word in command]
     text = " ".join(words)
@@ -220,7 +223,7 @@ def _lines(words: list[str], width: int = 92) -> list[str]:
     return lines
 
 
-def peak_memory_gib(bytes_per_unit: Optional[int] = None) -> float:
+def peak_memory_gib(bytes_per_unit: int | None = None) -> float:
     """Return the memory of the largest process started so far, in GiB."""
     unit = bytes_per_unit or (1 if sys.platform == "darwin" else 1024)
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 2**30

@@ -78,6 +78,11 @@ def read_curves(path: Path) -> dict[str, Series]:
     return _curves(entries)
 
 
+def last_update(curves: dict[str, Series]) -> int:
+    """How many updates the curves of a log cover; 0 where there is none."""
+    return max((series.updates[-1] for series in curves.values()), default=0)
+
+
 def parse_line(line: str) -> Optional[Entry]:
     """Return the statistics of a line, or None if it has none."""
     begin = line.find("{")

@@ -1,14 +1,17 @@
-"""What the quickstarts of text and images share: two starts of one classifier, trained alike, tested and drawn."""
+"""Two starts of one classifier, pre-trained and from scratch: trained alike, tested, tabulated and drawn."""
+
+from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from report import BLUE, GREY, Series, caption, finish, line
-from stages import Stage
+from .drawing import BLUE, GREY
+from .panels import caption, finish, line
+from .stages import Command, Stage
+from .training_log import Series
 
-Command = tuple[str, ...]
 ACCURACY = re.compile(r'"(?:test_)?accuracy": "?(?P<percent>[\d.]+)')
 STARTS = (("finetune", "pretrained"), ("scratch", "scratch"))
 """The stage of each start, and what report.json calls it."""

@@ -9,8 +9,8 @@ from fairseq.data.text_compressor import TextCompressor
 from fairseq.tasks import register_task
 from fairseq.tasks.audio_finetuning import AudioFinetuningTask, LabelEncoder, label_len_fn
 
-from ..checkpoints.identify import read_checkpoint
 from ..checkpoints.saved_dictionary import check_same_symbols, saved_dictionary
+from ..checkpoints.saved_file import read_checkpoint
 from ..core.config import SpanMaskConfig
 from ..data.audio.clips import CheckedAudioDataset
 from ..data.manifest import check_symbols, read_labels

@@ -11,7 +11,7 @@ from ..data.image.datasets import Order
 from ..data.image.source import ImageSource
 from ..data.image.split import open_split
 from ..data.resumable import ResumableIterator
-from ..host.remedies import for_package
+from ..doctor.remedies import for_package
 from ..host.watching.task import Extent, WatchedTask
 from .empty_batches import EmptyBatches
 from .image_config import ImageTaskConfig, check_values, normalization

@@ -8,19 +8,18 @@ skips.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
+from data2vec_plugin.runs.curves import draw
+from data2vec_plugin.runs.following import clock
+from data2vec_plugin.runs.quickstart import write_results
+from data2vec_plugin.runs.reading import read_runs
+from data2vec_plugin.runs.stages import Runner, Stage, shown
+from data2vec_plugin.runs.tables import print_table
+from data2vec_plugin.runs.training_log import read_training_log
+
 ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
-sys.path.insert(0, str(ROOT / "examples" / "quickstart"))
-
-from follow import clock  # noqa: E402
-from stages import Runner, Stage, shown  # noqa: E402
-
-from data2vec_plugin.cli.report import draw, read_runs  # noqa: E402
-from data2vec_plugin.runs.tables import print_table  # noqa: E402
-from data2vec_plugin.runs.training_log import read_training_log  # noqa: E402
 
 SIGNALS = ("attention", "ffn", "ffn_residual", "block")
 TOP_K = (1, 4, 8)
@@ -154,7 +153,7 @@ def main() -> int:
     rates = error_rates(out)
     seconds = runner.seconds()
     report = {"error_rates": rates, "published_wer": PUBLISHED, "seconds_total": round(seconds, 1)}
-    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_results(out / "report.json", report)
     draw(read_runs([out / "runs" / name for name in jobs()]), out / "report.png")
     show(rates)
     print(f"{clock(seconds)} in all\n{out / 'report.json'}\n{out / 'report.png'}")

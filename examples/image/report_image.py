@@ -4,17 +4,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-from classification import STARTS, accuracy_rows, draw_accuracy, read_accuracy
-from follow import clock
-from report import BLUE, GREY, STYLE, Series, caption, draw_loss, draw_variance, last_update
-from stages import Runner
 from strips import Strips, draw_strips, read_strips
 
+from data2vec_plugin.runs.drawing import BLUE, GREY, PALE, picture
+from data2vec_plugin.runs.following import clock
+from data2vec_plugin.runs.panels import STYLE, caption, draw_loss, draw_variance
+from data2vec_plugin.runs.quickstart import write_results
+from data2vec_plugin.runs.stages import Runner
 from data2vec_plugin.runs.tables import print_table
-from data2vec_plugin.runs.training_log import read_training_log
+from data2vec_plugin.runs.training_log import Series, last_update, read_training_log
+from data2vec_plugin.runs.two_starts import STARTS, accuracy_rows, draw_accuracy, read_accuracy
 
 NORMAL = "a fall, then a slow decline, while the predictions' variance climbs"
-PALE = "#cfcfcf"
 
 
 def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, seconds: float) -> None:
@@ -46,7 +47,7 @@ def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, s
     files = [sorted((out / "pictures" / "test" / digit).glob("*.png"))[0] for digit in tested]
     strips = read_strips(out / "pretrain" / "checkpoint_last.pt", files, facts["seed"])
     draw(logs, strips, report, out / "report.png")
-    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_results(out / "report.json", report)
     show(report)
     print(f"{out / 'report.json'}\n{out / 'report.png'}")
 
@@ -66,13 +67,7 @@ def show(report: dict[str, Any]) -> None:
 
 def draw(logs: dict[str, dict[str, Series]], strips: Strips, report: dict[str, Any], path: Path) -> None:
     """Draw four panels, and two strips of pictures below them."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    with pyplot.rc_context(STYLE):
-        figure, panels = pyplot.subplots(3, 2, figsize=(12, 12.4), height_ratios=(1, 1, 0.5))
+    with picture(path, STYLE, 3, 2, figsize=(12, 12.4), height_ratios=(1, 1, 0.5)) as (figure, panels):
         draw_loss(panels[0, 0], logs["pretrain"], "patch", NORMAL)
         draw_variance(panels[0, 1], logs["pretrain"], "patch")
         draw_accuracy(panels[1, 0], logs, report["accuracy_majority"], "pictures")
@@ -81,8 +76,6 @@ def draw(logs: dict[str, dict[str, Series]], strips: Strips, report: dict[str, A
         title = f"data2vec on digits: {report['updates_pretraining']} updates, seed {report['settings']['seed']}"
         figure.suptitle(title, x=0.06, ha="left", fontsize=14)
         figure.subplots_adjust(0.06, 0.05, 0.97, 0.92, wspace=0.20, hspace=0.52)
-        figure.savefig(path, dpi=110)
-        pyplot.close(figure)
 
 
 def draw_bars(axes: Any, report: dict[str, Any]) -> None:

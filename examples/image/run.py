@@ -9,18 +9,18 @@ it skips.
     python examples/image/run.py --seed 2 --out outputs/quickstart-image-2
 """
 
-import argparse
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
-sys.path.insert(0, str(ROOT / "examples" / "quickstart"))
+from report_image import write_report
 
-from classification import both_starts  # noqa: E402
-from report_image import write_report  # noqa: E402
-from stages import Runner, Stage, below, run_or_list  # noqa: E402
+from data2vec_plugin.runs.quickstart import options, training
+from data2vec_plugin.runs.stages import Runner, Stage, below, run_or_list
+from data2vec_plugin.runs.two_starts import both_starts
+
+ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
 
 # What both tasks do to a digit: its own mean and deviation, no mirror image.
 PICTURES = (
@@ -155,19 +155,11 @@ UNTRAINED = (
 )
 
 
-def train(recipe: str, seed: int, data: str, folder: str) -> tuple[str, ...]:
-    """Return what all training commands share."""
-    return (
-        *("fairseq-hydra-train", "--config-dir", "configs", "--config-name", recipe, "+run=cpu"),
-        *(f"task.data={data}", f"checkpoint.save_dir={folder}", f"common.seed={seed}", "common.log_interval=10"),
-        *PICTURES,
-    )
-
-
 def pretrain(profile: Profile, seed: int, data: str, folder: str) -> tuple[str, ...]:
     """Return the command that pre-trains."""
     return (
-        *train("image_base", seed, data, folder),
+        *training("image_base", data, folder, seed),
+        *PICTURES,
         *(f"+size/image={profile.size}", f"optimization.max_update={profile.updates_pretraining}"),
         *profile.pretraining,
     )
@@ -176,7 +168,8 @@ def pretrain(profile: Profile, seed: int, data: str, folder: str) -> tuple[str, 
 def finetune(profile: Profile, seed: int, data: str, folder: str, pretrained: str) -> tuple[str, ...]:
     """Return the command that trains with labels, from a pre-trained checkpoint."""
     return (
-        *train("imagenet_base", seed, data, folder),
+        *training("imagenet_base", data, folder, seed),
+        *PICTURES,
         *("dataset.train_subset=labelled", "dataset.valid_subset=valid", "model.num_classes=10"),
         *(f"model.model_path={pretrained}/checkpoint_last.pt", f"optimization.max_update={profile.updates_finetuning}"),
         *profile.finetuning,
@@ -190,11 +183,7 @@ def count_pictures(folder: Path) -> dict[str, int]:
 
 def main() -> int:
     """Run the stages and write the report."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--seed", type=int, default=1, help="of all three trainings (1)")
-    parser.add_argument("--out", type=Path, default=Path("outputs/quickstart-image"))
-    parser.add_argument("--list", action="store_true", help="print the commands, run nothing")
-    args = parser.parse_args()
+    args = options(__doc__ or "", Path("outputs/quickstart-image")).parse_args()
     profile, begin = Profile(), time.monotonic()
     runner = Runner(args.out.resolve(), ROOT)
     code = run_or_list(runner, stages(profile, args.seed, below(ROOT, args.out)), args.list)

@@ -8,14 +8,15 @@ is printed before it runs; run again, it resumes or says what it skips.
     python examples/quickstart/run.py --profile long --seed 2 --out outputs/quickstart-2
 """
 
-import argparse
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from report import write_report
-from stages import Runner, Stage, below, run_or_list
+from report_speech import write_report
+
+from data2vec_plugin.runs.quickstart import options, training
+from data2vec_plugin.runs.stages import Runner, Stage, below, run_or_list
 
 ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
 
@@ -164,11 +165,7 @@ def corpus_options(profile: Profile) -> list[str]:
 
 def train(profile: Profile, recipe: str, seed: int, data: str, folder: str) -> tuple[str, ...]:
     """Return what the three training commands share."""
-    return (
-        *("fairseq-hydra-train", "--config-dir", "configs", "--config-name", recipe),
-        *(f"+run={profile.run}", f"task.data={data}", f"checkpoint.save_dir={folder}"),
-        *(f"common.seed={seed}", f"common.log_interval={profile.log_interval}"),
-    )
+    return training(recipe, data, folder, seed, profile.run, profile.log_interval)
 
 
 def pretrain(profile: Profile, seed: int, data: str, folder: str) -> tuple[str, ...]:
@@ -206,11 +203,8 @@ def generate(profile: Profile, data: str, trained: str, folder: str) -> tuple[st
 
 def main() -> int:
     """Run the stages and write the report."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser = options(__doc__ or "", Path("outputs/quickstart"))
     parser.add_argument("--profile", choices=sorted(PROFILES), default="quick")
-    parser.add_argument("--seed", type=int, default=1, help="of all three trainings (1)")
-    parser.add_argument("--out", type=Path, default=Path("outputs/quickstart"))
-    parser.add_argument("--list", action="store_true", help="print the commands, run nothing")
     args = parser.parse_args()
     profile, begin = PROFILES[args.profile], time.monotonic()
     runner = Runner(args.out.resolve(), ROOT)

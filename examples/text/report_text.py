@@ -1,16 +1,16 @@
 """What the text quickstart ends with: a table, report.json and report.png."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from classification import STARTS, accuracy_rows, draw_accuracy, read_accuracy
-from follow import clock
-from report import BLUE, GREY, STYLE, Series, caption, draw_loss, draw_variance, last_update
-from stages import Runner
-
+from data2vec_plugin.runs.drawing import BLUE, GREY, PALE, picture
+from data2vec_plugin.runs.following import clock
+from data2vec_plugin.runs.panels import STYLE, caption, draw_loss, draw_variance
+from data2vec_plugin.runs.quickstart import write_results
+from data2vec_plugin.runs.stages import Runner
 from data2vec_plugin.runs.tables import print_table
-from data2vec_plugin.runs.training_log import read_training_log
+from data2vec_plugin.runs.training_log import Series, last_update, read_training_log
+from data2vec_plugin.runs.two_starts import STARTS, accuracy_rows, draw_accuracy, read_accuracy
 
 NORMAL = "a fall, then a rise, as the teacher's layers gain content, to a level that stays"
 
@@ -36,7 +36,7 @@ def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, s
         "settings": facts,
     }
     draw(logs, report, out / "report.png")
-    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_results(out / "report.json", report)
     show(report)
     print(f"{out / 'report.json'}\n{out / 'report.png'}")
 
@@ -52,13 +52,7 @@ def show(report: dict[str, Any]) -> None:
 
 def draw(logs: dict[str, dict[str, Series]], report: dict[str, Any], path: Path) -> None:
     """Draw the four panels."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    with pyplot.rc_context(STYLE):
-        figure, panels = pyplot.subplots(2, 2, figsize=(12, 9.2))
+    with picture(path, STYLE, 2, 2, figsize=(12, 9.2)) as (figure, panels):
         draw_loss(panels[0, 0], logs["pretrain"], "token", NORMAL)
         draw_variance(panels[0, 1], logs["pretrain"], "token")
         draw_accuracy(panels[1, 0], logs, report["accuracy_majority"], "snippets")
@@ -66,14 +60,12 @@ def draw(logs: dict[str, dict[str, Series]], report: dict[str, Any], path: Path)
         title = f"data2vec on English: {report['updates_pretraining']} updates, seed {report['settings']['seed']}"
         figure.suptitle(title, x=0.06, ha="left", fontsize=14)
         figure.subplots_adjust(0.06, 0.115, 0.97, 0.90, wspace=0.20, hspace=0.52)
-        figure.savefig(path, dpi=110)
-        pyplot.close(figure)
 
 
 def draw_bars(axes: Any, report: dict[str, Any]) -> None:
     """Test accuracy of both starts, and of the largest class."""
     names = ("pretrained", "scratch", "majority")
-    bars = axes.bar(range(3), [report[f"accuracy_{name}"] for name in names], 0.6, color=(BLUE, GREY, "#cfcfcf"))
+    bars = axes.bar(range(3), [report[f"accuracy_{name}"] for name in names], 0.6, color=(BLUE, GREY, PALE))
     axes.bar_label(bars, fmt="%.1f", padding=2)
     axes.set_xticks(range(3), ["pre-trained", "from scratch", "largest class"])
     axes.grid(visible=False, axis="x")

@@ -8,19 +8,19 @@ command is printed before it runs; run again, it resumes or says what it skips.
     python examples/text/run.py --seed 2 --out outputs/quickstart-text-2
 """
 
-import argparse
 import sys
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
-sys.path.insert(0, str(ROOT / "examples" / "quickstart"))
+from report_text import write_report
 
-from classification import both_starts  # noqa: E402
-from report_text import write_report  # noqa: E402
-from stages import Runner, Stage, below, run_or_list  # noqa: E402
+from data2vec_plugin.runs.quickstart import options, training
+from data2vec_plugin.runs.stages import Runner, Stage, below, run_or_list
+from data2vec_plugin.runs.two_starts import both_starts
+
+ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
 
 
 @dataclass(frozen=True)
@@ -117,18 +117,10 @@ def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
     ]
 
 
-def train(recipe: str, seed: int, data: str, folder: str) -> tuple[str, ...]:
-    """Return what the three training commands share."""
-    return (
-        *("fairseq-hydra-train", "--config-dir", "configs", "--config-name", recipe, "+run=cpu"),
-        *(f"task.data={data}", f"checkpoint.save_dir={folder}", f"common.seed={seed}", "common.log_interval=10"),
-    )
-
-
 def pretrain(profile: Profile, seed: int, data: str, folder: str) -> tuple[str, ...]:
     """Return the command that pre-trains."""
     return (
-        *train("text_base", seed, data, folder),
+        *training("text_base", data, folder, seed),
         *(f"+size/text={profile.size}", f"optimization.max_update={profile.updates_pretraining}"),
         *profile.pretraining,
     )
@@ -137,7 +129,7 @@ def pretrain(profile: Profile, seed: int, data: str, folder: str) -> tuple[str, 
 def finetune(profile: Profile, seed: int, data: str, folder: str, pretrained: str) -> tuple[str, ...]:
     """Return the command that trains with labels, from a pre-trained checkpoint."""
     return (
-        *train("text_classification", seed, data, folder),
+        *training("text_classification", data, folder, seed),
         *(f"task.num_classes={CLASSES}", f"model.model_path={pretrained}/checkpoint_last.pt"),
         f"optimization.max_update={profile.updates_finetuning}",
         *profile.finetuning,
@@ -152,11 +144,7 @@ def majority(tsv: Path) -> tuple[int, float]:
 
 def main() -> int:
     """Run the stages and write the report."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--seed", type=int, default=1, help="of all three trainings (1)")
-    parser.add_argument("--out", type=Path, default=Path("outputs/quickstart-text"))
-    parser.add_argument("--list", action="store_true", help="print the commands, run nothing")
-    args = parser.parse_args()
+    args = options(__doc__ or "", Path("outputs/quickstart-text")).parse_args()
     profile, begin = Profile(), time.monotonic()
     runner = Runner(args.out.resolve(), ROOT)
     code = run_or_list(runner, stages(profile, args.seed, below(ROOT, args.out)), args.list)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from models.tiny_text import trainer_state
 
-from data2vec_plugin.checkpoints.identify import identify_file, read_checkpoint
+from data2vec_plugin.checkpoints.saved_file import identify_file, read_checkpoint
 
 
 @pytest.mark.parametrize(

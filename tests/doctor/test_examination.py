@@ -10,9 +10,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from data2vec_plugin.cli import doctor, main
-from data2vec_plugin.host import remedies
-from data2vec_plugin.runs.tables import plain_table
+from data2vec_plugin.doctor import examination, remedies
 
 HEALTHY: Dict[str, Any] = {
     "packages": {
@@ -50,14 +48,14 @@ HEALTHY: Dict[str, Any] = {
 }
 
 
-def examine(*path: str, **changed: Any) -> List[doctor.Finding]:
+def examine(*path: str, **changed: Any) -> List[examination.Finding]:
     """Findings if one part of a healthy installation is otherwise; only those not ok."""
     probed = copy.deepcopy(HEALTHY)
     part = probed
     for key in path:
         part = part[key]
     part.update(changed)
-    return [finding for finding in doctor.examine(probed) if finding.state != doctor.OK]
+    return [finding for finding in examination.examine(probed) if finding.state != examination.OK]
 
 
 def run_doctor(*arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -112,18 +110,18 @@ def test_healthy_installation_has_nothing_to_mend() -> None:
 
 def test_fairseq_missing() -> None:
     (finding,) = examine("fairseq", version=None, error="ModuleNotFoundError: …")
-    assert (finding.found, finding.state) == ("not installed", doctor.FATAL)
+    assert (finding.found, finding.state) == ("not installed", examination.FATAL)
     assert finding.mend == remedies.INSTALL_FAIRSEQ
 
 
 @pytest.mark.parametrize(
     ("name", "state", "mend"),
     [
-        ("torch", doctor.FATAL, "pip install torch"),
-        ("soundfile", doctor.FATAL, "pip install soundfile"),
-        ("soxr", doctor.WARNING, "pip install soxr"),
-        ("editdistance", doctor.WARNING, "pip install editdistance"),
-        ("hydra", doctor.FATAL, 'pip install "hydra-core>=1.3,<1.4" "omegaconf>=2.3,<2.4"'),
+        ("torch", examination.FATAL, "pip install torch"),
+        ("soundfile", examination.FATAL, "pip install soundfile"),
+        ("soxr", examination.WARNING, "pip install soxr"),
+        ("editdistance", examination.WARNING, "pip install editdistance"),
+        ("hydra", examination.FATAL, 'pip install "hydra-core>=1.3,<1.4" "omegaconf>=2.3,<2.4"'),
     ],
 )
 def test_package_missing(name: str, state: str, mend: str) -> None:
@@ -141,7 +139,7 @@ def test_pillow_is_installed_under_its_own_name() -> None:
 def test_a_companion_of_torch_is_missed_only_if_it_is_broken(name: str, matching: str) -> None:
     assert examine("packages", name, version=None) == []
     (finding,) = examine("packages", name, error="RuntimeError: operator nms")
-    assert finding.state == doctor.WARNING
+    assert finding.state == examination.WARNING
     assert finding.mend == f"pip install torch==2.11.0 {name}=={matching}"
 
 
@@ -172,7 +170,7 @@ def test_companion_of_the_installed_torch(name: str, torch: Any, expected: str) 
 )
 def test_fairseq_does_not_import(error: str, mend: str) -> None:
     (finding,) = examine("fairseq", error=error)
-    assert (finding.state, finding.mend) == (doctor.FATAL, mend)
+    assert (finding.state, finding.mend) == (examination.FATAL, mend)
 
 
 def test_extension_not_built() -> None:
@@ -182,7 +180,7 @@ def test_extension_not_built() -> None:
 
 def test_shim_not_active_by_itself() -> None:
     (finding,) = examine("shim", active="import")
-    assert (finding.state, finding.mend) == (doctor.WARNING, remedies.INSTALL_PLUGIN)
+    assert (finding.state, finding.mend) == (examination.WARNING, remedies.INSTALL_PLUGIN)
 
 
 def test_shim_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,30 +231,8 @@ def test_patch_failed() -> None:
 def test_without_rich(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setitem(sys.modules, "rich.console", None)
     shim = HEALTHY["shim"]["patches"]
-    doctor.show(doctor.examine(HEALTHY), shim, fatal=False)
+    examination.show(examination.examine(HEALTHY), shim, fatal=False)
     printed = capsys.readouterr().out
     assert "2.11.0+cu130" in printed
     assert "m: applied" in printed
     assert printed.endswith("Training can start.\n")
-
-
-def test_plain_table_aligns() -> None:
-    lines = plain_table("T", ("a", "b"), [("x", "1\n2"), ("long", "3")]).splitlines()
-    assert lines == ["", "T", "a     b", "----  -", "x     1", "      2", "long  3"]
-
-
-def test_bad_input_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    def refuse(args: Any) -> int:
-        raise ValueError("`root` is no folder")
-
-    monkeypatch.setattr(doctor, "run", refuse)
-    assert main.main(["doctor"]) == 1
-    assert capsys.readouterr().err == "data2vec doctor: `root` is no folder\n"
-
-
-@pytest.mark.parametrize("command", sorted(main.COMMANDS))
-def test_every_command_has_help(command: str, capsys: Any) -> None:
-    with pytest.raises(SystemExit) as done:
-        main.main([command, "--help"])
-    assert done.value.code == 0
-    assert main.COMMANDS[command].help in capsys.readouterr().out

@@ -1,7 +1,6 @@
 """The image quickstart: the pictures that it writes, its commands, its probes, and the report that it draws."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,31 +12,21 @@ pytest.importorskip("torchvision")
 pytest.importorskip("sklearn")
 
 import torch
+from examples.scripts import scripts
 from models.tiny_text import trainer_state
 from models.tiny_vision import PIXELS, SIDE, section, tiny_vision
+from runs.log_lines import log_lines
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+from data2vec_plugin.runs.stages import Record, Runner
+from data2vec_plugin.runs.two_starts import read_accuracy
+
 OPTIONS = {"size": PIXELS, "shots": 3, "valid": 2, "test": 4}
 
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[SimpleNamespace]:
-    folders = [str(EXAMPLES / "image"), str(EXAMPLES / "quickstart")]
-    before = {name: sys.modules.pop(name, None) for name in ("run", "report", "stages")}
-    sys.path[:0] = folders
-    import pictures
-    import probe
-    import report_image
-    import run
-    import stages
-    import strips
-
-    yield SimpleNamespace(pictures=pictures, probe=probe, report=report_image, run=run, stages=stages, strips=strips)
-    sys.path = [path for path in sys.path if path not in folders]
-    for name, module in before.items():
-        sys.modules.pop(name, None)
-        if module is not None:
-            sys.modules[name] = module
+    with scripts("image", "pictures", "probe", "report_image", "run", "strips") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -155,21 +144,12 @@ def test_attention_is_what_the_last_layer_multiplies_values_with(image: SimpleNa
     torch.testing.assert_close(found.flatten(1)[:, 4], seen[0][:, 1:].mean((1, 2)))  # the class token comes first
 
 
-def log_lines(updates: int, **metrics: float) -> str:
-    lines = []
-    for update in range(10, updates + 1, 10):
-        stats = {name: str(value / update) for name, value in metrics.items()}
-        lines.append({**stats, "num_updates": str(update)})
-        lines.append({**{f"valid_{name}": value for name, value in stats.items()}, "valid_num_updates": str(update)})
-    return "".join(f"2026-01-01 10:00:00 | INFO | x | {json.dumps(line)}\n" for line in lines)
-
-
 def test_writes_the_report(
     image: SimpleNamespace, folder: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     pytest.importorskip("matplotlib")
-    runner = image.stages.Runner(tmp_path, tmp_path)
-    runner.records["pretrain"] = image.stages.Record("x", True, 60.0, 1.5)
+    runner = Runner(tmp_path, tmp_path)
+    runner.records["pretrain"] = Record("x", True, 60.0, 1.5)
     (tmp_path / "logs").mkdir()
     (tmp_path / "pretrain").symlink_to(checkpoint.parent)
     (tmp_path / "pictures").symlink_to(folder)
@@ -182,7 +162,7 @@ def test_writes_the_report(
     }
     (tmp_path / "probe.json").write_text(json.dumps(probes))
     splits = {split: image.run.count_pictures(folder / split) for split in ("train", "labelled", "valid", "test")}
-    image.report.write_report(runner, {"seed": 1, "pictures": splits}, tmp_path / "none", 61.0)
+    image.report_image.write_report(runner, {"seed": 1, "pictures": splits}, tmp_path / "none", 61.0)
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["accuracy_pretrained"], report["accuracy_scratch"]) == (87.5, 75.0)
     assert (report["accuracy_knn"], report["accuracy_linear"], report["accuracy_linear_untrained"]) == (50.0, 0, 1)
@@ -192,4 +172,4 @@ def test_writes_the_report(
     assert "40 test pictures of ten digits" in capsys.readouterr().out
     (tmp_path / "logs" / "test-scratch.log").write_text("nothing\n")
     with pytest.raises(ValueError, match="printed no accuracy"):
-        image.report.read_accuracy(runner.log("test-scratch"))
+        read_accuracy(runner.log("test-scratch"))

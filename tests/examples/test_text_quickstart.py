@@ -1,31 +1,20 @@
 """The text quickstart: what it takes out of articles, its commands, and the figures that it reads."""
 
 import random
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from examples.scripts import scripts
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+from data2vec_plugin.runs.two_starts import read_accuracy
 
 
 @pytest.fixture(scope="module")
 def text() -> Iterator[SimpleNamespace]:
-    folders = [str(EXAMPLES / "text"), str(EXAMPLES / "quickstart")]
-    before = {name: sys.modules.pop(name, None) for name in ("run", "report", "stages")}
-    sys.path[:0] = folders
-    import corpus
-    import report_text
-    import run
-
-    yield SimpleNamespace(corpus=corpus, report=report_text, run=run)
-    sys.path = [path for path in sys.path if path not in folders]
-    for name, module in before.items():
-        sys.modules.pop(name, None)
-        if module is not None:
-            sys.modules[name] = module
+    with scripts("text", "corpus", "report_text", "run") as found:
+        yield found
 
 
 SAID = "Once again somebody counted words before another thousand letters followed quietly. "
@@ -80,10 +69,10 @@ def test_both_trainings_with_labels_differ_in_their_start_only(text: SimpleNames
 def test_accuracy_is_the_last_that_was_printed(text: SimpleNamespace, tmp_path: Path) -> None:
     log = tmp_path / "test.log"
     log.write_text('x {"test_loss": "3.1", "test_accuracy": "40.5"}\nx {"test_accuracy": "41.25", "y": "1"}\n')
-    assert text.report.read_accuracy(log) == 41.25
+    assert read_accuracy(log) == 41.25
     log.write_text("nothing\n")
     with pytest.raises(ValueError, match="printed no accuracy"):
-        text.report.read_accuracy(log)
+        read_accuracy(log)
 
 
 def test_majority_is_the_share_of_the_largest_class(text: SimpleNamespace, tmp_path: Path) -> None:

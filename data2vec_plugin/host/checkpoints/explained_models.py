@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Dict, Optional, Sequence
 
-from ...checkpoints.identify import identify_file
+from ...checkpoints.saved_file import identify_file
 from ...interop.identify import OURS_ONLY
 
 logger = logging.getLogger(__name__)

@@ -30,7 +30,7 @@ def out_of_memory(samples: Any, knobs: str) -> str:
 
 def is_about_the_checkpoint(error: Exception, filename: str) -> bool:
     """Whether fairseq failed because a checkpoint does not fit, or is none of a model's."""
-    from ...checkpoints.identify import identify_file
+    from ...checkpoints.saved_file import identify_file
 
     if "Cannot load model parameters" in str(error):
         return True
@@ -39,7 +39,7 @@ def is_about_the_checkpoint(error: Exception, filename: str) -> bool:
 
 def mismatch(trainer: Any, filename: str, error: Exception) -> str:
     """What is wrong with a checkpoint that fairseq could not load into its model."""
-    from ...checkpoints.identify import read_checkpoint
+    from ...checkpoints.saved_file import read_checkpoint
 
     state, model = read_checkpoint(filename), trainer.get_model()
     found = identify(state)

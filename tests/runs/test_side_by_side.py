@@ -8,7 +8,8 @@ import matplotlib
 import pytest
 
 from data2vec_plugin.cli.main import main
-from data2vec_plugin.cli.report import distinct_names, draw, read_runs
+from data2vec_plugin.runs.curves import draw
+from data2vec_plugin.runs.reading import distinct_names, read_runs
 
 
 def write_log(folder: Path, losses: Dict[int, float], wer: Dict[int, float], cut: bool = False) -> Path:

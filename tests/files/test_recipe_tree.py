@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from data2vec_plugin.cli import recipes
+from data2vec_plugin.files import recipe_tree
 
 
 def run(*arguments: object) -> int:
@@ -17,7 +18,7 @@ def run(*arguments: object) -> int:
 @pytest.fixture
 def configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package folder with a `configs` folder beside it, as in a checkout."""
-    module = tmp_path / "data2vec_plugin" / "cli" / "recipes.py"
+    module = tmp_path / "data2vec_plugin" / "files" / "recipe_tree.py"
     folder = tmp_path / "configs"
     for name, text in (
         ("audio_base.yaml", "# Pre-trains base.\n#\n# 16 GPUs, 5 days\ntask: {}\n# not this\n"),
@@ -25,7 +26,7 @@ def configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    monkeypatch.setattr(recipes, "__file__", str(module))
+    monkeypatch.setattr(recipe_tree, "__file__", str(module))
     return folder
 
 
@@ -62,6 +63,6 @@ def test_prints_the_folder_of_the_wheel_first(configs: Path, tmp_path: Path, cap
 
 
 def test_says_where_it_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipes, "__file__", str(tmp_path / "a" / "cli" / "recipes.py"))
+    monkeypatch.setattr(recipe_tree, "__file__", str(tmp_path / "a" / "files" / "recipe_tree.py"))
     with pytest.raises(ValueError, match=r"no recipes in .*install the package again"):
         run("--path")

@@ -12,7 +12,7 @@ import pytest
 import torch
 from parity.cases import HERE
 
-from data2vec_plugin.cli.inspect_checkpoint import NEXT, next_steps, rows
+from data2vec_plugin.checkpoints.inspection import NEXT, next_steps, rows
 from data2vec_plugin.cli.main import main
 
 SPEECH = HERE / "official_style_audio" / "checkpoint.pt"
