@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import List
+from typing import List, Sequence
 
 from ..checkpoints.encoder import Checkpoint, open_checkpoint, plain
 from ..checkpoints.mapped import tensors_in_file
 from ..interop.fairseq.text_v1 import vocabulary_size
 from .folder import CARD, CONFIG, MADE_BY, SAFETENSORS, need_safetensors, new_folder, write_json, write_weights
 from .modality import Given, Weights, check_given, modality
-from .model_card import model_card
 from .weights import encoder_weights, outline
 
 
@@ -57,3 +56,29 @@ def described(checkpoint: Checkpoint, weights: Weights, teacher: bool) -> str:
     wrapper = f" inside {checkpoint.model['_name']}" if checkpoint.fine_tuned else ""
     of = ", the teacher's average" if teacher else ""
     return f"{checkpoint.name}{wrapper}{of}, {size:,} weights, {checkpoint.num_updates:,} updates"
+
+
+def model_card(name: str, architecture: str, model_type: str, command: str, facts: Sequence[str]) -> str:
+    """README.md of the folder called ``name``: what the checkpoint says of itself, a line each, and no claims."""
+    return "\n".join(
+        [
+            "---",
+            "library_name: transformers",
+            f"tags: [{model_type}]",
+            "---",
+            f"# {name}",
+            "",
+            f"Made from a checkpoint of fairseq's: `{command}`",
+            "",
+            *(f"- {fact}" for fact in facts),
+            "",
+            "```python",
+            f"from transformers import {architecture}",
+            "",
+            f'model = {architecture}.from_pretrained("{name}")',
+            "```",
+            "",
+            "The checkpoint does not say what it was trained on, what it scores or how it is licensed.",
+            "",
+        ]
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..files.manifests import write_atomically
 from ..runs.tables import print_table
-from .drawing import draw
+from .chart import draw
 from .scores import TaskScores, missing, our_average, published_averages, read_scores
 from .tasks import ROWS
 

@@ -11,8 +11,7 @@ from ..core.outputs import Mask
 from ..interop.fairseq import audio_v1
 from ..modalities.audio import AudioData2Vec
 from ..modalities.conv_spec import output_length
-from ._border import features_result, if_padded, training_result
-from ._checkpointed import CheckpointedModel
+from ._for_fairseq import CheckpointedModel, features_result, if_padded, training_result
 from ._speech_start import begin_with
 from .audio_config import Data2VecAudioConfig, audio_config, method_config
 

@@ -11,9 +11,8 @@ from ..core.model import given_mask
 from ..core.outputs import Mask
 from ..interop.fairseq import text_v1
 from ..modalities.text import TextData2Vec
-from ._border import if_padded, training_result
-from ._checkpointed import CheckpointedModel
 from ._classification_heads import ClassificationHeads
+from ._for_fairseq import CheckpointedModel, if_padded, training_result
 from .text_config import Data2VecTextConfig, method_config, text_config
 
 Features = Tuple[Tensor, Dict[str, Any]]

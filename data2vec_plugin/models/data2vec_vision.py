@@ -1,19 +1,21 @@
 """The registered image model: upstream's name, keys, forward arguments and results on our core."""
 
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 from fairseq.models import register_model
 from torch import Tensor, nn
 
 from ..core.model import given_mask
 from ..core.outputs import Mask
-from ..core.update_rules import UpdateRule
+from ..core.update_rules import UpdateRule, update_rules
 from ..interop.fairseq import vision_v1
 from ..modalities.image import ImageData2Vec
-from ._border import training_result
-from ._checkpointed import CheckpointedModel
-from ._image_rules import image_update_rules
+from ._for_fairseq import CheckpointedModel, training_result
 from .vision_config import Data2VecVisionConfig, image_config, method_config
+
+BELOW_THE_BLOCKS = ("patch_embed.", "extra_tokens")
+NEVER_DECAYED = ("extra_tokens", "mask_emb", "table")
+"""Learned tokens and tables of relative positions, which are no matrices that anything is multiplied with."""
 
 
 @register_model("data2vec_vision", dataclass=Data2VecVisionConfig)
@@ -102,3 +104,11 @@ class Data2VecVisionModel(CheckpointedModel, ImageData2Vec):
         """How the names begin of what this model has no more."""
         parts = {"mask_emb": self.mask_emb, "encoder.layer_norm.": self.encoder.layer_norm}
         return (*super().removed_parts(), *(name for name, part in parts.items() if part is None))
+
+
+def image_update_rules(
+    parameters: Iterable[Tuple[str, Tensor]], layers: int, layer_decay: float = 1.0, prefix: str = ""
+) -> Dict[str, UpdateRule]:
+    """The rule of every parameter; the encoder's names begin with ``prefix``. See :func:`update_rules`."""
+    low = [prefix + name for name in BELOW_THE_BLOCKS]
+    return update_rules(parameters, layers, layer_decay, low, NEVER_DECAYED)
