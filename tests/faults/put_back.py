@@ -15,7 +15,10 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from table import FAULTS, Fault
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # as pytest has it
+
+from faults.parts import changed, find
+from faults.table import FAULTS, Fault
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("benchmarks", "configs", "data2vec_compat", "data2vec_plugin", "examples", "tests")
@@ -67,19 +70,27 @@ def copy_tree(copy: Path) -> None:
 
 
 def put_back(copy: Path, fault: Fault) -> None:
-    """Change the one place; raises ValueError if our code has moved away from it."""
-    path = copy / fault.path
-    text = path.read_text()
+    """Change the one place; raises ValueError if our code no longer holds it."""
+    try:
+        path, text = with_fault(copy, fault)
+    except ValueError as error:
+        raise ValueError(f"{fault.name}: {error}; say in tests/faults/table.py what is there now") from error
+    path.write_text(text, "utf-8")
+
+
+def with_fault(root: Path, fault: Fault) -> tuple[Path, str]:
+    """The file that a fault belongs in, and its text with the fault; raises ValueError if there is no place for it."""
+    if not fault.part.endswith(".yaml"):
+        part = find(root, fault.part)
+        return part.path, changed(part, fault.ours, fault.theirs)
+    text = (root / fault.part).read_text("utf-8")
     if text.count(fault.ours) != 1:
-        raise ValueError(
-            f"{fault.name}: {fault.path} holds {fault.ours!r} {text.count(fault.ours)} times, expected once; "
-            f"say in tests/faults/table.py what is there now"
-        )
-    path.write_text(text.replace(fault.ours, fault.theirs))
+        raise ValueError(f"{fault.part} holds {fault.ours!r} {text.count(fault.ours)} times, expected once")
+    return root / fault.part, text.replace(fault.ours, fault.theirs)
 
 
 def run(copy: Path, test: str) -> subprocess.CompletedProcess[str]:
-    """pytest on one file, up to its first failure, with the copy before whatever is installed."""
+    """pytest on one file or test, up to its first failure, with the copy before whatever is installed."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "0", test]
     environment = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
