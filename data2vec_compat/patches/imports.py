@@ -1,7 +1,11 @@
-"""Python ≥ 3.11 refuses a dataclass instance as a default, which fairseq relies on.
+"""fairseq's modules do not import.
 
-`default_factory` is no way out: fairseq's `hydra_init` reads `field.default`. What
-Python tests is whether the default's class has a hash, so those classes get one.
+Python ≥ 3.11 refuses a dataclass instance as a default, which fairseq relies on. `default_factory` is no way out:
+fairseq's `hydra_init` reads `field.default`. What Python tests is whether the default's class has a hash, so those
+classes get one.
+
+fairseq writes `{help: …}` where `{"help": …}` is meant, and Python is kind to it: `help` is a builtin that the site
+module adds. Under `python -S` there is none, and fairseq.dataclass.configs does not import.
 """
 
 import dataclasses
@@ -47,7 +51,7 @@ def _make_defaults_hashable(cls: type) -> None:
     "dataclasses",
     why="Python ≥ 3.11 refuses dataclass instances as defaults (fairseq, hydra 1.0)",
 )
-def mend(module: ModuleType) -> bool:
+def accept_instances(module: ModuleType) -> bool:
     """Wraps `dataclasses.dataclass`; other people's classes pass through it unseen."""
     if not _python_refuses():
         return False
@@ -62,4 +66,15 @@ def mend(module: ModuleType) -> bool:
         return stock(cls, **options)
 
     module.dataclass = dataclass  # type: ignore[attr-defined]
+    return True
+
+
+@patch("builtin help", "builtins", why="fairseq uses `help`, which `python -S` does not define")
+def define_help(module: ModuleType) -> bool:
+    """Adds what the site module would have added."""
+    if hasattr(module, "help"):
+        return False
+    from _sitebuiltins import _Helper
+
+    module.help = _Helper()  # type: ignore[attr-defined]
     return True

@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-
 from data2vec_compat.patches.cpu_convolutions import leave_onednn_out
 
 

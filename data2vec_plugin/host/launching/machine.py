@@ -4,43 +4,17 @@ On a CPU, fp16 then ends in "Found no NVIDIA driver" while the optimizer is buil
 started; with fewer GPUs than named, an assertion gives two numbers.
 """
 
-import functools
 import logging
 import os
 import shutil
-from types import ModuleType
 from typing import Any
 
-from data2vec_compat.patches import recipe_batch
-from data2vec_compat.registry import patch
-from data2vec_compat.unknown_keys import is_ours, refuse_unknown_keys
+from .recipe_batch import by_torchrun, launched, n_gpus, visible_gpus
 
 logger = logging.getLogger(__name__)
 
 HALVES = ("fp16", "bf16")
 SLURM_NODES = ("SLURM_STEP_NODELIST", "SLURM_JOB_NODELIST")
-
-
-@patch(
-    "recipe machine",
-    "fairseq_cli.hydra_train",
-    why="a recipe for 16 GPUs and fp16 ends in an assertion, or in CUDA's error, where there are fewer or none",
-)
-def look_first(module: ModuleType) -> bool:
-    """Wraps the one function that takes over what hydra composed; keys without effect are refused there, too."""
-    stock = module._hydra_main
-
-    @functools.wraps(stock)
-    def _hydra_main(cfg: Any, **kwargs: Any) -> Any:
-        if is_ours(cfg):
-            refuse_unknown_keys(cfg)
-        settle_start(cfg)
-        recipe_batch.settle(cfg)
-        compare(cfg)
-        return stock(cfg, **kwargs)
-
-    module._hydra_main = _hydra_main  # type: ignore[attr-defined]
-    return True
 
 
 def settle_start(cfg: Any) -> None:
@@ -53,7 +27,7 @@ def settle_start(cfg: Any) -> None:
         ValueError: processes were started that could not find each other.
     """
     settings, tasks = cfg.distributed_training, int(os.environ.get("SUBMITIT_LOCAL_NTASKS", "1"))
-    if tasks > 1 and not recipe_batch.launched(cfg):
+    if tasks > 1 and not launched(cfg):
         raise ValueError(
             f"`hydra.launcher.tasks_per_node` is {tasks}, and tasks of submitit_local would each train alone: "
             f"leave it at 1, and fairseq starts a process for each of `hydra.launcher.gpus_per_node`"
@@ -66,7 +40,7 @@ def settle_start(cfg: Any) -> None:
             f"one task (`srun --ntasks 1`); tasks that are to train alone want folders of their own, and "
             f"`env -u SLURM_PROCID` before the command"
         )
-    if settings.distributed_port <= 0 or settings.distributed_init_method or recipe_batch.by_torchrun():
+    if settings.distributed_port <= 0 or settings.distributed_init_method or by_torchrun():
         return
     if not _by_slurm():
         logger.info(
@@ -88,7 +62,7 @@ def compare(cfg: Any) -> None:
         ValueError: the recipe wants GPUs, or more of them than there are.
     """
     halves = [key for key in HALVES if cfg.common[key]]
-    wanted, visible = int(cfg.distributed_training.distributed_world_size), recipe_batch.visible_gpus()
+    wanted, visible = int(cfg.distributed_training.distributed_world_size), visible_gpus()
     if cfg.common.cpu:
         for key in halves:
             logger.warning(f"`common.{key}` needs a GPU: training in fp32, because `common.cpu` is true")
@@ -107,13 +81,13 @@ def _is_started_here(cfg: Any) -> bool:
     """Whether fairseq starts all processes itself, on this machine."""
     settings = cfg.distributed_training
     waits_for_slurm = settings.distributed_port > 0 and _by_slurm()
-    return not (recipe_batch.launched(cfg) or settings.distributed_init_method or waits_for_slurm)
+    return not (launched(cfg) or settings.distributed_init_method or waits_for_slurm)
 
 
 def _are_brought_together(cfg: Any) -> bool:
     """Whether anything tells the processes that were started of each other."""
     settings = cfg.distributed_training
-    return bool(settings.distributed_port > 0 or settings.distributed_init_method or recipe_batch.by_torchrun())
+    return bool(settings.distributed_port > 0 or settings.distributed_init_method or by_torchrun())
 
 
 def _by_slurm() -> bool:
@@ -124,7 +98,7 @@ def _too_few(wanted: int, visible: int, update_freq: int) -> str:
     batch = wanted * update_freq
     here = next(count for count in range(visible, 0, -1) if batch % count == 0)
     return (
-        f"`distributed_training.distributed_world_size` is {wanted}, and {recipe_batch.n_gpus(visible)} can be seen: "
+        f"`distributed_training.distributed_world_size` is {wanted}, and {n_gpus(visible)} can be seen: "
         f"add `distributed_training.distributed_world_size={here} optimization.update_freq='[{batch // here}]'`, which "
         f"keeps the batch, or start the processes on several machines with torchrun or Slurm"
     )

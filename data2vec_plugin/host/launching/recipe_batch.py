@@ -8,7 +8,7 @@ GPU. `${keep_batch:N,F}` becomes the update_freq with which they see as much in 
 of either key on the command line counts, since the one reads what has become of the other.
 
 omegaconf 2.0 resolves such values whenever it merges something, long before the configuration is whole. So the
-resolvers guess and say nothing; what cannot be is told when fairseq takes the configuration over (`machine.py`).
+resolvers guess and say nothing; what cannot be is told when fairseq takes the configuration over (`takeover.py`).
 """
 
 import logging
@@ -17,20 +17,13 @@ import re
 from types import ModuleType
 from typing import Any, Callable, List, Optional, Tuple
 
-from data2vec_compat.registry import patch
-
 logger = logging.getLogger(__name__)
 
 GPUS, BATCH = "gpus_here", "keep_batch"
 
 
-@patch(
-    "recipe batch",
-    "omegaconf",
-    why="recipes fit update_freq to the GPUs that are there: resolvers known before hydra composes",
-)
 def register(module: ModuleType) -> bool:
-    """Registers both resolvers, with either generation of omegaconf."""
+    """Registers both resolvers, with either generation of omegaconf; whoever does not name them never meets them."""
     for name, resolver in ((GPUS, gpus_here), (BATCH, keep_batch)):
         if hasattr(module.OmegaConf, "register_new_resolver"):
             module.OmegaConf.register_new_resolver(name, _with_root(resolver), replace=True)

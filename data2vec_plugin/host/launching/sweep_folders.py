@@ -6,14 +6,9 @@ import sys
 from types import ModuleType
 from typing import Any, Dict, List, Optional, Sequence
 
-from data2vec_compat.registry import patch
+from .ours import asks_for_us, is_ours
 
 
-@patch(
-    "save folders of a sweep",
-    "hydra.plugins.sweeper",
-    why="jobs of a sweep with one save folder go on from each other's checkpoints, or write over them",
-)
 def keep_apart(module: ModuleType) -> bool:
     """Compares the folders of all jobs where hydra composes them, before the first begins, whatever launches them."""
     sweeper = module.Sweeper  # type: ignore[attr-defined]
@@ -22,13 +17,18 @@ def keep_apart(module: ModuleType) -> bool:
     @functools.wraps(stock)
     def validate_batch_is_legal(self: Any, batch: Sequence[Sequence[str]]) -> None:
         stock(self, batch)
-        if "fairseq" in sys.modules:
+        if "fairseq" in sys.modules and _may_be_ours(self.config, batch):
             if not hasattr(self, "_save_folders"):
                 self._save_folders = _SaveFolders()
             self._save_folders.compare(self, batch)
 
     sweeper.validate_batch_is_legal = validate_batch_is_legal
     return True
+
+
+def _may_be_ours(config: Any, batch: Sequence[Sequence[str]]) -> bool:
+    """Whether to compose the jobs at all; each is asked once more when it is whole."""
+    return is_ours(config) or any(asks_for_us(word) for overrides in batch for word in overrides)
 
 
 class _SaveFolders:
@@ -69,7 +69,7 @@ def _save_folder(cfg: Any, number: int) -> Optional[str]:
             cfg.hydra.job.num, cfg.hydra.job.id = number, f"job_id_{number}"
         # first: omegaconf 2.0 resolves ${hydra:job.num} by a mere look for the key, and only once
         instance.set_config(cfg)
-        if "checkpoint" not in cfg or "save_dir" not in cfg.checkpoint or cfg.checkpoint.no_save:
+        if not is_ours(cfg) or "checkpoint" not in cfg or "save_dir" not in cfg.checkpoint or cfg.checkpoint.no_save:
             return None
         stays = "chdir" in cfg.hydra.job and cfg.hydra.job.chdir is False  # hydra 1.0 has no such key
         stands = "" if stays else os.path.join(str(cfg.hydra.sweep.dir), str(cfg.hydra.sweep.subdir))

@@ -5,84 +5,61 @@ same in every job: the curves of all jobs then lie in the first one's folder, on
 job is the next one's to beat.
 """
 
+import contextlib
 import functools
 import logging
 import os
 import sys
 from types import ModuleType
-from typing import Any, List, Tuple
+from typing import Any, Iterator, List, Tuple
 
-from data2vec_compat.registry import patch
+from .ours import trains
 
 Handlers = List[Tuple[logging.Logger, logging.Handler]]
 
 
-@patch(
-    "best score between jobs",
-    "fairseq_cli.train",
-    why="the best validation score of one job decides the next one's, in a sweep",
-)
-def forget_best(module: ModuleType) -> bool:
-    """Starts each training of a process without the scores of the one before."""
-    stock = module.main
-
-    @functools.wraps(stock)
-    def main(*args: Any, **kwargs: Any) -> Any:
-        for function in (module.checkpoint_utils.save_checkpoint, module.should_stop_early):
-            vars(function).pop("best", None)
-        return stock(*args, **kwargs)
-
-    module.main = main  # type: ignore[attr-defined]
-    return True
+def forget_best(module: Any) -> None:
+    """Starts a training without the scores of the one before it."""
+    for function in (module.checkpoint_utils.save_checkpoint, module.should_stop_early):
+        vars(function).pop("best", None)
 
 
-@patch(
-    "logs between jobs",
-    "fairseq_cli.train",
-    why="curves and log lines of a sweep's later jobs go to the first one's TensorBoard folder, W&B run and log file",
-)
-def end_logs(module: ModuleType) -> bool:
-    """Ends the curves of the training before when another begins, and the log files of each when it is over.
+class JobLogs:
+    """The curves and log files of our trainings in this process, one after another."""
 
-    A run of W&B that was there before fairseq's training is its owner's to end.
-    """
-    stock, ours = module.main, _OwnRun()
+    def __init__(self, module: Any) -> None:
+        self._module, self._run, self._has_drawn = module, _OwnRun(), False
 
-    @functools.wraps(stock)
-    def main(*args: Any, **kwargs: Any) -> Any:
-        _end_curves(module.progress_bar)
-        ours.end()
-        before, handlers = _run_of_wandb(), _file_handlers(module)
-        failed = True
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[None]:
+        """Ends the curves of our training before when another begins, and the log files of each when it is over.
+
+        A run of W&B that was there before the training is its owner's to end.
+        """
+        if self._has_drawn:
+            _end_curves(self._module.progress_bar)
+        self._run.end()
+        before, handlers = _run_of_wandb(), _file_handlers(self._module)
+        self._has_drawn, failed = True, True
         try:
-            result = stock(*args, **kwargs)
+            yield
             failed = False
-            return result
         finally:
             if before is None:
-                ours.run, ours.failed = _run_of_wandb(), failed
-            for logger, handler in _file_handlers(module):
+                self._run.run, self._run.failed = _run_of_wandb(), failed
+            for logger, handler in _file_handlers(self._module):
                 if (logger, handler) not in handlers:
                     logger.removeHandler(handler)
                     handler.close()
 
-    module.main = main  # type: ignore[attr-defined]
-    return True
 
-
-@patch(
-    "log file",
-    "fairseq.logging.progress_bar",
-    why="every epoch opens `common.log_file` once more, and writes each line as often as it is open",
-)
 def open_once(module: ModuleType) -> bool:
-    """Opens a log file only if it is not open."""
+    """Opens a log file only if it is not open, while a configuration of ours trains."""
     stock = module.progress_bar
 
     @functools.wraps(stock)
     def progress_bar(*args: Any, log_file: Any = None, **kwargs: Any) -> Any:
-        opened = (getattr(handler, "baseFilename", None) for handler in module.logger.handlers)
-        if log_file is not None and os.path.abspath(log_file) in opened:
+        if trains() and log_file is not None and _is_open(module.logger, log_file):
             log_file = None
         return stock(*args, log_file=log_file, **kwargs)
 
@@ -90,8 +67,12 @@ def open_once(module: ModuleType) -> bool:
     return True
 
 
+def _is_open(logger: logging.Logger, path: str) -> bool:
+    return os.path.abspath(path) in [getattr(handler, "baseFilename", None) for handler in logger.handlers]
+
+
 class _OwnRun:
-    """The run of W&B that fairseq's last training has opened, and how that ended."""
+    """The run of W&B that our last training has opened, and how that ended."""
 
     run: Any = None
     failed = False

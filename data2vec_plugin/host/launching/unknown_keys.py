@@ -5,24 +5,16 @@ already, nobody ever looks at.
 """
 
 import difflib
-import os
 from dataclasses import fields, is_dataclass
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-PLUGIN = "data2vec_plugin"
+from .ours import has_keys, node_of
 
 Unknown = Tuple[str, List[str]]  # a key in full, and those that it resembles
 
 
 class UnknownKeyError(ValueError):
     """A YAML or an override has a key that its section, or what was chosen for it, does not know."""
-
-
-def is_ours(cfg: Any) -> bool:
-    """Whether a configuration asks for our plugin, by name or as a folder."""
-    common = _section(cfg, "common")
-    user_dir = common["user_dir"] if common is not None and "user_dir" in common else None
-    return user_dir is not None and os.path.basename(os.path.abspath(str(user_dir))) == PLUGIN
 
 
 def refuse_unknown_keys(cfg: Any) -> None:
@@ -33,7 +25,7 @@ def refuse_unknown_keys(cfg: Any) -> None:
     """
     told = list(_misspelt_sections(cfg))
     for name in _sections():
-        node, dataclass = _section(cfg, name), dataclass_of(name, chosen(cfg, name))
+        node, dataclass = node_of(cfg, name), dataclass_of(name, chosen(cfg, name))
         if node is not None and dataclass is not None:
             told += filter(None, [message(dataclass, node, name)])
     if told:
@@ -55,7 +47,7 @@ def message(dataclass: Any, cfg: Any, section: str = "") -> str:
 
 def chosen(cfg: Any, section: str) -> Optional[str]:
     """The name of the model, task, … of a section; None if it names none."""
-    node = _section(cfg, section)
+    node = node_of(cfg, section)
     return str(node["_name"]) if node is not None and "_name" in node else None
 
 
@@ -76,7 +68,7 @@ def _unknown(dataclass: Any, cfg: Any, prefix: str) -> Iterator[Unknown]:
         if name not in known:
             close = difflib.get_close_matches(str(name), list(known), n=2)
             yield key, [f"{prefix}.{other}" for other in close]
-        elif _nested(known[name]) is not None and _is_dict(node):
+        elif _nested(known[name]) is not None and has_keys(node):
             yield from _unknown(_nested(known[name]), node, key)
 
 
@@ -99,17 +91,6 @@ def _listed(unknown: List[Unknown]) -> str:
 def _nested(field: Any) -> Any:
     """The dataclass that a field of another one holds, or None."""
     return next((kind for kind in (field.type, type(field.default)) if is_dataclass(kind)), None)
-
-
-def _section(cfg: Any, name: str) -> Any:
-    """A section with keys, or None."""
-    node = cfg._get_node(name) if name in cfg else None
-    return node if _is_dict(node) else None
-
-
-def _is_dict(node: Any) -> bool:
-    """Whether a node of a configuration has keys: neither absent, nor None, nor a name, nor an interpolation."""
-    return node is not None and isinstance(node._value(), dict)
 
 
 def _sections() -> Dict[str, Any]:

@@ -13,19 +13,12 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, List, Optional
 
-from data2vec_compat.registry import patch
+from .ours import PLUGIN
 
 logger = logging.getLogger(__name__)
 
-PLUGIN = "data2vec_plugin"
 
-
-@patch(
-    "user_dir",
-    "fairseq.utils",
-    why="a package name as user_dir; the plugin installed and as a checkout at once",
-)
-def mend(module: ModuleType) -> bool:
+def take_package_names(module: ModuleType) -> bool:
     """Wraps `import_user_module`; any other folder goes to fairseq's own code."""
     stock = module.import_user_module
     if getattr(stock, "takes_package_names", False):

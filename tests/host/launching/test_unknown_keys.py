@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import Any, List
 
 import pytest
+from data2vec_compat.unknown_keys import UnknownKeyError
 
 from data2vec_compat.registry import PATCHES
-from data2vec_compat.unknown_keys import UnknownKeyError
 
 hydra_init = pytest.importorskip("fairseq.dataclass.initialize").hydra_init
 hydra_loader = pytest.importorskip("hydra._internal.config_loader_impl")
