@@ -62,7 +62,7 @@ FEATURES: Tuple[Feature, ...] = (
     Feature(
         "logs between jobs",
         "fairseq_cli.train",
-        "curves, log lines and the best score of a sweep's first job reach into the later ones; a TensorBoard folder that "
+        "curves, log lines and the best score of a sweep's first job reach into later ones; a TensorBoard folder that "
         "cannot be written ends the run at its first log, in an error that names no field",
         "training:surround",
     ),
