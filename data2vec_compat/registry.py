@@ -43,12 +43,13 @@ class Patch:
 PATCHES: List[Patch] = []
 """Those of this package, by its modules' import."""
 
-_armed: List[Patch] = []
+ARMED: List[Patch] = []
+"""Those that wait for their modules, or have met them: the plugin's, too."""
 
 
 def arm(entries: Sequence[Patch]) -> None:
     """Runs each patch: now if its module is imported, else right after it is."""
-    _armed.extend(entries)
+    ARMED.extend(entries)
     for entry in entries:  # those of the standard library at once: it is imported
         after_import(entry.module, partial(_run, entry))
 
@@ -69,4 +70,4 @@ def patch(name: str, *modules: str, why: str) -> Callable[[Callable[[ModuleType]
 
 def report() -> List[Dict[str, str]]:
     """What was armed, as plain dicts, in that order."""
-    return [{"name": p.name, "module": p.module, "why": p.why, "state": p.state, "detail": p.detail} for p in _armed]
+    return [{"name": p.name, "module": p.module, "why": p.why, "state": p.state, "detail": p.detail} for p in ARMED]

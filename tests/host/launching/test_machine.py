@@ -7,8 +7,7 @@ from typing import Any, Dict, List, Tuple
 
 import pytest
 
-from data2vec_compat.patches import machine, recipe_batch
-from data2vec_compat.registry import PATCHES
+from data2vec_plugin.host.launching import machine, takeover
 
 OmegaConf = pytest.importorskip("omegaconf").OmegaConf
 
@@ -30,7 +29,7 @@ def started_by(monkeypatch: pytest.MonkeyPatch, variables: Dict[str, str]) -> No
 
 def recipe(gpus: Any = 16, freq: Any = (1,), cpu: bool = False, half: str = "fp16", port: int = -1) -> Any:
     training = {"distributed_world_size": gpus, "distributed_port": port, "distributed_init_method": None}
-    common = {"cpu": cpu, "fp16": False, "bf16": False, **({half: True} if half else {})}
+    common = {"user_dir": "data2vec_plugin", "cpu": cpu, "fp16": False, "bf16": False, **({half: True} if half else {})}
     update_freq = freq if isinstance(freq, str) else list(freq)
     return OmegaConf.create(
         {"common": common, "distributed_training": training, "optimization": {"update_freq": update_freq}}
@@ -38,7 +37,7 @@ def recipe(gpus: Any = 16, freq: Any = (1,), cpu: bool = False, half: str = "fp1
 
 
 def compared(monkeypatch: pytest.MonkeyPatch, visible: int, cfg: Any) -> Any:
-    monkeypatch.setattr(recipe_batch, "visible_gpus", lambda: visible)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: visible)
     machine.compare(cfg)
     return cfg
 
@@ -95,13 +94,11 @@ def test_a_port_alone_is_not_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def patched(monkeypatch: pytest.MonkeyPatch, visible: int) -> Tuple[Any, List[Any]]:
-    """fairseq's function with all that is wrapped around it."""
-    monkeypatch.setattr(recipe_batch, "visible_gpus", lambda: visible)
+    """fairseq's function with ours around it."""
+    monkeypatch.setattr("torch.cuda.device_count", lambda: visible)
     seen: List[Any] = []
     module: Any = SimpleNamespace(_hydra_main=seen.append)
-    for entry in PATCHES:
-        if entry.module == "fairseq_cli.hydra_train":
-            entry.apply(module)
+    takeover.look_first(module)
     return module, seen
 
 

@@ -5,7 +5,7 @@ from typing import Any, Dict
 
 import pytest
 
-from data2vec_compat.patches import recipe_batch
+from data2vec_plugin.host.launching import recipe_batch
 
 OmegaConf = pytest.importorskip("omegaconf").OmegaConf
 
@@ -17,7 +17,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing launched, nothing said yet, four GPUs."""
     for name in ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK", "SLURM_NNODES", "SLURM_NTASKS", "SLURM_PROCID"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(recipe_batch, "visible_gpus", lambda: 4)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
 
 
 def resolved(gpus: int = 16, freq: int = 1, cpu: bool = False, port: int = -1, **override: Any) -> Dict[str, Any]:
@@ -67,20 +67,20 @@ def test_slurms_processes_count(monkeypatch: pytest.MonkeyPatch, tasks: str, wor
 
 
 def test_no_exact_division_offers_the_nearest_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe_batch, "visible_gpus", lambda: 3)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
     with pytest.raises(ValueError, match=r"16 GPUs × 1, which 3 GPUs cannot share out: train on 2 GPUs or 4 GPUs") as e:
         resolved(16, 1)
     assert "optimization.update_freq='[5]' (94 % of the batch) or optimization.update_freq='[6]' (112 %" in str(e.value)
 
 
 def test_more_gpus_than_the_batch_has_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe_batch, "visible_gpus", lambda: 12)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 12)
     with pytest.raises(ValueError, match=r"train on 8 GPUs \(.*or set optimization.update_freq='\[1\]' \(150 %"):
         resolved(2, 4)
 
 
 def test_without_a_gpu_the_cpu_must_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe_batch, "visible_gpus", lambda: 0)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     with pytest.raises(ValueError, match=r"no GPU is visible.*`\+run=cpu`"):
         resolved(16, 1)
     assert resolved(16, 1, cpu=True) == {"world": 1, "freq": [16]}

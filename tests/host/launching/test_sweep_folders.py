@@ -7,9 +7,9 @@ from typing import Any, Callable, List
 
 import pytest
 
-from data2vec_compat.patches import sweep_folders
+from data2vec_plugin.host.launching import sweep_folders
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SWEEPS = """
 import json, os, sys
 import fairseq  # first, so that what is replaced here is already mended
@@ -44,13 +44,17 @@ def test_hydra_stops_a_sweep_with_one_folder_before_its_first_job(
     assert "as checkpoint.save_dir='outputs/audio_base/${optimization.lr.0}'" in said
 
 
-def sweeper(**hydra: Any) -> Any:
+def sweeper(user_dir: str = "data2vec_plugin", **hydra: Any) -> Any:
     """hydra's sweeper, as far as it composes jobs, around the patch."""
     from hydra.conf import HydraConf, SweepDir
     from omegaconf import OmegaConf
 
     def load_sweep_config(config: Any, overrides: List[str]) -> Any:
-        keys = {"checkpoint": {"save_dir": "out", "no_save": False}, "model": {"_name": "a"}, "common": {"seed": 0}}
+        keys = {
+            "checkpoint": {"save_dir": "out", "no_save": False},
+            "model": {"_name": "a"},
+            "common": {"seed": 0, "user_dir": user_dir},
+        }
         cfg = OmegaConf.create({**keys, "hydra": HydraConf(sweep=SweepDir(**{"dir": ".", "subdir": ".", **hydra}))})
         OmegaConf.set_struct(cfg, True)
         for word in overrides:
@@ -62,7 +66,7 @@ def sweeper(**hydra: Any) -> Any:
     class Sweeper:
         """hydra's, without its jobs."""
 
-        config = None
+        config = OmegaConf.create({"common": {"user_dir": user_dir}})
         config_loader = SimpleNamespace(load_sweep_config=load_sweep_config)
 
         def validate_batch_is_legal(self, batch: Any) -> None:
@@ -101,3 +105,16 @@ def test_batches_of_one_job_are_compared_too() -> None:
         jobs.validate_batch_is_legal([["common.seed=1"]])
     with pytest.raises(Exception, match=r"common\.seed=1 and common\.seed=2, .*save_dir='out/\$\{common\.seed\}'"):
         jobs.validate_batch_is_legal([["common.seed=2"]])
+
+
+def test_jobs_of_others_are_not_even_composed() -> None:
+    jobs = sweeper(user_dir="theirs")
+    jobs.config_loader.load_sweep_config = lambda config, overrides: pytest.fail("composed")
+    jobs.validate_batch_is_legal([["common.seed=1"], ["common.seed=2"]])
+
+
+def test_a_job_may_name_our_plugin_itself() -> None:
+    both = [[f"common.seed={seed}", "common.user_dir=data2vec_plugin"] for seed in (1, 2)]
+    with pytest.raises(Exception, match="two jobs"):
+        sweeper(user_dir="theirs").validate_batch_is_legal(both)
+    sweeper(user_dir="theirs").validate_batch_is_legal([both[0], ["common.seed=2", "common.user_dir=others"]])

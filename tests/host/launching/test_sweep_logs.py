@@ -8,9 +8,10 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import pytest
 
-from data2vec_compat.patches import sweep_logs
+from data2vec_plugin.host.launching import training
 
-ROOT = Path(__file__).resolve().parents[2]
+OURS = SimpleNamespace(common=SimpleNamespace(user_dir="data2vec_plugin"))
+THEIRS = SimpleNamespace(common=SimpleNamespace(user_dir="theirs"))
 progress_bar = pytest.importorskip("fairseq.logging.progress_bar")
 
 
@@ -66,9 +67,28 @@ def trainer(**keys: Any) -> Callable[..., None]:
         if fails:
             raise RuntimeError("out of memory")
 
-    module: Any = SimpleNamespace(main=main, progress_bar=progress_bar, logger=logging.getLogger("cut.down"))
-    assert sweep_logs.end_logs(module)
-    return lambda *args, **kwargs: module.main(*args, **kwargs)
+    def of_ours(cfg: Any, *args: Any, **more: Any) -> None:
+        main(*args, **more)
+
+    module: Any = stub(of_ours)
+    return lambda *args, **more: module.main(OURS, *args, **more)
+
+
+def stub(main: Callable[..., None]) -> Any:
+    """`fairseq_cli.train` with another training in it, and with what surrounds ours."""
+
+    def save_checkpoint() -> None:
+        """What fairseq remembers is an attribute of its function."""
+
+    module: Any = SimpleNamespace(
+        main=main,
+        progress_bar=progress_bar,
+        logger=logging.getLogger("cut.down"),
+        checkpoint_utils=SimpleNamespace(save_checkpoint=save_checkpoint),
+        should_stop_early=lambda: None,
+    )
+    assert training.surround(module)
+    return module
 
 
 def test_each_training_of_a_process_draws_into_its_own_folder(tmp_path: Path) -> None:
@@ -124,13 +144,38 @@ def test_other_peoples_log_files_stay_open(tmp_path: Path) -> None:
 def test_each_training_of_a_process_begins_without_a_best_score() -> None:
     from fairseq_cli import train
 
-    seen = []
-    module = SimpleNamespace(
-        checkpoint_utils=SimpleNamespace(save_checkpoint=lambda: None),
-        should_stop_early=train.should_stop_early,
-        main=lambda: seen.append(getattr(module.checkpoint_utils.save_checkpoint, "best", None)),
-    )
-    sweep_logs.forget_best(module)  # type: ignore[arg-type]
-    module.checkpoint_utils.save_checkpoint.best = 0.1
-    module.main()
-    assert seen == [None]
+    seen: List[Any] = []
+    module = stub(lambda cfg: seen.append(getattr(module.checkpoint_utils.save_checkpoint, "best", None)))
+    module.should_stop_early = train.should_stop_early
+    for cfg in (OURS, THEIRS):
+        module.checkpoint_utils.save_checkpoint.best = 0.1
+        module.main(cfg)
+    assert seen == [None, 0.1]
+
+
+def test_trainings_of_others_are_surrounded_by_nothing(tmp_path: Path, wandb: Wandb) -> None:
+    """Writers, runs and log files that they leave open stay open, also when a training of ours comes next."""
+    path = str(tmp_path / "log")
+    log = logging.FileHandler(path)
+
+    def main(cfg: Any) -> None:
+        if cfg is THEIRS:
+            module.logger.addHandler(log)
+            wandb.init("theirs", reinit=False, name="run")
+            for _ in range(2):
+                progress_bar.progress_bar([0], log_format="simple", log_file=path)
+                progress_bar._tensorboard_writers["theirs"] = SimpleNamespace(close=lambda: None)
+
+    module = stub(main)
+    try:
+        for cfg in (THEIRS, OURS):
+            module.main(cfg)
+        assert log in module.logger.handlers
+        assert "theirs" in progress_bar._tensorboard_writers
+        assert wandb.run["exit_code"] is None
+        assert [getattr(each, "baseFilename", "") for each in progress_bar.logger.handlers].count(path) == 2
+    finally:
+        for logger in (module.logger, progress_bar.logger):
+            for handler in [each for each in logger.handlers if isinstance(each, logging.FileHandler)]:
+                logger.removeHandler(handler)
+                handler.close()

@@ -6,29 +6,29 @@ from types import SimpleNamespace
 from typing import Any, List
 
 import pytest
-from data2vec_compat.unknown_keys import UnknownKeyError
 
-from data2vec_compat.registry import PATCHES
+from data2vec_compat.registry import ARMED
+from data2vec_plugin.host.launching import takeover
+from data2vec_plugin.host.launching.unknown_keys import UnknownKeyError
 
 hydra_init = pytest.importorskip("fairseq.dataclass.initialize").hydra_init
 hydra_loader = pytest.importorskip("hydra._internal.config_loader_impl")
-hydra_parser = pytest.importorskip("hydra.core.override_parser.overrides_parser")
 hydra = pytest.importorskip("hydra")
 api = hydra if hasattr(hydra, "compose") else pytest.importorskip("hydra.experimental")  # hydra 1.0
 GlobalHydra = pytest.importorskip("hydra.core.global_hydra").GlobalHydra
 ConfigCompositionException = pytest.importorskip("hydra.errors").ConfigCompositionException
+HydraException = pytest.importorskip("hydra.errors").HydraException
 OverrideParseException = pytest.importorskip("hydra.errors").OverrideParseException
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 
 
 @pytest.fixture(autouse=True, scope="module")
 def explained() -> None:
     """pytest imports hydra by a loader of its own, out of the finder's sight; a patch runs but once."""
-    for module in (hydra_loader, hydra_parser):
-        for entry in PATCHES:
-            if entry.module == module.__name__:
-                entry.run(module)
+    for entry in ARMED:
+        if entry.module == hydra_loader.__name__:
+            entry.run(hydra_loader)
 
 
 def composed(recipe: str, *overrides: str, folder: Path = CONFIGS) -> Any:
@@ -43,9 +43,7 @@ def taken_over(cfg: Any) -> List[Any]:
     """What reaches fairseq's `_hydra_main`."""
     seen: List[Any] = []
     module: Any = SimpleNamespace(_hydra_main=seen.append)
-    for entry in PATCHES:
-        if entry.module == "fairseq_cli.hydra_train":
-            entry.apply(module)
+    takeover.look_first(module)
     module._hydra_main(cfg)
     return seen
 
@@ -93,7 +91,7 @@ def test_another_plugins_configuration_keeps_hydras_words() -> None:
 
 
 def test_a_misspelt_key_in_a_recipe_is_told_what_was_meant(tmp_path: Path) -> None:
-    (tmp_path / "own.yaml").write_text("optimization: {max_updates: 5}\n")
+    (tmp_path / "own.yaml").write_text("common: {user_dir: data2vec_plugin}\noptimization: {max_updates: 5}\n")
     GlobalHydra.instance().clear()
     hydra_init("own")
     message = "did you mean `optimization.max_update`"
@@ -134,3 +132,25 @@ def test_every_recipe_passes(recipe: str) -> None:
 def test_other_sections_and_other_plugins_pass() -> None:
     assert taken_over(composed("audio_base", "+decoding.beam=5"))
     assert taken_over(composed("audio_base", "common.user_dir=theirs", "+optimizer.adam_beta=x"))
+
+
+def test_words_about_others_are_hydras_own(tmp_path: Path) -> None:
+    """A recipe without our plugin: its own misspelt keys, and values that hydra cannot read, are told as ever."""
+    (tmp_path / "own.yaml").write_text("common: {seed: 1}\n")
+    (tmp_path / "wrong.yaml").write_text("optimization: {max_updates: 5}\n")
+    for recipe, overrides in (("own", ["optimization.max_updates=5"]), ("own", ["common.seed=é"]), ("wrong", [])):
+        GlobalHydra.instance().clear()
+        hydra_init(recipe)
+        with api.initialize_config_dir(config_dir=str(tmp_path)), pytest.raises(HydraException) as told:
+            api.compose(config_name=recipe, overrides=overrides)
+        assert "did you mean" not in str(told.value)
+        assert "quotes" not in str(told.value)
+
+
+def test_our_plugin_may_be_named_on_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("common: {seed: 1}\n")
+    for wrong, told in (("optimization.max_updates=5", "did you mean"), ("common.seed=é", "Put the value in quotes")):
+        GlobalHydra.instance().clear()
+        hydra_init("own")
+        with api.initialize_config_dir(config_dir=str(tmp_path)), pytest.raises(HydraException, match=told):
+            api.compose(config_name="own", overrides=["common.user_dir=data2vec_plugin", wrong])
