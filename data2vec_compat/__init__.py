@@ -7,10 +7,11 @@ omegaconf is imported. Then single modules are mended right after their import, 
 patch only if a test of the feature says that there is something to mend.
 
 The package imports the standard library only, and nothing of `data2vec_plugin`:
-`--user-dir CHECKOUT/data2vec_plugin` must find that name free. This file is read at
-every interpreter start, so it imports what is there already.
+`--user-dir CHECKOUT/data2vec_plugin` must find that name free. What the plugin wants to
+be there as early is loaded by its place (`companion.py`). This file is read at every
+interpreter start, so it imports what is there already.
 
-`DATA2VEC_COMPAT=0` in the environment turns all patches off.
+`DATA2VEC_COMPAT=0` in the environment turns all patches off, and leaves the plugin's own.
 """
 
 import os
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["after_import", "enabled", "install", "report", "start", "started_by"]
 
-ROOTS = ("omegaconf", "hydra", "fairseq")
+ROOTS = ("omegaconf", "hydra", "fairseq", "fairseq_cli")
 
 
 class _Doorman:
@@ -36,7 +37,7 @@ class _Doorman:
 
     def find_spec(self, name: str, path: "Any" = None, target: "Any" = None) -> "Optional[ModuleSpec]":
         if self.finder is None:
-            if name not in ROOTS or not enabled():
+            if name not in ROOTS:
                 return None
             self.awake()
         return self.awake().find_spec(name, path, target)
@@ -59,19 +60,18 @@ def enabled() -> bool:
 
 def start(by: str = ".pth") -> None:
     """Waits for fairseq, hydra or omegaconf; called by the `.pth` line, must be cheap."""
-    if enabled():
-        _take_post(by)
+    _take_post(by)
 
 
 def install() -> None:
-    """Turns the patches on: at once for what is imported already, lazily for the rest.
+    """Turns on the patches, and what the plugin has: at once for what is imported already, lazily for the rest.
 
     Calling it again does nothing. Needed only where `.pth` files are not read
     (`python -S`, `pip install --target`, a bare checkout).
     """
     start("import")
-    if enabled() and any(root in sys.modules for root in ROOTS):
-        _doorman.awake().load_patches()
+    if any(root in sys.modules for root in ROOTS):
+        _doorman.awake().arm()
 
 
 def after_import(module_name: str, callback: "Callable[[], Any]") -> None:
@@ -93,8 +93,8 @@ def report() -> "list[dict[str, str]]":
 
 
 def started_by() -> str:
-    """ ".pth" or "import" (an explicit call); "" if the finder is not active."""
-    return _doorman.by if _doorman in sys.meta_path else ""
+    """ ".pth" or "import" (an explicit call); "" if the patches are turned off, or the finder is not active."""
+    return _doorman.by if enabled() and _doorman in sys.meta_path else ""
 
 
 def _take_post(by: str) -> None:

@@ -23,8 +23,8 @@ class Finder:
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Optional[ModuleSpec]:
         """Passes on what the other finders find, with a hook if somebody waits for it."""
-        if name in ROOTS and enabled():
-            self.load_patches()
+        if name in ROOTS:
+            self.arm()
         if self._late:
             self._run_finished()
         if name not in self._waiting:
@@ -46,11 +46,15 @@ class Finder:
             self._late.add(name)
 
     @staticmethod
-    def load_patches() -> None:
-        """Imports and arms the patches; again does nothing."""
-        from data2vec_compat import patches
+    def arm() -> None:
+        """Imports and arms the patches, and what the plugin has; again does nothing."""
+        if enabled():
+            from data2vec_compat import patches
 
-        patches.activate()
+            patches.activate()
+        from data2vec_compat import companion
+
+        companion.activate()
 
     def _find_elsewhere(self, name: str, path: Any, target: Any) -> Optional[ModuleSpec]:
         for finder in sys.meta_path:

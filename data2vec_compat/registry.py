@@ -1,9 +1,13 @@
 """What is patched, why, and what became of it: `data2vec doctor` prints this list."""
 
 import logging
+import sys
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Sequence
+
+from data2vec_compat import after_import
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +41,21 @@ class Patch:
 
 
 PATCHES: List[Patch] = []
+"""Those of this package, by its modules' import."""
+
+ARMED: List[Patch] = []
+"""Those that wait for their modules, or have met them: the plugin's, too."""
+
+
+def arm(entries: Sequence[Patch]) -> None:
+    """Runs each patch: now if its module is imported, else right after it is."""
+    ARMED.extend(entries)
+    for entry in entries:  # those of the standard library at once: it is imported
+        after_import(entry.module, partial(_run, entry))
+
+
+def _run(entry: Patch) -> None:
+    entry.run(sys.modules[entry.module])
 
 
 def patch(name: str, *modules: str, why: str) -> Callable[[Callable[[ModuleType], bool]], Callable[[ModuleType], bool]]:
@@ -50,5 +69,5 @@ def patch(name: str, *modules: str, why: str) -> Callable[[Callable[[ModuleType]
 
 
 def report() -> List[Dict[str, str]]:
-    """The registry as plain dicts, in the order of registration."""
-    return [{"name": p.name, "module": p.module, "why": p.why, "state": p.state, "detail": p.detail} for p in PATCHES]
+    """What was armed, as plain dicts, in that order."""
+    return [{"name": p.name, "module": p.module, "why": p.why, "state": p.state, "detail": p.detail} for p in ARMED]

@@ -3,6 +3,7 @@
 Nothing of fairseq is imported by that: what needs it is registered as soon as fairseq is there.
 """
 
+from . import host as host  # with its `launching`, which is loaded already where fairseq was first
 from .compat import install, load
 
 __version__ = "0.1.0"

@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf.errors import ConfigKeyError
 
-from data2vec_compat.unknown_keys import UnknownKeyError, message
+from .host.launching.unknown_keys import UnknownKeyError, message
 
 __all__ = ["UnknownKeyError", "explain_unknown_keys", "key"]
 
@@ -18,7 +18,7 @@ def key(default: Any, text: str) -> Any:
 def explain_unknown_keys() -> None:
     """Wrap the function in which fairseq merges a config into its dataclass, be it ours or fairseq's own.
 
-    `fairseq-hydra-train` merges fairseq's own before it imports a plugin: the patch "recipe machine" looks at those.
+    `fairseq-hydra-train` merges fairseq's own before it imports a plugin: `host/launching/takeover.py` looks at those.
     """
     from fairseq.dataclass import utils
 

@@ -48,12 +48,14 @@ def composed(command: str, *more: str) -> Any:
 
     Raises what the command would end with: hydra's errors, and those of a batch that cannot be shared out.
     """
-    from data2vec_compat.patches import recipe_batch
+    from data2vec_plugin.host.launching.recipe_batch import settle
+    from data2vec_plugin.host.launching.upstream import drop_mains_keys
 
     folder, name, overrides = _parts(command)
     hydra_init(name)
     cfg = _compose(folder, name, [*overrides, *more])
-    recipe_batch.settle(cfg)
+    drop_mains_keys(cfg)
+    settle(cfg)
     add_defaults(cfg)
     return cfg
 

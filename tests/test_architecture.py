@@ -14,6 +14,8 @@ The house, from the roof down; a part imports parts of lower floors only, and of
 from __future__ import annotations
 
 import ast
+import re
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterator, List, Set
@@ -138,10 +140,57 @@ def test_method_and_ground_floor_know_nothing_of_fairseq(part: str) -> None:
 
 
 def test_core_needs_torch_and_numpy_only() -> None:
-    import sys
-
     needed = {module.split(".")[0] for path in (PACKAGE / "core").rglob("*.py") for module in imported(path)}
     assert needed - set(getattr(sys, "stdlib_module_names", needed)) <= {"torch", "numpy", PACKAGE.name}
+
+
+COMPAT, LAUNCHING = ROOT / "data2vec_compat", PACKAGE / "host" / "launching"
+needs_standard_names = pytest.mark.skipif(
+    not hasattr(sys, "stdlib_module_names"), reason="Python 3.9 has no list of them"
+)
+
+
+def imported_at_once(path: Path) -> Set[str]:
+    """Absolute names of the modules that importing a file imports: not those in functions, nor those for types."""
+    tree = ast.parse(path.read_text("utf-8"))
+    lazy = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.If))]
+    inside = {id(node) for outer in lazy for node in ast.walk(outer)}
+    names = set()
+    for node in ast.walk(tree):
+        if id(node) not in inside and isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif id(node) not in inside and isinstance(node, ast.ImportFrom):
+            package = list(path.relative_to(ROOT).parts)[: -node.level] if node.level else []
+            names.add(".".join([*package, *filter(None, [node.module])]))
+    return names
+
+
+@needs_standard_names
+@pytest.mark.parametrize("folder", [COMPAT, LAUNCHING], ids=name)
+def test_what_is_there_before_fairseq_imports_the_standard_library_only(folder: Path) -> None:
+    own = ".".join(folder.relative_to(ROOT).parts)
+    known = {*sys.stdlib_module_names, "__future__"}
+    wrong = [
+        f"{name(path)} imports {module}"
+        for path in folder.rglob("*.py")
+        for module in imported_at_once(path)
+        if not (module.split(".")[0] in known or module == own or module.startswith(f"{own}."))
+    ]
+    assert not wrong
+
+
+def test_launching_asks_its_modules_for_names() -> None:
+    """`from . import x` imports the packages above, before fairseq has imported the plugin."""
+    own = ".".join(LAUNCHING.relative_to(ROOT).parts)
+    assert not [name(path) for path in LAUNCHING.rglob("*.py") if own in imported_at_once(path)]
+    assert own + ".recipe_batch" in imported_at_once(LAUNCHING / "machine.py")
+
+
+def test_compat_knows_nothing_of_our_recipes() -> None:
+    ours = re.compile(r"\bgpus_here|keep_batch|_hydra_main|sweep|data2vec_(audio|text|vision|asr)")
+    users = [name(path) for path in COMPAT.rglob("*.py") if ours.search(path.read_text("utf-8"))]
+    plugin = [name(path) for path in COMPAT.rglob("*.py") if any(PACKAGE.name in module for module in imported(path))]
+    assert not users + plugin
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -12,10 +12,12 @@ import socket
 from types import ModuleType
 from typing import Any
 
-from data2vec_compat.patches.recipe_batch import by_torchrun
 from data2vec_compat.registry import patch
 
 logger = logging.getLogger(__name__)
+
+TORCHRUN = ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK")
+"""What fairseq looks for in the environment."""
 
 
 @patch(
@@ -129,7 +131,7 @@ def _on_cpu(torch: ModuleType, cfg: Any) -> bool:
 
 
 def _started_by_others() -> bool:
-    return by_torchrun() or "SLURM_PROCID" in os.environ
+    return all(name in os.environ for name in TORCHRUN) or "SLURM_PROCID" in os.environ
 
 
 def _without_nccl(settings: Any) -> None:

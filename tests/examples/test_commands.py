@@ -10,8 +10,6 @@ from documented_commands import DOCUMENTS, PROGRAM, RECIPES, Written, composed, 
 from omegaconf import OmegaConf
 from speech import ROOT
 
-from data2vec_compat.patches import recipe_batch
-
 COMMANDS = [command for path in DOCUMENTS for command in in_readme(path)]
 HEADERS = [command for path in RECIPES if "glue_" not in path.stem for command in in_header(path)]
 SOURCES = [path for name in ("data2vec_plugin", "data2vec_compat") for path in sorted((ROOT / name).rglob("*.py"))]
@@ -24,7 +22,7 @@ def place(command: Written) -> str:
 
 @pytest.fixture(autouse=True)
 def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe_batch, "visible_gpus", lambda: 1)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     for name in ("MASTER_ADDR", "SLURM_NNODES"):
         monkeypatch.delenv(name, raising=False)
 
@@ -69,7 +67,7 @@ def test_a_command_that_hydra_or_fairseq_refuses_is_noticed() -> None:
 def test_own_speech_is_tried_out_without_a_gpu_as_its_readme_says(
     command: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recipe_batch, "visible_gpus", lambda: 0)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     small = ["+size/audio=tiny"] if "audio_base" in command.text else []
     assert "+run=1gpu" in command.text
     cfg = composed(command.text.replace("+run=1gpu", "+run=cpu"), *small)

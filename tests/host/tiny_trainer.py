@@ -8,6 +8,7 @@ from typing import Any, Dict, List
 import torch
 from fairseq.criterions import FairseqCriterion
 from fairseq.models import BaseFairseqModel
+from fairseq.optim import OPTIMIZER_DATACLASS_REGISTRY
 from fairseq.trainer import Trainer
 from host.bare_trainer import ADAM, Task
 from torch import Tensor, nn
@@ -15,7 +16,9 @@ from torch import Tensor, nn
 from data2vec_plugin.core.update_rules import UpdateRule, update_rules
 
 GROUP = {"optimizer": {**ADAM, "lr": None}, "lr_scheduler": {"_name": "fixed", "lr": None}}
-COMPOSITE = {"_name": "composite", "dynamic_groups": True, "groups": {"default": {"lr_float": 0.25, **GROUP}}}
+COMPOSITE = {"_name": "composite", "groups": {"default": {"lr_float": 0.25, **GROUP}}}
+if "dynamic_groups" in OPTIMIZER_DATACLASS_REGISTRY["composite"].__dataclass_fields__:
+    COMPOSITE["dynamic_groups"] = True  # as main's recipes say, which the release does not know
 LAYERS, DECAY = 2, 0.5
 
 

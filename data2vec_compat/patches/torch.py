@@ -1,0 +1,118 @@
+"""torch refuses what fairseq does, or returns what is wrong.
+
+torch ≥ 2 wants a mask type in the fused encoder layer that fairseq calls without. torch ≥ 2.6 refuses fairseq's
+checkpoints, and older ones run whatever code is in them: with every torch, known classes are allowed for the time of
+the call, in the modules of fairseq that read checkpoints, and nowhere else.
+"""
+
+import functools
+from types import ModuleType
+from typing import Any
+
+from data2vec_compat.proxy import ModuleProxy
+from data2vec_compat.registry import patch
+from data2vec_compat.safe_load import load_allowed
+
+GARBAGE = "2.1."
+"""Releases whose oneDNN now and then returns garbage for the gradients of a convolution along time on a CPU.
+
+Which memory it happens to read decides, so that no test can tell: with the position convolution of a tiny model, up
+to 15 of 24 backward passes were off, by as much as twenty orders of magnitude, and none without oneDNN. torch 2.8 and
+newer do not do so; which release between was the first not to is not known.
+"""
+
+
+def _fused_layer_refuses(torch: ModuleType) -> bool:
+    """Calls torch's fused layer as fairseq does, on one token."""
+    dim = 2
+    vector, zero = torch.ones(dim), torch.zeros(dim)
+    square, triple = torch.eye(dim), torch.zeros(3 * dim, dim)
+    norm = (False, False, 1e-5, vector, zero, vector, zero)
+    feed_forward = (square, zero, square, zero)
+    attention = (triple, torch.zeros(3 * dim), square, zero)
+    padding = torch.zeros(1, 1, dtype=torch.bool)
+    try:
+        with torch.no_grad():
+            torch._transformer_encoder_layer_fwd(
+                torch.ones(1, 1, dim), dim, 1, *attention, *norm, *feed_forward, padding
+            )
+    except (RuntimeError, TypeError, AttributeError):
+        return True
+    return False
+
+
+@patch(
+    "encoder fast path",
+    "fairseq.modules.transformer_layer",
+    why="torch ≥ 2: `Mask Type should be defined` when a loaded encoder evaluates",
+)
+def no_fast_path(module: ModuleType) -> bool:
+    """Evaluates with the same code as training; slower by the fused kernel's gain."""
+    layer = module.TransformerEncoderLayerBase
+    stock = layer.__init__
+    if "can_use_fastpath" not in stock.__code__.co_names:
+        return False  # fairseq's main branch has no fast path
+    if not _fused_layer_refuses(module.torch):
+        return False
+
+    @functools.wraps(stock)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        stock(self, *args, **kwargs)
+        self.can_use_fastpath = False
+
+    layer.__init__ = init
+    return True
+
+
+@patch(
+    "torch version",
+    "fairseq.modules.transformer_layer",
+    "fairseq.models.transformer.transformer_encoder",
+    why="fairseq reads a number off every part of torch.__version__ (fails on 2.1.0a0)",
+)
+def plain_version(module: ModuleType) -> bool:
+    """Shows these modules the version's leading digits if it has other characters."""
+    parts = str(module.torch.__version__).split("+")[0].split(".")
+    if len(parts) >= 3 and all(part.isdigit() for part in parts[:3]):
+        return False
+    digits = [_leading_digits(part) for part in (*parts, "0", "0")[:3]]
+    module.torch = ModuleProxy(module.torch, __version__=".".join(digits))  # type: ignore[attr-defined]
+    return True
+
+
+def _leading_digits(part: str) -> str:
+    end = next((i for i, char in enumerate(part) if not char.isdigit()), len(part))
+    return part[:end] or "0"
+
+
+@patch(
+    "checkpoint loading",
+    "fairseq.checkpoint_utils",
+    "fairseq.distributed.utils",
+    why="torch ≥ 2.6 refuses Dictionary, Namespace, DictConfig; before, a checkpoint could run code",
+)
+def load_known_classes(module: ModuleType) -> bool:
+    """Gives this one module a `torch.load` with an allow-list, also where it asks to load anything, as main does."""
+    torch = module.torch
+
+    def load(f: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(args) > 1 or "pickle_module" in kwargs:
+            return torch.load(f, *args, **kwargs)  # another format
+        return load_allowed(torch, f, *args, **kwargs)
+
+    module.torch = ModuleProxy(torch, load=load)  # type: ignore[attr-defined]
+    return True
+
+
+@patch(
+    "convolutions on a CPU",
+    "fairseq.trainer",
+    why="torch 2.1 trains on a CPU with gradients of convolutions that are garbage now and then",
+)
+def leave_onednn_out(module: ModuleType) -> bool:
+    """Lets torch's own convolutions train, which are slower; a GPU never uses oneDNN."""
+    torch = module.torch
+    if not torch.__version__.startswith(GARBAGE):
+        return False
+    torch.backends.mkldnn.enabled = False
+    return True

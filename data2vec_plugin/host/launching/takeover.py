@@ -1,0 +1,38 @@
+"""`_hydra_main`, where fairseq takes over what hydra composed: before it does anything, a recipe meets its machine."""
+
+import functools
+from types import ModuleType
+from typing import Any
+
+from .machine import compare, settle_start
+from .ours import is_ours
+from .recipe_batch import settle
+from .unknown_keys import refuse_unknown_keys
+from .upstream import drop_mains_keys
+
+
+def look_first(module: ModuleType) -> bool:
+    """Wraps fairseq's function; what is not ours goes straight to it."""
+    stock = module._hydra_main
+
+    @functools.wraps(stock)
+    def _hydra_main(cfg: Any, **kwargs: Any) -> Any:
+        if is_ours(cfg):
+            prepare(cfg)
+        return stock(cfg, **kwargs)
+
+    module._hydra_main = _hydra_main  # type: ignore[attr-defined]
+    return True
+
+
+def prepare(cfg: Any) -> None:
+    """Refuses keys without effect, and fits a whole configuration to what is here.
+
+    Raises:
+        ValueError: a key is unknown, or the recipe cannot be run here as it is.
+    """
+    drop_mains_keys(cfg)
+    refuse_unknown_keys(cfg)
+    settle_start(cfg)
+    settle(cfg)
+    compare(cfg)

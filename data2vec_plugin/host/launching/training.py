@@ -1,0 +1,26 @@
+"""fairseq's training of one configuration: what surrounds it where the configuration is ours."""
+
+import functools
+from types import ModuleType
+from typing import Any
+
+from .ours import is_ours, training
+from .sweep_logs import JobLogs, forget_best
+from .writable_folders import look_at_curves
+
+
+def surround(module: ModuleType) -> bool:
+    """Wraps `fairseq_cli.train.main`, which each process of a training runs; what is not ours goes straight to it."""
+    stock, logs = module.main, JobLogs(module)
+
+    @functools.wraps(stock)
+    def main(cfg: Any, *args: Any, **kwargs: Any) -> Any:
+        if not is_ours(cfg):
+            return stock(cfg, *args, **kwargs)
+        look_at_curves(cfg)
+        forget_best(module)
+        with training(), logs.apart():
+            return stock(cfg, *args, **kwargs)
+
+    module.main = main  # type: ignore[attr-defined]
+    return True

@@ -1,0 +1,46 @@
+"""Folders that cannot be written are named with their key, before anything is built."""
+
+import contextlib
+import functools
+import os
+import tempfile
+from types import ModuleType
+from typing import Any, Iterator
+
+from .ours import trains
+
+
+def name_the_field(module: ModuleType) -> bool:
+    """Says which key holds the folder, and what to do, in a training of ours."""
+    stock = module.verify_checkpoint_directory
+
+    @functools.wraps(stock)
+    def verify_checkpoint_directory(save_dir: str) -> None:
+        if not trains():
+            return stock(save_dir)
+        with _naming("checkpoint.save_dir", save_dir):
+            return stock(save_dir)
+
+    module.verify_checkpoint_directory = verify_checkpoint_directory  # type: ignore[attr-defined]
+    return True
+
+
+def look_at_curves(cfg: Any) -> None:
+    """Writes into the folder of curves before anything is built, in the process that will draw them."""
+    common, training = (getattr(cfg, section, cfg) for section in ("common", "distributed_training"))  # or argparse's
+    folder = getattr(common, "tensorboard_logdir", None)
+    if folder and "://" not in folder and not getattr(training, "distributed_rank", 0):
+        with _naming("common.tensorboard_logdir", folder):
+            os.makedirs(folder, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+
+
+@contextlib.contextmanager
+def _naming(key: str, folder: str) -> Iterator[None]:
+    """Names the key and its folder in an error of the file system's."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        message = f"`{key}` is {folder!r}, which cannot be written ({reason}); choose another folder or free this one"
+        raise type(error)(error.errno, message) from error
