@@ -6,13 +6,10 @@ from functools import partial
 from data2vec_compat import after_import
 from data2vec_compat.patches import (  # noqa: F401  (each registers its patches)
     builtin_help,
-    checkpoint_files,
-    checkpoint_keys,
     checkpoints,
     composite_optimizer,
     cpu_convolutions,
     ctc_silence,
-    damaged_checkpoints,
     distributed,
     ema_integers,
     encoder,
@@ -23,7 +20,6 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     numpy_names,
     override_errors,
     recipe_batch,
-    restore_file,
     roberta,
     short_runs,
     sweep_folders,

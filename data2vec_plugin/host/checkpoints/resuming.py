@@ -1,39 +1,83 @@
-"""A checkpoint that was asked for and is not there must end the run, not begin another one."""
+"""From which checkpoint a run goes on: the one that was asked for, or the newest that can be read, or none at all."""
 
-import functools
+from __future__ import annotations
+
+import logging
 import os
+from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Tuple
 
-from data2vec_compat.patches.checkpoint_files import LAST
-from data2vec_compat.registry import patch
+from fairseq.file_io import PathManager
+
+from data2vec_compat.safe_load import UnreadableCheckpointError
+
+from ..watching.advice import is_about_the_checkpoint, mismatch
+from ..watching.task import WatchedTask
+from .saving import LAST
+
+logger = logging.getLogger(__name__)
 
 
-@patch(
-    "missing checkpoints",
-    "fairseq.checkpoint_utils",
-    why="a misspelt checkpoint.restore_file trains from scratch, and says nothing",
-)
-def refuse(module: ModuleType) -> bool:
-    """Raises ValueError if the file of `checkpoint.restore_file` or `checkpoint.continue_once` is not there.
+class CheckpointMismatchError(ValueError):
+    """A checkpoint's weights are not those of the model."""
 
-    On every process, since one that does not see it would leave the others waiting.
+
+def refuse_missing(trainer: Any, filename: str) -> None:
+    """Raise ValueError if what `checkpoint.restore_file` or `checkpoint.continue_once` asks for is not there.
+
+    fairseq would train from scratch, and say nothing. On every process, since one that does not see the file would
+    leave the others waiting.
     """
-    stock = module.load_checkpoint
-
-    @functools.wraps(stock)
-    def load_checkpoint(cfg: Any, trainer: Any, **options: Any) -> Any:
-        key, path = _asked_for(cfg, trainer.checkpoint_suffix or "", module.PathManager.exists)
-        if path and not module.PathManager.isfile(path):
-            raise ValueError(_missing(cfg, key, path))
-        return stock(cfg, trainer, **options)
-
-    module.load_checkpoint = load_checkpoint  # type: ignore[attr-defined]
-    return True
+    cfg = trainer.cfg.checkpoint
+    key, path = _asked_for(cfg, trainer.checkpoint_suffix or "")
+    if path and path == filename and not PathManager.isfile(path):
+        raise ValueError(_missing(cfg, key, path))
 
 
-def _asked_for(cfg: Any, suffix: str, exists: Any) -> Tuple[str, Optional[str]]:
+def newest_readable(trainer: Any, filename: str, load: Callable[[str], Any]) -> Any:
+    """What ``load`` makes of a file, or of the newest other checkpoint if a run's `checkpoint_last.pt` is damaged.
+
+    Raises UnreadableCheckpointError, of the first, where none can be read.
+    """
+    try:
+        return load(filename)
+    except UnreadableCheckpointError as error:
+        if not _is_default(trainer.cfg.checkpoint, filename):
+            raise
+        first = reason = error
+    for path in _newest_first(trainer.cfg.checkpoint):
+        logger.warning(f"{reason}; going on from {path} instead")
+        try:
+            return load(str(path))
+        except UnreadableCheckpointError as error:
+            reason = error
+    raise first
+
+
+@contextmanager
+def mismatch_explained(trainer: Any, filename: str) -> Iterator[None]:
+    """Say why a checkpoint does not fit (CheckpointMismatchError), which fairseq does not."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(trainer.task, WatchedTask) or not is_about_the_checkpoint(error, filename):
+            raise
+        raise CheckpointMismatchError(mismatch(trainer, filename, error)) from error
+
+
+def _is_default(cfg: Any, filename: str) -> bool:
+    """Whether a run goes on by itself, so that the file is none that somebody named; a shard has no other."""
+    return bool(cfg.restore_file == LAST) and filename == os.path.join(cfg.save_dir, LAST)
+
+
+def _newest_first(cfg: Any) -> List[Path]:
+    """The checkpoints of a run, the one that was written last in front, apart from `checkpoint_last.pt`."""
+    others = (path for path in Path(cfg.save_dir).glob("checkpoint*.pt") if path.name != LAST)
+    return sorted(others, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def _asked_for(cfg: Any, suffix: str) -> Tuple[str, Optional[str]]:
     """The key that names a file, and the path that fairseq makes of it; none where a first launch has nothing to load.
 
     The default spelt out, with its folder, is the default: scripts begin and repeat a run by it. An empty name asks
@@ -46,7 +90,7 @@ def _asked_for(cfg: Any, suffix: str, exists: Any) -> Tuple[str, Optional[str]]:
         is_default = os.path.abspath(cfg.restore_file) == os.path.abspath(last)
         return "restore_file", None if is_default else cfg.restore_file.replace(".pt", f"{suffix}.pt")
     once = getattr(cfg, "continue_once", None)
-    return "continue_once", None if exists(last.replace(".pt", f"{suffix}.pt")) else once
+    return "continue_once", None if PathManager.exists(last.replace(".pt", f"{suffix}.pt")) else once
 
 
 def _missing(cfg: Any, key: str, path: str) -> str:
