@@ -1,7 +1,7 @@
 """Criterion `data2vec`: the model's losses, and how much targets and predictions vary over the whole batch."""
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Tuple
 
 import torch
 from fairseq import metrics
@@ -36,19 +36,17 @@ class Data2VecCriterionConfig(FairseqDataclass):
 class Data2VecCriterion(FairseqCriterion):
     """Sums the model's losses; deviations are those of all masked positions of all micro-batches and ranks.
 
-    A batch of many ranks is known only where fairseq reduces the logs, in a static method; hence the guard
-    is the class's, renewed with every criterion that is built.
+    fairseq reduces the logs of all ranks in a static method, which cannot know whether this run learns; whoever calls
+    it (our tasks, and our trainer for others) lets the criterion :meth:`observe` the same logs.
     """
-
-    guard: Optional[CollapseGuard] = None
-    trivial = TrivialWatch()
 
     def __init__(self, cfg: Data2VecCriterionConfig, task: Any) -> None:
         super().__init__(task)
         self.cfg = cfg
         floors = {"target_var": cfg.min_target_var, "pred_var": cfg.min_pred_var}
-        guard = CollapseGuard(floors, cfg.collapse_start, cfg.collapse_patience) if cfg.collapse_patience else None
-        type(self).guard, type(self).trivial = guard, TrivialWatch()
+        guarded = bool(cfg.collapse_patience)
+        self.guard = CollapseGuard(floors, cfg.collapse_start, cfg.collapse_patience) if guarded else None
+        self.trivial = TrivialWatch()
 
     def forward(self, model: Any, sample: Dict[str, Any], reduce: bool = True) -> Tuple[Tensor, Any, Dict[str, Any]]:
         """fairseq's (loss, sample size, logging output); the loss is a sum over masked positions."""
@@ -85,26 +83,29 @@ class Data2VecCriterion(FairseqCriterion):
             raise ValueError(f"`criterion.loss_weights` has no weight for {sorted(missing)}; got {dict(weights)}")
         return {name: weights[name] * value.float() for name, value in losses.items() if weights[name] != 0}
 
-    @classmethod
-    def reduce_metrics(cls, logging_outputs: List[Dict[str, Any]]) -> None:
+    def observe(self, logging_outputs: List[Dict[str, Any]]) -> None:
+        """Look at an update of training as a whole; raises CollapseError where nothing has varied for too long."""
+        totals = totals_of(logging_outputs)
+        if not totals["_training"]:
+            return
+        update = int(totals["_updates"] / totals["_batches"])
+        if self.guard is not None:
+            for name, key in VARIANCES.items():
+                self.guard.observe(name, deviation(totals, key), update)
+        self.trivial.observe(unexplained(totals), update)
+
+    @staticmethod
+    def reduce_metrics(logging_outputs: List[Dict[str, Any]]) -> None:
         """Log the update as a whole, from the outputs of all micro-batches and ranks."""
-        totals = {key: sum(log[key] for log in logging_outputs if key in log) for key in keys_of(logging_outputs)}
+        totals = totals_of(logging_outputs)
         count = int(totals["sample_size"])
         metrics.log_scalar("loss", float(totals["loss"]) / max(count, 1), count, round=3)
         metrics.log_scalar("ntokens", count)
         metrics.log_scalar("nsentences", int(totals["nsentences"]))
         metrics.log_scalar("masked_pct", 100 * count / max(int(totals["_frames"]), 1), round=2)
         for name, key in VARIANCES.items():
-            deviation = float(deviation_from_sums(totals[key + "_sum"], totals[key + "_squares"], count))
-            metrics.log_scalar(name, deviation, count, round=4)
-            if cls.guard is not None and totals["_training"]:
-                cls.guard.observe(name, deviation, int(totals["_updates"] / totals["_batches"]))
-        unexplained = unexplained_share(
-            totals["_error_squares"], totals["_target_sum"], totals["_target_squares"], count
-        )
-        metrics.log_scalar("unexplained", unexplained, count, round=3)
-        if totals["_training"]:
-            cls.trivial.observe(unexplained, int(totals["_updates"] / totals["_batches"]))
+            metrics.log_scalar(name, deviation(totals, key), count, round=4)
+        metrics.log_scalar("unexplained", unexplained(totals), count, round=3)
         for key, total in totals.items():
             if key.startswith("loss_"):
                 metrics.log_scalar(key, float(total) / max(count, 1), count, round=3)
@@ -126,6 +127,18 @@ def row_sums(name: str, rows: Tensor) -> Dict[str, Tensor]:
     return {f"{name}_sum": rows.sum(0), f"{name}_squares": rows.square().sum(0)}
 
 
-def keys_of(logging_outputs: List[Dict[str, Any]]) -> List[str]:
-    """All keys, in the order in which they first appear."""
-    return list(dict.fromkeys(key for log in logging_outputs for key in log))
+def totals_of(logging_outputs: List[Dict[str, Any]]) -> Dict[str, Any]:
+    """Every entry summed over the outputs that have it, in the order in which keys first appear."""
+    keys = dict.fromkeys(key for log in logging_outputs for key in log)
+    return {key: sum(log[key] for log in logging_outputs if key in log) for key in keys}
+
+
+def deviation(totals: Dict[str, Any], key: str) -> float:
+    """How much rows vary over an update, from the sums that :func:`row_sums` logs under ``key``."""
+    return float(deviation_from_sums(totals[f"{key}_sum"], totals[f"{key}_squares"], int(totals["sample_size"])))
+
+
+def unexplained(totals: Dict[str, Any]) -> float:
+    """The share of the targets' variance that predictions leave."""
+    sums = totals["_target_sum"], totals["_target_squares"]
+    return float(unexplained_share(totals["_error_squares"], *sums, int(totals["sample_size"])))

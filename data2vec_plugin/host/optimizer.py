@@ -6,9 +6,7 @@ schedules may then be used, its composite optimizer too. Other models' optimizer
 
 from __future__ import annotations
 
-import functools
 from itertools import groupby
-from types import ModuleType
 from typing import Any, Dict, Iterator, List, Tuple
 
 import torch
@@ -22,23 +20,12 @@ Rules = Dict[int, UpdateRule]
 """By the identity of the parameter that an optimizer holds."""
 
 
-def group_parameters(module: ModuleType) -> None:
-    """Wrap the one method of ``fairseq.trainer`` that builds an optimizer; harmless when done twice."""
-    trainer = module.Trainer
-    stock = trainer._build_optimizer
-    if getattr(stock, "follows_rules", False):
-        return
-
-    @functools.wraps(stock)
-    def build_optimizer(self: Any) -> None:
-        stock(self)
-        model = self.get_model()
-        if hasattr(model, "update_rules"):
-            check_unsharded(self.cfg, "learning rates by layer and weight decay by parameter need")
-            follow_rules(self._optimizer, rules_by_parameter(model))
-
-    build_optimizer.follows_rules = True  # type: ignore[attr-defined]
-    trainer._build_optimizer = build_optimizer
+def group_parameters(trainer: Any) -> None:
+    """Regroup a trainer's optimizer, once it is built, by the rules of its model, if it has any."""
+    model = trainer.get_model()
+    if hasattr(model, "update_rules"):
+        check_unsharded(trainer.cfg, "learning rates by layer and weight decay by parameter need")
+        follow_rules(trainer._optimizer, rules_by_parameter(model))
 
 
 def rules_by_parameter(model: Any) -> Rules:

@@ -1,106 +1,105 @@
-"""fairseq's trainer knows what a run will do, and offers a task no place to say it: hence wrapped methods."""
+"""fairseq's trainer where a run is ours: it goes on from others' checkpoints, says what it does, stops together."""
 
 from __future__ import annotations
 
 import functools
 import logging
-from contextlib import nullcontext
-from types import ModuleType
-from typing import Any
+from typing import Any, List, Optional, Tuple
 
+from fairseq.trainer import Trainer
+
+from ..data.bad_files import BadFileError
 from ..runs.run_log import keep_log
-from .watching.advice import is_about_the_checkpoint, mismatch, not_finite
+from .checkpoints.foreign_state import adapt, build_together
+from .checkpoints.reader import reading_for
+from .checkpoints.resuming import mismatch_explained, newest_readable, refuse_missing
+from .optimizer import group_parameters
+from .our_runs import is_ours
 from .watching.best_checkpoint import kept_the_wrong_way
 from .watching.plan import GIB, peak_memory, plan
-from .watching.task import WatchedTask, memory_explained
-from .watching.together import end_together
+from .watching.task import WatchedTask, faults_explained, let_observe
+from .watching.together import listen, stop_together, stops_together
 
 logger = logging.getLogger(__name__)
 
 
-class NonFiniteError(FloatingPointError):
-    """Gradients are NaN or infinite, in a precision that has no loss scale to lower."""
+class Data2VecTrainer(Trainer):
+    """Each method is fairseq's own, and what we add before or after it; tasks of fairseq's own are not announced."""
 
+    announced = measured = False
+    met: Optional[BadFileError] = None
+    """What this process cannot read, if several train; see :mod:`.watching.together`."""
 
-class CheckpointMismatchError(ValueError):
-    """A checkpoint's weights are not those of the model."""
+    def _build_optimizer(self) -> None:
+        super()._build_optimizer()
+        group_parameters(self)
 
-
-def watch_trainer(module: ModuleType) -> None:
-    """Wrap the trainer of ``fairseq.trainer``; harmless when done twice."""
-    trainer = module.Trainer
-    if getattr(trainer, "is_watched", False):
-        return
-    trainer.is_watched = True
-    _announce(trainer)
-    _explain(trainer)
-    _explain_loading(trainer)
-    end_together(trainer)
-
-
-def is_ours(trainer: Any) -> bool:
-    """Whether a task of ours is trained, or a model: text is fine-tuned under fairseq's own task."""
-    package = __name__.partition(".")[0]
-    return isinstance(trainer.task, WatchedTask) or type(trainer.get_model()).__module__.startswith(f"{package}.")
-
-
-def _announce(trainer: Any) -> None:
-    """Log the plan when the training data is there."""
-    stock = trainer.get_train_iterator
-
-    @functools.wraps(stock)
-    def get_train_iterator(self: Any, *args: Any, **kwargs: Any) -> Any:
-        iterator = stock(self, *args, **kwargs)
-        if isinstance(self.task, WatchedTask) and not getattr(self, "_announced", False):
-            self._announced = True
-            if self.data_parallel_rank == 0:
-                keep_log(self.cfg.checkpoint)
-                for line in plan(self, iterator):
-                    logger.info(line)
-                fault = kept_the_wrong_way(self.cfg.checkpoint)
-                if fault:
-                    logger.warning(fault)
+    def get_train_iterator(self, *args: Any, **kwargs: Any) -> Any:
+        """The batches of an epoch; the first time the run is announced."""
+        iterator = listen(self, super().get_train_iterator(*args, **kwargs))
+        if isinstance(self.task, WatchedTask) and not self.announced:
+            self.announced = True
+            announce(self, iterator)
         return iterator
 
-    trainer.get_train_iterator = get_train_iterator
+    def get_valid_iterator(self, *args: Any, **kwargs: Any) -> Any:
+        """The batches of a validation."""
+        return listen(self, super().get_valid_iterator(*args, **kwargs))
 
-
-def _explain(trainer: Any) -> None:
-    """Name the knob when gradients are not finite or memory runs out; report memory after the first update."""
-    stock = trainer.train_step
-
-    @functools.wraps(stock)
-    def train_step(self: Any, samples: Any, *args: Any, **kwargs: Any) -> Any:
-        watched = isinstance(self.task, WatchedTask)
-        try:
-            with memory_explained(samples, self.task.memory_knobs) if watched else nullcontext():
-                output = stock(self, samples, *args, **kwargs)
-        except FloatingPointError as error:
-            if is_ours(self) and not isinstance(error, NonFiniteError):
-                raise NonFiniteError(not_finite(self, samples)) from error
-            raise
-        if watched and output is not None and not getattr(self, "_measured", False):
-            self._measured = True
+    def train_step(self, samples: Any, *args: Any, **kwargs: Any) -> Any:
+        """An update; raises NonFiniteError with the likely knob where gradients are NaN or infinite."""
+        with faults_explained(self, samples):
+            output = super().train_step(samples, *args, **kwargs)
+        if isinstance(self.task, WatchedTask) and output is not None and not self.measured:
+            self.measured = True
             logger.info(f"memory: {peak_memory() / GIB:.2f} GiB at the peak of the first update")
         return output
 
-    trainer.train_step = train_step
+    def load_checkpoint(self, filename: str, reset_optimizer: bool = False, *args: Any, **kwargs: Any) -> Any:
+        """Where it goes on, or what it begins with if ``reset_optimizer``; raises ValueError where it cannot.
 
+        A damaged `checkpoint_last.pt` is passed over for the newest one that can be read.
+        """
+        refuse_missing(self, filename)
+        return newest_readable(self, filename, lambda path: self._load(path, reset_optimizer, *args, **kwargs))
 
-def _explain_loading(trainer: Any) -> None:
-    """Say why a checkpoint does not fit, which fairseq does not."""
-    stock = trainer.load_checkpoint
-
-    @functools.wraps(stock)
-    def load_checkpoint(self: Any, filename: str, *args: Any, **kwargs: Any) -> Any:
-        try:
-            loaded = stock(self, filename, *args, **kwargs)
-        except Exception as error:
-            if not isinstance(self.task, WatchedTask) or not is_about_the_checkpoint(error, filename):
-                raise
-            raise CheckpointMismatchError(mismatch(self, filename, error)) from error
-        if isinstance(self.task, WatchedTask) and loaded is not None:
-            self.task.check_checkpoint(filename)
+    def _load(self, path: str, reset_optimizer: bool, *args: Any, **kwargs: Any) -> Any:
+        build_together(self)
+        with mismatch_explained(self, path), reading_for(functools.partial(adapt, self, reset_optimizer)):
+            loaded = super().load_checkpoint(path, reset_optimizer, *args, **kwargs)
+        if loaded is not None and isinstance(self.task, WatchedTask):
+            self.task.check_checkpoint(path)
         return loaded
 
-    trainer.load_checkpoint = load_checkpoint
+    def _aggregate_logging_outputs(self, logs: Any, *stats: Any, ignore: bool = False) -> Tuple[Any, List[Any]]:
+        if not stops_together(self):
+            return super()._aggregate_logging_outputs(logs, *stats, ignore=ignore)  # type: ignore[no-any-return]
+        stopping = int(self.met is not None)
+        logs, (*sums, stopping) = super()._aggregate_logging_outputs(logs, *stats, stopping, ignore=ignore)
+        if stopping:
+            stop_together(self)
+        return logs, sums
+
+    def _reduce_and_log_stats(self, logging_outputs: Any, *args: Any, **kwargs: Any) -> Any:
+        logged = super()._reduce_and_log_stats(logging_outputs, *args, **kwargs)
+        if logging_outputs is not None and not isinstance(self.task, WatchedTask):  # a task of ours does it itself
+            let_observe(self.get_criterion(), logging_outputs)
+        return logged
+
+
+def build_trainer(stock: Any, cfg: Any, task: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+    """What `fairseq_cli.train` finds under the name of ``Trainer``: ours where the run is ours, else fairseq's own."""
+    chosen = Data2VecTrainer if is_ours(task, model) else stock
+    return chosen(cfg, task, model, *args, **kwargs)
+
+
+def announce(trainer: Any, iterator: Any) -> None:
+    """Log the plan, now that the training data is there, and keep the log beside the checkpoints."""
+    if trainer.data_parallel_rank != 0:
+        return
+    keep_log(trainer.cfg.checkpoint)
+    for line in plan(trainer, iterator):
+        logger.info(line)
+    fault = kept_the_wrong_way(trainer.cfg.checkpoint)
+    if fault:
+        logger.warning(fault)

@@ -1,14 +1,18 @@
 """Criterion `data2vec`: sums, variances over micro-batches and ranks, and the collapse guard."""
 
+from types import SimpleNamespace
 from typing import Any, Dict, List
 
 import pytest
 import torch
 from fairseq import metrics
+from fairseq.tasks import FairseqTask
 
 from data2vec_plugin.core.loss import mean_deviation, unexplained_share
 from data2vec_plugin.criterions.collapse import CollapseError, CollapseGuard, TrivialWatch
 from data2vec_plugin.criterions.data2vec import Data2VecCriterion, Data2VecCriterionConfig
+from data2vec_plugin.host.trainer import Data2VecTrainer
+from data2vec_plugin.host.watching.task import WatchedTask
 
 
 class FakeModel:
@@ -84,10 +88,27 @@ def test_weights_scale_a_loss_and_must_name_it() -> None:
 def test_collapse_stops_the_run_after_its_patience_and_names_the_knob() -> None:
     made = criterion(collapse_start=5, collapse_patience=3)
     flat = outputs(made, [torch.randn(20, 4)], spread=0.01)
+    other = criterion(collapse_start=5, collapse_patience=3)
     for _ in range(2):
-        reduced(flat)
+        made.observe(flat)
+    other.observe(flat)  # what one criterion has seen is not another's
     with pytest.raises(CollapseError, match=r"target_var is 0\.\d+, under 0\.1 for 3 updates.*`optimization\.lr`"):
-        reduced(flat)
+        made.observe(flat)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_it_hears_of_updates_under_tasks_of_ours_and_of_others(ours: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """fairseq's trainer hands the logs to the task, which knows the criterion; a stock one knows its class alone."""
+    task = (type("Ours", (WatchedTask, FairseqTask), {}) if ours else FairseqTask)(SimpleNamespace())
+    made = criterion(collapse_start=5, collapse_patience=3)
+    run = Data2VecTrainer.__new__(Data2VecTrainer)
+    run.task, run.tpu, run._warn_once = task, False, set()
+    monkeypatch.setattr(run, "get_criterion", lambda: made)
+    flat = outputs(made, [torch.randn(20, 4)], spread=0.01)
+    assert run._reduce_and_log_stats(flat, 20)["target_var"] < 0.1
+    run._reduce_and_log_stats(flat, 20)
+    with pytest.raises(CollapseError, match="for 3 updates in a row"):
+        run._reduce_and_log_stats(flat, 20)
 
 
 def test_one_good_update_resets_the_patience() -> None:
@@ -104,14 +125,14 @@ def test_early_updates_and_a_patience_of_zero_never_stop() -> None:
     guard.observe("pred_var", 0.0, update=100)
     made = criterion(collapse_start=0, collapse_patience=0)
     for _ in range(5):
-        reduced(outputs(made, [torch.randn(20, 4)], spread=0.0))
+        made.observe(outputs(made, [torch.randn(20, 4)], spread=0.0))
 
 
 def test_targets_that_do_not_vary_early_are_warned_of_once_a_time(caplog: pytest.LogCaptureFixture) -> None:
     made = criterion(collapse_start=100, collapse_patience=3)  # the fake model's update is the seventh
     flat, varied = (outputs(made, [torch.randn(20, 4)], spread=spread) for spread in (0.01, 1.0))
     for logs in [flat] * 2 + [varied] + [flat] * 5:
-        reduced(logs)
+        made.observe(logs)
     warned = [record.getMessage() for record in caplog.records if "_var is" in record.getMessage()]
     assert len(warned) == 1
     assert warned[0].startswith("target_var is 0.0")

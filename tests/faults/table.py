@@ -178,7 +178,7 @@ FAULTS = (
     ),
     Fault(  # variances of one micro-batch
         "B24",
-        "Data2VecCriterion.reduce_metrics",
+        "totals_of",
         "sum(log[key] for log in logging_outputs if key in log)",
         "logging_outputs[-1].get(key, 0)",
         ("tests/criterions/test_data2vec.py",),

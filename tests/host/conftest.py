@@ -9,7 +9,7 @@ import pytest
 from host.bare_trainer import save
 from host.upstream import EXAMPLES, SAVED, SECTIONS, run_upstream, train, trainer
 
-import data2vec_plugin  # noqa: F401  whose models this process's trainers hold
+from data2vec_plugin.host.trainer import Data2VecTrainer
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +19,7 @@ def upstream(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("fairseq main's examples do not start without timm, whatever is asked of them")  # B17
     folder = tmp_path_factory.mktemp("upstream")
     for kind in SECTIONS:
-        run = trainer(kind)
+        run = trainer(kind, Data2VecTrainer)
         train(run, kind, range(SAVED))
         save(run, str(folder / f"{kind}_ours.pt"))
     run_upstream(folder)

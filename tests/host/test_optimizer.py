@@ -9,11 +9,10 @@ from typing import Any, Dict, List
 import pytest
 import torch
 from fairseq.logging import metrics
-from fairseq.trainer import Trainer
 from host.bare_trainer import ADAM, config, save
 from host.tiny_trainer import COMPOSITE, PlainModel, train, trainer, values
 
-from data2vec_plugin.host.optimizer import check_unsharded, cut_up, group_parameters
+from data2vec_plugin.host.optimizer import check_unsharded, cut_up
 
 
 @pytest.fixture
@@ -164,11 +163,3 @@ def test_flat_gradients_of_several_devices_name_the_knob() -> None:
     whole = run.optimizer.fp32_params[None]
     with pytest.raises(ValueError, match=r"there are 2 and 1; set `common\.fp16_no_flatten_grads=true`"):
         cut_up(run.optimizer, [], {0: whole, 1: whole})
-
-
-def test_wrapping_twice_groups_once() -> None:
-    from fairseq import trainer as module
-
-    stock = Trainer._build_optimizer
-    group_parameters(module)
-    assert Trainer._build_optimizer is stock

@@ -3,15 +3,18 @@
 import logging
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Iterator, List
+from typing import Any, Callable, Iterator, List
 
 import pytest
 import torch
+from fairseq.trainer import Trainer
+from host.tiny_trainer import Model
 from models.tiny_text import trainer_state
 
-from data2vec_plugin.host.trainer import CheckpointMismatchError, NonFiniteError, watch_trainer
+from data2vec_plugin.host.checkpoints.resuming import CheckpointMismatchError
+from data2vec_plugin.host.trainer import Data2VecTrainer, build_trainer
 from data2vec_plugin.host.watching.plan import goal_updates, state_memory
-from data2vec_plugin.host.watching.task import Extent, WatchedTask
+from data2vec_plugin.host.watching.task import Extent, NonFiniteError, WatchedTask
 from data2vec_plugin.runs.run_log import RunLog
 
 SAMPLE = {"net_input": {"source": torch.zeros(3, 1600)}, "id": torch.tensor([4, 8, 15])}
@@ -32,44 +35,55 @@ class Task(WatchedTask, StockTask):
         return split
 
 
-def trainer_class(error: Any = None, loading: Any = None) -> Any:
-    class Trainer:
-        data_parallel_rank, data_parallel_world_size = 0, 16
-        model = torch.nn.Linear(100, 10)
+class CutDown(Data2VecTrainer):
+    """Ours, on a part of what fairseq's own needs."""
 
-        def __init__(self, task: Any, cfg: Any) -> None:
-            self.task, self.cfg = task, cfg
+    data_parallel_rank, data_parallel_world_size = 0, 16
+    checkpoint_suffix = ""
+    model = torch.nn.Linear(100, 10)
 
-        def get_train_iterator(self) -> Any:
-            return range(4_320)
+    def __init__(self, task: Any, cfg: Any) -> None:
+        self.task, self.cfg = task, cfg
 
-        get_valid_iterator = _aggregate_logging_outputs = get_train_iterator
+    def get_model(self) -> Any:
+        return self.model
 
-        def train_step(self, samples: Any) -> Any:
+    def get_num_updates(self) -> int:
+        return 10_000
+
+    def get_lr(self) -> float:
+        return 0.0005
+
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def trainer(monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Makes a trainer; fairseq's own methods below it raise ``error`` in an update, ``loading`` as they load."""
+
+    def make(task: Any, cfg: Any, error: Any = None, loading: Any = None) -> Any:
+        def train_step(self: Any, samples: Any) -> Any:
             if error is not None:
                 raise error
             return {}
 
-        def load_checkpoint(self, filename: str) -> Any:
+        def load_checkpoint(self: Any, filename: str, reset_optimizer: bool) -> Any:
             if loading == "fits":
                 return {"epoch": 1}
             raise loading or Exception(f"Cannot load model parameters from checkpoint {filename}; please ensure")
 
-        def get_model(self) -> Any:
-            return self.model
+        monkeypatch.setattr(Trainer, "get_train_iterator", lambda self: range(4_320))
+        monkeypatch.setattr(Trainer, "train_step", train_step)
+        monkeypatch.setattr(Trainer, "load_checkpoint", load_checkpoint)
+        return CutDown(task, cfg)
 
-        def get_num_updates(self) -> int:
-            return 10_000
-
-        def get_lr(self) -> float:
-            return 0.0005
-
-    watch_trainer(SimpleNamespace(Trainer=Trainer))  # type: ignore[arg-type]
-    return Trainer
+    return make
 
 
 def checkpoint(folder: Path) -> Any:
     choice = {"best_checkpoint_metric": "loss", "maximize_best_checkpoint_metric": False}
+    choice["restore_file"] = "checkpoint_last.pt"
     return SimpleNamespace(save_dir=str(folder), no_save=False, **choice)
 
 
@@ -90,11 +104,13 @@ def root_logger() -> Iterator[None]:
         handler.close()
 
 
-def test_the_plan_says_data_update_run_and_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_plan_says_data_update_run_and_memory(
+    trainer: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
-    trainer = trainer_class()(Task(), config(tmp_path))
-    trainer.get_train_iterator()
-    trainer.get_train_iterator()
+    run = trainer(Task(), config(tmp_path))
+    run.get_train_iterator()
+    run.get_train_iterator()
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 4
     assert lines[0] == "data: 960.00 hours of speech in 281,241 clips (train)"
@@ -105,14 +121,16 @@ def test_the_plan_says_data_update_run_and_memory(tmp_path: Path, caplog: pytest
     assert (tmp_path / "train.log").read_text().count("INFO") == 4
 
 
-def test_a_run_that_would_keep_its_worst_checkpoint_is_warned(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_that_would_keep_its_worst_checkpoint_is_warned(
+    trainer: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     settings = config(tmp_path)
     settings.checkpoint.best_checkpoint_metric = "accuracy"
-    trainer_class()(StockTask(), settings).get_train_iterator()
+    trainer(StockTask(), settings).get_train_iterator()
     assert not caplog.records, "a task of somebody else's"
-    trainer = trainer_class()(Task(), settings)
-    trainer.get_train_iterator()
-    trainer.get_train_iterator()
+    run = trainer(Task(), settings)
+    run.get_train_iterator()
+    run.get_train_iterator()
     (warning,) = (record for record in caplog.records if record.levelno == logging.WARNING)
     assert "Add `checkpoint.maximize_best_checkpoint_metric=true`" in warning.getMessage()
     assert warning.getMessage() in (tmp_path / "train.log").read_text()
@@ -125,35 +143,61 @@ def test_epochs_may_end_a_run_first() -> None:
     assert goal_updates(config(Path(), max_epoch=9_000), 100) == 400_000
 
 
-def test_weights_gradients_and_adam_are_counted() -> None:
-    trainer = trainer_class()(Task(), config(Path()))
-    assert state_memory(trainer) == 1_010 * 4 * 4
+def test_weights_gradients_and_adam_are_counted(trainer: Make) -> None:
+    run = trainer(Task(), config(Path()))
+    assert state_memory(run) == 1_010 * 4 * 4
 
 
-def test_the_next_run_of_a_process_writes_its_own_log(tmp_path: Path) -> None:
+def test_the_next_run_of_a_process_writes_its_own_log(trainer: Make, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        trainer_class()(Task(), config(tmp_path / name)).get_train_iterator()
+        trainer(Task(), config(tmp_path / name)).get_train_iterator()
         logging.getLogger().warning("this is %s", name)
     assert "this is b" not in (tmp_path / "a" / "train.log").read_text()
     assert "this is b" in (tmp_path / "b" / "train.log").read_text()
 
 
-def test_gradients_that_are_not_finite_name_the_knobs_and_the_batch() -> None:
-    trainer = trainer_class(FloatingPointError("gradients are Nan/Inf"))(Task(), config(Path()))
+def test_gradients_that_are_not_finite_name_the_knobs_and_the_batch(trainer: Make) -> None:
+    run = trainer(Task(), config(Path()), error=FloatingPointError("gradients are Nan/Inf"))
     with pytest.raises(NonFiniteError, match=r"update 10001 \(lr 0\.0005\); batch \(3, 1600\), samples 4, 8, 15.*`opt"):
-        trainer.train_step([SAMPLE])
+        run.train_step([SAMPLE])
 
 
-def test_other_peoples_tasks_keep_their_errors(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_model_of_ours_under_other_peoples_tasks_names_them_too(
+    trainer: Make, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
-    error = FloatingPointError("gradients are Nan/Inf")
-    trainer = trainer_class(error)(StockTask(), config(Path()))
-    trainer.get_train_iterator()
-    with pytest.raises(FloatingPointError) as raised:
-        trainer.train_step([SAMPLE])
-    assert raised.value is error
+    run = trainer(StockTask(), config(Path()), error=FloatingPointError("gradients are Nan/Inf"))
+    run.get_train_iterator()
+    with pytest.raises(NonFiniteError):
+        run.train_step([SAMPLE])
     assert not caplog.records
+
+
+class Ours(Model):
+    """As if it were of the package."""
+
+
+Ours.__module__ = "data2vec_plugin.models.tiny"
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "ours"),
+    [
+        (Task(), Model(), True),
+        (StockTask(), Ours(), True),
+        (StockTask(), torch.nn.Sequential(torch.nn.Linear(1, 1), Ours()), True),
+        (StockTask(), Model(), False),
+    ],
+    ids=["task", "model", "part of the model", "neither"],
+)
+def test_a_run_has_our_trainer_where_task_or_model_is_ours(
+    task: Any, model: Any, ours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Data2VecTrainer, "__init__", lambda self, *args: None)
+    built = build_trainer(lambda *args: args, "cfg", task, model, "criterion", None)
+    assert isinstance(built, Data2VecTrainer) == ours
+    assert ours or built == ("cfg", task, model, "criterion", None)
 
 
 def test_out_of_memory_describes_the_batch(caplog: pytest.LogCaptureFixture) -> None:
@@ -169,16 +213,18 @@ def test_so_it_does_in_validation(caplog: pytest.LogCaptureFixture) -> None:
     assert "batch (3, 1600), samples 4, 8, 15. Likely knobs: lower `dataset.max_tokens_valid`" in caplog.text
 
 
-def test_so_it_does_once_when_the_optimizer_finds_no_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_so_it_does_once_when_the_optimizer_finds_no_memory(
+    trainer: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     error = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-    trainer = trainer_class(error)(Task(), config(tmp_path))
+    run = trainer(Task(), config(tmp_path), error=error)
     for _ in range(2):  # the second time it has been described, as in the task's own step
         with pytest.raises(torch.cuda.OutOfMemoryError):
-            trainer.train_step([SAMPLE, SAMPLE])
+            run.train_step([SAMPLE, SAMPLE])
     (record,) = caplog.records
     assert record.getMessage().count("batch (3, 1600), samples 4, 8, 15") == 2
     with pytest.raises(torch.cuda.OutOfMemoryError):
-        trainer_class(torch.cuda.OutOfMemoryError("out of memory"))(StockTask(), config(tmp_path)).train_step([SAMPLE])
+        trainer(StockTask(), config(tmp_path), error=torch.cuda.OutOfMemoryError("out of memory")).train_step([SAMPLE])
     assert caplog.records == [record]
 
 
@@ -196,32 +242,34 @@ def test_what_is_counted_has_no_decimals() -> None:
     assert str(Extent(1_281_167, "pictures", 1_000, "folders")) == "1,281,167 pictures in 1,000 folders"
 
 
-def test_memory_is_said_after_the_first_update(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_memory_is_said_after_the_first_update(trainer: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    trainer = trainer_class()(Task(), config(tmp_path))
-    trainer.train_step([SAMPLE])
-    trainer.train_step([SAMPLE])
+    run = trainer(Task(), config(tmp_path))
+    run.train_step([SAMPLE])
+    run.train_step([SAMPLE])
     assert len(caplog.records) == 1
     assert "GiB at the peak of the first update" in caplog.text
 
 
-def test_a_checkpoint_of_another_size_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_of_another_size_is_told(trainer: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fairseq.checkpoint_utils.load_checkpoint_to_cpu", torch.load)
     path = tmp_path / "checkpoint_last.pt"
     torch.save({"model": torch.nn.Linear(50, 10).state_dict()}, path)
     with pytest.raises(
         CheckpointMismatchError, match=r"last\.pt: .*another size: `weight` is \(10, 50\) in it and \(10, 1"
     ):
-        trainer_class()(Task(), config(tmp_path)).load_checkpoint(str(path))
+        trainer(Task(), config(tmp_path)).load_checkpoint(str(path))
     with pytest.raises(Exception, match="Cannot load model parameters"):
-        trainer_class()(StockTask(), config(tmp_path)).load_checkpoint(str(path))
+        trainer(StockTask(), config(tmp_path)).load_checkpoint(str(path))
 
 
-def test_a_checkpoint_that_fits_may_be_refused_by_the_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_that_fits_may_be_refused_by_the_task(
+    trainer: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: List[str] = []
     monkeypatch.setattr(Task, "check_checkpoint", lambda _, path: seen.append(path))
     for task in (Task(), StockTask()):
-        assert trainer_class(loading="fits")(task, config(tmp_path)).load_checkpoint("last.pt") == {"epoch": 1}
+        assert trainer(task, config(tmp_path), loading="fits").load_checkpoint("last.pt") == {"epoch": 1}
     assert seen == ["last.pt"]
 
 
@@ -239,7 +287,7 @@ def test_a_checkpoint_that_fits_may_be_refused_by_the_task(tmp_path: Path, monke
     ],
 )
 def test_a_model_that_was_given_is_named_by_its_key_and_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, key: str, words: str
+    trainer: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, key: str, words: str
 ) -> None:
     monkeypatch.setattr("fairseq.checkpoint_utils.load_checkpoint_to_cpu", torch.load)
     path = tmp_path / name
@@ -248,7 +296,7 @@ def test_a_model_that_was_given_is_named_by_its_key_and_left_alone(
     settings = config(tmp_path / "run")
     setattr(settings.checkpoint, key or "restore_file", str(path) if key else "checkpoint_last.pt")
     with pytest.raises(CheckpointMismatchError, match=rf"another size: .*\. {words}") as raised:
-        trainer_class()(Task(), settings).load_checkpoint(str(path))
+        trainer(Task(), settings).load_checkpoint(str(path))
     assert "delete" not in str(raised.value)
 
 
@@ -270,17 +318,19 @@ def test_a_model_that_was_given_is_named_by_its_key_and_left_alone(
     ],
     ids=["wav2vec2", "second", "weights", "optimizer"],
 )
-def test_a_checkpoint_of_something_else_is_told(tmp_path: Path, saved: Any, error: Exception, words: str) -> None:
+def test_a_checkpoint_of_something_else_is_told(
+    trainer: Make, tmp_path: Path, saved: Any, error: Exception, words: str
+) -> None:
     path = tmp_path / "other.pt"
     torch.save({**trainer_state({}, {}), **saved} if "cfg" in saved else saved, path)
     settings = config(tmp_path)
     settings.model = SimpleNamespace(_name="data2vec_audio")
     with pytest.raises(CheckpointMismatchError, match=rf"cannot go on from .*other\.pt: .*{words}"):
-        trainer_class(loading=error)(Task(), settings).load_checkpoint(str(path))
+        trainer(Task(), settings, loading=error).load_checkpoint(str(path))
 
 
-def test_an_error_that_is_not_the_checkpoints_stays_itself(tmp_path: Path) -> None:
+def test_an_error_that_is_not_the_checkpoints_stays_itself(trainer: Make, tmp_path: Path) -> None:
     path = tmp_path / "ours.pt"
     torch.save(trainer_state({"model": {"_name": "data2vec_audio"}}, {}), path)
     with pytest.raises(KeyError, match="elsewhere"):
-        trainer_class(loading=KeyError("elsewhere"))(Task(), config(tmp_path)).load_checkpoint(str(path))
+        trainer(Task(), config(tmp_path), loading=KeyError("elsewhere")).load_checkpoint(str(path))

@@ -9,13 +9,15 @@ import pytest
 import torch
 from host.upstream import SECTIONS, features, trainer
 
+from data2vec_plugin.host.trainer import Data2VecTrainer
+
 pytestmark = pytest.mark.xdist_group("upstream")
 
 
 @pytest.mark.parametrize("padded", [False, True], ids=["whole", "padded"])
 @pytest.mark.parametrize("kind", SECTIONS)
 def test_upstream_computes_our_features(kind: str, padded: bool, upstream: Path) -> None:
-    run = trainer(kind, reference_compat=True)
+    run = trainer(kind, Data2VecTrainer, reference_compat=True)
     run.load_checkpoint(str(upstream / f"{kind}_ours.pt"))
     theirs = torch.load(upstream / f"{kind}_loaded.pt")["features"][padded]
     torch.testing.assert_close(features(run.get_model(), kind, padded), theirs, rtol=1e-5, atol=1e-5)

@@ -1,4 +1,4 @@
-"""fairseq's real trainer on a model of three layers, for the tests of this folder."""
+"""The real trainer on a model of three layers, for the tests of this folder."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 from fairseq.criterions import FairseqCriterion
 from fairseq.models import BaseFairseqModel
 from fairseq.optim import OPTIMIZER_DATACLASS_REGISTRY
-from fairseq.trainer import Trainer
 from host.bare_trainer import ADAM, Task
 from torch import Tensor, nn
 
 from data2vec_plugin.core.update_rules import UpdateRule, update_rules
+from data2vec_plugin.host.trainer import Data2VecTrainer
 
 GROUP = {"optimizer": {**ADAM, "lr": None}, "lr_scheduler": {"_name": "fixed", "lr": None}}
 COMPOSITE = {"_name": "composite", "groups": {"default": {"lr_float": 0.25, **GROUP}}}
@@ -68,7 +68,7 @@ class Criterion(FairseqCriterion):
 
 def trainer(cfg: Any, model: Any = None) -> Any:
     task = Task(SimpleNamespace())
-    return Trainer(cfg, task, Model() if model is None else model, Criterion(task))
+    return Data2VecTrainer(cfg, task, Model() if model is None else model, Criterion(task))
 
 
 def sample(seed: int) -> Dict[str, Any]:

@@ -66,8 +66,8 @@ def sample(kind: str, seed: int) -> Dict[str, Any]:
     return {"id": torch.arange(2), "net_input": inputs}
 
 
-def trainer(kind: str, **settings: Any) -> Any:
-    """fairseq's trainer on a tiny model of whatever class is registered by the name."""
+def trainer(kind: str, trainer_class: Any = Trainer, **settings: Any) -> Any:
+    """A trainer on a tiny model of whatever class is registered by the name."""
     # this eps keeps still what has no gradient but rounding: biases of keys
     cfg = config({**ADAM, "lr": [0.01], "weight_decay": 0.01, "adam_eps": 1e-4})
     cfg.lr_scheduler.lr = cfg.optimization.lr = [0.01]
@@ -77,7 +77,7 @@ def trainer(kind: str, **settings: Any) -> Any:
     torch.manual_seed(0)
     described = SimpleNamespace(source_dictionary=dictionary(), cfg=SimpleNamespace(data=""))
     model = models.build_model(cfg.model, described)
-    return Trainer(cfg, task, model, ModelCriterion(task, {}, []))
+    return trainer_class(cfg, task, model, ModelCriterion(task, {}, []))
 
 
 def train(run: Any, kind: str, updates: range) -> List[float]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import logging
-from types import ModuleType
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -14,32 +12,22 @@ logger = logging.getLogger(__name__)
 OURS = "data2vec_audio"
 
 
-def name_contradictions(module: ModuleType) -> None:
-    """Wrap the encoder of ``wav2vec_ctc`` and ``wav2vec_seq2seq``; harmless when done twice.
+def build_encoder(stock: Any, encoder: Any, cfg: Any, *args: Any, **kwargs: Any) -> None:
+    """``Wav2VecEncoder.__init__``, which `wav2vec_ctc` and `wav2vec_seq2seq` build on a checkpoint.
 
     It compares ``normalize`` before it builds anything, with an assertion that names neither key nor file, and does
     not look at the sample rate.
     """
-    encoder = module.Wav2VecEncoder
-    if getattr(encoder, "names_contradictions", False):
-        return
-    stock = encoder.__init__
-
-    @functools.wraps(stock)
-    def init(self: Any, cfg: Any, *args: Any, **kwargs: Any) -> None:
-        try:
-            stock(self, cfg, *args, **kwargs)
-        except AssertionError as error:
-            reason = of_normalisation(cfg)
-            if not reason:
-                raise
-            raise ValueError(reason) from error
-        warning = of_sample_rate(cfg)
-        if warning:
-            logger.warning(warning)
-
-    encoder.__init__ = init
-    encoder.names_contradictions = True
+    try:
+        stock(encoder, cfg, *args, **kwargs)
+    except AssertionError as error:
+        reason = of_normalisation(cfg)
+        if not reason:
+            raise
+        raise ValueError(reason) from error
+    warning = of_sample_rate(cfg)
+    if warning:
+        logger.warning(warning)
 
 
 def of_normalisation(cfg: Any) -> str:

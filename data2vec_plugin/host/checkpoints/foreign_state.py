@@ -19,6 +19,23 @@ logger = logging.getLogger(__name__)
 STATE, HISTORY = "last_optimizer_state", "optimizer_history"
 
 
+def build_together(trainer: Any) -> None:
+    """Wrap the model of several processes, before one of them reads: the optimizer that is adapted is built on it."""
+    if trainer.data_parallel_world_size > 1 and has_layouts(trainer.get_model()):
+        trainer.model  # noqa: B018  (the processes wrap it together or never)
+
+
+def adapt(trainer: Any, anew: bool, path: str, state: Dict[str, Any]) -> None:
+    """Make a checkpoint fit the trainer, in place; ``anew`` if a new run begins with its weights."""
+    model = trainer.get_model()
+    if not has_layouts(model):
+        return
+    if hasattr(model, "begin_with"):
+        model.begin_with(path, state, anew)
+    if not anew:
+        adopt_optimizer(trainer, path, state)
+
+
 def adopt_optimizer(trainer: Any, path: str, state: Dict[str, Any]) -> None:
     """Make what a checkpoint says of its optimizer fit the trainer's, in place; our own checkpoints stay as they are.
 

@@ -6,19 +6,18 @@ would make one more each time, and overwrite its checkpoint.
 
 from __future__ import annotations
 
-import functools
 import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Dict
 
 import torch
+from fairseq import checkpoint_utils
 
 from ...criterions.collapse import CollapseError
 from ...data.bad_files import BadFileError
-from ..trainer import is_ours
+from ..our_runs import is_ours
 from .together import SharedFileError
 
 logger = logging.getLogger(__name__)
@@ -43,35 +42,27 @@ class Place:
         return self.state
 
 
-def save_when_stopped(module: ModuleType) -> None:
-    """Wrap ``train`` of ``fairseq_cli.train``, which trains an epoch; harmless when done twice."""
-    stock: Any = module.train
-    if getattr(stock, "saves_when_stopped", False):
-        return
-
-    @functools.wraps(stock)
-    def train(cfg: Any, trainer: Any, task: Any, epoch_itr: Any) -> Any:
-        if has_ended(cfg.optimization, trainer):
-            return [None], True  # no validation loss, and no further epoch
-        begun = taken(epoch_itr)
-        try:
-            return stock(cfg, trainer, task, epoch_itr)
-        except (BadFileError, SharedFileError, CollapseError) as error:
-            in_update = isinstance(error, SharedFileError) and error.in_update
-            at = place(epoch_itr, begun, cfg, in_update)
-            told = stop(module.checkpoint_utils, cfg.checkpoint, trainer, at, error)
-            said = error.own_words() if isinstance(error, BadFileError) else str(error)
-            error.args = (f"{said}. {told}",)
-            raise
-
-    train.saves_when_stopped = True  # type: ignore[attr-defined]
-    module.train = train  # type: ignore[attr-defined]
+def train_epoch(stock: Any, cfg: Any, trainer: Any, task: Any, epoch_itr: Any) -> Any:
+    """``train`` of `fairseq_cli.train`, which trains an epoch; a run of ours that stops in it saves first."""
+    if not is_ours(trainer.task, trainer.get_model()):
+        return stock(cfg, trainer, task, epoch_itr)
+    if has_ended(cfg.optimization, trainer):
+        return [None], True  # no validation loss, and no further epoch
+    begun = taken(epoch_itr)
+    try:
+        return stock(cfg, trainer, task, epoch_itr)
+    except (BadFileError, SharedFileError, CollapseError) as error:
+        in_update = isinstance(error, SharedFileError) and error.in_update
+        told = stop(cfg.checkpoint, trainer, place(epoch_itr, begun, cfg, in_update), error)
+        said = error.own_words() if isinstance(error, BadFileError) else str(error)
+        error.args = (f"{said}. {told}",)
+        raise
 
 
 def has_ended(optimization: Any, trainer: Any) -> bool:
-    """Whether a run of ours has made all its updates before, which is logged."""
+    """Whether a run has made all its updates before, which is logged."""
     done, goal = trainer.get_num_updates(), optimization.max_update or 0
-    if not 0 < goal <= done or not is_ours(trainer):
+    if not 0 < goal <= done:
         return False
     logger.info(
         f"nothing is left to do: {done:,} updates are made, and `optimization.max_update` is {goal:,}; no checkpoint "
@@ -103,7 +94,7 @@ def place(epoch_itr: Any, begun: int, cfg: Any, in_update: bool = False) -> Plac
     return Place(epoch_itr.epoch, state)
 
 
-def stop(checkpoint_utils: Any, cfg: Any, trainer: Any, at: Place, error: Exception) -> str:
+def stop(cfg: Any, trainer: Any, at: Place, error: Exception) -> str:
     """Save where all processes stop together, since saving may need each of them; says what there is."""
     last = Path(cfg.save_dir) / f"checkpoint_last{trainer.checkpoint_suffix}.pt"
     alone, collapsed = trainer.data_parallel_world_size == 1, isinstance(error, CollapseError)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, ClassVar, Iterator, List
+from typing import Any, ClassVar, Dict, Iterator, List
 
-from .advice import out_of_memory
+from .advice import not_finite, out_of_memory
 
 logger = logging.getLogger(__name__)
 
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 """How torch says so: on a GPU, on a CPU, and there on Windows."""
+
+
+class NonFiniteError(FloatingPointError):
+    """Gradients are NaN or infinite, in a precision that has no loss scale to lower."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,11 @@ class WatchedTask:
         with memory_explained([sample], self.valid_memory_knobs):
             return super().valid_step(sample, model, criterion, *args, **kwargs)  # type: ignore[misc]
 
+    def reduce_metrics(self, logging_outputs: List[Dict[str, Any]], criterion: Any) -> None:
+        """fairseq's own, which tells the criterion's class of the update; here the criterion itself hears of it."""
+        super().reduce_metrics(logging_outputs, criterion)  # type: ignore[misc]
+        let_observe(criterion, logging_outputs)
+
     def check_checkpoint(self, path: str) -> None:
         """Raise ValueError if a checkpoint whose weights fit the model's means something else by them."""
 
@@ -70,3 +79,20 @@ def memory_explained(samples: List[Any], knobs: str) -> Iterator[None]:
             error.is_explained = True  # type: ignore[attr-defined]
             logger.error(out_of_memory(samples, knobs))
         raise
+
+
+@contextmanager
+def faults_explained(trainer: Any, samples: List[Any]) -> Iterator[None]:
+    """Name the knob where an update finds no memory, or its gradients are not finite (then NonFiniteError)."""
+    watched = isinstance(trainer.task, WatchedTask)
+    try:
+        with memory_explained(samples, trainer.task.memory_knobs) if watched else nullcontext():
+            yield
+    except FloatingPointError as error:
+        raise NonFiniteError(not_finite(trainer, samples)) from error
+
+
+def let_observe(criterion: Any, logging_outputs: List[Dict[str, Any]]) -> None:
+    """Show a criterion that watches its run the logs of an update, which are those of all processes."""
+    if hasattr(criterion, "observe"):
+        criterion.observe(logging_outputs)

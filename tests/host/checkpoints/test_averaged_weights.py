@@ -11,13 +11,13 @@ import torch
 from fairseq import checkpoint_utils
 from fairseq.criterions import build_criterion
 from fairseq.models import build_model
-from fairseq.trainer import Trainer
 from host.bare_trainer import ADAM, Task, config, save
 from models.tiny_image import CLASSES, write_checkpoint
 from models.tiny_vision import PIXELS, images
 from omegaconf import OmegaConf
 
-from data2vec_plugin.host.checkpoints.averaged_weights import EvaluatesAverage, evaluate_average
+from data2vec_plugin.host.checkpoints.averaged_weights import EvaluatesAverage
+from data2vec_plugin.host.trainer import Data2VecTrainer
 
 DECAY = 0.5
 Weights = Dict[str, torch.Tensor]
@@ -38,7 +38,7 @@ def run(folder: Path, averages: bool = True, evaluates: bool = True, **ema: Any)
     cfg.criterion = {"_name": "data2vec_image_classification"}
     torch.manual_seed(1)
     task = AveragingTask(SimpleNamespace(evaluate_ema=evaluates))
-    return Trainer(cfg, task, build_model(cfg.model, task), build_criterion(cfg.criterion, task))
+    return Data2VecTrainer(cfg, task, build_model(cfg.model, task), build_criterion(cfg.criterion, task))
 
 
 def sample(count: int = 4) -> Dict[str, Any]:
@@ -130,9 +130,3 @@ def test_a_resumed_run_is_the_unbroken_one(tmp_path: Path) -> None:
         train(trainer, 2)
     assert_close(learned(resumed.get_model()), learned(unbroken.get_model()))
     assert_close(learned(resumed.ema.get_model()), learned(unbroken.ema.get_model()))
-
-
-def test_wrapping_twice_changes_nothing() -> None:
-    stock = checkpoint_utils.load_checkpoint_to_cpu
-    evaluate_average(checkpoint_utils)
-    assert checkpoint_utils.load_checkpoint_to_cpu is stock

@@ -2,19 +2,26 @@
 
 import logging
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any, List
 
 import pytest
 import torch
+from fairseq import checkpoint_utils
 from fairseq.data.iterators import EpochBatchIterator, GroupedIterator
 from torch.utils.data import Dataset
 
 from data2vec_plugin.data.audio.clips import AudioFileError
 from data2vec_plugin.data.resumable import ResumableIterator
-from data2vec_plugin.host.watching.stop import save_when_stopped
+from data2vec_plugin.host.watching.stop import train_epoch
 from data2vec_plugin.host.watching.task import WatchedTask
 from data2vec_plugin.host.watching.together import SharedFileError
+
+
+@pytest.fixture(autouse=True)
+def saving(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of this file's keeps what fairseq would save."""
+    monkeypatch.setattr(checkpoint_utils, "save_checkpoint", lambda cfg, trainer, *where: trainer.save(*where))
 
 
 class Clips(Dataset):  # type: ignore[type-arg]
@@ -58,27 +65,23 @@ class Run:
             checkpoint_suffix="",
             data_parallel_world_size=processes,
             get_num_updates=lambda: len(self.updates),
+            save=self.save,
             task=WatchedTask(),
-            get_model=lambda: None,
+            get_model=lambda: torch.nn.Linear(1, 1),
         )
         self.updates: List[Any] = []
         self.saved: List[Any] = []
-        self.module: Any = ModuleType("train")
-        self.module.train = self.epoch
-        self.module.checkpoint_utils = SimpleNamespace(save_checkpoint=self.save)
-        save_when_stopped(self.module)
-        save_when_stopped(self.module)
 
     def epoch(self, cfg: Any, trainer: Any, task: Any, epoch_itr: Any) -> Any:
         for samples in GroupedIterator(epoch_itr.next_epoch_itr(shuffle=False), cfg.optimization.update_freq[0]):
             self.updates.append([number for batch in samples for number in batch])
         return [0.5], False
 
-    def save(self, cfg: Any, trainer: Any, epoch_itr: Any, val_loss: Any) -> None:
+    def save(self, epoch_itr: Any, val_loss: Any) -> None:
         self.saved.append(epoch_itr.state_dict())
 
     def train(self, epoch_itr: Any) -> Any:
-        return self.module.train(self.cfg, self.trainer, None, epoch_itr)
+        return train_epoch(self.epoch, self.cfg, self.trainer, None, epoch_itr)
 
 
 def test_what_was_read_for_an_update_that_never_was_is_read_again(tmp_path: Path) -> None:

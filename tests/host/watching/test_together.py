@@ -7,13 +7,15 @@ from typing import Any, Dict, List, Tuple
 import pytest
 import torch
 from fairseq.data.iterators import EpochBatchIterator
+from fairseq.trainer import Trainer
 from torch.utils.data import TensorDataset
 
 from data2vec_plugin.data.bad_files import BadFileError
 from data2vec_plugin.data.resumable import ResumableIterator
+from data2vec_plugin.host.trainer import Data2VecTrainer
 from data2vec_plugin.host.watching import together
 from data2vec_plugin.host.watching.task import WatchedTask
-from data2vec_plugin.host.watching.together import SharedFileError, end_together
+from data2vec_plugin.host.watching.together import SharedFileError
 
 
 def iterator() -> ResumableIterator:
@@ -21,31 +23,34 @@ def iterator() -> ResumableIterator:
     return ResumableIterator(EpochBatchIterator(data, list, [[0]]), Path("train.tsv"), "digest")
 
 
-class Trainer:
+class Cut(Data2VecTrainer):
     """One of three processes, of which the others have met so many files."""
 
     data_parallel_process_group = None
     data_parallel_world_size = 3
-    elsewhere = 0
-    cfg = SimpleNamespace(optimization=SimpleNamespace(use_bmuf=False))
+    model = torch.nn.Linear(1, 1)
+    announced = True
 
     def __init__(self, task: Any) -> None:
         self.task = task
-        self.model = torch.nn.Linear(1, 1)
+        self.cfg = SimpleNamespace(optimization=SimpleNamespace(use_bmuf=False))
+        self.elsewhere = 0
 
-    def get_train_iterator(self) -> ResumableIterator:
-        return iterator()
 
-    def get_valid_iterator(self) -> ResumableIterator:
-        return iterator()
+@pytest.fixture(autouse=True)
+def stock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """fairseq's own methods."""
 
-    def _aggregate_logging_outputs(self, logs: Any, *stats: int, ignore: bool = False) -> Tuple[Any, List[int]]:
+    def aggregate(self: Any, logs: Any, *stats: int, ignore: bool = False) -> Tuple[Any, List[int]]:
         assert ignore
         *own, last = stats
         return logs, [*own, last + self.elsewhere]
 
+    monkeypatch.setattr(Trainer, "get_train_iterator", lambda self: iterator())
+    monkeypatch.setattr(Trainer, "get_valid_iterator", lambda self: iterator())
+    monkeypatch.setattr(Trainer, "_aggregate_logging_outputs", aggregate)
 
-end_together(Trainer)
+
 LOGS: List[Dict[str, int]] = [{"loss": 1}]
 
 
@@ -63,23 +68,21 @@ def said(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
 
 
 def test_sums_are_as_they_were_while_nobody_stops() -> None:
-    assert Trainer(WatchedTask())._aggregate_logging_outputs(LOGS, 7, 8, ignore=True) == (LOGS, [7, 8])
+    assert Cut(WatchedTask())._aggregate_logging_outputs(LOGS, 7, 8, ignore=True) == (LOGS, [7, 8])
 
 
 @pytest.mark.parametrize(("task", "bmuf"), [(object(), False), (WatchedTask(), True)])
-def test_stock_tasks_and_processes_that_seldom_meet_are_as_they_were(
-    monkeypatch: pytest.MonkeyPatch, task: Any, bmuf: bool
-) -> None:
-    trainer = Trainer(task)
+def test_stock_tasks_and_processes_that_seldom_meet_are_as_they_were(task: Any, bmuf: bool) -> None:
+    trainer = Cut(task)
     trainer.elsewhere = 1
-    monkeypatch.setattr(trainer.cfg.optimization, "use_bmuf", bmuf)
+    trainer.cfg.optimization.use_bmuf = bmuf
     assert trainer._aggregate_logging_outputs(LOGS, 7, 8, ignore=True) == (LOGS, [7, 9])
     assert trainer.get_train_iterator().met is None
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_one_that_met_nothing_stops_with_the_others(said: List[Any], training: bool) -> None:
-    trainer = Trainer(WatchedTask())
+    trainer = Cut(WatchedTask())
     trainer.elsewhere = 1
     trainer.model.train(training)
     with pytest.raises(SharedFileError, match=r"^process 2 of 3: b\.wav is empty$") as raised:
@@ -89,7 +92,7 @@ def test_one_that_met_nothing_stops_with_the_others(said: List[Any], training: b
 
 @pytest.mark.parametrize("method", ["get_train_iterator", "get_valid_iterator"])
 def test_one_that_met_a_file_says_so_to_all(said: List[Any], method: str) -> None:
-    trainer, error = Trainer(WatchedTask()), BadFileError("c.wav " + "é" * 50_000)
+    trainer, error = Cut(WatchedTask()), BadFileError("c.wav " + "é" * 50_000)
     met = getattr(trainer, method)().met
     assert met is not None
     met(error)
@@ -99,6 +102,6 @@ def test_one_that_met_a_file_says_so_to_all(said: List[Any], method: str) -> Non
 
 
 def test_a_single_process_raises_where_it_reads() -> None:
-    trainer = Trainer(WatchedTask())
+    trainer = Cut(WatchedTask())
     trainer.data_parallel_world_size = 1
     assert trainer.get_train_iterator().met is None

@@ -6,9 +6,10 @@ from typing import Any, Dict, List
 
 import pytest
 import torch
+from fairseq import checkpoint_utils
 from models.tiny_text import trainer_state
 
-checkpoint_utils = pytest.importorskip("fairseq.checkpoint_utils")
+import data2vec_plugin  # noqa: F401  which reads checkpoints otherwise
 
 TASK: Dict[str, Any] = {"_name": "audio_pretraining", "data": "gone", "zebra": 1, "gnu": None}
 MODEL: Dict[str, Any] = {"_name": "wav2vec2", "encoder_layers": 2, "lion": 3}

@@ -5,19 +5,27 @@ from types import SimpleNamespace
 from typing import Any, List
 
 import pytest
+from fairseq import checkpoint_utils
+from fairseq.dataclass.configs import CheckpointConfig
+from fairseq.file_io import PathManager
+from fairseq.trainer import Trainer
+from torch import nn
 
-checkpoint_utils = pytest.importorskip("fairseq.checkpoint_utils")
+from data2vec_plugin.host.trainer import Data2VecTrainer
 
 
-class Trainer:
-    """What fairseq's function asks of a trainer; holds which files it was told to load."""
+class CutDown(Data2VecTrainer):
+    """What fairseq's function asks of a trainer."""
 
-    def __init__(self, suffix: str = "") -> None:
-        self.checkpoint_suffix = suffix
-        self.told: List[str] = []
+    data_parallel_world_size = 1
+    checkpoint_suffix = ""
+    task = None
 
-    def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> None:
-        self.told.append(filename)
+    def __init__(self, cfg: Any) -> None:
+        self.cfg = SimpleNamespace(checkpoint=cfg)
+
+    def get_model(self) -> Any:
+        return nn.Linear(1, 1)
 
     def get_train_iterator(self, **options: Any) -> Any:
         return SimpleNamespace(epoch=1)
@@ -26,15 +34,30 @@ class Trainer:
         pass
 
 
-def load(folder: Path, suffix: str = "", **settings: Any) -> List[str]:
-    """fairseq's own function, patched when it was imported; the file that it went on to load."""
-    from fairseq.dataclass.configs import CheckpointConfig
+@pytest.fixture(autouse=True)
+def told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """fairseq's own method notes which files it is told to load."""
+    monkeypatch.setattr(Trainer, "load_checkpoint", lambda self, filename, *args, **options: self.told.append(filename))
 
-    cfg, trainer = CheckpointConfig(save_dir=str(folder)), Trainer(suffix)
+
+def load(folder: Path, suffix: str = "", kind: Any = CutDown, **settings: Any) -> List[str]:
+    """fairseq's own function; the file that it went on to load."""
+    cfg = CheckpointConfig(save_dir=str(folder))
     for key, value in settings.items():
         setattr(cfg, key, value)
+    trainer = kind(cfg)
+    trainer.checkpoint_suffix, trainer.told = suffix, []
     checkpoint_utils.load_checkpoint(cfg, trainer)
-    return trainer.told
+    told: List[str] = trainer.told
+    return told
+
+
+def test_somebody_elses_run_passes_it_over_as_fairseq_does(tmp_path: Path) -> None:
+    class Stock(Trainer):  # type: ignore[misc]
+        checkpoint_suffix = ""
+        __init__, get_train_iterator, lr_step = CutDown.__init__, CutDown.get_train_iterator, CutDown.lr_step
+
+    assert load(tmp_path, kind=Stock, restore_file="/x/nothere.pt") == ["/x/nothere.pt"]
 
 
 def test_a_misspelt_file_names_key_file_and_way_out(tmp_path: Path) -> None:
@@ -82,7 +105,7 @@ def test_a_repeated_launch_begins_with_the_same_file(tmp_path: Path) -> None:
 
 
 def test_what_is_remote_is_asked_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint_utils.PathManager, "isfile", staticmethod(lambda path: path == "s3://a/b.pt"))
+    monkeypatch.setattr(PathManager, "isfile", staticmethod(lambda path: path == "s3://a/b.pt"))
     assert load(tmp_path, restore_file="s3://a/b.pt") == ["s3://a/b.pt"]
     with pytest.raises(ValueError, match=r"is 's3://a/c\.pt', which is no file here\. Give"):
         load(tmp_path, restore_file="s3://a/c.pt")

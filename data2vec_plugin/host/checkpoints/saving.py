@@ -5,18 +5,22 @@ out of disk space, it leaves half a `checkpoint_last.pt`, from which the next st
 the only one there is.
 """
 
+from __future__ import annotations
+
 import contextlib
-import functools
 import logging
 import os
 import shutil
 import zipfile
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Optional, Tuple
+from typing import Any, Iterator, Optional, Tuple
+
+from fairseq import checkpoint_utils
+from fairseq.file_io import PathManager
 
 from data2vec_compat.file_kinds import other_kind
-from data2vec_compat.registry import patch
+
+from ..our_runs import is_ours
 
 logger = logging.getLogger(__name__)
 
@@ -25,56 +29,52 @@ PREVIOUS = "checkpoint_previous.pt"
 """No name that fairseq prunes: its patterns want the numbers of epochs, updates or scores."""
 
 
-@patch(
-    "checkpoint copies",
-    "fairseq.file_io",
-    why="checkpoint_last.pt is copied in place: a crash meanwhile leaves half a file",
-)
-def copy_by_rename(module: ModuleType) -> bool:
-    """Copies beside the destination and renames; other file systems stay with fairseq's own way."""
-    manager = module.PathManager
-    stock = manager.copy
+def save(stock: Any, cfg: Any, trainer: Any, *args: Any, **kwargs: Any) -> Any:
+    """``save_checkpoint`` of `fairseq.checkpoint_utils`; a run of ours puts its files in their places by renaming."""
+    if not is_ours(trainer.task, trainer.get_model()):
+        return stock(cfg, trainer, *args, **kwargs)
+    with _careful_files():
+        return stock(cfg, trainer, *args, **kwargs)
 
-    @functools.wraps(stock)
+
+class CarefulFiles(PathManager):  # type: ignore[misc]
+    """fairseq's way to files; no checkpoint is written over, and the one before the last is kept."""
+
+    @staticmethod
     def copy(src_path: str, dst_path: str, overwrite: bool = False) -> Any:
+        """Copy beside the destination and rename; other file systems stay with fairseq's own way."""
         if not overwrite or not os.path.isfile(src_path) or not os.path.isdir(os.path.dirname(dst_path) or "."):
-            return stock(src_path, dst_path, overwrite)
+            return PathManager.copy(src_path, dst_path, overwrite)
         unfinished = f"{dst_path}.tmp"
         shutil.copyfile(src_path, unfinished)
         _date_as(src_path, unfinished)
-        manager.rename(unfinished, dst_path)
+        CarefulFiles.rename(unfinished, dst_path)
         return True
 
-    manager.copy = staticmethod(copy)
-    return True
-
-
-@patch(
-    "previous checkpoint",
-    "fairseq.file_io",
-    why="a new checkpoint_last.pt takes the place of the one before, often the only other checkpoint",
-)
-def keep_previous(module: ModuleType) -> bool:
-    """Keeps the checkpoint that a new `checkpoint_last.pt` replaces, as `checkpoint_previous.pt`.
-
-    In every training of fairseq's, as the patch above, since any may lose its only checkpoint. Sharded checkpoints
-    (`checkpoint_last-shard0.pt`) are left alone: `fall_back` could not take one shard from another update.
-    """
-    manager = module.PathManager
-    stock = manager.rename
-
-    @functools.wraps(stock)
+    @staticmethod
     def rename(src: str, dst: str) -> Any:
+        """fairseq's own, which keeps what a new `checkpoint_last.pt` replaces as `checkpoint_previous.pt`.
+
+        Sharded checkpoints (`checkpoint_last-shard0.pt`) are left alone: one shard of another update is of no use.
+        """
         if os.path.basename(dst) == LAST and os.path.isfile(dst):
             _keep(Path(dst))
-        return stock(src, dst)
+        return PathManager.rename(src, dst)
 
-    manager.rename = staticmethod(rename)
-    return True
+
+@contextlib.contextmanager
+def _careful_files() -> Iterator[None]:
+    """Within it, fairseq's functions that save checkpoints handle files so."""
+    before = checkpoint_utils.PathManager
+    checkpoint_utils.PathManager = CarefulFiles
+    try:
+        yield
+    finally:
+        checkpoint_utils.PathManager = before
 
 
 def _keep(last: Path) -> None:
-    """Gives what `checkpoint_last.pt` holds a second name, so that it outlives it; copies no data."""
+    """Give what `checkpoint_last.pt` holds a second name, so that it outlives it; copies no data."""
     previous, linked = last.with_name(PREVIOUS), last.with_name(f"{PREVIOUS}.tmp")
     try:
         if other_kind(last) is not None:
@@ -103,7 +103,7 @@ def _size_and_time(path: Path) -> Tuple[int, int]:
 
 
 def _date_as(source: str, copied: str) -> None:
-    """Gives a copy its source's time, by which `_twin` knows it."""
+    """Give a copy its source's time, by which `_twin` knows it."""
     found = os.stat(source)
     with contextlib.suppress(OSError):  # some network file systems refuse, which costs room at most
         os.utime(copied, ns=(found.st_atime_ns, found.st_mtime_ns))

@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Dict, Optional, Sequence
 
 from ...checkpoints.saved_file import identify_file
 from ...interop.identify import OURS_ONLY
+from .averaged_weights import take_average
+from .reader import reading_for
 
 logger = logging.getLogger(__name__)
 
 DICTIONARY = "dict.txt"
 
 
-def explain_models(module: ModuleType) -> None:
-    """Wrap the function of ``fairseq.checkpoint_utils`` that loads models; harmless when done twice."""
-    stock = module.load_model_ensemble_and_task
-    if getattr(stock, "explains_models", False):
-        return
+def load_models(
+    stock: Any, filenames: Sequence[str], arg_overrides: Optional[Dict[str, Any]] = None, *args: Any, **kwargs: Any
+) -> Any:
+    """``load_model_ensemble_and_task`` of `fairseq.checkpoint_utils`, by which models are evaluated."""
 
-    @functools.wraps(stock)
-    def load_model_ensemble_and_task(
-        filenames: Sequence[str], arg_overrides: Optional[Dict[str, Any]] = None, *args: Any, **kwargs: Any
-    ) -> Any:
-        try:
-            return stock(filenames, arg_overrides, *args, **kwargs)
-        except FileNotFoundError as error:
-            found = beside(filenames[0], error, arg_overrides or {})
-            return stock(filenames, {**(arg_overrides or {}), "data": str(found)}, *args, **kwargs)
-        except (ValueError, OSError):
-            raise  # in words already
-        except Exception as error:
-            fault = next(filter(None, map(unloadable, filenames)), "")
-            if not fault:
-                raise
-            raise ValueError(fault) from error
+    def load(overrides: Optional[Dict[str, Any]]) -> Any:
+        with reading_for(take_average):
+            return stock(filenames, overrides, *args, **kwargs)
 
-    load_model_ensemble_and_task.explains_models = True  # type: ignore[attr-defined]
-    module.load_model_ensemble_and_task = load_model_ensemble_and_task  # type: ignore[attr-defined]
+    try:
+        return load(arg_overrides)
+    except FileNotFoundError as error:
+        found = beside(filenames[0], error, arg_overrides or {})
+        return load({**(arg_overrides or {}), "data": str(found)})
+    except (ValueError, OSError):
+        raise  # in words already
+    except Exception as error:
+        fault = next(filter(None, map(unloadable, filenames)), "")
+        if not fault:
+            raise
+        raise ValueError(fault) from error
 
 
 def beside(path: str, error: FileNotFoundError, given: Dict[str, Any]) -> Path:

@@ -9,32 +9,49 @@ from typing import Any, List, Tuple
 
 import pytest
 import torch
-from compat.saving import names, step_of
+from fairseq import checkpoint_utils
+from fairseq.trainer import Trainer
+from host.checkpoints.saved import names, run_saves, step_of
+from torch import nn
 
-from data2vec_compat.patches import damaged_checkpoints
 from data2vec_compat.safe_load import UnreadableCheckpointError
+from data2vec_plugin.host.trainer import Data2VecTrainer
 
-checkpoint_utils = pytest.importorskip("fairseq.checkpoint_utils")
+Loaded = List[Tuple[str, Any]]
 
 
 def config(folder: Path, **changes: Any) -> SimpleNamespace:
-    return SimpleNamespace(save_dir=str(folder), restore_file="checkpoint_last.pt", finetune_from_model=None, **changes)
+    return SimpleNamespace(**{"save_dir": str(folder), "restore_file": "checkpoint_last.pt", **changes})
 
 
-def stock(loaded: List[Tuple[str, Any]]) -> SimpleNamespace:
-    """A module with fairseq's two functions, cut down to what the patch touches."""
+class CutDown(Data2VecTrainer):
+    """Ours, with what it has loaded."""
 
-    def load_checkpoint_to_cpu(path: str) -> Any:
-        return torch.load(path, weights_only=True)
+    data_parallel_world_size = 1
+    checkpoint_suffix = ""
+    task = None
 
-    def load_checkpoint(cfg: Any, trainer: Any) -> Any:
-        path = os.path.join(cfg.save_dir, os.path.basename(cfg.restore_file))
-        loaded.append((os.path.basename(path), module.load_checkpoint_to_cpu(path)))
-        return loaded[-1]
+    def __init__(self, cfg: Any, loaded: Loaded) -> None:
+        self.cfg, self.loaded = SimpleNamespace(checkpoint=cfg), loaded
 
-    module = SimpleNamespace(load_checkpoint=load_checkpoint, load_checkpoint_to_cpu=load_checkpoint_to_cpu)
-    damaged_checkpoints.fall_back(module)  # type: ignore[arg-type]
-    return module
+    def get_model(self) -> Any:
+        return nn.Linear(1, 1)
+
+    def resume(self) -> Any:
+        """As fairseq's function asks for it."""
+        return self.load_checkpoint(os.path.join(self.cfg.checkpoint.save_dir, self.cfg.checkpoint.restore_file))
+
+
+@pytest.fixture(autouse=True)
+def stock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """fairseq's own method reads the file by the reader; here it tells what it found."""
+
+    def load_checkpoint(self: Any, filename: str, reset_optimizer: bool) -> Any:
+        self.loaded.append((os.path.basename(filename), checkpoint_utils.load_checkpoint_to_cpu(filename)))
+        return self.loaded[-1]
+
+    monkeypatch.setattr(Trainer, "load_checkpoint", load_checkpoint)
+    monkeypatch.setattr(checkpoint_utils, "_upgrade_state_dict", lambda state: state)
 
 
 def save(folder: Path, name: str, step: int, when: int, cut: int = 0) -> None:
@@ -62,9 +79,9 @@ def test_a_damaged_last_checkpoint_is_passed_over(tmp_path: Path, caplog: pytest
     save(tmp_path, "checkpoint_best.pt", 300, when=3, cut=500)
     save(tmp_path, "checkpoint_last.pt", 300, when=4, cut=500)
     caplog.set_level(logging.WARNING)
-    loaded: List[Tuple[str, Any]] = []
+    loaded: Loaded = []
     cfg = config(tmp_path)
-    name, state = stock(loaded).load_checkpoint(cfg, None)
+    name, state = CutDown(cfg, loaded).resume()
     assert (name, state["step"]) == ("checkpoint_1_200.pt", 200)
     assert "checkpoint_last.pt cannot be read" in caplog.text
     assert "going on from" in caplog.text
@@ -81,8 +98,8 @@ def test_bytes_that_changed_in_a_whole_archive_are_damage(
         zero(tmp_path / name, member)
         os.utime(tmp_path / name, (3, 3))
     caplog.set_level(logging.WARNING)
-    loaded: List[Tuple[str, Any]] = []
-    assert stock(loaded).load_checkpoint(config(tmp_path), None)[0] == "checkpoint_1_100.pt"
+    loaded: Loaded = []
+    assert CutDown(config(tmp_path), loaded).resume()[0] == "checkpoint_1_100.pt"
     assert [name for name, _ in loaded] == ["checkpoint_1_100.pt"]
     last, best = (record.getMessage() for record in caplog.records)
     assert "checkpoint_last.pt cannot be read" in last
@@ -98,7 +115,7 @@ def test_where_all_are_damaged_the_first_is_told(tmp_path: Path) -> None:
         zero(tmp_path / name, "data/0")
     cfg = config(tmp_path)
     with pytest.raises(UnreadableCheckpointError, match=r"^checkpoint .*checkpoint_last\.pt cannot be read"):
-        stock([]).load_checkpoint(cfg, None)
+        CutDown(cfg, []).resume()
     assert cfg.restore_file == "checkpoint_last.pt"
 
 
@@ -114,7 +131,7 @@ def test_a_damaged_pretrained_model_names_file_and_damage(tmp_path: Path) -> Non
 def test_what_has_no_checksums_is_taken_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint_last.pt"
     torch.save({"step": 1}, path, _use_new_zipfile_serialization=False)
-    assert stock([]).load_checkpoint(config(tmp_path), None)[1]["step"] == 1
+    assert CutDown(config(tmp_path), []).resume()[1]["step"] == 1
     if not hasattr(torch.serialization, "set_crc32_options"):
         return  # an older torch always writes them
     torch.serialization.set_crc32_options(False)
@@ -122,19 +139,19 @@ def test_what_has_no_checksums_is_taken_as_it_is(tmp_path: Path) -> None:
         torch.save({"step": 2}, path)
     finally:
         torch.serialization.set_crc32_options(True)
-    assert stock([]).load_checkpoint(config(tmp_path), None)[1]["step"] == 2
+    assert CutDown(config(tmp_path), []).resume()[1]["step"] == 2
 
 
 def test_the_one_before_is_kept_and_gone_on_from(tmp_path: Path) -> None:
     last = tmp_path / "checkpoint_last.pt"
     for step in (1, 2, 3):
-        checkpoint_utils.torch_persistent_save({"step": step}, str(last))
+        run_saves(tmp_path, step)
     assert names(tmp_path) == ["checkpoint_last.pt", "checkpoint_previous.pt"]
     assert step_of(last) == 3
     last.write_bytes(last.read_bytes()[:-100])
-    name, state = stock([]).load_checkpoint(config(tmp_path), None)
+    name, state = CutDown(config(tmp_path), []).resume()
     assert (name, state["step"]) == ("checkpoint_previous.pt", 2)
-    checkpoint_utils.torch_persistent_save({"step": 3}, str(last))  # where a damaged one was, nothing is kept
+    run_saves(tmp_path, 3)  # where a damaged one was, nothing is kept
     assert step_of(tmp_path / "checkpoint_previous.pt") == 2
 
 
@@ -145,7 +162,7 @@ def test_the_one_before_is_kept_and_gone_on_from(tmp_path: Path) -> None:
 def test_without_another_one_the_damage_is_an_error(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "checkpoint_last.pt").write_bytes(content)
     with pytest.raises(UnreadableCheckpointError, match=rf"checkpoint_last\.pt cannot be read.*it is {words}"):
-        stock([]).load_checkpoint(config(tmp_path), None)
+        CutDown(config(tmp_path), []).resume()
 
 
 def test_a_damaged_file_that_was_asked_for_is_an_error(tmp_path: Path) -> None:
@@ -154,11 +171,11 @@ def test_a_damaged_file_that_was_asked_for_is_an_error(tmp_path: Path) -> None:
     cfg = config(tmp_path)
     cfg.restore_file = "mine.pt"
     with pytest.raises(UnreadableCheckpointError, match=r"mine\.pt"):
-        stock([]).load_checkpoint(cfg, None)
+        CutDown(cfg, []).resume()
 
 
 def test_a_whole_file_that_is_refused_keeps_its_own_error(tmp_path: Path) -> None:
     torch.save({"path": Path("x")}, tmp_path / "checkpoint_last.pt")
     with pytest.raises(Exception, match=r"(?i)weights.only|unsupported") as error:
-        stock([]).load_checkpoint(config(tmp_path), None)
+        CutDown(config(tmp_path), []).resume()
     assert not isinstance(error.value, UnreadableCheckpointError)

@@ -4,13 +4,12 @@ The release refuses those of a task and drops those of a model without a word; m
 and named. A YAML or a command line is another matter: there an unknown key is an error.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import logging
-from types import ModuleType
 from typing import Any, Dict, Iterator, List, Tuple
-
-from data2vec_compat.registry import patch
 
 logger = logging.getLogger(__name__)
 
@@ -18,24 +17,10 @@ NESTED = ("w2v_args", "pretrained_model_args")
 """Where a fine-tuned model keeps the configuration of the pre-training."""
 
 
-@patch(
-    "unknown keys in checkpoints",
-    "fairseq.checkpoint_utils",
-    why="released checkpoints hold keys of fairseq main: ConfigKeyError for a task's, silence for a model's",
-)
-def mend(module: ModuleType) -> bool:
-    """Wraps the one function through which every loader reads a checkpoint's configuration."""
-    stock = module.load_checkpoint_to_cpu
-
-    @functools.wraps(stock)
-    def load_checkpoint_to_cpu(path: str, *args: Any, **kwargs: Any) -> Any:
-        state = stock(path, *args, **kwargs)
-        for group, section in _sections(state.get("cfg")):
-            _keep_known_keys(path, group, section)
-        return state
-
-    module.load_checkpoint_to_cpu = load_checkpoint_to_cpu  # type: ignore[attr-defined]
-    return True
+def keep_known_keys(path: str, state: Dict[str, Any]) -> None:
+    """Drop what task and model do not know of a checkpoint's configuration, in place, with a line for each."""
+    for group, section in _sections(state.get("cfg")):
+        _keep_known(path, group, section)
 
 
 def _sections(cfg: Any, where: str = "") -> Iterator[Tuple[str, Any]]:
@@ -54,7 +39,7 @@ def _entry(cfg: Any, key: str) -> Any:
     return cfg[key] if hasattr(cfg, "keys") and key in cfg else None
 
 
-def _keep_known_keys(path: str, group: str, section: Any) -> None:
+def _keep_known(path: str, group: str, section: Any) -> None:
     from fairseq.models import MODEL_DATACLASS_REGISTRY
     from fairseq.tasks import TASK_DATACLASS_REGISTRY
 
@@ -75,7 +60,7 @@ def _warn(message: str) -> None:
 
 
 def _keep_fields(cfg: Any, dataclass: type, where: str = "") -> List[str]:
-    """Deletes what a dataclass does not have, in place; returns the names."""
+    """Delete what a dataclass does not have, in place; returns the names."""
     from omegaconf import open_dict
 
     kinds = {field.name: field.type for field in dataclasses.fields(dataclass)}

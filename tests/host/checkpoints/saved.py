@@ -4,10 +4,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, List
 
-import pytest
 import torch
+from fairseq import checkpoint_utils
+from torch import nn
 
-checkpoint_utils = pytest.importorskip("fairseq.checkpoint_utils")
+from data2vec_plugin.host.watching.task import WatchedTask
 
 
 def names(folder: Path) -> List[str]:
@@ -18,8 +19,11 @@ def step_of(path: Path) -> int:
     return int(torch.load(path, weights_only=True)["step"])
 
 
-def fairseq_saves(folder: Path, updates: int, keep: int) -> None:
-    """fairseq's own saving after so many updates of an epoch, at every hundredth under a name of its own as well."""
+def run_saves(folder: Path, updates: int, keep: int = -1, task: Any = None) -> None:
+    """fairseq's saving after so many updates, at every hundredth under a name of its own as well.
+
+    The run is ours if no other task is given.
+    """
     from fairseq.dataclass.configs import CheckpointConfig
 
     def save_checkpoint(path: str, extra_state: Any) -> None:
@@ -31,7 +35,8 @@ def fairseq_saves(folder: Path, updates: int, keep: int) -> None:
         should_save_checkpoint_on_current_rank=True,
         get_num_updates=lambda: updates,
         checkpoint_suffix="",
-        task=None,
+        task=WatchedTask() if task is None else task,
+        get_model=lambda: nn.Linear(1, 1),
         save_checkpoint=save_checkpoint,
     )
     iterator = SimpleNamespace(epoch=1, end_of_epoch=lambda: False, state_dict=dict)

@@ -1,0 +1,105 @@
+"""From which checkpoint a run goes on: the one that was asked for, or the newest that can be read, or none at all."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable, Iterator, List, Optional, Tuple
+
+from fairseq.file_io import PathManager
+
+from data2vec_compat.safe_load import UnreadableCheckpointError
+
+from ..watching.advice import is_about_the_checkpoint, mismatch
+from ..watching.task import WatchedTask
+from .saving import LAST
+
+logger = logging.getLogger(__name__)
+
+
+class CheckpointMismatchError(ValueError):
+    """A checkpoint's weights are not those of the model."""
+
+
+def refuse_missing(trainer: Any, filename: str) -> None:
+    """Raise ValueError if what `checkpoint.restore_file` or `checkpoint.continue_once` asks for is not there.
+
+    fairseq would train from scratch, and say nothing. On every process, since one that does not see the file would
+    leave the others waiting.
+    """
+    cfg = trainer.cfg.checkpoint
+    key, path = _asked_for(cfg, trainer.checkpoint_suffix or "")
+    if path and path == filename and not PathManager.isfile(path):
+        raise ValueError(_missing(cfg, key, path))
+
+
+def newest_readable(trainer: Any, filename: str, load: Callable[[str], Any]) -> Any:
+    """What ``load`` makes of a file, or of the newest other checkpoint if a run's `checkpoint_last.pt` is damaged.
+
+    Raises UnreadableCheckpointError, of the first, where none can be read.
+    """
+    try:
+        return load(filename)
+    except UnreadableCheckpointError as error:
+        if not _is_default(trainer.cfg.checkpoint, filename):
+            raise
+        first = reason = error
+    for path in _newest_first(trainer.cfg.checkpoint):
+        logger.warning(f"{reason}; going on from {path} instead")
+        try:
+            return load(str(path))
+        except UnreadableCheckpointError as error:
+            reason = error
+    raise first
+
+
+@contextmanager
+def mismatch_explained(trainer: Any, filename: str) -> Iterator[None]:
+    """Say why a checkpoint does not fit (CheckpointMismatchError), which fairseq does not."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(trainer.task, WatchedTask) or not is_about_the_checkpoint(error, filename):
+            raise
+        raise CheckpointMismatchError(mismatch(trainer, filename, error)) from error
+
+
+def _is_default(cfg: Any, filename: str) -> bool:
+    """Whether a run goes on by itself, so that the file is none that somebody named; a shard has no other."""
+    return bool(cfg.restore_file == LAST) and filename == os.path.join(cfg.save_dir, LAST)
+
+
+def _newest_first(cfg: Any) -> List[Path]:
+    """The checkpoints of a run, the one that was written last in front, apart from `checkpoint_last.pt`."""
+    others = (path for path in Path(cfg.save_dir).glob("checkpoint*.pt") if path.name != LAST)
+    return sorted(others, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def _asked_for(cfg: Any, suffix: str) -> Tuple[str, Optional[str]]:
+    """The key that names a file, and the path that fairseq makes of it; none where a first launch has nothing to load.
+
+    The default spelt out, with its folder, is the default: scripts begin and repeat a run by it. An empty name asks
+    for nothing.
+    """
+    last = os.path.join(cfg.save_dir, LAST)
+    if not cfg.restore_file:
+        return "restore_file", None
+    if cfg.restore_file != LAST:
+        is_default = os.path.abspath(cfg.restore_file) == os.path.abspath(last)
+        return "restore_file", None if is_default else cfg.restore_file.replace(".pt", f"{suffix}.pt")
+    once = getattr(cfg, "continue_once", None)
+    return "continue_once", None if PathManager.exists(last.replace(".pt", f"{suffix}.pt")) else once
+
+
+def _missing(cfg: Any, key: str, path: str) -> str:
+    given = getattr(cfg, key)
+    looked = "" if os.path.isabs(path) or "://" in path else f"; relative paths begin at {os.getcwd()}"
+    below = Path(cfg.save_dir) / path
+    meant = f"; `checkpoint.{key}={below}` is there" if looked and below.is_file() else ""
+    named = "" if path == given else f" (as {path}, for this process)"
+    return (
+        f"`checkpoint.{key}` is {given!r}, which is no file here{named}{looked}{meant}. Give the checkpoint to go on "
+        f"from, or leave the key out to begin anew or to go on from {LAST} in `checkpoint.save_dir`"
+    )

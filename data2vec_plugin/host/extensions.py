@@ -1,0 +1,120 @@
+"""Every place of fairseq that is extended once our plugin is imported, and why.
+
+Each is a function, method or class that fairseq looks up by name when it needs it. A function of ours takes its place,
+and gets the one that was there as its first argument.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import PurePath
+from typing import Any, Dict
+
+from ..compat import load
+
+MARK = "extended_by_data2vec"
+
+
+@dataclass(frozen=True)
+class Extension:
+    """``name`` in fairseq's ``module`` (a method behind its class's name) becomes ``ours``, a name in this package."""
+
+    module: str
+    name: str
+    ours: str
+    why: str
+
+
+EXTENSIONS = (
+    Extension(
+        "fairseq_cli.train",
+        "Trainer",
+        "host.trainer.build_trainer",
+        "a run of ours has our trainer: fairseq tells a task neither what its run does nor what goes wrong in it",
+    ),
+    Extension(
+        "fairseq_cli.train",
+        "train",
+        "host.watching.stop.train_epoch",
+        "a run of ours that stops by itself saves first, and one that has ended makes no further update",
+    ),
+    Extension(
+        "fairseq.checkpoint_utils",
+        "load_checkpoint_to_cpu",
+        "host.checkpoints.reader.read",
+        "everything reads checkpoints by it: damage is found, other files are told, others' checkpoints are adapted",
+    ),
+    Extension(
+        "fairseq.checkpoint_utils",
+        "load_model_ensemble_and_task",
+        "host.checkpoints.model_loading.load_models",
+        "commands evaluate the averaged weights where training did, and say what they cannot load",
+    ),
+    Extension(
+        "fairseq.checkpoint_utils",
+        "save_checkpoint",
+        "host.checkpoints.saving.save",
+        "a crash costs a run of ours no more than the updates since its last checkpoint",
+    ),
+    Extension(
+        "fairseq.models.wav2vec.wav2vec2_asr",
+        "Wav2VecEncoder.__init__",
+        "host.checkpoints.contradictions.build_encoder",
+        "a recipe that contradicts a checkpoint of ours is told so in a line, not by a bare assertion",
+    ),
+    Extension(
+        "fairseq.dataclass.utils",
+        "merge_with_parent",
+        "config_keys.merge_with_parent",
+        "an unknown key is told with those that it resembles",
+    ),
+)
+
+
+def extend_fairseq() -> None:
+    """Extend what is imported by now, and the rest when it is; harmless when done twice."""
+    for extension in EXTENSIONS:
+        load().after_import(extension.module, functools.partial(_extend, extension))
+    program = _train_program()
+    for extension in EXTENSIONS if program else ():
+        if extension.module == "fairseq_cli.train":
+            put(extension, program)
+
+
+def put(extension: Extension, names: Dict[str, Any]) -> None:
+    """Put ours into its place among the names of a module, once."""
+    holder, _, method = extension.name.partition(".")
+    stock = getattr(names[holder], method) if method else names[holder]
+    if getattr(stock, MARK, False):
+        return
+    module, _, name = extension.ours.rpartition(".")
+    ours = getattr(import_module(f"..{module}", __package__), name)
+
+    @functools.wraps(stock, updated=() if isinstance(stock, type) else functools.WRAPPER_UPDATES)
+    def extended(*args: Any, **kwargs: Any) -> Any:
+        return ours(stock, *args, **kwargs)
+
+    setattr(extended, MARK, True)
+    if method:
+        setattr(names[holder], method, extended)
+    else:
+        names[holder] = extended
+
+
+def _extend(extension: Extension) -> None:
+    put(extension, vars(sys.modules[extension.module]))
+
+
+def _train_program() -> Dict[str, Any]:
+    """The names of `fairseq_cli/train.py` where it is the program itself, and so no module of that name; else none.
+
+    In a process that torch has started they are not those of ``__main__``, hence those that its function sees.
+    """
+    program = sys.modules.get("__main__")
+    if PurePath(getattr(program, "__file__", None) or "").parts[-2:] != ("fairseq_cli", "train.py"):
+        return {}
+    names: Dict[str, Any] = program.main.__globals__  # type: ignore[union-attr]
+    return names

@@ -1,0 +1,19 @@
+"""Which runs are ours: what we add to fairseq acts on these, and on no others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .watching.task import WatchedTask
+
+PACKAGE = __name__.partition(".")[0]
+
+
+def is_ours(task: Any, model: Any) -> bool:
+    """Whether a task of ours is trained, or a model that is ours or holds one, as fairseq's `wav2vec_ctc` may."""
+    return isinstance(task, WatchedTask) or any(is_of_this_package(type(part)) for part in model.modules())
+
+
+def is_of_this_package(kind: type) -> bool:
+    """Whether a class is defined here."""
+    return kind.__module__.startswith(f"{PACKAGE}.")
