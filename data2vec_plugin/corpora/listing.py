@@ -1,19 +1,22 @@
-"""`data2vec manifest`: list a folder's audio in the TSV files that fairseq reads.
+"""A folder's audio, listed in the TSV files that fairseq reads.
 
 One file a split: its first line is the root, then `relative path<TAB>number of samples`.
 """
 
-import argparse
 import random
 import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional
 
-from data2vec_plugin.files.audio_headers import Header, Source, is_utf8, read_headers, resample_all
-from data2vec_plugin.files.manifests import Clip, Manifest, Row, read_csv, some, write_atomically
+from ..files.audio_headers import Header, Source, is_utf8, read_headers, resample_all
+from ..files.manifests import Clip, Manifest
+from ..files.tables import Row, read_table
+from ..files.unusable import UnusableFileError, some
+from ..files.writing import write_atomically
 
 SPLIT_NAME = re.compile(
     r"(train|training|dev|valid|validation|val|eval|test|testing|unlabell?ed)(?![a-z])",
@@ -23,33 +26,29 @@ AUDIO = {"aac", "aif", "aiff", "au", "flac", "m4a", "mp3", "mp4", "ogg", "opus",
 DEFAULT_VALID_PERCENT = 1.0
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of `data2vec manifest`."""
-    add = parser.add_argument
-    add("root", nargs="?", type=Path, metavar="DIR", help="folder with audio at any depth")
-    add("--csv", type=Path, help="list the files of this table instead: path[, text][, split]")
-    add("--out", type=Path, default=Path("data"), help="folder for the manifests (data)")
-    add("--ext", default="flac,wav", help="file name extensions to take (flac,wav)")
-    add(
-        "--split-by-folder",
-        choices=("auto", "yes", "no"),
-        default="auto",
-        help="one manifest per top-level folder: auto takes names such as train-clean-100, dev, "
-        "test; no puts everything into train and a random part into valid",
-    )
-    add(
-        "--valid-percent",
-        type=float,
-        help=f"random part for valid.tsv, when folders do not decide ({DEFAULT_VALID_PERCENT:g}; 0 writes none)",
-    )
-    add("--seed", type=int, default=1, help="of the random part (1)")
-    add("--sample-rate", type=int, default=16000, help="in Hz, of every file (16000)")
-    add("--resample-to", type=Path, metavar="NEW", help="write mono copies at that rate there")
-    add("--decode", action="store_true", help="read each file to its end, to find broken ones")
-    add("--threads", type=int, default=4, help="files to open at a time (4)")
+@dataclass(frozen=True)
+class Listing:
+    """What is to be listed, and how."""
+
+    root: Optional[Path] = None
+    """Folder with audio at any depth."""
+    csv: Optional[Path] = None
+    """Table of the files to list: path[, text][, split]."""
+    out: Path = Path("data")
+    ext: str = "flac,wav"
+    split_by_folder: str = "auto"
+    """yes, no, or auto: whether the top-level folders have names of splits."""
+    valid_percent: Optional[float] = None
+    seed: int = 1
+    sample_rate: int = 16000
+    """In Hz."""
+    resample_to: Optional[Path] = None
+    decode: bool = False
+    """Read each file to its end."""
+    threads: int = 4
 
 
-def run(args: argparse.Namespace) -> int:
+def write_manifests(args: Listing) -> None:
     """Write the manifests and say what they hold.
 
     Raises:
@@ -72,10 +71,9 @@ def run(args: argparse.Namespace) -> int:
         write_atomically(path, Manifest(root, clips).text())
         seconds = sum(clip.frames for clip in clips) / args.sample_rate
         print(f"{path}: {len(clips)} files, {duration(seconds)}")
-    return 0
 
 
-def find(args: argparse.Namespace) -> tuple[Path, list[Source], list[str]]:
+def find(args: Listing) -> tuple[Path, list[Source], list[str]]:
     """Return the root, the audio files in order of name, and the names of those of other kinds."""
     if (args.root is None) and (args.csv is None):
         raise ValueError("nothing to list: give a folder, or --csv FILE")
@@ -84,8 +82,8 @@ def find(args: argparse.Namespace) -> tuple[Path, list[Source], list[str]]:
     wanted = {item.strip().lstrip(".").lower() for item in args.ext.split(",") if item.strip()}
     if args.csv:
         root = (args.root or args.csv.parent).resolve()
-        return root, [from_row(args.csv, root, row) for row in read_csv(args.csv, ["path"])], []
-    root, sources, ignored = args.root.resolve(), [], []
+        return root, [from_row(args.csv, root, row) for row in read_table(args.csv, ["path"])], []
+    root, sources, ignored = Path(args.root or "").resolve(), [], []
     new = args.resample_to.resolve() if args.resample_to else None
     for file in sorted(root.rglob("*")):
         kind, name = file.suffix[1:].lower(), file.relative_to(root).as_posix()
@@ -117,9 +115,10 @@ def from_row(table: Path, root: Path, row: Row) -> Source:
     """
     file = root / row.fields["path"]
     if not file.is_file():
-        raise ValueError(
-            f"{table}, line {row.line}: no file {row.fields['path']!r} (looked for {file}); "
-            f"paths are relative to {root}, give DIR to change that"
+        raise UnusableFileError.of(
+            table,
+            f"no file {row.fields['path']!r} (looked for {file}); paths are relative to {root}, give DIR to change it",
+            row.line,
         )
     name = file.relative_to(root).as_posix() if root in file.parents else str(file)
     return Source(file, name, row.fields.get("split") or None)
@@ -170,7 +169,7 @@ def check_sample_rate(headers: Iterable[Header], expected: int) -> None:
         )
 
 
-def split(headers: list[Header], args: argparse.Namespace) -> dict[str, list[Header]]:
+def split(headers: list[Header], args: Listing) -> dict[str, list[Header]]:
     """Sort files into splits: by the table's column, by folder, or a random part for `valid`.
 
     Raises:

@@ -1,42 +1,35 @@
-"""`data2vec subwords`: learn SentencePiece subwords from raw text, and write the dictionary that goes with them.
+"""SentencePiece subwords, learned from raw text, and the dictionary that goes with them.
 
 OUT/spm.model cuts text, OUT/dict.txt counts its pieces in the text, most frequent first: what `task.bpe=sentencepiece`
 looks for beside train.txt and valid.txt.
 """
 
-import argparse
 from collections import Counter
 from pathlib import Path
 from typing import Any, Iterator, List, Sequence
 
-from data2vec_plugin.files.manifests import write_atomically
-from data2vec_plugin.files.text_lines import decoded
+from ..files.text_lines import numbered_lines
+from ..files.unusable import UnusableFileError
+from ..files.writing import write_atomically
 
 LEFT_TO_FAIRSEQ = {"<unk>", "<s>", "</s>", "<pad>", "<mask>"}
 """Symbols that every dictionary of fairseq has, or that its tasks add."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    parser.add_argument("text", nargs="+", type=Path, help="text files, a sentence or paragraph a line")
-    parser.add_argument("--out", type=Path, required=True, help="folder for spm.model and dict.txt")
-    parser.add_argument("--size", type=int, default=8_000, help="how many subwords (8000)")
-    parser.add_argument("--kind", choices=("unigram", "bpe"), default="unigram", help="SentencePiece's model (unigram)")
-    parser.add_argument("--sentences", type=int, default=2_000_000, help="learn from a sample of so many lines")
+def train_subwords(texts: Sequence[Path], out: Path, size: int, kind: str, sentences: int) -> None:
+    """Learn ``size`` subwords from a sample of so many ``sentences``, count them in the texts, write both.
 
-
-def run(args: argparse.Namespace) -> int:
-    """Learn, count, write."""
-    for path in args.text:
+    ``kind`` is SentencePiece's: ``unigram`` or ``bpe``. Raises ValueError for a text that is missing or not UTF-8.
+    """
+    for path in texts:
         if not path.is_file():
-            raise ValueError(f"{path} does not exist; give text files")
-    args.out.mkdir(parents=True, exist_ok=True)
-    model = args.out / "spm.model"
-    learn(args.text, model, args.size, args.kind, args.sentences)
-    counts = count(args.text, model)
-    write_atomically(args.out / "dict.txt", "".join(f"{piece} {number}\n" for piece, number in counts))
-    print(f"{model}: {len(counts):,} subwords\n{args.out / 'dict.txt'}")
-    return 0
+            raise UnusableFileError.of(path, "no such file; give text files")
+    out.mkdir(parents=True, exist_ok=True)
+    model = out / "spm.model"
+    learn(texts, model, size, kind, sentences)
+    counts = count(texts, model)
+    write_atomically(out / "dict.txt", "".join(f"{piece} {number}\n" for piece, number in counts))
+    print(f"{model}: {len(counts):,} subwords\n{out / 'dict.txt'}")
 
 
 def learn(texts: Sequence[Path], model: Path, size: int, kind: str, sentences: int) -> None:
@@ -75,9 +68,8 @@ def batches(texts: Sequence[Path], size: int = 10_000) -> Iterator[List[str]]:
     batch: List[str] = []
     with tqdm(total=sum(path.stat().st_size for path in texts), unit="B", unit_scale=True, desc="count") as bar:
         for path in texts:
-            for number, line in enumerate(path.open("rb"), start=1):
-                bar.update(len(line))
-                batch.append(decoded(path, number, line))
+            for _, line in numbered_lines(path, seen=bar.update):
+                batch.append(line.strip())
                 if len(batch) == size:
                     yield batch
                     batch = []
