@@ -54,6 +54,7 @@ ALLOWED: Dict[str, Set[str]] = {
     "models": {*METHOD, "checkpoints", "interop"},
     "features": {*METHOD, "checkpoints", "data", "files", "interop"},
     "glue": {"data", "files", "runs"},
+    "corpora": {"files", "glue"},
     "host": {"checkpoints", "core", "criterions", "data", "files", "interop", "runs"},
     "convert": {*METHOD, "checkpoints", "data", "features", "files", "interop"},
     "tasks": {*METHOD, "checkpoints", "criterions", "data", "decoding", "doctor", "files", "host", "interop"},

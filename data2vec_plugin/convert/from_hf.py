@@ -70,7 +70,7 @@ def recognised(source: Path, hf: Keys) -> Tuple[Modality, str]:
 
 def is_other(path: Path, content: bytes) -> bool:
     """Whether there is a file with other content."""
-    return path.exists() and path.read_bytes() != content
+    return path.exists() and read_bytes(path) != content
 
 
 def checkpoint_state(section: Mapping[str, Any], weights: Mapping[str, Any], beside: Beside) -> Dict[str, Any]:
