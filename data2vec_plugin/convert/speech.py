@@ -8,7 +8,7 @@ from typing import Any, Dict, Tuple
 from fairseq.data import Dictionary
 
 from ..checkpoints.encoder import Checkpoint
-from ..files.dictionaries import load_dictionary
+from ..data.text.dictionary_file import load_dictionary
 from ..files.json_files import read_json
 from ..interop.fairseq import audio_v1
 from ..interop.huggingface import audio as hf_audio

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Callable, Optional
 
 from ..files.audio_headers import Header, Source, is_utf8, read_headers, resample_all
+from ..files.delimited import Row, read_table
 from ..files.manifests import Clip, Manifest
-from ..files.tables import Row, read_table
 from ..files.unusable import UnusableFileError, some
 from ..files.writing import write_atomically
 

@@ -8,8 +8,8 @@ import math
 from pathlib import Path
 from typing import Tuple
 
-from ..files.dictionaries import load_dictionary
-from ..files.tables import tab_separated
+from ..data.text.dictionary_file import load_dictionary
+from ..files.delimited import tab_separated
 from ..files.unusable import UnusableFileError
 from ..glue.binaries import unknown_share, write_task
 from ..glue.encoders import Encode

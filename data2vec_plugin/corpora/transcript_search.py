@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional
 
+from ..files.delimited import Row, read_table
 from ..files.manifests import Clip, Manifest
-from ..files.tables import Row, read_table
 from ..files.transcripts import read_beside, read_utterances
 from ..files.unusable import UnusableFileError, some
 from .listing import AUDIO

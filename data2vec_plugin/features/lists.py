@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from ..data.image.source import ENDINGS as IMAGE_ENDINGS
+from ..files.delimited import tab_separated
 from ..files.folders import files_by_folder
 from ..files.manifests import manifest_entries, manifest_root
-from ..files.tables import tab_separated
 from ..files.text_lines import numbered_lines
 from ..files.unusable import UnusableFileError
 from .items import Item

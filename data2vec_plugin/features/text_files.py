@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, List, Mapping, Optional, Tuple
 
+from ..data.text.dictionary_file import load_dictionary
 from ..data.text.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords
-from ..files.dictionaries import load_dictionary
 from ..files.opening import read_bytes
 
 DICTIONARY, PIECES = "dict.txt", "spm.model"

@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, List, NamedTuple, Tuple
+from typing import List, NamedTuple, Tuple
 
 from .text_lines import numbered_lines
 from .unusable import UnusableFileError, shown
-
-if TYPE_CHECKING:
-    from fairseq.data import Dictionary
 
 OVERWRITE = "#fairseq:overwrite"
 """Behind a count: the symbol may have come before, and the earlier id is not used any more."""
@@ -53,17 +50,6 @@ def read_entries(path: Path) -> List[Entry]:
         entries = [_entry(path, number, line) for number, line in lines]
     _check_duplicates(path, entries)
     return entries
-
-
-def load_dictionary(path: Path) -> Dictionary:
-    """fairseq's dictionary, with the ids that fairseq gives; raises as :func:`read_entries` does."""
-    from fairseq.data import Dictionary
-
-    entries = read_entries(path)
-    dictionary = Dictionary()
-    for entry in entries:
-        dictionary.add_symbol(entry.symbol, n=entry.frequency, overwrite=entry.overwrites)
-    return dictionary
 
 
 def normal_text(path: Path) -> str:

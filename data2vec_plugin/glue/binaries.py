@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files.dictionaries import load_dictionary, normal_text
+from ..data.text.dictionary_file import load_dictionary
+from ..files.dictionaries import normal_text
 from ..files.text_lines import raw_lines
 from .encoders import Encode
 from .files import Example, LeftOut, Source, read_examples

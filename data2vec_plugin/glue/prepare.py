@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ..files.dictionaries import load_dictionary
+from ..data.text.dictionary_file import load_dictionary
 from ..files.unusable import some
 from ..runs.tables import print_table
 from .binaries import SplitFacts, unknown_share, write_task

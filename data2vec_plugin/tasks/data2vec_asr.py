@@ -13,8 +13,8 @@ from ..checkpoints.saved_dictionary import check_same_symbols, saved_dictionary
 from ..checkpoints.saved_file import read_checkpoint
 from ..core.config import SpanMaskConfig
 from ..data.audio.clips import CheckedAudioDataset
+from ..data.text.dictionary_file import load_dictionary
 from ..decoding.greedy import GreedyCtcGenerator
-from ..files.dictionaries import load_dictionary
 from ..files.transcripts import check_symbols, read_labels
 from ..interop.identify import identify
 from ..modalities.audio import AudioData2Vec

@@ -14,9 +14,9 @@ from ..data.first_process import first_process_first
 from ..data.resumable import ResumableIterator
 from ..data.text.binarised import binarised, with_ending
 from ..data.text.blocks import blocks_digest, load_lines, text_blocks
+from ..data.text.dictionary_file import load_dictionary
 from ..data.text.masked import MaskedTextDataset
 from ..data.text.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords, word_starts
-from ..files.dictionaries import load_dictionary
 from ..host.watching.task import Extent, WatchedTask
 from ..modalities.text import TextData2Vec
 from .empty_batches import EmptyBatches

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data2vec_plugin.files.dictionaries import load_dictionary, normal_text, read_entries
+from data2vec_plugin.data.text.dictionary_file import load_dictionary
+from data2vec_plugin.files.dictionaries import normal_text, read_entries
 from data2vec_plugin.files.unusable import UnusableFileError
 
 Dictionary = pytest.importorskip("fairseq.data").Dictionary

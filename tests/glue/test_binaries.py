@@ -10,7 +10,7 @@ import pytest
 from glue_files import DEV, TRAIN, write_dictionary, write_lines
 
 from data2vec_plugin.cli.main import main
-from data2vec_plugin.files.dictionaries import load_dictionary
+from data2vec_plugin.data.text.dictionary_file import load_dictionary
 from data2vec_plugin.glue.encoders import gpt2_bpe, sentencepiece
 from data2vec_plugin.glue.files import Example, find_sources, read_examples
 from data2vec_plugin.glue.tasks import TASKS
