@@ -3,7 +3,7 @@
 The house, from the roof down; a part imports parts of lower floors only, and of those what `ALLOWED` says:
 
     cli          a subcommand is arguments and one call
-    tasks        convert
+    tasks        convert      corpora
     models       features     glue       host
     checkpoints  data         criterions
     interop      decoding     scoring    doctor
@@ -33,7 +33,7 @@ FLOORS = (
     {"interop", "decoding", "scoring", "doctor"},
     {"checkpoints", "data", "criterions"},
     {"models", "features", "glue", "host"},
-    {"tasks", "convert"},
+    {"tasks", "convert", "corpora"},
     {"cli"},
 )
 METHOD = {"core", "modalities"}
@@ -54,6 +54,7 @@ ALLOWED: Dict[str, Set[str]] = {
     "models": {*METHOD, "checkpoints", "interop"},
     "features": {*METHOD, "checkpoints", "data", "files", "interop"},
     "glue": {"data", "files", "runs"},
+    "corpora": {"data", "files", "glue"},
     "host": {"checkpoints", "core", "criterions", "data", "files", "interop", "runs"},
     "convert": {*METHOD, "checkpoints", "data", "features", "files", "interop"},
     "tasks": {*METHOD, "checkpoints", "criterions", "data", "decoding", "doctor", "files", "host", "interop"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, List, Mapping, Optional, Sequence
 
+from ..files.text_lines import read_lines
 from .modality import Beside
 
 FILE = "labels.txt"
@@ -14,7 +15,7 @@ def read_labels(path: Path) -> List[str]:
     """Names of classes, one a line; raises ValueError if there is no such file."""
     if not path.is_file():
         raise ValueError(f"`--labels`: {path} does not exist; give a file with the name of a class on every line")
-    return path.read_text("utf-8").splitlines()
+    return read_lines(path)
 
 
 def name_classes(beside: Beside, count: int, given: Optional[Path], found: Optional[Sequence[str]] = None) -> None:

@@ -15,21 +15,12 @@ from typing import Any, Dict, Iterator, Mapping
 import torch
 from torch import Tensor
 
+from ..files.json_files import read_json
+
 CONFIG, CARD = "config.json", "README.md"
 SAFETENSORS, PICKLED = "model.safetensors", "pytorch_model.bin"
 MADE_BY = "converted_by"
 """The key of config.json by which we know a folder of our own."""
-
-
-def read_json(path: Path) -> Dict[str, Any]:
-    """A JSON object; raises ValueError for a file that is none."""
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds a {type(content).__name__}; expected an object")
-    return content
 
 
 def read_config(folder: Path) -> Dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple
 
 import torch
 
-from ..files.manifests import write_atomically
+from ..files.opening import read_bytes
+from ..files.writing import replacing, write_atomically
 from ..interop.fairseq.text_v1 import vocabulary_size
 from .folder import read_config, read_weights
 from .modality import Beside, Given, Keys, Modality, check_given, modality
@@ -26,7 +26,7 @@ def from_hf(source: Path, out: Path, given: Given) -> List[str]:
     check_given(given, MODEL_TYPES[hf["model_type"]])
     section = part.NAMES.config_from_hf(hf, kind)
     beside = part.read_extras(source, hf, kind, given)
-    copied = {name: path.read_bytes() for name, path in beside.copies.items()}
+    copied = {name: read_bytes(path) for name, path in beside.copies.items()}
     written = {**copied, **{name: text.encode("utf-8") for name, text in beside.files.items()}}
     taken = [name for name, content in written.items() if is_other(out.with_name(name), content)]
     if taken:
@@ -70,7 +70,7 @@ def recognised(source: Path, hf: Keys) -> Tuple[Modality, str]:
 
 def is_other(path: Path, content: bytes) -> bool:
     """Whether there is a file with other content."""
-    return path.exists() and path.read_bytes() != content
+    return path.exists() and read_bytes(path) != content
 
 
 def checkpoint_state(section: Mapping[str, Any], weights: Mapping[str, Any], beside: Beside) -> Dict[str, Any]:
@@ -91,10 +91,5 @@ def checkpoint_state(section: Mapping[str, Any], weights: Mapping[str, Any], bes
 
 def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """Save under another name, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as part:
         torch.save(dict(state), part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

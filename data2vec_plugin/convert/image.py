@@ -7,11 +7,12 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 from ..checkpoints.encoder import Checkpoint
 from ..data.image.transforms import MiddlePart, Normalization
+from ..files.json_files import read_json
 from ..interop.fairseq import vision_v1
 from ..interop.huggingface import vision as hf_vision
 from ..interop.huggingface.keys import refuse_beyond
 from .classes import keep_names, name_classes
-from .folder import json_text, read_json
+from .folder import json_text
 from .modality import Beside, Given, Keys, Weights
 
 NAMES, LAYOUT = hf_vision, vision_v1

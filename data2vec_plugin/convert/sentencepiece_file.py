@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, Tuple
 
 from ..data.text.subwords import SentencePiece
+from ..files.opening import read_bytes
 
 TRAINER, NORMALIZER = 2, 3
 MODEL_TYPE, UNIGRAM = 3, 1
@@ -33,7 +34,7 @@ class Pieces:
 def read_pieces(path: Path) -> Pieces:
     """Raises ValueError for a file that is no unigram model, or has pieces that are not weighed against others."""
     processor: Any = SentencePiece(path).processor
-    content = message(path.read_bytes())
+    content = message(read_bytes(path))
     trainer, normalizer = (message(content.get(part, b"")) for part in (TRAINER, NORMALIZER))
     rows = [row for row in range(processor.GetPieceSize()) if not stands_for_no_text(processor, row)]
     scores = {processor.IdToPiece(row): processor.GetScore(row) for row in rows}

@@ -8,10 +8,12 @@ from typing import Any, Dict, Tuple
 from fairseq.data import Dictionary
 
 from ..checkpoints.encoder import Checkpoint
+from ..data.text.dictionary_file import load_dictionary
+from ..files.json_files import read_json
 from ..interop.fairseq import audio_v1
 from ..interop.huggingface import audio as hf_audio
 from ..interop.huggingface.ctc import WORDS, outputs, rearranged, vocabulary
-from .folder import json_text, read_json
+from .folder import json_text
 from .modality import Beside, Given, Keys, Weights
 
 NAMES, LAYOUT = hf_audio, audio_v1
@@ -121,7 +123,7 @@ def read_dictionary(path: Path) -> Any:
     """A dictionary's file; raises ValueError if there is none."""
     if not path.is_file():
         raise ValueError(f"`--dict`: {path} does not exist")
-    return Dictionary.load(str(path))
+    return load_dictionary(path)
 
 
 def read_extras(folder: Path, hf: Keys, kind: str, given: Given) -> Beside:

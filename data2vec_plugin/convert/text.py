@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from fairseq.data import Dictionary
-
 from ..checkpoints.encoder import Checkpoint
-from ..features.text_files import DICTIONARY, found_subwords, load_dictionary, subword_files, trained_on
+from ..data.text.dictionary_file import load_dictionary
+from ..features.text_files import DICTIONARY, found_subwords, masked_dictionary, subword_files, trained_on
 from ..features.text_files import Given as Subwords
+from ..files.dictionaries import normal_text
 from ..interop.fairseq import text_v1
 from ..interop.huggingface import text as hf_text
 from ..interop.huggingface.keys import refuse_beyond
@@ -83,7 +83,7 @@ def write_extras(folder: Path, checkpoint: Checkpoint, kind: str, given: Given) 
         beside.notes.append(f"no tokenizer was written, since no {DICTIONARY} was found: give it with `--dict FILE`")
     else:
         if path is not None:
-            beside.copies[DICTIONARY] = path  # for the way back
+            beside.files[DICTIONARY] = normal_text(path)  # for the way back
         places = [*([path.parent] if path else []), *folders]
         _write_tokenizer(beside, list(dictionary.symbols), checkpoint, given, places)
     if kind == "classification":
@@ -106,7 +106,7 @@ def find_dictionary(checkpoint: Checkpoint, given: Given, folders: List[Path], s
     path = given.dictionary or next((f / DICTIONARY for f in folders if (f / DICTIONARY).is_file()), None)
     if path is not None and not path.is_file():
         raise ValueError(f"`--dict`: {path} does not exist")
-    return (None, None) if path is None else (load_dictionary(path, size), path)
+    return (None, None) if path is None else (masked_dictionary(path, size), path)
 
 
 def _write_tokenizer(
@@ -142,7 +142,7 @@ def _write_classes(beside: Beside, checkpoint: Checkpoint, given: Given) -> None
     path = next((path for path in paths if path.is_file()), None)
     names = None
     if path is not None:
-        labels = Dictionary.load(str(path))
+        labels = load_dictionary(path)
         found = labels.symbols[labels.nspecial :]  # behind them may be what fills it up to a round size
         names = found[:count] if len(found) >= count else None
     name_classes(beside, count, given.labels, names)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Sequence
 
+from ..files.json_files import read_json
+from ..files.text_lines import read_text
 from .byte_pairs import vocabulary
-from .folder import json_text, read_json
+from .folder import json_text
 from .modality import Keys
 from .sentencepiece_file import read_pieces
 from .unigram import tokenizer
@@ -47,7 +49,7 @@ class Tokenizer:
 
 def from_byte_pairs(symbols: List[str], encoder_json: Path, vocab_bpe: Path) -> Tokenizer:
     """RoBERTa's, of GPT-2's files; raises ValueError if the dictionary lacks any of their byte pairs."""
-    merges = vocab_bpe.read_text("utf-8")
+    merges = read_text(vocab_bpe)
     rows = vocabulary(symbols, read_json(encoder_json), merges)
     content = {"vocab.json": json_text(rows), "merges.txt": merges}
     return Tokenizer("RobertaTokenizer", content, {"add_prefix_space": False})

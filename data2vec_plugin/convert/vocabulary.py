@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from ..data.text.subwords import GPT2_FILES
-from ..features.text_files import load_dictionary
+from ..features.text_files import masked_dictionary
+from ..files.dictionaries import normal_text
+from ..files.json_files import read_json
+from ..files.text_lines import read_text
 from .byte_pairs import merge_lines
-from .folder import read_json
 from .modality import Beside, Given
 from .tokenizers import DICTIONARY, PIECES, dictionary_text
 
@@ -29,14 +31,14 @@ def read_vocabulary(beside: Beside, folder: Path, size: int, given: Given) -> No
     if path is None and not names:
         beside.notes.append(f"{folder} holds no tokenizer: put its {DICTIONARY} beside the checkpoint")
         return
-    symbols = _complete(folder, names, size) if path is None else list(load_dictionary(path, size).symbols)
+    symbols = _complete(folder, names, size) if path is None else list(masked_dictionary(path, size).symbols)
     if merges is not None:
         encoder = _encoder(names, symbols, given)
         symbols = [str(encoder.get(symbol, symbol)) for symbol in symbols] if path is None else symbols
         beside.files["encoder.json"] = json.dumps(encoder)
         beside.files["vocab.bpe"] = "\n".join(["#version: 0.2", *merge_lines(merges), ""])
     if path is not None:
-        beside.copies[DICTIONARY] = path
+        beside.files[DICTIONARY] = normal_text(path)
     else:
         beside.files[DICTIONARY] = dictionary_text(symbols)
     if (folder / PIECES).is_file():
@@ -56,7 +58,7 @@ def read_tokenizer(folder: Path) -> Tuple[List[str], Optional[str]]:
     """(Symbols in the order of their ids, merges of byte pairs or None); no symbols where there is no tokenizer."""
     if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
         rows = read_json(folder / "vocab.json")
-        return in_order(folder, {**rows, **_added(folder)}), (folder / "merges.txt").read_text("utf-8")
+        return in_order(folder, {**rows, **_added(folder)}), read_text(folder / "merges.txt")
     if not (folder / "tokenizer.json").is_file():
         return [], None
     content = read_json(folder / "tokenizer.json")

@@ -16,7 +16,7 @@ import torch
 
 from ..checkpoints.encoder import Checkpoint, open_checkpoint
 from ..core.model import Data2Vec
-from ..files.manifests import write_atomically
+from ..files.writing import write_atomically
 from .batches import Batch, Batching, batches
 from .by_modality import described, prepare
 from .encode import LAST, NONE, Wanted, check_pool, encode, item_features, parse_layers

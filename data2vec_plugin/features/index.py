@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, TextIO
+from typing import Callable, Dict, Iterable, List, Optional, TextIO
 
-from ..files.manifests import write_atomically
+from ..files.writing import write_atomically
 from .items import Item
 
 INDEX = "index.tsv"
@@ -98,15 +96,3 @@ class Index:
 def line_of(row: Row) -> str:
     """A row as a line."""
     return "\t".join(map(str, astuple(row))) + "\n"
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A name beside ``path`` to write to, which becomes ``path`` when all is well, and goes otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from ..data.image.source import ENDINGS as IMAGE_ENDINGS
-from ..data.manifest import manifest_lines, manifest_root
+from ..files.delimited import tab_separated
 from ..files.folders import files_by_folder
-from ..files.text_lines import decoded
+from ..files.manifests import manifest_entries, manifest_root
+from ..files.text_lines import numbered_lines
+from ..files.unusable import UnusableFileError
 from .items import Item
 
 ENDINGS = {
@@ -58,23 +60,21 @@ def _texts(path: Path, column: Optional[str]) -> Iterator[Item]:
     """Texts by the number of their line; that of a table's header is 1."""
     if path.is_dir():
         raise ValueError(f"`--input` {path} is a folder; for text give a file with an item a line, or a .tsv")
-    place = _column(path, column) if path.suffix == ".tsv" else None
-    for number, line in _lines(path):
-        if place is not None and number == 1:
-            continue
-        cells = line.split("\t")
-        text = line if place is None else (cells[place].strip() if place < len(cells) else "")
+    for number, text in _column(path, column) if path.suffix == ".tsv" else numbered_lines(path):
+        text = text.strip()
         stamp = hashlib.sha1(text.encode()).hexdigest()[:12]
         yield Item(f"{number:08d}", f"{path}:{number}", text, stamp=stamp)
 
 
-def _column(path: Path, column: Optional[str]) -> int:
-    """The place of a table's column; raises ValueError if the table has none of that name."""
-    header = next((line for _, line in _lines(path)), "").split("\t")
-    names = [name.strip() for name in header]
+def _column(path: Path, column: Optional[str]) -> Iterator[Tuple[int, str]]:
+    """Lines and cells of a table's column, empty ones too; raises ValueError if the table has none of that name."""
+    rows = tab_separated(path)
+    names = [name.strip() for name in next(rows, (1, [""]))[1]]
     if column not in names:
-        raise ValueError(f"{path}: `--column` is {column}; expected one of the table's: {', '.join(names)}")
-    return names.index(column)
+        raise UnusableFileError.of(path, f"`--column` is {column}; expected one of the table's: {', '.join(names)}")
+    place = names.index(column)
+    for number, cells in rows:
+        yield number, cells[place] if place < len(cells) else ""
 
 
 def _files(path: Path, endings: Tuple[str, ...], root: Optional[Path]) -> Iterator[Item]:
@@ -87,21 +87,15 @@ def _files(path: Path, endings: Tuple[str, ...], root: Optional[Path]) -> Iterat
         yield Item(mirrored(path.name, endings), str(path), str(path))
     elif path.suffix == ".tsv":
         folder = manifest_root(path)
-        for number, name, samples in manifest_lines(path):
-            file = folder / name
-            yield Item(mirrored(name, endings), f"{path}:{number}: {file}", str(file), samples)
+        for entry in manifest_entries(path):
+            file = folder / entry.path
+            yield Item(mirrored(entry.path, endings), f"{path}:{entry.line}: {file}", str(file), entry.frames)
     else:
-        for number, line in _lines(path):
+        for number, line in numbered_lines(path):
+            line = line.strip()
             if line:
                 file = (root or Path()) / line
                 yield Item(mirrored(line, endings), f"{path}:{number}: {file}", str(file))
-
-
-def _lines(path: Path) -> Iterator[Tuple[int, str]]:
-    """Lines, which end at a line feed only, and their numbers from 1; raises ValueError for what is not UTF-8."""
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            yield number, decoded(path, number, line)
 
 
 def mirrored(path: str, endings: Tuple[str, ...]) -> str:

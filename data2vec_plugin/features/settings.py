@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Dict
 
-from ..files.manifests import write_atomically
+from ..files.writing import write_atomically
 from .index import INDEX
 
 SETTINGS = "features.json"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from functools import partial
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from ..core.config import ConvSpec
 from ..data.audio.clips import TRUNCATED
+from ..files.manifests import clip_source
 from ..modalities.conv_spec import output_length, receptive_field
 from .items import BadItemError, Input, Item, padded
 
@@ -38,7 +38,7 @@ class SpeechReader:
         import soundfile
 
         try:
-            info = soundfile.info(opened(item.source))
+            info = soundfile.info(clip_source(item.source))
         except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
             raise BadItemError(f"cannot be read ({error})") from error
         if info.samplerate != self.sizes_per_unit:
@@ -63,7 +63,7 @@ class SpeechReader:
         import soundfile
 
         try:
-            samples, _ = soundfile.read(opened(item.source), dtype="float32", always_2d=True)
+            samples, _ = soundfile.read(clip_source(item.source), dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, OSError, TypeError) as error:
             raise BadItemError(f"cannot be read ({error})") from error
         clip = torch.from_numpy(samples).mean(1)
@@ -86,13 +86,3 @@ class SpeechReader:
         """How many clips had several channels."""
         count = len(self._mixed_down)
         return [f"{count:,} clips have several channels, which were averaged: {self._mixed_down[0]}"] if count else []
-
-
-def opened(source: str) -> Union[str, io.BytesIO]:
-    """What soundfile reads: a path, or a slice of a stored zip file."""
-    archive, *place = source.rsplit(":", 2)
-    if len(place) == 2 and all(part.isdigit() for part in place):
-        with open(archive, "rb") as file:
-            file.seek(int(place[0]))
-            return io.BytesIO(file.read(int(place[1])))
-    return source

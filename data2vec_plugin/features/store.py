@@ -10,8 +10,9 @@ from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 
+from ..files.writing import replacing
 from .encode import Features
-from .index import Index, Row, replacing
+from .index import Index, Row
 from .items import Item
 
 MATRIX = "features.npy"

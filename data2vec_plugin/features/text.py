@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..data.text.binarised import UNKNOWN
-from ..files.manifests import some
+from ..files.unusable import some
 from .items import BadItemError, Input, Item, padded
 from .text_files import TextFiles
 

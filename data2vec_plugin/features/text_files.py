@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, List, Mapping, Optional, Tuple
 
-from fairseq.data import Dictionary
-
+from ..data.text.dictionary_file import load_dictionary
 from ..data.text.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords
+from ..files.opening import read_bytes
 
 DICTIONARY, PIECES = "dict.txt", "spm.model"
 
@@ -46,7 +46,7 @@ def find_text_files(given: Given, task: Mapping[str, Any], folders: List[Path], 
     if path is None or not path.is_file():
         where = f"{path}" if path else f"{DICTIONARY} in {', '.join(map(str, folders))}"
         raise ValueError(f"no dictionary: looked for {where}; give the checkpoint's with `--dict FILE`")
-    dictionary = load_dictionary(path, vocabulary)
+    dictionary = masked_dictionary(path, vocabulary)
     kind, files = subword_files(given, task, [path.parent, *folders])
     subwords: Subwords = Spaces()
     if kind == "sentencepiece":
@@ -55,7 +55,7 @@ def find_text_files(given: Given, task: Mapping[str, Any], folders: List[Path], 
         subwords = Gpt2Bpe(*files)
     content = hashlib.sha256(kind.encode())
     for file in files:
-        content.update(file.read_bytes())
+        content.update(read_bytes(file))
     cut_by = " and ".join(map(str, files)) or "text that is cut already"
     return TextFiles(dictionary, path, subwords, cut_by, content.hexdigest()[:16])
 
@@ -66,9 +66,9 @@ def trained_on(task: Mapping[str, Any]) -> List[Path]:
     return [*folders, *(folder / "input0" for folder in folders)]
 
 
-def load_dictionary(path: Path, vocabulary: int) -> Any:
+def masked_dictionary(path: Path, vocabulary: int) -> Any:
     """The dictionary in a file, with ``<mask>``; raises ValueError unless it has as many symbols as a checkpoint."""
-    dictionary = Dictionary.load(str(path))
+    dictionary = load_dictionary(path)
     dictionary.add_symbol("<mask>")  # as tasks do after loading
     if len(dictionary) != vocabulary:
         raise ValueError(

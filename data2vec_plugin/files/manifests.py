@@ -1,13 +1,30 @@
-"""What `manifest` and `labels` share: fairseq's TSV manifests, CSV tables, safe writes."""
+"""fairseq's TSV manifests: the folder, then a clip a line, ``relative/path<TAB>number of samples``.
 
-import csv
+A byte order mark, Windows' line ends, blanks around a count and empty lines at the end are passed over; an empty line
+elsewhere is an error, since the n-th label belongs to the n-th clip. A path may be absolute, and may be
+``archive.zip:offset:length``, the bytes of a file in an archive that is not compressed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
 import os
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Union
+from typing import Iterator, List, NamedTuple, Optional, Tuple, Union
 
-from data2vec_plugin.files.text_lines import read_lines
+from .opening import opened
+from .text_lines import numbered_lines, without_empty_end
+from .unusable import UnusableFileError, shown
+
+SPOT_CHECKS = 1000
+"""How many files of a manifest are looked for before training; the rest are found missing when read."""
+COUNT = re.compile(r"[0-9]{1,18}")
+SLICE = re.compile(r"(.+):([0-9]{1,18}):([0-9]{1,18})", re.DOTALL)
+SOUND = (b"RIFF", b"fLaC", b"OggS")
+"""How the files begin that an archive may hold."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +40,7 @@ class Manifest:
     """A fairseq manifest: the root's path, then one clip a line."""
 
     root: Path
-    clips: tuple[Clip, ...]
+    clips: Tuple[Clip, ...]
 
     def text(self) -> str:
         """Return the manifest as fairseq reads it."""
@@ -31,12 +48,12 @@ class Manifest:
         return "\n".join(lines) + "\n"
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of a CSV table."""
+class Entry(NamedTuple):
+    """A clip where it stands: its line, from 1 with the root's, its path and its samples."""
 
     line: int
-    fields: dict[str, str]
+    path: str
+    frames: int
 
 
 def line_of(index: int) -> int:
@@ -45,73 +62,106 @@ def line_of(index: int) -> int:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a TSV manifest.
-
-    Raises:
-        ValueError: the file is missing, has no clip, or a line is not `path<TAB>frames`.
-    """
-    if not path.is_file():
-        raise ValueError(f"{path}: no such manifest; `data2vec manifest DIR` writes one")
-    root, *lines = read_lines(path) or [""]
-    clips = []
-    for index, line in enumerate(lines):
-        name, tab, frames = line.partition("\t")
-        if not (name and tab and frames.strip().isdigit()):
-            raise ValueError(
-                f"{path}, line {line_of(index)}: got {line!r}; "
-                "expected a relative path, a tab and the number of samples"
-            )
-        clips.append(Clip(name, int(frames)))
+    """Read a whole manifest; raises ValueError as :func:`manifest_entries` does, and if there is no clip in it."""
+    clips = tuple(Clip(entry.path, entry.frames) for entry in manifest_entries(path))
     if not clips:
-        raise ValueError(f"{path}: lists no audio; expected the root's path, then a line per file")
-    return Manifest(Path(root.strip()), tuple(clips))
+        raise UnusableFileError.of(path, "lists no audio; write it with `data2vec manifest DIR`")
+    return Manifest(manifest_root(path), clips)
 
 
-def read_csv(path: Path, required: Iterable[str]) -> list[Row]:
-    """Read a CSV (or tab-separated) file whose first line names its columns.
+def manifest_entries(path: Path) -> Iterator[Entry]:
+    """The clips, one at a time, for manifests may list hundreds of thousands.
 
-    Raises:
-        ValueError: the file is missing or empty, or lacks a column; or a line lacks its value.
+    Raises :class:`UnusableFileError`, with the line, for what is no path, tab and number of samples.
     """
+    lines = without_empty_end(_lines(path))
+    _check_root(path, next(lines, (1, ""))[1])
+    for number, line in lines:
+        name, _, frames = line.partition("\t")
+        if not (name and COUNT.fullmatch(frames.strip())):
+            raise UnusableFileError.of(
+                path,
+                f"got {shown(line)}; expected `relative/path<TAB>number of samples`; write the manifest again with "
+                f"`data2vec manifest`",
+                number,
+            )
+        yield Entry(number, name, int(frames))
+
+
+def manifest_root(path: Path) -> Path:
+    """The folder that a manifest's paths are relative to: its first line."""
+    return Path(_check_root(path, next(_lines(path), (1, ""))[1]))
+
+
+def manifest_digest(path: Path) -> str:
+    """Twelve hexadecimal digits of a manifest's entries; its first line, the folder, may change."""
+    with opened(path) as file:
+        file.readline()
+        return hashlib.sha256(file.read()).hexdigest()[:12]
+
+
+def check_manifest(path: Path) -> List[Entry]:
+    """All clips of a manifest, after looking for their files (or for evenly spaced ones of a long manifest).
+
+    Raises :class:`UnusableFileError` that names the manifest and the line of the first missing file.
+    """
+    entries = list(manifest_entries(path))
+    if not entries:
+        raise UnusableFileError.of(path, f"lists no audio; write it with `data2vec manifest DIR --out {path.parent}`")
+    root = manifest_root(path)
+    for entry in entries[:: max(1, len(entries) // SPOT_CHECKS)]:
+        file, _ = clip_place(os.path.join(root, entry.path))
+        if not os.path.exists(file):
+            raise UnusableFileError.of(
+                path,
+                f"{file} does not exist; if the audio has moved, correct the folder in line 1 of the manifest, or "
+                f"write it again with `data2vec manifest`",
+                entry.line,
+            )
+    return entries
+
+
+def clip_place(path: str) -> Tuple[str, Optional[Tuple[int, int]]]:
+    """The file on disk behind a clip, and of ``archive.zip:offset:length`` which of its bytes.
+
+    Colons may also be a part of a file's name: such a file comes first.
+    """
+    match = SLICE.fullmatch(path)
+    if match is None or os.path.exists(path):
+        return path, None
+    return match[1], (int(match[2]), int(match[3]))
+
+
+def clip_source(path: str) -> Union[str, io.BytesIO]:
+    """What soundfile reads of a clip: its path, or the bytes that an archive holds of it.
+
+    Raises :class:`UnusableFileError` for bytes that are no sound file, as those of a segment of a recording are not.
+    """
+    file, place = clip_place(path)
+    if place is None:
+        return path
+    with opened(Path(file)) as archive:
+        archive.seek(place[0])
+        content = archive.read(min(place[1], os.fstat(archive.fileno()).st_size))
+    if len(content) < place[1] or not content.startswith(SOUND):
+        raise UnusableFileError.of(
+            file,
+            f"bytes {place[0]} to {place[0] + place[1]} hold no WAV, FLAC or Ogg file; `:offset:length` are bytes of "
+            f"an uncompressed .zip: write segments of a recording into files of their own",
+        )
+    return io.BytesIO(content)
+
+
+def _lines(path: Path) -> Iterator[Tuple[int, str]]:
     if not path.is_file():
-        raise ValueError(f"{path}: no such CSV file")
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        first = file.readline()
-        file.seek(0)
-        reader = csv.DictReader(file, delimiter="\t" if "\t" in first else ",")
-        columns = [name.strip() for name in reader.fieldnames or []]
-        reader.fieldnames = columns
-        for name in required:
-            if name not in columns:
-                raise ValueError(
-                    f"{path}, line 1: no column `{name}`; got {', '.join(columns) or 'nothing'}; "
-                    "expected a header such as `path,text,split`"
-                )
-        rows = []
-        for fields in reader:
-            for name in required:
-                if not (fields[name] or "").strip():
-                    raise ValueError(f"{path}, line {reader.line_num}: the `{name}` is empty")
-            values = {key: (fields[key] or "").strip() for key in columns}
-            rows.append(Row(reader.line_num, values))
-    if not rows:
-        raise ValueError(f"{path}: has a header, but no lines below it")
-    return rows
+        raise UnusableFileError.of(
+            path, f"no such manifest; write it with `data2vec manifest DIR --out {path.parent}`, or name another folder"
+        )
+    return numbered_lines(path)
 
 
-def write_atomically(path: Path, content: Union[str, bytes]) -> None:
-    """Write a file so that a reader, or a run cut short, never sees a part of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def some(names: Iterable[str], limit: int = 3) -> str:
-    """Join the first few names, bytes that are not UTF-8 as `\\udce9`; say how many more there are."""
-    every = list(names)
-    more = f" and {len(every) - limit} more" if len(every) > limit else ""
-    return ", ".join(every[:limit]).encode("utf-8", "backslashreplace").decode("utf-8") + more
+def _check_root(path: Path, line: str) -> str:
+    """The first line; raises UnusableFileError for one that is a clip's, which would be lost."""
+    if "\t" in line:
+        raise UnusableFileError.of(path, f"got {shown(line)}; expected the folder that the paths below start from", 1)
+    return line.strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Optional, Union
+from typing import Iterable, Optional, Union
 
 
 class UnusableFileError(ValueError):
@@ -23,7 +23,24 @@ class UnusableFileError(ValueError):
 
         ``fault`` says what was got, what is expected, and what to do.
         """
-        shown = os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
+        shown = printable(os.fspath(path))
         error = cls(f"{shown}: {fault}" if line is None else f"{shown}, line {line}: {fault}")
         error.path, error.line, error.fault = os.fspath(path), line, fault
         return error
+
+
+def printable(text: str) -> str:
+    """A name with its bytes that are not UTF-8 as ``\\udce9``."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def shown(text: str, width: int = 60) -> str:
+    """The beginning of a line, in quotes, for a message."""
+    return repr(text if len(text) <= width else text[:width] + "…")
+
+
+def some(names: Iterable[str], limit: int = 3) -> str:
+    """Join the first few names for a message; say how many more there are."""
+    every = list(names)
+    more = f" and {len(every) - limit} more" if len(every) > limit else ""
+    return printable(", ".join(every[:limit])) + more

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..data.text.dictionary_file import load_dictionary
+from ..files.dictionaries import normal_text
+from ..files.text_lines import raw_lines
 from .encoders import Encode
 from .files import Example, LeftOut, Source, read_examples
 from .tasks import Task
@@ -37,25 +40,6 @@ class SplitFacts:
     left_out: list[LeftOut] = field(default_factory=list)
 
 
-def load_dictionary(path: Path) -> Dictionary:
-    """The checkpoint's dictionary.
-
-    Raises:
-        ValueError: the file is missing or no dictionary.
-    """
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; expected the dict.txt that the checkpoint was trained with")
-    from fairseq.data import Dictionary
-
-    try:
-        dictionary = Dictionary.load(str(path))
-    except Exception as error:  # fairseq raises a bare one for bytes that are not UTF-8
-        raise ValueError(f"{path}: {error}; expected a symbol and its count a line") from error
-    if len(dictionary) == dictionary.nspecial:
-        raise ValueError(f"{path}: is empty; expected a symbol and its count a line")
-    return dictionary
-
-
 def write_task(
     sources: list[Source], out: Path, encode: Encode, dictionary_path: Path, max_positions: int
 ) -> list[SplitFacts]:
@@ -68,7 +52,7 @@ def write_task(
     with replaced(out / task.name) as folder:
         for column in range(len(task.sentences)):
             (folder / f"input{column}").mkdir(parents=True)
-            shutil.copyfile(dictionary_path, folder / f"input{column}" / DICTIONARY)
+            (folder / f"input{column}" / DICTIONARY).write_text(normal_text(dictionary_path), encoding="utf-8")
         (folder / "label").mkdir()
         if not task.regression:
             label_dictionary(task).save(str(folder / "label" / DICTIONARY))
@@ -152,8 +136,7 @@ def with_progress(source: Source, left_out: list[LeftOut]) -> Iterator[Example]:
     """The examples of a file, with a bar over its lines."""
     from tqdm import tqdm
 
-    with open(source.path, "rb") as file:
-        lines = sum(1 for _ in file)
+    lines = sum(1 for _ in raw_lines(source.path))
     with tqdm(total=lines, desc=f"{source.task.name} {source.split}", unit="line", leave=False, disable=None) as bar:
         for example in read_examples(source, left_out):
             bar.update(example.line - bar.n)

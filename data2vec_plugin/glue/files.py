@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ..files.manifests import some
+from ..files.delimited import tab_separated
+from ..files.unusable import UnusableFileError, shown, some
 from .tasks import Task
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MRPC_TRAIN, MRPC_TEST = "msr_paraphrase_train.txt", "msr_paraphrase_test.txt"
 MRPC_DEV_IDS = ("dev_ids.tsv", "mrpc_dev_ids.tsv")
 MRPC_IDS = ("#1 ID", "#2 ID")
@@ -91,10 +91,10 @@ def _raw_mrpc(folder: Path, task: Task) -> list[Source]:
             "the GLUE download has it: put it there, or give train.tsv and dev.tsv"
         )
     pairs = []
-    for number, line in read_lines(ids):
-        words = line.split("\t")
+    for number, words in tab_separated(ids):
         if len(words) != len(MRPC_IDS):
-            raise ValueError(f"{ids}, line {number}: got {line!r}; expected the ids of two sentences, with a tab")
+            got = shown("\t".join(words))
+            raise UnusableFileError.of(ids, f"got {got}; expected the ids of two sentences, with a tab", number)
         pairs.append(tuple(word.strip() for word in words))
     dev_ids = frozenset(pairs)
     if not dev_ids:
@@ -111,32 +111,6 @@ def _inside(folder: Path) -> str:
     return some(names, limit=12) or "nothing"
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Number and text of every line, from 1; empty lines at the end do not count.
-
-    Raises:
-        ValueError: a byte is not UTF-8.
-    """
-    empty: list[int] = []
-    with open(path, "rb") as file:
-        for number, raw in enumerate(file, 1):
-            if number == 1 and raw.startswith(BYTE_ORDER_MARK):
-                raw = raw[len(BYTE_ORDER_MARK) :]
-            raw = raw.rstrip(b"\r\n")
-            if not raw:
-                empty.append(number)
-                continue
-            yield from ((earlier, "") for earlier in empty)
-            empty.clear()
-            try:
-                yield number, raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise ValueError(
-                    f"{path}, line {number}: byte {error.start + 1} (0x{raw[error.start]:02x}) is not UTF-8; convert "
-                    "the file (`iconv -f latin1 -t utf-8`, if it is Latin-1), or download it again"
-                ) from error
-
-
 def read_examples(source: Source, left_out: list[LeftOut]) -> Iterator[Example]:
     """Every example of a split, in order; the lines that are not used are appended to `left_out`.
 
@@ -147,15 +121,14 @@ def read_examples(source: Source, left_out: list[LeftOut]) -> Iterator[Example]:
         ValueError: a line has too few columns, a byte is not UTF-8, a label is not the task's, a target is no number,
             there is no example, or more lines would be left out than official files have faults.
     """
-    rows = read_lines(source.path)
+    rows = tab_separated(source.path)
     columns = source.columns or _header(source)
     if not source.columns:
         next(rows)
     places = [columns.index(name) for name in source.task.sentences]
     label_place = columns.index(source.task.label) if source.labelled else None
     before, used = len(left_out), 0
-    for number, line in rows:
-        cells = line.split("\t")
+    for number, cells in rows:
         if source.dev_ids and not _is_of_split(source, columns, cells):
             continue
         fault = _column_fault(source, number, cells, columns)
@@ -172,8 +145,8 @@ def read_examples(source: Source, left_out: list[LeftOut]) -> Iterator[Example]:
 
 
 def _header(source: Source) -> tuple[str, ...]:
-    line = next(read_lines(source.path), (1, ""))[1]
-    return tuple(name.strip() for name in line.split("\t"))
+    cells = next(tab_separated(source.path), (1, [""]))[1]
+    return tuple(name.strip() for name in cells)
 
 
 def _check_header(source: Source) -> None:
@@ -208,17 +181,14 @@ def _column_fault(source: Source, number: int, cells: list[str], columns: tuple[
     if source.task.has_faulty_lines and source.labelled:
         return f"{len(cells)} columns instead of {len(columns)}"
     if len(cells) < len(columns):
-        raise ValueError(
-            f"{source.path}, line {number}: got {len(cells)} columns ({line_start(cells)}); expected {len(columns)}: "
-            f"{', '.join(columns)}; the line was cut or its tabs were lost: download the file again"
+        got = shown("\t".join(cells))
+        raise UnusableFileError.of(
+            source.path,
+            f"got {len(cells)} columns ({got}); expected {len(columns)}: {', '.join(columns)}; the line was cut or its "
+            f"tabs were lost: download the file again",
+            number,
         )
     return ""  # more at the end do no harm: the label is looked at
-
-
-def line_start(cells: list[str], width: int = 60) -> str:
-    """The beginning of a line, for a message."""
-    text = "\t".join(cells)
-    return repr(text if len(text) <= width else text[:width] + "…")
 
 
 def _label(source: Source, number: int, text: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ..files.manifests import some
+from ..data.text.dictionary_file import load_dictionary
+from ..files.unusable import some
 from ..runs.tables import print_table
-from .binaries import SplitFacts, load_dictionary, unknown_share, write_task
+from .binaries import SplitFacts, unknown_share, write_task
 from .encoders import Encode
 from .files import find_sources
 from .tasks import LEFT_OUT, TASKS, Task, choose

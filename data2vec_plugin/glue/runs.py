@@ -10,8 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..files.manifests import write_atomically
 from ..files.recipe_tree import recipes_folder
+from ..files.writing import write_atomically
 from .tasks import Task
 
 PROGRAM = "fairseq-hydra-train"

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from ..files.manifests import some
+from ..files.unusable import some
 from ..runs.training_log import read_training_log
 from .runs import LOG, finished
 from .tasks import ROWS, TASKS, Score, Task, average

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ..files.manifests import write_atomically
+from ..files.writing import write_atomically
 from ..runs.tables import print_table
 from .chart import draw
 from .scores import TaskScores, missing, our_average, published_averages, read_scores

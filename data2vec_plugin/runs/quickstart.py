@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..files.manifests import write_atomically
+from ..files.writing import write_atomically
 from .stages import Command
 
 

@@ -13,8 +13,9 @@ from ..checkpoints.saved_dictionary import check_same_symbols, saved_dictionary
 from ..checkpoints.saved_file import read_checkpoint
 from ..core.config import SpanMaskConfig
 from ..data.audio.clips import CheckedAudioDataset
-from ..data.manifest import check_symbols, read_labels
+from ..data.text.dictionary_file import load_dictionary
 from ..decoding.greedy import GreedyCtcGenerator
+from ..files.transcripts import check_symbols, read_labels
 from ..interop.identify import identify
 from ..modalities.audio import AudioData2Vec
 from ..modalities.conv_spec import receptive_field
@@ -87,7 +88,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         path = self._dictionary_path()
         if not os.path.isfile(path):
             raise ValueError(f"dictionary {path} does not exist; make it with `data2vec labels`, or set `task.labels`")
-        return Dictionary.load(path)
+        return load_dictionary(Path(path))
 
     def check_checkpoint(self, path: str) -> None:
         """Raise ValueError if the rows of a checkpoint's output layer are other letters than this dictionary's."""

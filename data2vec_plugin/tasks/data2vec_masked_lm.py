@@ -14,6 +14,7 @@ from ..data.first_process import first_process_first
 from ..data.resumable import ResumableIterator
 from ..data.text.binarised import binarised, with_ending
 from ..data.text.blocks import blocks_digest, load_lines, text_blocks
+from ..data.text.dictionary_file import load_dictionary
 from ..data.text.masked import MaskedTextDataset
 from ..data.text.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords, word_starts
 from ..host.watching.task import Extent, WatchedTask
@@ -46,7 +47,7 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
                 f"dictionary {path} does not exist; `fairseq-preprocess` writes it with its binaries, "
                 f"`data2vec subwords` for raw text"
             )
-        return cls(cfg, Dictionary.load(str(path)))
+        return cls(cfg, load_dictionary(path))
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model; raises ValueError for settings that cannot pre-train."""

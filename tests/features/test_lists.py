@@ -70,7 +70,7 @@ def test_what_holds_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"list\.txt has no line"):
         read_items(tmp_path / "list.txt", "speech")
     (tmp_path / "bad.tsv").write_text("/root\na.wav 300\n")
-    with pytest.raises(ValueError, match=r"bad\.tsv:2: got 'a\.wav 300', expected"):
+    with pytest.raises(ValueError, match=r"bad\.tsv, line 2: got 'a\.wav 300'; expected"):
         read_items(tmp_path / "bad.tsv", "speech")
     with pytest.raises(ValueError, match="a folder or a manifest says itself where its files are"):
         read_items(write_clip(tmp_path / "a.wav", 9).parent, "speech", root=tmp_path)

@@ -162,4 +162,4 @@ def test_what_is_not_text_is_told(tmp_path: Path, lines: Path, capsys: pytest.Ca
         assert message in capsys.readouterr().err
     lines.write_bytes(b"w1\nw\xe9\n")
     assert features(tmp_path / "model.pt", lines, tmp_path / "out", "--symbols") == 1
-    assert "lines.txt:2: byte 0xe9 at column 2 is not UTF-8" in capsys.readouterr().err
+    assert "lines.txt, line 2: byte 2 (0xe9) is not UTF-8" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import pytest
 from glue_files import DEV, TRAIN, write_dictionary, write_lines
 
 from data2vec_plugin.cli.main import main
-from data2vec_plugin.glue.binaries import load_dictionary
+from data2vec_plugin.data.text.dictionary_file import load_dictionary
 from data2vec_plugin.glue.encoders import gpt2_bpe, sentencepiece
 from data2vec_plugin.glue.files import Example, find_sources, read_examples
 from data2vec_plugin.glue.tasks import TASKS
@@ -164,13 +164,13 @@ def test_what_is_there_stays_until_the_new_is_written(glue: Path, pieces: tuple[
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("a 1\nb\n", "Incorrect dictionary format"), ("a 1\na 1\n", "Duplicate word"), ("", "is empty")],
+    [("a 1\nb\n", "line 2: got 'b'"), ("a 1\na 1\n", "line 2: duplicate symbol 'a'"), ("", "is empty")],
 )
 def test_a_faulty_dictionary_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "dict.txt").write_text(text)
-    with pytest.raises(ValueError, match=rf"dict\.txt: .*{message}"):
+    with pytest.raises(ValueError, match=rf"dict\.txt[,:] .*{message}"):
         load_dictionary(tmp_path / "dict.txt")
-    with pytest.raises(ValueError, match=r"none\.txt: no such file; expected the dict\.txt"):
+    with pytest.raises(ValueError, match=r"none\.txt: no such file"):
         load_dictionary(tmp_path / "none.txt")
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from glue_files import DEV, MSR_HEADER, TRAIN, pair, sentence, write_glue, write_lines, write_mrpc
 
-from data2vec_plugin.glue.files import Example, LeftOut, Source, find_sources, read_examples, read_lines
+from data2vec_plugin.files.delimited import tab_separated
+from data2vec_plugin.glue.files import Example, LeftOut, Source, find_sources, read_examples
 from data2vec_plugin.glue.tasks import TASKS
 
 HEADERS = {
@@ -95,7 +96,7 @@ def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
 
 def test_empty_lines_at_the_end_do_not_count(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"a\n\nb\r\n\n\r\n")
-    assert list(read_lines(tmp_path / "file")) == [(1, "a"), (2, ""), (3, "b")]
+    assert list(tab_separated(tmp_path / "file")) == [(1, ["a"]), (2, [""]), (3, ["b"])]
 
 
 def test_mrpc_as_it_was_published(glue: Path, tmp_path: Path) -> None:

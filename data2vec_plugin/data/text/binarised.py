@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...files.text_lines import TextFileError, decoded
+from ...files.text_lines import decoded, raw_lines
+from ...files.unusable import UnusableFileError
 from .subwords import Subwords
 
 logger = logging.getLogger(__name__)
@@ -42,11 +43,13 @@ def binarised(path: Path, subwords: Subwords, dictionary: Any, folder: Path, set
     """The binaries of a text file (their path without ending), made if they are not in ``folder`` yet.
 
     ``settings`` says how lines become symbols; with the text and the dictionary it decides whether the binaries
-    are current. Raises :class:`TextFileError` for a text without words, a byte that is not UTF-8, or a dictionary
+    are current. Raises :class:`UnusableFileError` for a text without words, a byte that is not UTF-8, or a dictionary
     that does not know its symbols.
     """
     if not path.is_file():
-        raise TextFileError(f"{path} does not exist; `task.data` needs {path.stem}.txt (raw text) or {path.stem}.bin")
+        raise UnusableFileError.of(
+            path, f"no such file; `task.data` needs {path.stem}.txt (raw text) or {path.stem}.bin"
+        )
     digest = text_digest(path, dictionary, settings)
     prefix = folder / f"{path.stem}-{digest}"
     if not _complete(prefix):
@@ -101,12 +104,13 @@ def _write(path: Path, subwords: Subwords, dictionary: Any, prefix: Path, worker
 
 def _check(path: Path, lines: int, empty: int, symbols: int, unknown: int) -> None:
     if lines == empty:
-        raise TextFileError(f"{path} has no text: {lines} lines, all of them empty")
+        raise UnusableFileError.of(path, f"has no text: {lines} lines, all of them empty")
     words = symbols - lines  # every line ends with a symbol of its own
     if unknown > UNKNOWN * words:
-        raise TextFileError(
-            f"{path}: {100 * unknown / words:.0f} % of its symbols are not in dict.txt, which was made for another "
-            f"subword model or another language; make one with `data2vec subwords`, or set `task.bpe`"
+        raise UnusableFileError.of(
+            path,
+            f"{100 * unknown / words:.0f} % of its symbols are not in dict.txt, which was made for another subword "
+            f"model or another language; make one with `data2vec subwords`, or set `task.bpe`",
         )
 
 
@@ -135,12 +139,11 @@ def _work(chunk: Lines) -> Tuple[int, Encoded]:
 
 def _chunks(path: Path) -> Iterator[Lines]:
     chunk: Lines = []
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            chunk.append((number, line))
-            if len(chunk) == CHUNK:
-                yield chunk
-                chunk = []
+    for numbered in raw_lines(path):
+        chunk.append(numbered)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
     if chunk:
         yield chunk
 
@@ -157,7 +160,7 @@ class _Encoder:
     def __call__(self, chunk: Lines) -> Encoded:
         rows, unknown = [], 0
         for number, line in chunk:
-            symbols = self.subwords.encode(decoded(self.path, number, line))
+            symbols = self.subwords.encode(decoded(self.path, number, line).strip())
             ids = [self.index.get(symbol, self.unk) for symbol in symbols]
             unknown += ids.count(self.unk)
             rows.append(np.array([*ids, self.eos], dtype=np.int64))

@@ -176,3 +176,37 @@ def test_another_rate_is_refused_with_the_command_that_resamples(tmp_path: Path)
         match=r"train\.tsv:2: .*a\.wav.*8000, expected 16000.*`data2vec manifest --resample-to NEW_FOLDER`",
     ):
         data[0]
+
+
+def test_what_a_manifest_lists_is_read_whatever_its_name(tmp_path: Path) -> None:
+    """Colons, upper-case endings, a folder with a colon; a byte order mark and Windows' line ends."""
+    root = tmp_path / "at 12:30"
+    names = ["rec:1:2.wav", "b:c/12:30:45.WAV", "d.FLAC", "plain.wav"]
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        plain = write_clip(tmp_path / f"clip{Path(name).suffix.lower()}", 20_000)
+        plain.rename(root / name)
+    path = tmp_path / "train.tsv"
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([str(root), *(f"{n}\t20000" for n in names), ""]).encode())
+    data = CheckedAudioDataset(str(path), 16_000)
+    assert [len(data[index]["source"]) for index in range(4)] == [20_000] * 4
+    assert data.sizes.tolist() == [20_000] * 4
+    assert data.where(1) == f"{path}:3: {root / names[1]}"
+
+
+def test_a_segment_of_a_recording_says_what_it_is(tmp_path: Path) -> None:
+    write_clip(tmp_path / "long.wav", 40_000)
+    manifest = write_manifest(tmp_path / "train.tsv", tmp_path, {"long.wav:8000:16000": 16_000})
+    with pytest.raises(AudioFileError, match=r"`:offset:length` are bytes of an uncompressed \.zip: write segments"):
+        CheckedAudioDataset(str(manifest), 16_000)[0]
+
+
+def test_what_is_read_is_what_fairseq_reads(manifest: Path) -> None:
+    ours, theirs = (
+        CheckedAudioDataset(str(manifest), 16_000, pad=True),
+        FileAudioDataset(str(manifest), 16_000, pad=True),
+    )
+    assert ours.sizes.tolist() == theirs.sizes.tolist()
+    assert ours.skipped_indices == theirs.skipped_indices
+    for index in range(len(SIZES)):
+        torch.testing.assert_close(ours[index]["source"], theirs[index]["source"], rtol=0, atol=0)

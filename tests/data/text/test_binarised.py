@@ -13,8 +13,9 @@ from fairseq.data.encoders.sentencepiece_bpe import SentencepieceBPE, Sentencepi
 from text import as_lists, lines, write_subwords, write_text, write_words_dictionary
 
 from data2vec_plugin.data.text import binarised as binarised_text
-from data2vec_plugin.data.text.binarised import TextFileError, binarised
+from data2vec_plugin.data.text.binarised import binarised
 from data2vec_plugin.data.text.subwords import Gpt2Bpe, SentencePiece, Spaces
+from data2vec_plugin.files.unusable import UnusableFileError
 
 
 @pytest.fixture
@@ -103,24 +104,26 @@ def test_names_with_dots_are_names(tmp_path: Path, words: Dictionary) -> None:
 def test_a_byte_that_is_not_utf8_is_told_with_its_line(tmp_path: Path, words: Dictionary, workers: int) -> None:
     text = tmp_path / "train.txt"
     text.write_bytes(b"the old baker\nthe caf\xe9\n")
-    with pytest.raises(TextFileError, match=r"train\.txt:2: byte 0xe9 at column 8 is not UTF-8; .*iconv"):
+    with pytest.raises(UnusableFileError, match=r"train\.txt, line 2: byte 8 \(0xe9\) is not UTF-8; .*iconv"):
         made(text, words, workers=workers)
 
 
 @pytest.mark.parametrize("rows", [[], ["", "   ", "\t"]])
 def test_a_text_without_words_is_refused(tmp_path: Path, words: Dictionary, rows: List[str]) -> None:
-    with pytest.raises(TextFileError, match=rf"train\.txt has no text: {len(rows)} lines, all of them empty"):
+    with pytest.raises(UnusableFileError, match=rf"train\.txt: has no text: {len(rows)} lines, all of them empty"):
         made(write_text(tmp_path / "train.txt", rows), words)
 
 
 def test_a_dictionary_of_another_model_is_refused_and_leaves_nothing(tmp_path: Path, words: Dictionary) -> None:
     text = write_text(tmp_path / "train.txt", [*lines(10), *(f"unbekannte wörter {n}" for n in range(4))])
-    with pytest.raises(TextFileError, match=r"train\.txt: \d+ % of its symbols are not in dict\.txt, .*`task\.bpe`"):
+    with pytest.raises(
+        UnusableFileError, match=r"train\.txt: \d+ % of its symbols are not in dict\.txt, .*`task\.bpe`"
+    ):
         made(text, words)
     assert not list((tmp_path / "binarised").iterdir())
     made(write_text(text, [*lines(), "unbekannte wörter"]), words)  # a few are nothing to worry about
 
 
 def test_a_missing_text_is_told_with_what_may_stand_in_for_it(tmp_path: Path, words: Dictionary) -> None:
-    with pytest.raises(TextFileError, match=r"valid\.txt does not exist; .* valid\.txt \(raw text\) or valid\.bin"):
+    with pytest.raises(UnusableFileError, match=r"valid\.txt: no such file; .* valid\.txt \(raw text\) or valid\.bin"):
         made(tmp_path / "valid.txt", words)

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 from pathlib import Path
 
 import numpy
@@ -231,3 +232,12 @@ def test_a_faulty_table_is_refused_with_its_line(tmp_path: Path, text: str, mess
     (tmp_path / "all.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         run("--csv", tmp_path / "all.csv", "--out", tmp_path / "data")
+
+
+def test_every_row_of_a_table_with_quotes_is_listed(tmp_path: Path) -> None:
+    for number in (1, 2, 3, 4):
+        write_audio(tmp_path / "clips" / f"clip_{number}.flac")
+    fixtures = Path(__file__).resolve().parents[1] / "fixtures" / "tables"
+    table = shutil.copy(fixtures / "common_voice_quotes.tsv", tmp_path / "table.tsv")
+    run(tmp_path / "clips", "--csv", table, "--out", tmp_path / "data", "--valid-percent", 0)
+    assert [name for name, _ in clips(tmp_path / "data" / "train.tsv")] == [f"clip_{n}.flac" for n in (1, 2, 3, 4)]

@@ -1,12 +1,14 @@
 """`data2vec labels`: letters, words and dictionary, and the messages for what is wrong."""
 
 import argparse
+import shutil
 from pathlib import Path
 
 import pytest
 
 from data2vec_plugin.cli import labels
 
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "tables"
 TEXTS = {
     "train": {"7-1-0000": "THE DOG", "7-1-0001": "don\u2019t go"},
     "dev": {"7-1-0000": "GO ON"},
@@ -184,5 +186,100 @@ def test_a_faulty_manifest_is_refused(tmp_path: Path, text: str, message: str) -
     (tmp_path / "bad.tsv").write_text(text)
     with pytest.raises(ValueError, match=message):
         run(tmp_path / "bad.tsv")
-    with pytest.raises(ValueError, match="no such manifest"):
+    with pytest.raises(ValueError, match="no such manifest; write it with"):
         run(tmp_path / "none.tsv")
+
+
+def listed(folder: Path, *names: str) -> Path:
+    """A manifest of clips, which `labels` never opens."""
+    manifest = folder / "train.tsv"
+    manifest.write_text("".join(f"{line}\n" for line in [str(folder), *(f"{name}\t16000" for name in names)]))
+    return manifest
+
+
+def words(manifest: Path, table: Path, *options: str) -> "list[str]":
+    run(manifest, "--csv", table, *options)
+    return manifest.with_suffix(".wrd").read_text().splitlines()
+
+
+def test_quotes_of_a_tab_separated_table_are_text(tmp_path: Path) -> None:
+    manifest = listed(tmp_path, *(f"clip_{n}.flac" for n in (1, 2, 3, 4)))
+    table = FIXTURES / "common_voice_quotes.tsv"
+    assert words(manifest, table) == ["HELLO THERE HE SAID", "GOOD MORNING", "SHE LEFT", "THE END"]
+
+
+def test_a_bare_name_that_fits_clips_of_several_folders_is_refused(tmp_path: Path) -> None:
+    table = shutil.copy(FIXTURES / "bare_names.csv", tmp_path / "first_session.csv")
+    manifest = listed(tmp_path, "s1/0001.flac", "s2/0001.flac")
+    message = r"first_session\.csv, line 2: '0001\.flac' fits 2 clips \(s1/0001\.flac, s2/0001\.flac\); write"
+    with pytest.raises(ValueError, match=message):
+        run(manifest, "--csv", table)
+    assert not manifest.with_suffix(".wrd").exists()
+    second = tmp_path / "more" / "train2.tsv"
+    second.parent.mkdir()
+    second.write_text(f"{tmp_path}\ns2/0001.flac\t16000\n")
+    with pytest.raises(ValueError, match="fits 2 clips"):  # of several manifests, too
+        run(listed(tmp_path, "s1/0001.flac"), second, "--csv", table)
+
+
+def test_a_bare_name_that_fits_one_clip_is_its(tmp_path: Path) -> None:
+    table = Path(shutil.copy(FIXTURES / "bare_names.csv", tmp_path / "first_session.csv"))
+    assert words(listed(tmp_path, "s1/0001.wav"), table) == ["HELLO THERE"]
+    # the same clip in two manifests is one clip; a clip whose folder the table says is another's no more
+    subset = tmp_path / "small.tsv"
+    shutil.copy(tmp_path / "train.tsv", subset)
+    run(tmp_path / "train.tsv", subset, "--csv", table)
+    assert subset.with_suffix(".wrd").read_text() == "HELLO THERE\n"
+    table.write_text(table.read_text() + "s2/0001.flac,good night\n")
+    assert words(listed(tmp_path, "s1/0001.flac", "s2/0001.flac"), table) == ["HELLO THERE", "GOOD NIGHT"]
+
+
+def test_a_row_of_a_whole_path_is_of_that_clip_alone(tmp_path: Path) -> None:
+    table = Path(shutil.copy(FIXTURES / "bare_names.csv", tmp_path / "table.csv"))
+    with pytest.raises(ValueError, match=r"no transcript, or an empty one, for s1/0001\.flac \(1 of 2 clips\)"):
+        run(listed(tmp_path, "0001.flac", "s1/0001.flac"), "--csv", table)
+
+
+def test_ids_keep_their_dots(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_bytes(b"\xef\xbb\xbfpath,text\r\nrec.2021.03,go\r\nrec.2021.04,on\r\nrec.2021.05.FLAC,no\r\n")
+    manifest = listed(tmp_path, "rec.2021.03.wav", "rec.2021.04.flac", "rec.2021.05.wav")
+    assert words(manifest, table) == ["GO", "ON", "NO"]
+
+
+@pytest.mark.parametrize(
+    ("case", "text", "written", "told"),
+    [
+        (
+            "upper",
+            "k\u0131r\u0131k i\u015f",
+            "KIRIK I\u015e",
+            "as others are written, too: ı became I 2",
+        ),
+        ("upper", "stra\u00dfe", "STRASSE", "ß became SS 1 times"),
+        ("keep", "k\u0131r\u0131k i\u015f", "k\u0131r\u0131k i\u015f", ""),
+        ("upper", "\u00e9t\u00e9", "\u00c9T\u00c9", ""),
+    ],
+)
+def test_letters_that_a_case_makes_one_are_told(
+    tmp_path: Path, case: str, text: str, written: str, told: str, capsys: pytest.CaptureFixture
+) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text(f"path,text\na.wav,{text}\n", encoding="utf-8")
+    assert words(listed(tmp_path, "a.wav"), table, "--case", case) == [written]
+    said = capsys.readouterr().err
+    assert told in said
+    assert ("wrote letters" in said) == bool(told)
+
+
+def test_a_table_that_is_not_utf8_names_itself_and_its_line(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_bytes(b"path,text\na.wav,go\nb.wav,caf\xe9\n")
+    with pytest.raises(ValueError, match=r"table\.csv, line 3: byte 10 \(0xe9\) is not UTF-8"):
+        run(listed(tmp_path, "a.wav"), "--csv", tmp_path / "table.csv")
+
+
+def test_a_dictionary_of_windows_is_read(data: Path, tmp_path: Path) -> None:
+    known = tmp_path / "dict.txt"
+    known.write_bytes(b"\xef\xbb\xbf|\t1\r\nG\t1\r\nO\t1\r\nN\t1\r\n\r\n")
+    run(data / "dev.tsv", "--dict", known)
+    assert (data / "dev.ltr").read_text() == "G O | O N |\n"

@@ -52,11 +52,11 @@ def test_the_text_task_trains_on_what_it_writes(tmp_path: Path) -> None:
 def test_faults_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text, out = tmp_path / "train.txt", str(tmp_path / "out")
     assert main(["subwords", str(text), "--out", out]) == 1
-    assert "train.txt does not exist; give text files" in capsys.readouterr().err
+    assert "train.txt: no such file; give text files" in capsys.readouterr().err
     write_text(text, lines())
     assert main(["subwords", str(text), "--out", out, "--size", "5000"]) == 1
     assert "could not learn 5000 subwords from this text" in capsys.readouterr().err
     text.write_bytes("\n".join(lines()).encode() + b"\nthe caf\xe9\n")
     assert main(["subwords", str(text), "--out", out, "--size", "45"]) == 1
-    assert "train.txt:61: byte 0xe9 at column 8 is not UTF-8; convert the file" in capsys.readouterr().err
+    assert "train.txt, line 61: byte 8 (0xe9) is not UTF-8; convert the file" in capsys.readouterr().err
     assert not (tmp_path / "out" / "dict.txt").exists()

@@ -116,7 +116,7 @@ def test_binaries_of_before_are_replaced(tmp_path: Path, pieces: tuple[Path, Pat
         ([("label", "sentence"), ("good", "a"), ("good", "b")], "its labels are good; expected two or more"),
         ([("label", "sentence"), ("very good", "a"), ("bad", "b")], "the label 'very good' holds a space"),
         ([("label", "sentence"), ("good", "a"), ("bad",)], "train.tsv, line 3"),
-        (None, "train.tsv does not exist"),
+        (None, "train.tsv: no such file"),
     ],
 )
 def test_faults_are_told(

@@ -1,0 +1,1 @@
+"""Corpora made ready for training: audio listed and labelled, sentences encoded, subwords learned."""

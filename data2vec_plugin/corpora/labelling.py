@@ -1,0 +1,199 @@
+"""Transcripts of manifests as letters, for CTC.
+
+For SPLIT.tsv: SPLIT.ltr (`T H E | D O G |`), SPLIT.wrd (`THE DOG`), and one dict.ltr.txt with the
+letters of the training splits, most frequent first.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from ..files.dictionaries import read_entries
+from ..files.manifests import Manifest, line_of, read_manifest
+from ..files.unusable import UnusableFileError, some
+from ..files.writing import write_atomically
+from .spelling import Losses, clean, spell
+from .transcript_search import FoundTranscripts, TableOfTranscripts
+
+DICTIONARY = "dict.ltr.txt"
+
+
+@dataclass
+class Split:
+    """A manifest and the words of each of its clips; None where there is no transcript."""
+
+    path: Path
+    manifest: Manifest
+    texts: list[Optional[str]]
+
+    @property
+    def name(self) -> str:
+        """The split's name, e.g. train-clean-100."""
+        return self.path.stem
+
+    def letters(self) -> Counter[str]:
+        """Count every symbol of the split's .ltr file."""
+        return Counter(symbol for text in self.texts if text for symbol in spell(text).split())
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """What is to be labelled, and how."""
+
+    manifests: Sequence[Path]
+    """TSV files, or folders of them."""
+    csv: Optional[Path] = None
+    """Table of transcripts: path, text."""
+    out: Optional[Path] = None
+    case: str = "upper"
+    """Of the letters: upper, lower or keep."""
+    dict_from: Optional[str] = None
+    """Splits whose letters make the dictionary, with commas."""
+    dict: Optional[Path] = None
+    """A dictionary to check against, instead of one made here."""
+    skip_missing: bool = False
+
+
+def write_labels(args: Labelling) -> None:
+    """Write the labels and the dictionary, after everything has been checked.
+
+    Raises:
+        ValueError: a transcript is missing or empty, or has a letter outside the dictionary.
+    """
+    losses = Losses()
+    splits = read_splits(args, losses)
+    for split in splits:
+        check_transcripts(split, args.skip_missing)
+    report_losses(losses, args.case)
+    known = read_dictionary(args.dict) if args.dict else count_letters(splits, args.dict_from)
+    for split in splits:
+        check_letters(split, known, args.dict)
+    folder = args.out or splits[0].path.parent
+    if not args.dict:
+        lines = sorted(known.items(), key=lambda item: (-item[1], item[0]))
+        text = "".join(f"{symbol} {count}\n" for symbol, count in lines)
+        write_atomically(folder / DICTIONARY, text)
+        print(f"{folder / DICTIONARY}: {len(known)} symbols")
+    for split in splits:
+        write(split, args.out or split.path.parent)
+
+
+def read_splits(args: Labelling, losses: Losses) -> list[Split]:
+    """Read the manifests; find and clean their transcripts."""
+    from tqdm import tqdm
+
+    manifests = {path: read_manifest(path) for path in manifest_paths(args.manifests)}
+    transcripts = TableOfTranscripts(args.csv, list(manifests.values())) if args.csv else FoundTranscripts()
+    splits = []
+    for path, manifest in manifests.items():
+        texts: list[Optional[str]] = []
+        for clip in tqdm(manifest.clips, path.name, unit="clip"):
+            raw = transcripts.find(manifest.root, clip)
+            texts.append(None if raw is None else clean(raw, args.case, losses) or None)
+        splits.append(Split(path, manifest, texts))
+    return splits
+
+
+def manifest_paths(paths: Iterable[Path]) -> list[Path]:
+    """Replace folders by the TSV files in them."""
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted(path.glob("*.tsv")) if path.is_dir() else [path]
+        if not inside:
+            raise ValueError(f"{path}: no .tsv in this folder; `data2vec manifest DIR` writes them")
+        found += inside
+    return found
+
+
+def check_transcripts(split: Split, skip: bool) -> None:
+    """Raise ValueError for clips that have no transcript, or drop them if `skip`."""
+    pairs = list(zip(split.manifest.clips, split.texts))
+    missing = [index for index, text in enumerate(split.texts) if text is None]
+    if not missing:
+        return
+    first, clip = line_of(missing[0]), pairs[missing[0]][0]
+    if not skip or len(missing) == len(pairs):
+        hint = (
+            "name only the manifests that have labels"
+            if len(missing) == len(pairs)
+            else "add it, or give --skip-missing to leave such clips out"
+        )
+        raise UnusableFileError.of(
+            split.path,
+            f"no transcript, or an empty one, for {clip.path} ({len(missing)} of {len(pairs)} clips); expected a line "
+            f"in a .trans.txt beside it, a .txt of its name, or --csv FILE; {hint}",
+            first,
+        )
+    names = some(pairs[index][0].path for index in missing)
+    print(f"{split.path}: left out {len(missing)} without transcript: {names}", file=sys.stderr)
+    kept = [(clip, text) for clip, text in pairs if text is not None]
+    split.manifest = Manifest(split.manifest.root, tuple(clip for clip, _ in kept))
+    split.texts = [text for _, text in kept]
+
+
+def report_losses(losses: Losses, case: str) -> None:
+    """Print which characters were left out and how often, and which letters have become others'."""
+    dropped = losses.dropped
+    if dropped:
+        counts = ", ".join(f"{character!r} {count}" for character, count in dropped.most_common())
+        print(f"dropped {sum(dropped.values())} characters: {counts}", file=sys.stderr)
+    if any(character.isdigit() for character in dropped):
+        print("digits are dropped as well: write numbers as words", file=sys.stderr)
+    if losses.merged:
+        counts = ", ".join(f"{old} became {new} {count} times" for (old, new), count in losses.merged.most_common())
+        print(
+            f"--case {case} wrote letters as others are written, too: {counts}; give --case keep and the texts in the "
+            f"case that keeps them apart",
+            file=sys.stderr,
+        )
+
+
+def count_letters(splits: list[Split], dict_from: Optional[str]) -> Counter[str]:
+    """Count the letters of the splits that make the dictionary.
+
+    Raises:
+        ValueError: there is no such split.
+    """
+    names = [split.name for split in splits]
+    chosen = dict_from.split(",") if dict_from else [n for n in names if n.startswith("train")]
+    unknown = [name for name in chosen if name not in names]
+    if unknown or not chosen:
+        raise ValueError(
+            f"no split {some(unknown) or 'named train…'} to make the dictionary from; "
+            f"got {', '.join(names)}; name one of those with --dict-from, "
+            "or give a dictionary that is there already with --dict"
+        )
+    return sum((split.letters() for split in splits if split.name in chosen), Counter())
+
+
+def read_dictionary(path: Path) -> Counter[str]:
+    """The symbols of a fairseq dictionary and their counts; raises ValueError for what is none."""
+    return Counter({entry.symbol: entry.frequency for entry in read_entries(path)})
+
+
+def check_letters(split: Split, known: Counter[str], dictionary: Optional[Path]) -> None:
+    """Raise ValueError for the first letter of a split that the dictionary lacks."""
+    for index, (clip, text) in enumerate(zip(split.manifest.clips, split.texts)):
+        for symbol in spell(text or "").split():
+            if symbol not in known:
+                raise UnusableFileError.of(
+                    split.path,
+                    f"the letter {symbol!r} of {clip.path} ({text!r}) is not in {dictionary or 'the training splits'}, "
+                    f"which have {''.join(sorted(known))!r}; correct the transcript, or take letters from more splits "
+                    f"with --dict-from",
+                    line_of(index),
+                )
+
+
+def write(split: Split, folder: Path) -> None:
+    """Write a split's labels, and its manifest where that is new or has changed."""
+    target = folder / split.path.name
+    if not target.exists() or read_manifest(target) != split.manifest:
+        write_atomically(target, split.manifest.text())
+    words = [text or "" for text in split.texts]
+    write_atomically(folder / f"{split.name}.wrd", "".join(f"{text}\n" for text in words))
+    write_atomically(folder / f"{split.name}.ltr", "".join(f"{spell(text)}\n" for text in words))
+    print(f"{folder / split.name}.ltr, .wrd: {len(words)} transcripts")

@@ -1,0 +1,54 @@
+"""Transcripts as words of letters, and as letters."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Callable, Dict, Tuple
+
+BOUNDARY = "|"
+APOSTROPHES = str.maketrans("\u2018\u2019\u02bc\u2032`\u00b4", "''''''")
+CASES: Dict[str, Callable[[str], str]] = {"upper": str.upper, "lower": str.lower, "keep": str}
+BACK: Dict[str, Callable[[str], str]] = {"upper": str.lower, "lower": str.upper, "keep": str}
+
+
+@dataclass
+class Losses:
+    """What cleaning takes from texts: characters that are no letters, and the difference between some that are."""
+
+    dropped: Counter[str] = field(default_factory=Counter)
+    merged: Counter[Tuple[str, str]] = field(default_factory=Counter)
+    """A letter and what it becomes, from which another letter's case leads back."""
+
+
+def clean(text: str, case: str, losses: Losses) -> str:
+    """Return the words of a text, of letters and apostrophes only, in a ``case``; count what is lost.
+
+    A dropped character becomes a word boundary, so that `well-known` stays two words.
+    """
+    text = unicodedata.normalize("NFKC", text).translate(APOSTROPHES)
+    changed = CASES[case](text)
+    if BACK[case](changed) != BACK[case](text):  # rare: only then is it worth looking at every letter
+        losses.merged.update((letter, CASES[case](letter)) for letter in text if is_merged(letter, case))
+    kept = []
+    for character in changed:
+        letter = unicodedata.category(character)[0] in "LM" or character == "'"
+        kept.append(character if letter else " ")
+        if not (letter or character.isspace()):
+            losses.dropped[character] += 1
+    return " ".join(word for word in "".join(kept).split() if word.strip("'"))
+
+
+def is_merged(letter: str, case: str) -> bool:
+    """Whether another letter has the same form in a case: Turkish \u0131, whose capital is that of i.
+
+    >>> is_merged("\u0131", "upper"), is_merged("i", "upper"), is_merged("\u00df", "upper")
+    (True, False, True)
+    """
+    return BACK[case](CASES[case](letter)) != BACK[case](letter)
+
+
+def spell(text: str) -> str:
+    """Write words as letters, each word closed by a boundary: `T H E | D O G |`."""
+    return " ".join(" ".join(word) + f" {BOUNDARY}" for word in text.split())

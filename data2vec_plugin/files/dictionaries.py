@@ -1,0 +1,85 @@
+"""fairseq's dictionaries: a symbol and how often it was counted a line; the n-th symbol has the n-th id.
+
+Read as fairseq does, and besides, where it would fail, what can only mean one thing: a byte order mark; Windows' line
+ends; a tab, or several blanks, between symbol and count; blank lines, which name no symbol; and no counts at all, if
+none of the lines has one (each then counts as 1). A line without a count among others with one is an error, for it may
+be the count whose symbol was lost; so is a list of bare numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import List, NamedTuple, Tuple
+
+from .text_lines import numbered_lines
+from .unusable import UnusableFileError, shown
+
+OVERWRITE = "#fairseq:overwrite"
+"""Behind a count: the symbol may have come before, and the earlier id is not used any more."""
+ENTRY = re.compile(rf"(?P<symbol>.*)[ \t](?P<count>[+-]?[0-9]{{1,18}})(?P<flag>[ \t]+{OVERWRITE})?", re.DOTALL)
+SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
+"""What fairseq puts before a file's symbols, in this order."""
+
+
+class Entry(NamedTuple):
+    """A line of a dictionary."""
+
+    line: int
+    symbol: str
+    frequency: int
+    overwrites: bool = False
+
+    def text(self) -> str:
+        """The line as stock fairseq reads it."""
+        return f"{self.symbol} {self.frequency}{f' {OVERWRITE}' if self.overwrites else ''}\n"
+
+
+def read_entries(path: Path) -> List[Entry]:
+    """The entries of a dictionary, without fairseq's special symbols; needs neither torch nor fairseq.
+
+    Raises :class:`UnusableFileError`, with the line, for what is no symbol and count, and for a symbol that has come
+    before (or is one of :data:`SPECIAL`) without the mark for that; and for a file without symbols.
+    """
+    lines = [(number, line.rstrip()) for number, line in numbered_lines(path) if line.strip()]
+    if not lines:
+        raise UnusableFileError.of(path, "is empty; expected a symbol and its count a line")
+    if _is_bare(lines):
+        entries = [Entry(number, line.strip(), 1) for number, line in lines]
+    else:
+        entries = [_entry(path, number, line) for number, line in lines]
+    _check_duplicates(path, entries)
+    return entries
+
+
+def normal_text(path: Path) -> str:
+    """A dictionary as stock fairseq reads it, whatever the file's dialect."""
+    return "".join(entry.text() for entry in read_entries(path))
+
+
+def _is_bare(lines: List[Tuple[int, str]]) -> bool:
+    """Whether no line has a count, and what stands there cannot be counts."""
+    symbols = [line.split() for _, line in lines]
+    return all(len(words) == 1 for words in symbols) and not all(words[0].isdigit() for words in symbols)
+
+
+def _entry(path: Path, number: int, line: str) -> Entry:
+    match = ENTRY.fullmatch(line)
+    if match is None or not match["symbol"]:
+        fault = f"got {shown(line)}; expected a symbol and a count, with a space between them"
+        raise UnusableFileError.of(path, fault, number)
+    return Entry(number, match["symbol"].strip() or match["symbol"], int(match["count"]), bool(match["flag"]))
+
+
+def _check_duplicates(path: Path, entries: List[Entry]) -> None:
+    first = dict.fromkeys(SPECIAL, 0)
+    for entry in entries:
+        line = first.setdefault(entry.symbol, entry.line)
+        if entry.overwrites or line == entry.line:
+            continue
+        raise UnusableFileError.of(
+            path,
+            f"duplicate symbol {entry.symbol!r}, which {f'line {line} has' if line else 'fairseq has'} already; take "
+            f"the line out, unless a model was trained with it: then write `{OVERWRITE}` behind its count",
+            entry.line,
+        )

@@ -1,0 +1,24 @@
+"""JSON files that people hand us, or download."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict
+
+from .text_lines import read_text
+from .unusable import UnusableFileError
+
+
+def read_json(path: Path) -> Dict[str, Any]:
+    """A JSON object; raises :class:`UnusableFileError` for a file that holds none."""
+    text = read_text(path)
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UnusableFileError.of(path, f"is not JSON ({error.msg}, column {error.colno})", error.lineno) from error
+    except (RecursionError, ValueError) as error:  # of objects in objects, and of the digits of a number
+        raise UnusableFileError.of(path, "is not JSON: too deep, or with a number that is too long") from error
+    if not isinstance(content, dict):
+        raise UnusableFileError.of(path, f"holds a {type(content).__name__}; expected an object, in braces")
+    return content

@@ -1,0 +1,71 @@
+"""What is said in clips: label files, LibriSpeech's ``*.trans.txt``, a ``.txt`` of a clip's name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence
+
+from .text_lines import numbered_lines, read_lines, read_text
+from .unusable import UnusableFileError
+
+BLANKS = re.compile(r"[ \t]+")
+
+
+def read_labels(path: Path, manifest: Path, entries: int) -> List[str]:
+    """The lines of a label file, one for each of the manifest's ``entries``.
+
+    Raises :class:`UnusableFileError`, naming both files, if there are more or fewer, or if a label is empty.
+    """
+    if not path.is_file():
+        raise UnusableFileError.of(
+            path,
+            f"this label file does not exist; make it with `data2vec labels {manifest}`, or set `task.labels` to the "
+            f"ending of the one you have",
+        )
+    labels = read_lines(path)
+    if len(labels) != entries:
+        raise UnusableFileError.of(
+            path,
+            f"has {len(labels)} lines, but {manifest} lists {entries} files: line N of the one belongs to line N + 1 "
+            f"of the other; write both again with `data2vec manifest` and `data2vec labels`",
+        )
+    for number, label in enumerate(labels, start=1):
+        if not label.strip():
+            raise UnusableFileError.of(path, f"empty label; give it a transcript or take it out of {manifest}", number)
+    return labels
+
+
+def check_symbols(labels: Sequence[str], known: set[str], path: Path, dictionary: str) -> None:
+    """Raise UnusableFileError for the first symbol that is not in the dictionary, naming file, line and symbol."""
+    for number, label in enumerate(labels, start=1):
+        for symbol in label.split():
+            if symbol not in known:
+                raise UnusableFileError.of(
+                    path,
+                    f"symbol {symbol!r} is not in {dictionary} ({len(known)} symbols); is it the model's dictionary, "
+                    f"and are these labels letters (`data2vec labels`)?",
+                    number,
+                )
+
+
+def read_utterances(folder: Path) -> Dict[str, str]:
+    """The ``*.trans.txt`` of a LibriSpeech folder: an utterance's id, a blank and its words a line.
+
+    Raises :class:`UnusableFileError` for an id that comes twice.
+    """
+    texts: Dict[str, str] = {}
+    for file in sorted(folder.glob("*.trans.txt")):
+        for number, line in numbered_lines(file):
+            name, *words = BLANKS.split(line.strip(), maxsplit=1)
+            if name in texts:
+                raise UnusableFileError.of(file, f"{name} has a transcript already", number)
+            if name:
+                texts[name] = words[0] if words else ""
+    return texts
+
+
+def read_beside(clip: Path) -> Optional[str]:
+    """The text in a ``.txt`` of the clip's name beside it, or None where there is none."""
+    path = clip.with_suffix(".txt")
+    return read_text(path) if path.is_file() else None
