@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from functools import partial
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +11,8 @@ from torch import Tensor
 
 from ..core.config import ConvSpec
 from ..data.audio.clips import TRUNCATED
+from ..files.audio import read_info, read_samples
+from ..files.unusable import UnusableFileError
 from ..modalities.conv_spec import output_length, receptive_field
 from .items import BadItemError, Input, Item, padded
 
@@ -35,15 +36,13 @@ class SpeechReader:
 
     def look(self, item: Item) -> Input:
         """Read a clip's header; raises :class:`BadItemError` for a clip that cannot give features."""
-        import soundfile
-
         try:
-            info = soundfile.info(opened(item.source))
-        except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
-            raise BadItemError(f"cannot be read ({error})") from error
-        if info.samplerate != self.sizes_per_unit:
+            info = read_info(item.source)
+        except UnusableFileError as error:
+            raise BadItemError(error.fault) from error
+        if info.sample_rate != self.sizes_per_unit:
             raise BadItemError(
-                f"sample rate {info.samplerate}, the model's is {self.sizes_per_unit}: write copies with "
+                f"sample rate {info.sample_rate}, the model's is {self.sizes_per_unit}: write copies with "
                 f"`data2vec manifest --resample-to`"
             )
         stated = info.frames if item.samples is None else item.samples
@@ -60,13 +59,12 @@ class SpeechReader:
 
     def _load(self, item: Item, stated: int) -> Tensor:
         """The samples (about ``stated``: some headers estimate), channels averaged."""
-        import soundfile
-
         try:
-            samples, _ = soundfile.read(opened(item.source), dtype="float32", always_2d=True)
-        except (soundfile.SoundFileError, OSError, TypeError) as error:
-            raise BadItemError(f"cannot be read ({error})") from error
-        clip = torch.from_numpy(samples).mean(1)
+            samples, _ = read_samples(item.source)
+        except UnusableFileError as error:
+            raise BadItemError(error.fault) from error
+        clip = torch.from_numpy(samples)
+        clip = clip[:, 0] if clip.shape[1] == 1 else clip.mean(1)
         if len(clip) < TRUNCATED * stated:
             raise BadItemError(f"{len(clip)} of {stated} samples: the file is truncated")
         self._check_length(len(clip))
@@ -86,13 +84,3 @@ class SpeechReader:
         """How many clips had several channels."""
         count = len(self._mixed_down)
         return [f"{count:,} clips have several channels, which were averaged: {self._mixed_down[0]}"] if count else []
-
-
-def opened(source: str) -> Union[str, io.BytesIO]:
-    """What soundfile reads: a path, or a slice of a stored zip file."""
-    archive, *place = source.rsplit(":", 2)
-    if len(place) == 2 and all(part.isdigit() for part in place):
-        with open(archive, "rb") as file:
-            file.seek(int(place[0]))
-            return io.BytesIO(file.read(int(place[1])))
-    return source

@@ -8,7 +8,7 @@ from typing import List
 
 import pytest
 
-from data2vec_plugin.files.folders import files_by_folder
+from data2vec_plugin.files.folders import Walk
 
 ENDINGS = (".jpg", ".png")
 
@@ -22,8 +22,8 @@ def tree(root: Path, *names: str) -> Path:
     return root
 
 
-def found(root: Path, enter_links: bool = True, start: str = "") -> List[List[str]]:
-    return list(files_by_folder(root, ENDINGS, enter_links, start))
+def found(root: Path, start: str = "") -> List[List[str]]:
+    return list(Walk(root, ENDINGS).by_folder(start))
 
 
 def test_a_folders_files_come_before_its_folders(tmp_path: Path) -> None:
@@ -40,12 +40,11 @@ def test_a_folder_may_be_called_like_a_file(tmp_path: Path) -> None:
     assert found(tree(tmp_path, "all.jpg/1.jpg")) == [["all.jpg/1.jpg"]]
 
 
-def test_linked_folders_are_entered_where_they_shall_be(tmp_path: Path) -> None:
+def test_linked_folders_are_entered(tmp_path: Path) -> None:
     other = tree(tmp_path / "other", "1.jpg", "sub/2.jpg")
     root = tree(tmp_path / "root", "own.jpg")
     (root / "folder").symlink_to(other)
     (root / "file.jpg").symlink_to(other / "1.jpg")
-    assert found(root, enter_links=False) == [["file.jpg", "own.jpg"]]
     assert found(root) == [["file.jpg", "own.jpg"], ["folder/1.jpg"], ["folder/sub/2.jpg"]]
 
 

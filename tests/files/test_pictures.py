@@ -10,13 +10,14 @@ import pytest
 pytest.importorskip("PIL")
 
 from images import encoded, photograph
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from data2vec_plugin.files.pictures import decode
+from data2vec_plugin.files.unusable import UnusableFileError
 
 
 def pixels(data: bytes) -> Any:
-    picture = decode(data)
+    picture = decode(data, "a.jpg")
     assert picture.mode == "RGB"
     return np.asarray(picture).astype(int)
 
@@ -61,7 +62,7 @@ def test_values_of_unknown_range_are_refused() -> None:
     for value, kind, fault in ((0.5, "float32", "floating"), (70_000, "int32", "16 bits")):
         values = np.array([[value]], dtype=kind)
         with pytest.raises(ValueError, match=fault):
-            decode(encoded(Image.fromarray(values), "TIFF"))
+            decode(encoded(Image.fromarray(values), "TIFF"), "a.tif")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -95,7 +96,7 @@ def test_one_pixel_is_a_picture() -> None:
 
 def test_what_is_no_picture_is_refused() -> None:
     for data in (b"", b"this is no picture"):
-        with pytest.raises(UnidentifiedImageError):
-            decode(data)
-    with pytest.raises(OSError, match="truncated"):
-        decode(encoded(photograph(0))[:900])
+        with pytest.raises(UnusableFileError, match=r"a\.jpg: cannot be read \(no picture of a kind"):
+            decode(data, "a.jpg")
+    with pytest.raises(UnusableFileError, match="truncated"):
+        decode(encoded(photograph(0))[:900], "a.jpg")
