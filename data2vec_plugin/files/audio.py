@@ -29,6 +29,7 @@ VALUES_IN_A_BYTE = 64
 ALWAYS_ALLOWED = 1 << 25
 """Values (samples of all channels) that any file may hold, 128 MiB as they are read; above, 64 for each of its bytes,
 which is what the barest speech codec needs at 48 kHz."""
+EMPTY = "cannot be read (empty)"
 UNKNOWN = (1 << 63) - 1
 """libsndfile's number of frames for a stream that does not say how long it is."""
 
@@ -73,7 +74,7 @@ def _opened(entry: str) -> Iterator[soundfile.SoundFile]:
 
     with _bytes_of(entry) as (file, size):
         if size == 0:
-            raise UnusableFileError.of(entry, "empty")
+            raise UnusableFileError.of(entry, EMPTY)
         try:
             # libsndfile reads a descriptor itself, and from memory by calling back
             source: Union[int, BinaryIO] = file if isinstance(file, io.BytesIO) else file.fileno()

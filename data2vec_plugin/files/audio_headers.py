@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Optional, TypeVar
 
-from .audio import read_info, read_samples
+from .audio import EMPTY, read_info, read_samples
 from .unusable import UnusableFileError
 
 Item = TypeVar("Item")
@@ -53,7 +53,7 @@ def read_header(source: Source, decode: bool = False) -> Header:
         info = read_info(str(source.file))
         frames = len(read_samples(str(source.file))[0]) if decode else info.frames
     except UnusableFileError as error:
-        return Header(source, fault=error.fault)
+        return Header(source, fault="empty" if error.fault == EMPTY else error.fault)
     if frames == 0:
         return Header(source, fault="empty")
     if frames != info.frames:

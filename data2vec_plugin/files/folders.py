@@ -163,6 +163,8 @@ class Walk:
 
     def _add_other(self, entry: os.DirEntry[str], name: str) -> None:
         """Count a file of another kind if its name tells which, and a link to nothing, which may have been a folder."""
+        if entry.name.lower().endswith(self.endings):
+            return  # it has been counted
         reason = self.others.get(os.path.splitext(entry.name)[1].lower())
         if reason is None and entry.is_symlink() and not os.path.exists(entry.path):
             reason = BROKEN

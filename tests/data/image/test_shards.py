@@ -156,7 +156,7 @@ def test_classes_are_not_needed_without_labels(tmp_path: Path) -> None:
 def test_an_archive_that_has_shrunk_since_says_so(paths: list[Path]) -> None:
     opened = shards(paths)
     os.truncate(paths[1], 700)
-    with pytest.raises(UnusableFileError, match=r"ends after \d+ of \d+ bytes"):
+    with pytest.raises(UnusableFileError, match=r"ends after 0 of [\d,]+ bytes"):
         opened.read(7)
 
 
