@@ -37,8 +37,8 @@ WHITE = (255, 255, 255, 255)
 
 LARGEST_FILE = 512 << 20
 PIXELS_IN_A_BYTE = 20
-ALWAYS_ALLOWED = 1 << 25
-"""Pixels that any file may hold, 128 MiB as RGB; above, 20 for each of its bytes. Photographs have one to ten."""
+ALWAYS_ALLOWED = 24 << 20
+"""Pixels that any file may hold, 96 MiB as RGB; above, 20 for each of its bytes. Photographs have one to ten."""
 
 
 def read_picture(path: Union[str, os.PathLike[str]]) -> bytes:
@@ -48,7 +48,7 @@ def read_picture(path: Union[str, os.PathLike[str]]) -> bytes:
         if size > LARGEST_FILE:
             raise UnusableFileError.of(path, f"has {said_size(size)}; expected at most {said_size(LARGEST_FILE)}")
         try:
-            return file.read(LARGEST_FILE)
+            return file.read(size)
         except OSError as error:
             raise unreadable(path, error) from error
 
