@@ -14,6 +14,7 @@ from typing import Callable, Optional
 
 from ..files.audio_headers import Header, Source, is_utf8, read_headers, resample_all
 from ..files.delimited import Row, read_table
+from ..files.folders import PACKED, Walk
 from ..files.manifests import Clip, Manifest
 from ..files.unusable import UnusableFileError, some
 from ..files.writing import write_atomically
@@ -23,6 +24,7 @@ SPLIT_NAME = re.compile(
     re.IGNORECASE,
 )
 AUDIO = {"aac", "aif", "aiff", "au", "flac", "m4a", "mp3", "mp4", "ogg", "opus", "wav", "wma"}
+OTHER_ENDING = "another extension than --ext"
 DEFAULT_VALID_PERCENT = 1.0
 
 
@@ -74,7 +76,7 @@ def write_manifests(args: Listing) -> None:
 
 
 def find(args: Listing) -> tuple[Path, list[Source], list[str]]:
-    """Return the root, the audio files in order of name, and the names of those of other kinds."""
+    """Return the root, the audio files in order of name, and what was passed over."""
     if (args.root is None) and (args.csv is None):
         raise ValueError("nothing to list: give a folder, or --csv FILE")
     if args.root is not None and not args.root.is_dir():
@@ -83,22 +85,17 @@ def find(args: Listing) -> tuple[Path, list[Source], list[str]]:
     if args.csv:
         root = (args.root or args.csv.parent).resolve()
         return root, [from_row(args.csv, root, row) for row in read_table(args.csv, ["path"])], []
-    root, sources, ignored = Path(args.root or "").resolve(), [], []
-    new = args.resample_to.resolve() if args.resample_to else None
-    for file in sorted(root.rglob("*")):
-        kind, name = file.suffix[1:].lower(), file.relative_to(root).as_posix()
-        if new in file.parents or kind not in wanted | AUDIO or not file.is_file():
-            continue
-        if kind in wanted:
-            sources.append(Source(file, name))
-        else:
-            ignored.append(name)
+    root = Path(args.root or "").resolve()
+    others = {**PACKED, **{f".{kind}": OTHER_ENDING for kind in AUDIO - wanted}}
+    walk = Walk(root, [f".{kind}" for kind in wanted], others, without=args.resample_to)
+    names = sorted(walk.files(), key=lambda name: name.split("/"))
+    sources, ignored = [Source(root / name, name) for name in names], walk.passed
     if not sources:
         raise ValueError(
             f"{root}: no file ends in {' or '.join(sorted(wanted))} at any depth "
-            f"({len(ignored)} other audio files); name another folder, or --ext"
+            f"({ignored or 'nothing was passed over'}); name another folder, or --ext"
         )
-    return root, sources, ignored
+    return root, sources, ignored.lines()
 
 
 def check_folder(folder: Optional[Path]) -> None:
@@ -143,10 +140,9 @@ def report_skipped(headers: Iterable[Header], ignored: list[str]) -> None:
     for header in headers:
         if header.fault:
             reasons[header.fault.split(" (")[0]].append(header.source.name)
-    if ignored:
-        reasons["another extension than --ext"] = ignored
-    for reason, names in sorted(reasons.items()):
-        print(f"skipped {len(names)}: {reason}: {some(names)}", file=sys.stderr)
+    lines = [f"{len(names)}: {reason}: {some(names)}" for reason, names in sorted(reasons.items())]
+    for line in lines + ignored:
+        print(f"skipped {line}", file=sys.stderr)
 
 
 def report_channels(headers: Iterable[Header], mixed: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from multiprocessing.util import Finalize
-from typing import Callable, List
+from typing import Callable, List, Optional
 
 import torch
 
@@ -38,13 +38,13 @@ class BadFiles:
         # loader workers are forked, and live on from epoch to epoch: only shared memory is common to them
         self._known = torch.zeros(size, dtype=torch.bool).share_memory_()
 
-    def leave_out(self, index: int, reason: str) -> None:
-        """Take note of a bad sample; raises ``error``, with all names, if there are more than ``limit``."""
+    def leave_out(self, index: int, reason: str, cause: Optional[Exception] = None) -> None:
+        """Take note of a bad sample; raises ``error`` from its ``cause``, with all names, beyond the ``limit``."""
         known_before = bool(self._known[index])
         self._known[index] = True
         message = f"{self.where(index)}: {reason}"
         if len(self.indices) > self.limit:
-            raise self.error(message + self._over_limit())
+            raise self.error(message + self._over_limit()) from cause
         if not known_before:
             logger.warning(f"left out, {len(self.indices)} of at most {self.limit}: {message}")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Iterator, Optional
 
-from fairseq.data.iterators import EpochBatchIterating
+from fairseq.data.iterators import CountingIterator, EpochBatchIterating
 
 from .bad_files import BadFileError
-from .until_bad_file import Met, UntilBadFile
+
+Met = Callable[[BadFileError], None]
 
 KEY = "data2vec_manifest"
 SHARDS = "data2vec_shards"
@@ -30,6 +31,33 @@ class ManifestChangedError(ValueError):
 
 class BatchesChangedError(ValueError):
     """A run that stopped within an epoch goes on with the same data in other batches."""
+
+
+class UntilBadFile(CountingIterator):  # type: ignore[misc]
+    """fairseq's batches, for processes that have to end together.
+
+    A bad file too many is told to ``met``, not raised, and empty batches follow it. These count, too: ``n`` is the same
+    in all processes.
+    """
+
+    def __init__(self, batches: CountingIterator, met: Met) -> None:
+        super().__init__(_then_nothing(batches, met), start=batches.n, total=len(batches))
+        self.batches = batches
+
+    def take(self, n: int) -> UntilBadFile:
+        """End at batch ``n``, for `skip_remainder_batch`; fairseq asks its own batches whether the epoch has ended."""
+        self.batches.take(n)
+        super().take(n)
+        return self
+
+
+def _then_nothing(batches: CountingIterator, met: Met) -> Iterator[Any]:
+    try:
+        yield from batches
+    except BadFileError as error:
+        met(error)
+        while True:
+            yield {}
 
 
 class ResumableIterator(EpochBatchIterating):

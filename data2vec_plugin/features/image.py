@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
@@ -12,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ..data.image.transforms import Normalization, evaluation_transform
-from ..files.pictures import decode
+from ..files.pictures import decode, read_picture
+from ..files.unusable import UnusableFileError
 from .items import BadItemError, Input, Item
 
 
@@ -43,9 +43,9 @@ class ImageReader:
     def _load(self, item: Item) -> Tensor:
         """The picture (3, size, size); raises :class:`BadItemError` if it cannot be read."""
         try:
-            picture: Any = decode(Path(item.source).read_bytes())
-        except Exception as error:  # Pillow lets out whatever its decoders raise
-            raise BadItemError(f"cannot be read ({error})") from error
+            picture: Any = decode(read_picture(item.source), item.source)
+        except UnusableFileError as error:
+            raise BadItemError(error.fault) from error
         return self.transform(picture, np.random.default_rng(0))  # from which evaluation draws nothing
 
     def collate(self, rows: List[Tensor]) -> Tuple[Tensor, Optional[Tensor]]:

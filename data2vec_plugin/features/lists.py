@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
-from ..data.image.source import ENDINGS as IMAGE_ENDINGS
+from ..files.audio import ENDINGS as AUDIO_ENDINGS
 from ..files.delimited import tab_separated
-from ..files.folders import files_by_folder
+from ..files.folders import PACKED, Walk
 from ..files.manifests import manifest_entries, manifest_root
+from ..files.pictures import ENDINGS as IMAGE_ENDINGS
+from ..files.pictures import UNREAD
 from ..files.text_lines import numbered_lines
 from ..files.unusable import UnusableFileError
 from .items import Item
 
-ENDINGS = {
-    "speech": (".aif", ".aiff", ".au", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"),
-    "image": IMAGE_ENDINGS,
-}
+ENDINGS = {"speech": AUDIO_ENDINGS, "image": IMAGE_ENDINGS}
 
 
 def read_items(path: Path, modality: str, root: Optional[Path] = None, column: Optional[str] = None) -> List[Item]:
@@ -79,10 +79,11 @@ def _column(path: Path, column: Optional[str]) -> Iterator[Tuple[int, str]]:
 
 def _files(path: Path, endings: Tuple[str, ...], root: Optional[Path]) -> Iterator[Item]:
     if path.is_dir():
-        # as those who train read a folder: pictures behind links too, clips as `data2vec manifest` lists them
-        for names in files_by_folder(path, endings, enter_links=endings == IMAGE_ENDINGS):
-            for name in names:
-                yield Item(mirrored(name, endings), str(path / name), str(path / name))
+        walk = Walk(path, endings, {**UNREAD, **PACKED})
+        for name in walk.files():
+            yield Item(mirrored(name, endings), str(path / name), str(path / name))
+        for line in walk.passed.lines():
+            print(f"passed over {line}", file=sys.stderr)
     elif path.suffix.lower() in endings:
         yield Item(mirrored(path.name, endings), str(path), str(path))
     elif path.suffix == ".tsv":

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..core.config import ConvSpec
 from ..data.audio.clips import TRUNCATED
-from ..files.manifests import clip_source
+from ..files.audio import read_info, read_samples
+from ..files.unusable import UnusableFileError
 from ..modalities.conv_spec import output_length, receptive_field
 from .items import BadItemError, Input, Item, padded
 
@@ -35,15 +36,13 @@ class SpeechReader:
 
     def look(self, item: Item) -> Input:
         """Read a clip's header; raises :class:`BadItemError` for a clip that cannot give features."""
-        import soundfile
-
         try:
-            info = soundfile.info(clip_source(item.source))
-        except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
-            raise BadItemError(f"cannot be read ({error})") from error
-        if info.samplerate != self.sizes_per_unit:
+            info = read_info(item.source)
+        except UnusableFileError as error:
+            raise BadItemError(error.fault) from error
+        if info.sample_rate != self.sizes_per_unit:
             raise BadItemError(
-                f"sample rate {info.samplerate}, the model's is {self.sizes_per_unit}: write copies with "
+                f"sample rate {info.sample_rate}, the model's is {self.sizes_per_unit}: write copies with "
                 f"`data2vec manifest --resample-to`"
             )
         stated = info.frames if item.samples is None else item.samples
@@ -60,13 +59,12 @@ class SpeechReader:
 
     def _load(self, item: Item, stated: int) -> Tensor:
         """The samples (about ``stated``: some headers estimate), channels averaged."""
-        import soundfile
-
         try:
-            samples, _ = soundfile.read(clip_source(item.source), dtype="float32", always_2d=True)
-        except (soundfile.SoundFileError, OSError, TypeError) as error:
-            raise BadItemError(f"cannot be read ({error})") from error
-        clip = torch.from_numpy(samples).mean(1)
+            samples, _ = read_samples(item.source)
+        except UnusableFileError as error:
+            raise BadItemError(error.fault) from error
+        clip = torch.from_numpy(samples)
+        clip = clip[:, 0] if clip.shape[1] == 1 else clip.mean(1)
         if len(clip) < TRUNCATED * stated:
             raise BadItemError(f"{len(clip)} of {stated} samples: the file is truncated")
         self._check_length(len(clip))

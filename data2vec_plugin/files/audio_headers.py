@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Optional, TypeVar
 
+from .audio import EMPTY, read_info, read_samples
+from .unusable import UnusableFileError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -42,24 +45,20 @@ def read_headers(sources: list[Source], threads: int, decode: bool) -> list[Head
 
 def read_header(source: Source, decode: bool = False) -> Header:
     """Read a file's length, rate and channels without its samples, unless `decode`."""
-    import soundfile
-
     if set(source.name) & set("\t\r\n") or source.name != source.name.strip():
         return Header(source, fault="has a tab, line break or outer blank in its name")
     if not is_utf8(source.name):
         return Header(source, fault="has a name that is not UTF-8, as manifests are")
-    if source.file.stat().st_size == 0:
-        return Header(source, fault="empty")
     try:
-        info = soundfile.info(str(source.file))
-        frames = len(soundfile.read(str(source.file))[0]) if decode else info.frames
-    except (soundfile.SoundFileError, OSError, TypeError):
-        return Header(source, fault="unreadable")
+        info = read_info(str(source.file))
+        frames = len(read_samples(str(source.file))[0]) if decode else info.frames
+    except UnusableFileError as error:
+        return Header(source, fault="empty" if error.fault == EMPTY else error.fault)
     if frames == 0:
         return Header(source, fault="empty")
     if frames != info.frames:
         return Header(source, fault=f"truncated ({frames} of {info.frames} samples)")
-    return Header(source, info.frames, info.samplerate, info.channels)
+    return Header(source, info.frames, info.sample_rate, info.channels)
 
 
 def is_utf8(name: str) -> bool:
@@ -111,7 +110,10 @@ def resample(header: Header, out: Path, rate: int) -> Header:
 
     name = Path(header.source.name).with_suffix(".flac")
     source, target = header.source.file, out / name
-    samples, _ = soundfile.read(str(source), dtype="float32", always_2d=True)
+    try:
+        samples, _ = read_samples(str(source))
+    except UnusableFileError as error:  # its header was whole
+        return Header(header.source, fault=error.fault)
     mono = soxr.resample(samples.mean(1), header.sample_rate, rate).clip(-1, 1)
     if len(mono) == 0:
         return Header(header.source, fault=f"empty at {rate} Hz")

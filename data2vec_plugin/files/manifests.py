@@ -8,13 +8,13 @@ elsewhere is an error, since the n-th label belongs to the n-th clip. A path may
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Iterator, List, NamedTuple, Tuple
 
+from .audio import split_entry
 from .opening import opened
 from .text_lines import numbered_lines, without_empty_end
 from .unusable import UnusableFileError, shown
@@ -22,9 +22,6 @@ from .unusable import UnusableFileError, shown
 SPOT_CHECKS = 1000
 """How many files of a manifest are looked for before training; the rest are found missing when read."""
 COUNT = re.compile(r"[0-9]{1,18}")
-SLICE = re.compile(r"(.+):([0-9]{1,18}):([0-9]{1,18})", re.DOTALL)
-SOUND = (b"RIFF", b"fLaC", b"OggS")
-"""How the files begin that an archive may hold."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +107,7 @@ def check_manifest(path: Path) -> List[Entry]:
         raise UnusableFileError.of(path, f"lists no audio; write it with `data2vec manifest DIR --out {path.parent}`")
     root = manifest_root(path)
     for entry in entries[:: max(1, len(entries) // SPOT_CHECKS)]:
-        file, _ = clip_place(os.path.join(root, entry.path))
+        file, _ = split_entry(os.path.join(root, entry.path))
         if not os.path.exists(file):
             raise UnusableFileError.of(
                 path,
@@ -119,37 +116,6 @@ def check_manifest(path: Path) -> List[Entry]:
                 entry.line,
             )
     return entries
-
-
-def clip_place(path: str) -> Tuple[str, Optional[Tuple[int, int]]]:
-    """The file on disk behind a clip, and of ``archive.zip:offset:length`` which of its bytes.
-
-    Colons may also be a part of a file's name: such a file comes first.
-    """
-    match = SLICE.fullmatch(path)
-    if match is None or os.path.exists(path):
-        return path, None
-    return match[1], (int(match[2]), int(match[3]))
-
-
-def clip_source(path: str) -> Union[str, io.BytesIO]:
-    """What soundfile reads of a clip: its path, or the bytes that an archive holds of it.
-
-    Raises :class:`UnusableFileError` for bytes that are no sound file, as those of a segment of a recording are not.
-    """
-    file, place = clip_place(path)
-    if place is None:
-        return path
-    with opened(Path(file)) as archive:
-        archive.seek(place[0])
-        content = archive.read(min(place[1], os.fstat(archive.fileno()).st_size))
-    if len(content) < place[1] or not content.startswith(SOUND):
-        raise UnusableFileError.of(
-            file,
-            f"bytes {place[0]} to {place[0] + place[1]} hold no WAV, FLAC or Ogg file; `:offset:length` are bytes of "
-            f"an uncompressed .zip: write segments of a recording into files of their own",
-        )
-    return io.BytesIO(content)
 
 
 def _lines(path: Path) -> Iterator[Tuple[int, str]]:

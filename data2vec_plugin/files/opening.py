@@ -1,34 +1,108 @@
-"""Files that people hand us, opened: what is no regular file, or may not be read, is told by its name."""
+"""Files as bytes on a disk: whatever else has a name (pipes, sockets, devices) is told, and never waited for."""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Union
 
 from .unusable import UnusableFileError
 
+Path = Union[str, "os.PathLike[str]"]
+
+KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+OF_THE_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""What may go wrong with any file, and says nothing of this one."""
+
+
+def kind(mode: int) -> str:
+    """What the mode of a path that is no regular file says it is."""
+    return next((name for is_kind, name in KINDS if is_kind(mode)), "no regular file")
+
 
 def opened(path: Path) -> BinaryIO:
-    """A file's bytes, from its beginning.
+    """Open a file to read its bytes.
 
-    Raises :class:`UnusableFileError` for what is not there, is a folder, a pipe or a device (which may have no end), or
-    may not be read.
+    Raises :class:`UnusableFileError` for a path that is missing, may not be read, or is no regular file: such a one
+    is not opened, since a pipe would be waited for, a device never end, and a tape be wound back.
     """
     try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):
-            kind = "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
-            raise UnusableFileError.of(path, f"is {kind}; expected a file")
-        return open(path, "rb")
-    except FileNotFoundError as error:
-        raise UnusableFileError.of(path, "no such file") from error
+        _refuse_others(path, os.stat(path).st_mode)
+        # what took the file's place in between is not waited for
+        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except UnusableFileError:
+        raise
     except OSError as error:
-        raise UnusableFileError.of(path, f"cannot be opened ({error.strerror})") from error
+        if error.errno in OF_THE_MACHINE:
+            raise
+        raise unreadable(path, error) from error
+    except ValueError as error:  # a NUL in a name
+        raise UnusableFileError.of(path, f"cannot be opened ({error})") from error
+    file = os.fdopen(number, "rb")
+    try:
+        _refuse_others(path, os.fstat(number).st_mode)
+    except UnusableFileError:
+        file.close()
+        raise
+    return file
+
+
+def _refuse_others(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise UnusableFileError.of(path, f"is {kind(mode)}; expected a file")
+
+
+def unreadable(path: Path, error: OSError) -> UnusableFileError:
+    """The error for a file that the operating system does not give."""
+    if isinstance(error, FileNotFoundError):
+        return UnusableFileError.of(path, "no such file")
+    return UnusableFileError.of(path, f"cannot be read ({error.strerror or error})")
+
+
+def size_of(file: BinaryIO) -> int:
+    """Bytes of an open file."""
+    return os.fstat(file.fileno()).st_size
 
 
 def read_bytes(path: Path) -> bytes:
     """The whole of a file; raises :class:`UnusableFileError` as :func:`opened` does."""
     with opened(path) as file:
-        return file.read()
+        try:
+            return file.read()
+        except OSError as error:
+            raise unreadable(path, error) from error
+
+
+def read_part(path: Path, offset: int, length: int) -> bytes:
+    """``length`` bytes from ``offset`` on; raises :class:`UnusableFileError` if the file has not so many."""
+    with opened(path) as file:
+        there = size_of(file) - offset
+        if offset < 0 or length < 0 or there < length:
+            raise UnusableFileError.of(
+                path, f"ends after {max(there, 0):,} of {length:,} bytes, which were said to begin at {offset:,}"
+            )
+        try:
+            file.seek(offset)
+            return file.read(length)
+        except OSError as error:
+            raise unreadable(path, error) from error
+
+
+def said_size(size: float) -> str:
+    """A number of bytes for people.
+
+    >>> said_size(61_440), said_size(3 * 2**30)
+    ('60 KB', '3 GB')
+    """
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if size < 1024 or unit == "GB":
+            break
+        size /= 1024
+    return f"{size:.0f} {unit}"

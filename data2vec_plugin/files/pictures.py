@@ -1,41 +1,105 @@
-"""Encoded pictures of any kind as RGB."""
+"""The one opener of pictures: encoded ones of the kinds that are listed here, as RGB."""
 
 from __future__ import annotations
 
+import os
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
 
+from .opening import opened, said_size, size_of, unreadable
+from .unusable import UnusableFileError
+
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif")
+"""What a picture's name ends in, in either case; what it is, its content decides."""
+FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
+"""Pillow's names of these kinds. It is asked for no other of its forty, for one of which it starts Ghostscript."""
+UNREAD = dict.fromkeys(
+    (
+        *(".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".jfif", ".pbm", ".pnm", ".tga", ".ico", ".svg", ".eps"),
+        *(".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".exr", ".hdr", ".dcm"),
+    ),
+    "a kind of picture that is not read (convert it to JPEG or PNG)",
+)
+"""For ``others`` of a walk: endings of pictures that are not listed."""
 
 ORIENTATION = 0x0112
 """EXIF's tag that says how a camera was held."""
 DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 """Pillow's names for grey pictures of more than 8 bits."""
+TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
+OPAQUE_MODES = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV")
 WHITE = (255, 255, 255, 255)
 
+LARGEST_FILE = 512 << 20
+PIXELS_IN_A_BYTE = 20
+ALWAYS_ALLOWED = 24 << 20
+"""Pixels that any file may hold, 96 MiB as RGB; above, 20 for each of its bytes. Photographs have one to ten."""
 
-def decode(data: bytes) -> Image:
+
+def read_picture(path: Union[str, os.PathLike[str]]) -> bytes:
+    """A picture file as it is; raises :class:`UnusableFileError` for what is none, by its size or kind."""
+    with opened(path) as file:
+        size = size_of(file)
+        if size > LARGEST_FILE:
+            raise UnusableFileError.of(path, f"has {said_size(size)}; expected at most {said_size(LARGEST_FILE)}")
+        try:
+            return file.read(size)
+        except OSError as error:
+            raise unreadable(path, error) from error
+
+
+def decode(data: bytes, name: str) -> Image:
     """An upright RGB picture out of an encoded one; of an animation the first frame.
 
-    What is transparent is laid over white; 16 bits become 8. Raises OSError for what is no picture, or is cut
-    short, and ValueError for a kind that has no colours.
+    What is transparent is laid over white; 16 bits become 8. Raises :class:`UnusableFileError`, with ``name``, for what
+    is no picture of a kind in :data:`FORMATS`, is cut short, claims more pixels than it can hold, or has no colours.
     """
+    image = _upright(_decoded(data, name))
+    if image.mode in DEEP_MODES:
+        return _shallow(image, name).convert("RGB")
+    if image.mode == "F":
+        raise UnusableFileError.of(name, "holds floating point numbers, whose range is not known; expected integers")
+    if image.mode in TRANSPARENT_MODES or "transparency" in image.info:
+        return _over_white(image)
+    if image.mode not in OPAQUE_MODES:
+        raise UnusableFileError.of(name, f"has colours of mode {image.mode}; expected {', '.join(OPAQUE_MODES)}")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _decoded(data: bytes, name: str) -> Image:
+    """The picture as Pillow has it; nothing but Pillow runs within the ``try``, whose decoders raise many kinds."""
     from PIL import Image
 
-    opened = Image.open(BytesIO(data))
-    opened.load()
-    image = _upright(opened)
-    if image.mode in DEEP_MODES:
-        return _shallow(image).convert("RGB")
-    if image.mode == "F":
-        raise ValueError("holds floating point numbers, whose range is not known; expected integers")
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+    try:
+        picture = Image.open(BytesIO(data), formats=FORMATS)
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:
+        shown = "no picture of a kind that is read" if isinstance(error, Image.UnidentifiedImageError) else error
+        raise UnusableFileError.of(name, f"cannot be read ({shown})") from error
+    if picture.width * picture.height > max(ALWAYS_ALLOWED, PIXELS_IN_A_BYTE * len(data)):
+        raise UnusableFileError.of(
+            name, f"claims {picture.width:,} x {picture.height:,} pixels, the file has {said_size(len(data))}"
+        )
+    try:
+        picture.load()
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:
+        raise UnusableFileError.of(name, f"cannot be read ({error})") from error
+    return picture
+
+
+def _over_white(image: Image) -> Image:
+    from PIL import Image
+
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image).convert("RGB")
 
 
 def _upright(image: Image) -> Image:
@@ -58,11 +122,16 @@ def _upright(image: Image) -> Image:
     return image.transpose(turns[orientation]) if orientation in turns else image
 
 
-def _shallow(image: Image) -> Image:
+def _shallow(image: Image, name: str) -> Image:
     """8 bits of 16."""
     from PIL import Image
 
-    values = np.asarray(image).astype(np.int64)
+    values = np.asarray(image)
     if values.min() < 0 or values.max() > 0xFFFF:
-        raise ValueError(f"holds values from {values.min()} to {values.max()}; expected at most 16 bits")
-    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
+        raise UnusableFileError.of(
+            name, f"holds values from {values.min()} to {values.max()}; expected at most 16 bits"
+        )
+    rounded = values.astype(np.uint32)
+    rounded += 128
+    rounded //= 257
+    return Image.fromarray(rounded.astype(np.uint8))

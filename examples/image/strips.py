@@ -32,7 +32,7 @@ def read_strips(checkpoint: Path, files: list[Path], seed: int) -> Strips:
     task = ImageTaskConfig(**{name: opened.task[name] for name in ("normalization_mean", "normalization_std")})
     transform = evaluation_transform(model.image.size, normalization(task))
     rng = numpy.random.default_rng(seed)
-    batch = torch.stack([transform(decode(path.read_bytes()), rng) for path in files])
+    batch = torch.stack([transform(decode(path.read_bytes(), str(path)), rng) for path in files])
     pictures = (batch[:, 0] * task.normalization_std[0] + task.normalization_mean[0]).numpy()
     hidden = numpy.stack([model.masker.sample(rng) for _ in files])
     hidden = hidden.repeat(model.image.patch, 1).repeat(model.image.patch, 2)

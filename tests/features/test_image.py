@@ -40,7 +40,7 @@ def by_hand(model: Any, folder: Path, size: int = PIXELS, layer: Optional[int] =
     """What the registered model says of every picture alone."""
     found, transform = {}, evaluation_transform(size, Normalization(mean=(0.4, 0.5, 0.6)))
     for path in folder.rglob("*.JPEG"):
-        img = transform(decode(path.read_bytes()), np.random.default_rng(0)).unsqueeze(0)
+        img = transform(decode(path.read_bytes(), str(path)), np.random.default_rng(0)).unsqueeze(0)
         with torch.no_grad():
             result = model(img, mask=False, layer_results=layer is not None)
         x = result["x"] if layer is None else result["layer_results"][layer]
@@ -84,7 +84,7 @@ def test_class_token(tmp_path: Path, data: Path, teacher: bool) -> None:
     seen: Any = model.ensure_teacher().module if teacher else model
     transform = evaluation_transform(PIXELS, Normalization(mean=(0.4, 0.5, 0.6)))
     for name, array in read(tmp_path / "out").items():
-        picture = decode((data / f"{name}.JPEG").read_bytes())
+        picture = decode((data / f"{name}.JPEG").read_bytes(), name)
         img = transform(picture, np.random.default_rng(0)).unsqueeze(0)
         with torch.no_grad():
             led = torch.cat([seen.extra_tokens, seen.embed(img, None).x], 1)

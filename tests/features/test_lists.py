@@ -41,14 +41,14 @@ def test_folder_takes_its_own_kind_only_and_in_order(tmp_path: Path) -> None:
 
 
 def test_folder_is_read_as_for_training(tmp_path: Path) -> None:
-    """Hidden files never; linked folders of pictures as the image tasks have it, of clips as `data2vec manifest`."""
+    """Hidden files never; linked folders as the image tasks and `data2vec manifest` have it."""
     for name in ("root/own.wav", "root/own.png", "other/1.wav", "other/2.png", "root/._own.wav", "root/._own.PNG"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.touch()
     (tmp_path / "root" / "link").symlink_to(tmp_path / "other")
     assert [item.name for item in read_items(tmp_path / "root", "image")] == ["own", "link/2"]
-    assert [item.name for item in read_items(tmp_path / "root", "speech")] == ["own"]
+    assert [item.name for item in read_items(tmp_path / "root", "speech")] == ["own", "link/1"]
 
 
 def test_an_item_counts_once_and_two_of_a_name_are_refused(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,6 @@ from data2vec_plugin.files.manifests import (
     Clip,
     Manifest,
     check_manifest,
-    clip_place,
-    clip_source,
     manifest_digest,
     manifest_entries,
     manifest_root,
@@ -87,28 +84,6 @@ def test_digest_is_of_the_clips_alone(tmp_path: Path) -> None:
     assert manifest_digest(first) == manifest_digest(second)
     assert manifest_root(first) == Path("/a.tsv")
     assert manifest_digest(write_manifest(second, tmp_path, {"a.wav": 6})) != manifest_digest(first)
-
-
-def test_entries_of_an_archive_are_bytes_of_it(tmp_path: Path) -> None:
-    assert clip_place("/data/speech.zip:100:2000") == ("/data/speech.zip", (100, 2000))
-    assert clip_place("/data/speech.wav") == ("/data/speech.wav", None)
-    assert clip_place("/data/12:30:45.wav") == ("/data/12:30:45.wav", None)
-    (tmp_path / "at 12:30:45").touch()
-    assert clip_place(str(tmp_path / "at 12:30:45")) == (str(tmp_path / "at 12:30:45"), None)
-    clip = write_clip(tmp_path / "a.wav", 400)
-    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
-        archive.write(clip, "a.wav")
-        begin = archive.getinfo("a.wav").header_offset + 30 + len("a.wav")
-    source = clip_source(f"{tmp_path / 'all.zip'}:{begin}:{clip.stat().st_size}")
-    assert not isinstance(source, str)
-    assert source.getvalue() == clip.read_bytes()
-
-
-@pytest.mark.parametrize("place", ["0:16000", "400:100", "0:99999999999", "999999999:4"])
-def test_segments_of_a_recording_are_told_apart_from_archives(tmp_path: Path, place: str) -> None:
-    clip = write_clip(tmp_path / "long.wav", 300)
-    with pytest.raises(UnusableFileError, match=r"long\.wav: bytes .* hold no WAV.* uncompressed \.zip: write seg"):
-        clip_source(f"{clip}:{place}")
 
 
 def test_what_is_no_file_is_told(tmp_path: Path) -> None:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import struct
+import warnings
+import zlib
+from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("PIL")
 
 from images import encoded, photograph
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from data2vec_plugin.files.pictures import decode
+from data2vec_plugin.files.pictures import decode, read_picture
+from data2vec_plugin.files.unusable import UnusableFileError
 
 
 def pixels(data: bytes) -> Any:
-    picture = decode(data)
+    picture = decode(data, "a.jpg")
     assert picture.mode == "RGB"
     return np.asarray(picture).astype(int)
 
@@ -61,7 +69,7 @@ def test_values_of_unknown_range_are_refused() -> None:
     for value, kind, fault in ((0.5, "float32", "floating"), (70_000, "int32", "16 bits")):
         values = np.array([[value]], dtype=kind)
         with pytest.raises(ValueError, match=fault):
-            decode(encoded(Image.fromarray(values), "TIFF"))
+            decode(encoded(Image.fromarray(values), "TIFF"), "a.tif")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -95,7 +103,69 @@ def test_one_pixel_is_a_picture() -> None:
 
 def test_what_is_no_picture_is_refused() -> None:
     for data in (b"", b"this is no picture"):
-        with pytest.raises(UnidentifiedImageError):
-            decode(data)
-    with pytest.raises(OSError, match="truncated"):
-        decode(encoded(photograph(0))[:900])
+        with pytest.raises(UnusableFileError, match=r"a\.jpg: cannot be read \(no picture of a kind"):
+            decode(data, "a.jpg")
+    with pytest.raises(UnusableFileError, match="truncated"):
+        decode(encoded(photograph(0))[:900], "a.jpg")
+
+
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\n%%EndComments\n0 0 32 32 rectfill\nshowpage\n%%EOF\n"
+
+
+def test_no_interpreter_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PostScript file by the name of a picture; a stand-in for Ghostscript notes that it was started."""
+    stand_in = tmp_path / "gs"
+    stand_in.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\nexit 1\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(UnusableFileError, match="no picture of a kind that is read"):
+        decode(POSTSCRIPT, "cat.jpg")
+    assert not (tmp_path / "started").exists()
+
+
+def test_more_pixels_than_a_file_can_hold_are_not_decoded() -> None:
+    bomb = encoded(Image.new("1", (12_000, 12_000)), "TIFF", compression="group4")
+    for size in ((9_000, 9_000), (60_000, 60_000)):
+        data = encoded(Image.new("L", (1, 1)), "PNG")
+        header = b"IHDR" + struct.pack(">II", *size) + data[24:29]
+        data = data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:]
+        with pytest.raises(UnusableFileError, match=r"a\.png: (claims 9,000 x 9,000 pixels, the file has|.*bomb)"):
+            decode(data, "a.png")
+    with pytest.raises(UnusableFileError, match=r"a\.tif: .*(pixels|bomb)"):
+        decode(bomb, "a.tif")
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.touch()
+    os.truncate(path, 20 << 30)
+    with pytest.raises(UnusableFileError, match=r"a\.jpg: has 20 GB; expected at most 512 MB"):
+        read_picture(path)
+
+
+def test_a_missing_decoder_or_a_fault_of_ours_is_no_bad_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*args: Any, **options: Any) -> Any:
+        raise ImportError("no decoder")
+
+    monkeypatch.setattr(Image, "open", missing)
+    with pytest.raises(ImportError, match="no decoder"):
+        decode(b"", "a.jpg")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "PPM"])
+@settings(max_examples=25, deadline=None)
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), min_size=1, max_size=5),
+    cut=st.integers(0, 400),
+)
+def test_any_header_ends_in_a_picture_or_a_word(kind: str, changes: list[tuple[int, int]], cut: int) -> None:
+    data = bytearray(encoded(photograph(0), kind))
+    for place, value in changes:
+        data[place % len(data)] = value
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fine = decode(bytes(data[: len(data) - cut]), "folder/a.jpg").mode == "RGB"
+    except UnusableFileError as error:
+        fine = str(error).startswith("folder/a.jpg: ")
+    assert fine

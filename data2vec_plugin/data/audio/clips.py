@@ -8,6 +8,7 @@ does depend on its batch: with `enable_padding: false` the width of a crop is th
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
@@ -20,12 +21,13 @@ from torch import Tensor
 
 from ...core.config import ConvSpec
 from ...core.masking import SpanMasker, row_generator
-from ...files.manifests import check_manifest, clip_source, manifest_digest, manifest_root
+from ...files.audio import read_samples
+from ...files.manifests import check_manifest, manifest_digest, manifest_root
 from ...files.names import FileNames
+from ...files.unusable import UnusableFileError
 from ...modalities.conv_spec import output_length, samples_for
-from ..all_batches import AllBatches
 from ..bad_files import BadFileError, BadFiles
-from ..shared_epoch import SharedEpoch
+from ..whole_epochs import AllBatches, SharedEpoch
 
 logger = logging.getLogger(__name__)
 
@@ -100,22 +102,19 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
         """``id`` and ``source`` (samples,); the source of a file that is left out is None, fairseq's sign for it."""
         self._reading = index
         try:
-            item = self._read(index)
-            fault = self._fault(item["source"], index)
-        except Exception as error:  # fairseq main turns whatever soundfile raises into a bare Exception
-            item, fault = {"id": index}, f"cannot be read ({error})"
+            samples, rate = read_samples(self._entry(index))
+            source = self.postprocess(torch.from_numpy(samples.squeeze(1) if samples.shape[1] == 1 else samples), rate)
+            self._check(source, index)
+        except UnusableFileError as error:
+            self.bad_files.leave_out(index, f"{error.fault}; replace it or take it out", error)
+            return {"id": index, "source": None}
+        return {"id": index, "source": source}
+
+    def _check(self, source: Tensor, index: int) -> None:
+        """Raise :class:`UnusableFileError` for a clip that teaches nothing as it was read."""
+        fault = self._fault(source, index)
         if fault:
-            self.bad_files.leave_out(index, f"{fault}; replace it or take it out")
-            item["source"] = None
-        return item
-
-    def _read(self, index: int) -> Dict[str, Any]:
-        """fairseq's own reading, but for names with colons and upper-case endings, which it takes for archives."""
-        import soundfile
-
-        path = Path(self.root_dir) / self.text_compressor.decompress(self.fnames[index])
-        samples, rate = soundfile.read(clip_source(str(path)), dtype="float32")
-        return {"id": index, "source": self.postprocess(torch.from_numpy(samples).float(), rate)}
+            raise UnusableFileError.of(self._entry(index), fault)
 
     def _fault(self, source: Tensor, index: int) -> str:
         """What is wrong with a clip as it was read; empty if nothing is."""
@@ -138,17 +137,21 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
             where = self.where(self._reading)
             logger.warning(f"{where}: {feats.size(1)} channels, averaged into one; so are others like it")
         if curr_sample_rate != self.sample_rate:
-            raise ValueError(
+            raise UnusableFileError.of(
+                self._entry(self._reading),
                 f"sample rate {curr_sample_rate}, expected {self.sample_rate}: "
-                f"run `data2vec manifest --resample-to NEW_FOLDER`, which writes copies at the right rate"
+                f"run `data2vec manifest --resample-to NEW_FOLDER`, which writes copies at the right rate",
             )
         processed: Tensor = super().postprocess(feats, curr_sample_rate)
         return processed
 
     def where(self, index: int) -> str:
         """``manifest:line: file`` of sample ``index``."""
-        name = self.text_compressor.decompress(self.fnames[index])
-        return f"{self.manifest}:{self.line_numbers[index]}: {Path(self.root_dir) / name}"
+        return f"{self.manifest}:{self.line_numbers[index]}: {self._entry(index)}"
+
+    def _entry(self, index: int) -> str:
+        """Path of the audio file, or ``archive.zip:offset:length``."""
+        return os.path.join(self.root_dir, self.text_compressor.decompress(self.fnames[index]))
 
 
 class SeededAudioDataset(SharedEpoch, CheckedAudioDataset):

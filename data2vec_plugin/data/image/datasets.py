@@ -18,9 +18,9 @@ from torch import Tensor
 from ...core.block_masking import BlockMasker
 from ...core.masking import row_generator
 from ...files.pictures import decode
-from ..all_batches import AllBatches
+from ...files.unusable import UnusableFileError
 from ..bad_files import BadFileError, BadFiles
-from ..shared_epoch import SharedEpoch
+from ..whole_epochs import AllBatches, SharedEpoch
 from .source import ImageSource
 from .transforms import Transform
 
@@ -86,9 +86,9 @@ class ImageDataset(SharedEpoch, AllBatches, FairseqDataset):
         sample = int(self._ids()[index])
         picture = sample % len(self)
         try:
-            image = decode(self.source.read(picture))
-        except Exception as error:  # Pillow lets out whatever its decoders raise
-            self.bad_files.leave_out(picture, f"cannot be read ({error}); replace it or take it out")
+            image = decode(self.source.read(picture), self.source.name(picture))
+        except UnusableFileError as error:
+            self.bad_files.leave_out(picture, f"{error.fault}; replace it or take it out", error)
             return {"id": sample, "img": None}
         # the epoch's and the sample's own generator
         rng = np.random.default_rng((self.seed, self.epoch, sample))

@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Iterable, List, Optional, Sequence, Tuple
+from typing import Iterable, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...files.kept_index import kept_index
 from ...files.names import FileNames
-from .shard_index import CLASS, ShardIndex, sample_key, shard_index
+from ...files.opening import read_part
+from ...files.tar_index import CLASS, TarIndex, sample_key
 from .source import PROGRESS, ImageSourceError, source_digest
+
+LARGEST = int(np.iinfo(np.int64).max)
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +26,7 @@ class ImageShards:
 
     With ``labelled`` every sample has a class: a number, which is the label, or a name; names are numbered in their
     sorted order. Where the pictures lie is kept in ``index_folder``. Raises :class:`ImageSourceError` for an archive
-    that cannot be read or holds no picture, and for a picture without a class.
+    that holds no picture, and for a picture without a class, or with one that no label can be.
     """
 
     def __init__(self, paths: Sequence[Path], labelled: bool, index_folder: Path) -> None:
@@ -41,12 +45,12 @@ class ImageShards:
         self.digest = source_digest(self._names, self.labels)
         logger.info(f"{self.root}: {len(self):,} pictures in {len(paths):,} archives")
 
-    def _indices(self, folder: Path) -> List[ShardIndex]:
+    def _indices(self, folder: Path) -> List[TarIndex]:
         """The index of every archive, with progress."""
-        indices: List[ShardIndex] = []
+        indices: List[TarIndex] = []
         found = 0
         for path in self.paths:
-            indices.append(shard_index(path, folder))
+            indices.append(kept_index(path, folder))
             count = len(indices[-1].sizes)
             if count == 0:
                 raise ImageSourceError(f"{path} holds no picture; take it away, or write it again (KEY.jpg, KEY.cls)")
@@ -55,7 +59,7 @@ class ImageShards:
             found += count
         return indices
 
-    def _check_labelled(self, indices: Sequence[ShardIndex]) -> None:
+    def _check_labelled(self, indices: Sequence[TarIndex]) -> None:
         for path, index in zip(self.paths, indices):
             lengths = np.diff(index.classes.ends, prepend=0)
             if not lengths.all():
@@ -64,19 +68,31 @@ class ImageShards:
                     f"{path}: {name} has no class; expected {sample_key(name)[0]}{CLASS} beside it, with a number "
                     f"or a name"
                 )
+            known: Set[bytes] = set()
+            for place, label in enumerate(_each(index.classes)):
+                if label not in known:
+                    known.add(label)
+                    self._check_class(path, os.fsdecode(index.names[place]), label)
+
+    @staticmethod
+    def _check_class(path: Path, name: str, label: bytes) -> None:
+        """Raise :class:`ImageSourceError` for a class that is neither a number of 64 bits nor text."""
+        fault = ""
+        if label.isdigit() and (len(label) > len(str(LARGEST)) or int(label) > LARGEST):
+            fault = f"{label[:20].decode()}…; the largest number of a class is {LARGEST}"
+        try:
+            label.decode("utf-8")
+        except UnicodeDecodeError:
+            fault = f"{label[:20]!r}, which is not UTF-8"
+        if fault:
+            raise ImageSourceError(f"{path}: {sample_key(name)[0]}{CLASS} holds {fault}")
 
     def __len__(self) -> int:
         return len(self._names)
 
     def read(self, index: int) -> bytes:
-        """The member's bytes; raises OSError if the archive ends before them."""
-        size = int(self._sizes[index])
-        with self._path(index).open("rb") as file:
-            file.seek(int(self._offsets[index]))
-            data = file.read(size)
-        if len(data) < size:
-            raise OSError(f"the archive ends after {len(data)} of {size} bytes")
-        return data
+        """The member's bytes; raises :class:`UnusableFileError` if the archive ends before them."""
+        return read_part(self._path(index), int(self._offsets[index]), int(self._sizes[index]))
 
     def name(self, index: int) -> str:
         """``archive/member``."""

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...files.names import FileNames
+from ...files.unusable import UnusableFileError
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif")
-"""What a picture's name ends in, in either case; what it is, its content decides."""
-
+NAMED = "SPLIT-NUMBER.tar, as train-000000.tar"
+"""How archives are found."""
 PROGRESS = 100_000
 """So many pictures are listed between two lines of the log."""
 
 
-class ImageSourceError(ValueError):
+class ImageSourceError(UnusableFileError):
     """A folder or an archive that cannot be trained on; the message names it."""
 
 
@@ -37,7 +37,7 @@ class ImageSource(Protocol):
         """How many pictures there are."""
 
     def read(self, index: int) -> bytes:
-        """An encoded picture; raises OSError if it is not there or cut short."""
+        """An encoded picture; raises :class:`UnusableFileError` if it is not there or cut short."""
 
     def name(self, index: int) -> str:
         """Where a picture is, for a message."""

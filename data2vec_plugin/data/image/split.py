@@ -7,13 +7,15 @@ import re
 from pathlib import Path
 from typing import List, Optional
 
+from ...files.folders import Walk
 from ..first_process import first_process_first
 from .shards import ImageShards
-from .source import ImageSource, ImageSourceError
+from .source import NAMED, ImageSource, ImageSourceError
 from .tree import ImageTree
 
 logger = logging.getLogger(__name__)
 
+TAR = ".tar"
 INDEX = "index"
 """Folder beside archives in which their index is kept."""
 
@@ -39,7 +41,7 @@ def open_split(data: Path, split: str, labelled: bool, index_dir: Optional[str] 
     if labelled:
         raise ImageSourceError(
             f"{data} has neither a folder {split} nor archives {split}-000000.tar; it has {_splits(data)}. "
-            f"Correct `task.data`, `dataset.train_subset` or `dataset.valid_subset`"
+            f"Archives are to be called {NAMED}. Correct `task.data`, `dataset.train_subset` or `dataset.valid_subset`"
         )
     logger.warning(f"there is no {folder}: split {split} is every picture below {data}")
     return ImageTree(data, labelled=False)
@@ -47,12 +49,12 @@ def open_split(data: Path, split: str, labelled: bool, index_dir: Optional[str] 
 
 def split_shards(data: Path, split: str) -> List[Path]:
     """The archives of a split, by number."""
-    pattern = re.compile(rf"{re.escape(split)}-\d+\.tar")
-    paths = (path for path in data.iterdir() if pattern.fullmatch(path.name))
-    return sorted(paths, key=lambda path: (len(path.name), path.name))
+    pattern = re.compile(rf"{re.escape(split)}-\d+\.(?i:tar)")
+    names, _ = Walk(data, (TAR,)).here()
+    return [data / name for name in sorted(filter(pattern.fullmatch, names), key=lambda name: (len(name), name))]
 
 
 def _splits(data: Path) -> str:
-    folders = {path.name for path in data.iterdir() if path.is_dir() and not path.name.startswith(".")}
-    archives = {re.sub(r"-\d+$", "", path.stem) for path in data.glob("*.tar")}
-    return ", ".join(sorted((folders | archives) - {INDEX})) or "neither folders nor archives"
+    archives, folders = Walk(data, (TAR,)).here()
+    splits = {re.sub(r"-\d+$", "", Path(name).stem) for name in archives}
+    return ", ".join(sorted((set(folders) | splits) - {INDEX})) or "neither folders nor archives"

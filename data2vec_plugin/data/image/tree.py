@@ -10,9 +10,10 @@ from typing import Iterator, List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...files.folders import files_by_folder
+from ...files.folders import ARCHIVE, PACKED, Walk
 from ...files.names import FileNames
-from .source import ENDINGS, PROGRESS, ImageSourceError, source_digest
+from ...files.pictures import ENDINGS, UNREAD, read_picture
+from .source import NAMED, PROGRESS, ImageSourceError, source_digest
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,9 @@ class ImageTree:
 
     def __init__(self, root: Path, labelled: bool) -> None:
         self.root = root
-        self.classes: Optional[Sequence[str]] = class_folders(root) if labelled else None
+        # where links lead whose names are those of pictures is not asked: that would be a call for each of a million
+        self._walk = Walk(root, ENDINGS, {**UNREAD, **PACKED}, follow_files=False)
+        self.classes: Optional[Sequence[str]] = self._class_folders() if labelled else None
         self.labels: Optional[NDArray[np.int64]] = None
         self._found = self._folders = 0
         if self.classes is None:
@@ -39,6 +42,18 @@ class ImageTree:
             self.labels = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
         self.digest = source_digest(self._names, self.labels)
         logger.info(f"{root}: {len(self):,} pictures in {self._folders:,} folders")
+        for line in self._walk.passed.lines():
+            logger.warning(f"{root}: passed over {line}")
+
+    def _class_folders(self) -> List[str]:
+        """The folders in the root, sorted; raises :class:`ImageSourceError` if there is none."""
+        _, names = self._walk.here()
+        if not names:
+            raise ImageSourceError(
+                f"{self.root} holds no class folder; expected one folder a class, named after it, as in "
+                f"{self.root}/cat/1.jpg{self._passed_over()}"
+            )
+        return names
 
     def _of_classes(self, classes: Sequence[str], counts: List[int]) -> Iterator[str]:
         """Names class by class; how many each has is added to ``counts``."""
@@ -50,7 +65,7 @@ class ImageTree:
 
     def _below(self, folder: str) -> Iterator[str]:
         """Names relative to the root, as they are found, with progress."""
-        for pictures in files_by_folder(self.root, ENDINGS, enter_links=True, start=folder):
+        for pictures in self._walk.by_folder(folder):
             self._folders += 1
             for name in pictures:
                 self._found += 1
@@ -58,20 +73,27 @@ class ImageTree:
                     logger.info(f"{self.root}: {self._found:,} pictures so far")
                 yield name
 
-    @staticmethod
-    def _check(found: int, folder: Path) -> None:
+    def _check(self, found: int, folder: Path) -> None:
         if found == 0:
             raise ImageSourceError(
                 f"{folder} holds no picture ({', '.join(ENDINGS)}); put some there, take the folder away, "
-                f"or correct `task.data`"
+                f"or correct `task.data`{self._passed_over()}"
             )
+
+    def _passed_over(self) -> str:
+        """What may be the reason why there is nothing, for the end of a message."""
+        passed = self._walk.passed
+        if not passed:
+            return ""
+        named = f". Archives are read that lie in `task.data` and are called {NAMED}" if passed.counts[ARCHIVE] else ""
+        return f". Passed over: {passed}{named}"
 
     def __len__(self) -> int:
         return len(self._names)
 
     def read(self, index: int) -> bytes:
         """The file as it is."""
-        return self._path(index).read_bytes()
+        return read_picture(self._path(index))
 
     def name(self, index: int) -> str:
         """The file's path."""
@@ -83,14 +105,3 @@ class ImageTree:
     def extent(self) -> Tuple[int, str]:
         """How many folders hold pictures."""
         return self._folders, "folders"
-
-
-def class_folders(root: Path) -> List[str]:
-    """The folders in ``root``, sorted; raises :class:`ImageSourceError` if there is none."""
-    with os.scandir(root) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-    if not names:
-        raise ImageSourceError(
-            f"{root} holds no class folder; expected one folder a class, named after it, as in {root}/cat/1.jpg"
-        )
-    return names

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from ...core.masking import row_generator
 from ...core.token_masking import TokenMasker
-from ..all_batches import AllBatches
-from ..shared_epoch import SharedEpoch
+from ..whole_epochs import AllBatches, SharedEpoch
 
 
 class MaskedTextDataset(SharedEpoch, AllBatches, FairseqDataset):

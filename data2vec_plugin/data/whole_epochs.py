@@ -1,7 +1,10 @@
-"""An epoch that loader workers see, however long they have been running."""
+"""What data sets of every modality share: an epoch that loader workers see, and batches that leave no sample out."""
 
 from __future__ import annotations
 
+from typing import Any, List
+
+import numpy as np
 import torch
 
 
@@ -28,3 +31,17 @@ class SharedEpoch:
     def can_reuse_epoch_itr_across_epochs(self) -> bool:
         """Batches are the same in every epoch; only what is drawn within them changes."""
         return True
+
+
+class AllBatches:
+    """Mixed in before one of fairseq's data sets."""
+
+    def batch_by_size(self, indices: np.ndarray, *args: Any, **limits: Any) -> List[np.ndarray]:
+        """fairseq's batches, and what fairseq main leaves out of them.
+
+        Main drops the last batch if ``required_batch_size_multiple`` does not divide it: up to seven samples of
+        a test set, or all of a small one.
+        """
+        batches: List[np.ndarray] = super().batch_by_size(indices, *args, **limits)  # type: ignore[misc]
+        remainder = indices[sum(map(len, batches)) :]
+        return [*batches, remainder] if len(remainder) else batches

@@ -1,0 +1,170 @@
+"""Indexes of archives that are kept on the disk, and believed only as far as they fit their archive's content."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import BinaryIO, Iterable, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .names import FileNames
+from .opening import opened, read_part, size_of
+from .tar_index import TarIndex, read_index
+from .unusable import UnusableFileError
+
+logger = logging.getLogger(__name__)
+
+LAYOUT = 2
+"""Of the kept index; another number makes old ones be written anew."""
+LOOKED_AT = 64
+"""Places in an archive that a start compares; all of them if the file is not the one that was indexed."""
+EDGE = 4096
+"""Bytes at either end of what lies between two pictures that are compared: headers and classes."""
+SIGNED = 1 << 63
+LARGEST_INDEX = 256 << 20
+
+Marks = NDArray[np.int64]
+
+
+def kept_index(path: Path, folder: Path) -> TarIndex:
+    """The index of an archive, out of ``folder`` if it is of this archive as it is now, else made and kept there.
+
+    Raises :class:`UnusableFileError` for a file that is no plain tar archive.
+    """
+    with opened(path) as file:
+        stat = os.fstat(file.fileno())
+        digest = hashlib.sha256(f"{LAYOUT} {path.name} {stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()[:12]
+        kept = folder / f"{path.stem}-{digest}.npz"
+        # a file of the same size and time may be another one: its inode tells, or the time of its last change
+        stamp = np.array([stat.st_dev % SIGNED, stat.st_ino % SIGNED, stat.st_ctime_ns], dtype=np.int64)
+        index = _load(kept, file, stamp)
+        if index is None:
+            logger.info(f"{path}: looking for its pictures")
+            index = read_index(path)
+            _save(index, marks(file, index, range(len(index.names) + 1)), stamp, kept)
+    return index
+
+
+def marks(file: BinaryIO, index: TarIndex, places: Iterable[int]) -> Marks:
+    """Checksums of what lies before picture i of an archive, for each of the ``places``; N is what follows the last."""
+    begins = [0, *(index.offsets + index.sizes).tolist()]
+    ends = [*index.offsets.tolist(), size_of(file)]
+    found = []
+    for place in places:
+        begin, end = begins[place], ends[place]
+        file.seek(begin)
+        sum_ = zlib.crc32(file.read(min(end - begin, EDGE)))
+        rest = min(end - begin - EDGE, EDGE)
+        if rest > 0:
+            file.seek(end - rest)
+            sum_ = zlib.crc32(file.read(rest), sum_)
+        found.append(sum_)
+    return np.array(found, dtype=np.int64)
+
+
+def _load(kept: Path, file: BinaryIO, stamp: NDArray[np.int64]) -> Optional[TarIndex]:
+    """What was kept, if it fits the archive; what does not is told."""
+    if not os.path.lexists(kept):
+        return None
+    try:
+        index, known, of = _read(kept)
+        fault = index.fault(size_of(file)) or _other_content(file, index, known, of.tolist() == stamp.tolist())
+    except UnusableFileError as error:
+        fault = error.fault
+    if fault:
+        logger.warning(f"{kept} is of no use ({fault}); it is made anew")
+        return None
+    if of.tolist() != stamp.tolist():
+        _save(index, known, stamp, kept)
+    return index
+
+
+def _other_content(file: BinaryIO, index: TarIndex, known: Marks, same_file: bool) -> str:
+    """Why the archive is not the one that was indexed; empty if it is."""
+    count = len(index.names) + 1
+    if len(known) != count:
+        return "its arrays are of unequal length"
+    places = np.unique(np.linspace(0, count - 1, LOOKED_AT).astype(int)) if same_file else np.arange(count)
+    if (marks(file, index, places.tolist()) != known[places]).any():
+        return "the archive has another content than the one that was indexed, of the same size and time"
+    return ""
+
+
+def _read(kept: Path) -> Tuple[TarIndex, Marks, NDArray[np.int64]]:
+    """A kept index, the checksums and the stamp of its archive; raises :class:`UnusableFileError`."""
+    with opened(kept) as file:
+        size = size_of(file)
+    if size > LARGEST_INDEX:
+        raise UnusableFileError.of(kept, f"has {size:,} bytes")
+    content = io.BytesIO(read_part(kept, 0, size))
+    try:
+        with zipfile.ZipFile(content) as archive:
+            packed = [entry.filename for entry in archive.infolist() if entry.compress_type != zipfile.ZIP_STORED]
+        if packed:
+            raise UnusableFileError.of(kept, f"{packed[0]} is compressed")
+        content.seek(0)
+        with np.load(content, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+        index = TarIndex(
+            _names(found["names"], found["name_ends"]),
+            _numbers(found["offsets"]),
+            _numbers(found["sizes"]),
+            _names(found["classes"], found["class_ends"]),
+        )
+        return index, _numbers(found["marks"]), _numbers(found["stamp"])
+    except UnusableFileError:
+        raise
+    except (ImportError, RecursionError):
+        raise
+    except Exception as error:  # zip and NumPy let out many kinds where a file is not what it says
+        raise UnusableFileError.of(kept, f"cannot be read: {error}") from error
+
+
+def _numbers(array: NDArray[np.int64]) -> NDArray[np.int64]:
+    if array.dtype != np.int64 or array.ndim != 1:
+        raise ValueError(f"an array of {array.dtype} {array.shape}, expected a row of int64")
+    return array
+
+
+def _names(buffer: NDArray[np.uint8], ends: NDArray[np.int64]) -> FileNames:
+    if buffer.dtype != np.uint8 or buffer.ndim != 1 or (np.diff(_numbers(ends), prepend=0) < 0).any():
+        raise ValueError("names that do not follow each other")
+    if (int(ends[-1]) if len(ends) else 0) != len(buffer):
+        raise ValueError("names that end elsewhere")
+    return FileNames.from_arrays(buffer, ends)
+
+
+def _save(index: TarIndex, known: Marks, stamp: NDArray[np.int64], kept: Path) -> None:
+    """Keep an index; where that is not allowed, say so and go on without."""
+    content = io.BytesIO()
+    np.savez(
+        content,
+        names=index.names.buffer,
+        name_ends=index.names.ends,
+        offsets=index.offsets,
+        sizes=index.sizes,
+        classes=index.classes.buffer,
+        class_ends=index.classes.ends,
+        marks=known,
+        stamp=stamp,
+    )
+    part = kept.with_name(f".{kept.name}.{os.getpid()}.part")
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(content.getvalue())
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut may leave the name without the content
+        part.replace(kept)
+    except OSError as error:
+        logger.warning(
+            f"the index cannot be kept as {kept} ({error}), so every start looks through the archives again; "
+            f"set `+task.index_dir=FOLDER` to one that may be written"
+        )
