@@ -16,6 +16,7 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     distributed,
     ema_integers,
     encoder,
+    evaluated_strings,
     loader_thread,
     machine,
     mutable_defaults,
