@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from argparse import Namespace
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -175,14 +176,26 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
 def check_sizes(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> None:
     """Raise ValueError unless the weights have the sizes that a checkpoint claims, before memory is taken."""
     check_layers(f"checkpoint {checkpoint.path}", checkpoint.root["model"], checkpoint.weights)
-    try:
-        with torch.device("meta"):
-            model, weights = with_weights(checkpoint, teacher, dictionary)
-    except (RuntimeError, OverflowError) as error:
-        raise misfit(checkpoint, str(error)) from error
+    with told_of_configuration(checkpoint.path), torch.device("meta"):
+        model, weights = with_weights(checkpoint, teacher, dictionary)
     reason = explain(shapes(weights), own_shapes(model))
     if reason:
         raise misfit(checkpoint, reason)
+
+
+@contextmanager
+def told_of_configuration(path: Path) -> Iterator[None]:
+    """Say of which file it is that no model can be built of its configuration, whatever the values led to.
+
+    Raises UnusableFileError.
+    """
+    try:
+        yield
+    except UnusableFileError:
+        raise
+    except Exception as error:  # omegaconf's, torch's and Python's, as odd as the values
+        reason = " ".join(str(error).split())[:500] or type(error).__name__
+        raise UnusableFileError.of(path, f"no model can be built of its configuration: {reason}") from error
 
 
 def with_weights(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> Tuple[Any, Dict[str, Any]]:

@@ -85,7 +85,7 @@ def read_weights(folder: Path) -> Dict[str, Tensor]:
 def parts_of(index: Path) -> List[str]:
     """The files that an index names; raises UnusableFileError unless each is one beside it."""
     places = read_json(index).get("weight_map", {})
-    if not isinstance(places, dict) or not all(isinstance(place, str) for place in places.values()):
+    if not isinstance(places, dict) or not places or not all(isinstance(place, str) for place in places.values()):
         raise UnusableFileError.of(index, "its `weight_map` is no object of file names by weight; fetch it again")
     for place in set(places.values()):
         if Path(place).name != place or Path(place).suffix not in (".safetensors", ".bin"):

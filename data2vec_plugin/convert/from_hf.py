@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 import torch
 
+from ..checkpoints.encoder import told_of_configuration
 from ..files.manifests import write_atomically
 from ..files.unusable import UnusableFileError
 from ..interop.fairseq.text_v1 import vocabulary_size
@@ -18,6 +19,8 @@ from .weights import HEAD, MASK, PREDICTION, completed, first_teacher, outline
 
 LARGEST = 2**31
 """No size of a model is more."""
+SIDES = ("image_size", "patch_size")
+"""Keys of a number, or of one for each side."""
 MODEL_TYPES = {"data2vec-audio": "speech", "data2vec-text": "text", "data2vec-vision": "image"}
 
 
@@ -42,8 +45,9 @@ def from_hf(source: Path, out: Path, given: Given) -> List[str]:
     with told_of(source):
         state = part.NAMES.weights_from_hf(weights, kind)
     head = {name: state.pop(name) for name in list(state) if name.startswith(HEAD)}
-    check_layers(f"{source}: its {CONFIG}", section, state)
-    model = outline({"model": section}, vocabulary_size(state))
+    check_layers(str(source), section, state)
+    with told_of_configuration(source / CONFIG):
+        model = outline({"model": section}, vocabulary_size(state))
     state, fresh = completed(str(source), state, model, pretrained=kind == "base")
     teacher: Dict[str, Any] = {}
     if kind == "base":
@@ -85,7 +89,8 @@ def check_types(path: Path, hf: Keys, defaults: Mapping[str, Any]) -> None:
     """Raise UnusableFileError for a key that is a number, a switch or a list by default, and something else here."""
     for key, default in defaults.items():
         value = hf.get(key, default)
-        several = value if isinstance(value, list) else [value]  # of each convolution, or of each side
+        listed = isinstance(value, list) and (isinstance(default, list) or key in SIDES)
+        several = value if listed else [value]
         like = default[0] if isinstance(default, list) else default
         if not several or not all(is_like(each, like) for each in several):
             raise UnusableFileError.of(path, f"`{key}` is {str(value)[:100]!r}; expected a value such as {default!r}")

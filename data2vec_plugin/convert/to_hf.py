@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import List, Sequence
 
-from ..checkpoints.encoder import Checkpoint, open_checkpoint, plain
+from ..checkpoints.encoder import Checkpoint, open_checkpoint, plain, told_of_configuration
 from ..checkpoints.mapped import tensors_in_file
 from ..interop.fairseq.text_v1 import vocabulary_size
 from ..interop.layers import check_layers
@@ -26,7 +26,8 @@ def to_hf(source: Path, out: Path, teacher: bool, given: Given) -> List[str]:
     part = modality(checkpoint.modality)
     kind = part.kind(checkpoint)
     check_layers(f"checkpoint {source}", checkpoint.root["model"], checkpoint.weights)
-    model = outline(checkpoint.root, vocabulary_size(checkpoint.weights))  # its configuration is complete
+    with told_of_configuration(source):
+        model = outline(checkpoint.root, vocabulary_size(checkpoint.weights))  # its configuration is complete
     config = part.NAMES.config_to_hf(plain(model.cfg), kind)
     state = {**encoder_weights(checkpoint, part.LAYOUT, model, teacher), **part.head(checkpoint, given)}
     weights = part.NAMES.weights_to_hf(state, kind)

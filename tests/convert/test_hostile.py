@@ -46,7 +46,7 @@ def test_a_million_layers_are_counted_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with_config(folder, monkeypatch, num_hidden_layers=10**6)
-    assert "`encoder_layers` is 1,000,000, and its weights have 2 layers" in told(folder, capsys)
+    assert "`encoder_layers` is 1,000,000, and its weights have 3 layers" in told(folder, capsys)
 
 
 def with_config(folder: Path, monkeypatch: pytest.MonkeyPatch, **keys: Any) -> None:
