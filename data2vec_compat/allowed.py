@@ -36,11 +36,13 @@ _NAMES = (
 
 @functools.lru_cache(maxsize=1)
 def _fixed() -> Tuple[Entry, ...]:
-    kinds = (list, dict, tuple, set, frozenset, int, float, bool, str, bytes)
+    kinds = (list, dict, tuple, set, frozenset, int, float, bool, str)
     return (
         *((kind, f"builtins.{kind.__name__}") for kind in kinds),
         (argparse.Namespace, "argparse.Namespace"),
         (collections.defaultdict, "collections.defaultdict"),
+        (given_bytes, "builtins.bytes"),
+        (given_bytes, "builtins.bytearray"),
         (enum_member, "builtins.getattr"),
         (type_of_none, "builtins.type"),
         (type_argument, "operator.getitem"),
@@ -73,7 +75,7 @@ def _is_harmless(found: Any) -> bool:
     if not isinstance(found, type):
         return False
     if issubclass(found, enum.Enum):
-        return True
+        return bool(found.__members__)  # one without would make new enums when called
     return any(base.__name__ == "FairseqDataclass" for base in found.__mro__)
 
 
@@ -100,6 +102,17 @@ def enum_member(owner: Any, name: str) -> Any:
     raise ForbiddenCallError(f"a checkpoint asks for `{name}` of {owner!r}, which is no enum member")
 
 
+def given_bytes(*content: Any) -> bytes:
+    """Stands for `bytes` and `bytearray`, which make as many zeros as a number says.
+
+    Raises:
+        ForbiddenCallError: anything but the bytes themselves is given.
+    """
+    if len(content) > 1 or not all(isinstance(each, (bytes, bytearray, list, tuple)) for each in content):
+        raise ForbiddenCallError(f"a checkpoint asks for bytes of {', '.join(type(each).__name__ for each in content)}")
+    return bytes(*content)
+
+
 def type_of_none(value: Any, *more: Any) -> Any:
     """Stands for `type`, by which the None of `Optional[int]` is pickled.
 
@@ -117,9 +130,12 @@ def type_argument(owner: Any, argument: Any) -> Any:
     Raises:
         ForbiddenCallError: anything but a generic of `typing` is indexed.
     """
-    if any(owner is getattr(typing, name) for name in _TYPES):
-        return operator.getitem(owner, argument)
-    raise ForbiddenCallError(f"a checkpoint indexes {owner!r}, which is no generic of typing")
+    if not any(owner is getattr(typing, name) for name in _TYPES):
+        raise ForbiddenCallError(f"a checkpoint indexes {owner!r}, which is no generic of typing")
+    arguments = argument if isinstance(argument, tuple) else (argument,)
+    if any(isinstance(each, (str, typing.ForwardRef)) for each in arguments):  # which would be compiled
+        raise ForbiddenCallError(f"a checkpoint asks for the type that {argument!r} is the name of")
+    return operator.getitem(owner, argument)
 
 
 def _numpy_entries() -> List[Entry]:

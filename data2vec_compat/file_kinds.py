@@ -26,6 +26,8 @@ TORCHSCRIPT = FileKind(
     "torchscript", "a TorchScript archive, which is a program", "give the checkpoint that it was made of"
 )
 ZIP = FileKind("zip", "a zip archive of something else", "give the .pt file of a training")
+PACKAGE = FileKind("package", "an archive of torch.package, which is a program", "give the .pt file of a training")
+BOMB = FileKind("bomb", "an archive that unpacks to more than it is, which torch never writes", "use another one")
 TAR = FileKind("tar", "a tar archive", "give the .pt file of a training")
 POINTER = FileKind("lfs", "a pointer of Git LFS to a file that is not here", "fetch it with `git lfs pull`")
 PAGE = FileKind("page", "a web page", "download it again: a page came instead of the file")
@@ -37,14 +39,15 @@ PICKLES = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 """How torch's older format begins, whatever it holds."""
 
 _TAR_MAGIC = slice(257, 262)
-_LONGEST_HEADER = 100 * 2**20
+LONGEST_JSON = 20 * 2**20
+"""Bytes of JSON that are read, which takes up to 30 times their number in memory; no model has more."""
 
 
 def other_kind(source: Any) -> Optional[FileKind]:
     """What a path or an open file is, unless it begins as torch's checkpoints do: then None. The position stays."""
     if isinstance(source, (str, os.PathLike)) and os.path.isdir(source):
         return kind_of_folder(source)
-    with _opened(source) as file:
+    with opened(source) as file:
         start = file.tell()
         try:
             return _kind(file)
@@ -59,7 +62,8 @@ def is_old_format(path: str) -> bool:
 
 
 @contextmanager
-def _opened(source: Any) -> Iterator[BinaryIO]:
+def opened(source: Any) -> Iterator[BinaryIO]:
+    """A path opened, or an open file as it is."""
     if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
             yield file
@@ -71,10 +75,18 @@ def hugging_face_config(folder: Any) -> "Optional[dict[str, Any]]":
     """The config.json of a folder of Hugging Face's; None if it is none."""
     try:
         with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
+            if os.fstat(file.fileno()).st_size > LONGEST_JSON:
+                return None
             config = json.load(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return config if isinstance(config, dict) and {"model_type", "architectures"} & set(config) else None
+
+
+def architecture(config: "dict[str, Any]") -> str:
+    """The name of the first architecture in a config.json, or of its model's type."""
+    names = config.get("architectures")
+    return str(names[0] if isinstance(names, list) and names else config.get("model_type"))
 
 
 def kind_of_folder(folder: Any) -> FileKind:
@@ -82,7 +94,7 @@ def kind_of_folder(folder: Any) -> FileKind:
     config = hugging_face_config(folder)
     if config is None:
         return FOLDER
-    name = (config.get("architectures") or [config.get("model_type")])[0]
+    name = architecture(config)
     advice = CONVERT if config.get("model_type") in CONVERTED else NOT_CONVERTED
     return FileKind("huggingface", f"a folder of Hugging Face's `{name}`", advice)
 
@@ -106,10 +118,15 @@ def _kind_of_archive(file: BinaryIO) -> Optional[FileKind]:
     try:
         with zipfile.ZipFile(file) as archive:
             names = {name.rpartition("/")[2] for name in archive.namelist()}
+            unpacked = sum(member.file_size for member in archive.infolist())
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError):  # its end is whole, its index is not
         return TRUNCATED
     if "constants.pkl" in names:
         return TORCHSCRIPT
+    if "extern_modules" in names:
+        return PACKAGE
+    if unpacked > file.seek(0, os.SEEK_END):
+        return BOMB
     return None if "data.pkl" in names else ZIP
 
 
@@ -126,12 +143,12 @@ def safetensors_header(file: BinaryIO) -> "Optional[dict[str, Any]]":
     start = file.tell()
     size = int.from_bytes(file.read(8), "little")
     brace = file.read(1)
-    if brace != b"{" or size > _LONGEST_HEADER:
+    if brace != b"{" or size > LONGEST_JSON:
         file.seek(start)
         return None
     try:
         header = json.loads(brace + file.read(size - 1))
-    except ValueError:  # of json, of unicode
+    except (ValueError, RecursionError):  # of json, of unicode; nested too deep
         header = None
     file.seek(start)
     return header if isinstance(header, dict) else None

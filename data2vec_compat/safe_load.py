@@ -5,19 +5,24 @@ import os
 import pickle
 import re
 import struct
+import zipfile
 from argparse import Namespace
 from types import ModuleType
 from typing import Any, List, Tuple
 
 from data2vec_compat.allowed import Entry, ForbiddenCallError, allowed_globals, harmless_globals
-from data2vec_compat.file_kinds import TRUNCATED, FileKind, other_kind
-from data2vec_compat.unpickler import pickle_module
+from data2vec_compat.file_kinds import AGAIN, PICKLES, TRUNCATED, FileKind, opened, other_kind
+from data2vec_compat.loaded_state import UnbelievableError, check_loaded
+from data2vec_compat.unpickler import UNBOUNDED, pickle_module
 
 TRUST = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 """torch's own variable, here for every torch."""
 
 MALFORMED = (EOFError, LookupError, AttributeError, TypeError, AssertionError, UnicodeError, struct.error)
 """What an unpickler runs into where bytes are not what was written."""
+
+ODD = (RuntimeError, ValueError, ArithmeticError, SyntaxError, MemoryError)
+"""What torch and the classes in a file raise at sizes, offsets and values that cannot be."""
 
 _CUT = ("unexpected EOF", "was truncated", "Ran out of input", "failed finding central", "failed reading")
 
@@ -46,6 +51,16 @@ def load_allowed(torch: ModuleType, f: Any, *args: Any, **kwargs: Any) -> Any:
     kind = other_kind(f)
     if kind is not None:
         raise unreadable(f, kind)
+    loaded = _load_listed(torch, f, *args, **kwargs)
+    try:
+        check_loaded(loaded)
+    except UnbelievableError as error:
+        raise unreadable(f, FileKind("unbelievable", str(error), "use another one")) from error
+    return loaded
+
+
+def _load_listed(torch: ModuleType, f: Any, *args: Any, **kwargs: Any) -> Any:
+    """What is in the file, made of classes that are listed or harmless."""
     start = f.tell() if hasattr(f, "tell") else None
     wanted = allowed_globals()
     while True:
@@ -58,12 +73,18 @@ def load_allowed(torch: ModuleType, f: Any, *args: Any, **kwargs: Any) -> Any:
             wanted += more
         except MALFORMED as error:
             raise unreadable(f, TRUNCATED) from error
-        except RuntimeError as error:
-            if not any(word in str(error) for word in _CUT):
-                raise
-            raise unreadable(f, TRUNCATED) from error
+        except ODD as error:
+            raise unreadable(f, _odd(error)) from error
         if start is not None:
             f.seek(start)
+
+
+def _odd(error: Exception) -> FileKind:
+    """What a file is whose bytes torch takes, but not what they say."""
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    if any(word in reason for word in _CUT):
+        return TRUNCATED
+    return FileKind("odd", f"not what torch writes ({reason})", AGAIN)
 
 
 def trusted() -> bool:
@@ -86,10 +107,32 @@ def name_of(f: Any) -> str:
 
 
 def _read(torch: ModuleType, wanted: List[Entry], f: Any, *args: Any, **kwargs: Any) -> Any:
-    if takes_named_classes(torch):
+    if takes_named_classes(torch) and not _begins_with_pickles(f):
+        _check_bounded(f)
         with _Allow(torch, wanted):
             return torch.load(f, *args, weights_only=True, **kwargs)
     return torch.load(f, *args, weights_only=False, pickle_module=pickle_module(torch, wanted), **kwargs)
+
+
+def _begins_with_pickles(f: Any) -> bool:
+    """Whether it is torch's older format, which torch's weights-only loader would take more of than ours does."""
+    with opened(f) as file:
+        start = file.tell()
+        head = file.read(2)
+        file.seek(start)
+    return head in PICKLES
+
+
+def _check_bounded(f: Any) -> None:
+    """Raise UnpicklingError for what torch's list allows, and which takes any amount of memory."""
+    with opened(f) as file:
+        start = file.tell()
+        with zipfile.ZipFile(file) as archive:
+            pickles = [archive.read(name) for name in archive.namelist() if name.endswith("data.pkl")]
+        file.seek(start)
+    for name in UNBOUNDED:
+        if any(f"\n{name}\n".encode() in content for content in pickles):
+            raise pickle.UnpicklingError(f"GLOBAL {name} is not allowed")
 
 
 def takes_named_classes(torch: ModuleType) -> bool:

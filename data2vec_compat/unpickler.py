@@ -9,6 +9,9 @@ from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar, Dict, Iterable, Tuple
 
+UNBOUNDED = ("bytearray", "_rebuild_device_tensor_from_cpu_tensor")
+"""What torch's own list allows, and which takes any amount of memory for a few bytes; no checkpoint needs it."""
+
 _InPython: Any = vars(pickle)["_Unpickler"]  # whose steps can be told apart, unlike those of the one in C
 
 
@@ -71,6 +74,8 @@ def pickle_module(torch: ModuleType, wanted: Iterable[Tuple[Any, str]]) -> Any:
 
     own = {"torch.Size": torch.Size, "torch.device": torch.device, "_codecs.encode": encode_latin1}
     entries = {**_get_allowed_globals(), **own, **{name: found for found, name in wanted}}
+    for name in UNBOUNDED:
+        entries.pop(f"torch._utils.{name}", None)
 
     class Unpickler(RestrictedUnpickler):
         allowed = entries

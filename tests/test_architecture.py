@@ -50,7 +50,7 @@ ALLOWED: Dict[str, Set[str]] = {
     "scoring": {*METHOD, "files"},
     "criterions": METHOD,
     "data": {*METHOD, "files"},
-    "checkpoints": {"core", "interop", "runs"},
+    "checkpoints": {"core", "files", "interop", "runs"},
     "models": {*METHOD, "checkpoints", "interop"},
     "features": {*METHOD, "checkpoints", "data", "files", "interop"},
     "glue": {"data", "files", "runs"},

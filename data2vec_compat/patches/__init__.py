@@ -2,6 +2,7 @@
 
 from data2vec_compat.patches import (  # noqa: F401  (each registers its patches)
     distributed,
+    evaluated_strings,
     hydra,
     imports,
     numpy,

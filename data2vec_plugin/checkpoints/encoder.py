@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from argparse import Namespace
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,9 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from ..core.model import Data2Vec
-from ..interop.identify import MODALITIES, Identity, identify
+from ..files.unusable import UnusableFileError
+from ..interop.identify import MODALITIES, OURS_ONLY, Identity, identify, last_entry
+from ..interop.layers import check_layers
 from ..interop.mismatch import explain, own_shapes, shapes
 from .saved_file import read_checkpoint
 
@@ -79,29 +82,57 @@ def open_checkpoint(path: Path) -> Checkpoint:
     state = read_checkpoint(path)
     found = identify(state)
     check_identity(path, found)
-    outer, name = plain(state.get("cfg") or state.get("args")), found.model
-    of_the_run: Dict[str, Any] = {"state": dict(state.get("task_state") or {}), "num_updates": updates(state)}
+    outer, name = configuration(path, state.get("cfg") or state.get("args")), found.model
+    saved = section_of(path, state, "model")
+    of_the_run: Dict[str, Any] = {"state": section_of(path, state, "task_state"), "num_updates": updates(state)}
     if name not in FINE_TUNED:
-        return Checkpoint(path, name, outer, outer["task"], state["model"], fine_tuned=False, **of_the_run)
+        return Checkpoint(path, name, outer, outer["task"], saved, fine_tuned=False, **of_the_run)
     key, prefix, own = FINE_TUNED[name]
-    root = plain(outer["model"].get(key))
-    if "model" not in root:
+    inside = outer["model"].get(key)
+    root = configuration(path, inside, task=False) if inside is not None else {}
+    if not root.get("model"):
         raise ValueError(
             f"checkpoint {path} is of model `{name}`, but lacks `model.{key}`, the configuration of its encoder; save "
             f"it again with this package, or give the pre-trained checkpoint"
         )
+    if root["model"].get("_name") != found.encoder:
+        raise ValueError(
+            f"checkpoint {path}: its `model.{key}` names two models, `{found.encoder}` and "
+            f"`{root['model'].get('_name')}`; save it again with one"
+        )
     given = {key: outer["model"][key] for key in own if outer["model"].get(key) is not None}
     root["model"] = {**root["model"], **given}
-    weights = {key[len(prefix) :]: value for key, value in state["model"].items() if key.startswith(prefix)}
-    of_the_run["head"] = {key: value for key, value in state["model"].items() if not key.startswith(prefix)}
+    weights = {key[len(prefix) :]: value for key, value in saved.items() if key.startswith(prefix)}
+    of_the_run["head"] = {key: value for key, value in saved.items() if not key.startswith(prefix)}
     task = {**root.get("task", {}), **outer["task"]}
     return Checkpoint(path, found.encoder, root, task, weights, fine_tuned=True, model=outer["model"], **of_the_run)
 
 
+def configuration(path: Path, cfg: Any, task: bool = True) -> Dict[str, Any]:
+    """A configuration as plain dicts with a section of its model, and one of its ``task``; raises ValueError if not."""
+    try:
+        found = plain(cfg)
+    except Exception as error:  # each of omegaconf's, of hydra's and of argparse's own
+        reason = " ".join(str(error).split())[:300]
+        raise UnusableFileError.of(path, f"its configuration cannot be read ({reason})") from error
+    for name in ("model", "task") if task else ("model",):
+        if not isinstance(found.get(name, {} if name == "model" and not task else None), dict):
+            raise UnusableFileError.of(path, f"its configuration has no section `{name}`; {OURS_ONLY}")
+    return found
+
+
+def section_of(path: Path, state: Mapping[str, Any], name: str) -> Dict[str, Any]:
+    """An entry of a checkpoint that holds others by name; empty if there is none, ValueError if it is anything else."""
+    found = state.get(name)
+    if found is not None and not (isinstance(found, Mapping) and all(isinstance(key, str) for key in found)):
+        raise UnusableFileError.of(path, f"its `{name}` is a {type(found).__name__}, no dictionary of names")
+    return dict(found or {})
+
+
 def updates(state: Mapping[str, Any]) -> int:
     """How many updates a checkpoint's model was trained for; 0 if it does not say."""
-    history = state.get("optimizer_history") or [{}]
-    return int(history[-1].get("num_updates", 0))
+    number = last_entry(state).get("num_updates", 0)
+    return int(number) if isinstance(number, (int, float)) and abs(number) < 2**63 else 0
 
 
 def check_identity(path: Path, found: Identity) -> None:
@@ -128,18 +159,12 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
     Raises ValueError if the weights are of another size than the configuration, or if ``teacher`` is asked for and
     there is none.
     """
-    model = untrained(checkpoint.root, dictionary)
-    if checkpoint.fine_tuned:
-        model.remove_pretraining_modules()
-    weights = {name: value for name, value in checkpoint.weights.items() if "classification_heads." not in name}
-    model.upgrade_state_dict(weights)
-    if not teacher:
-        weights.pop("_ema", None)
+    check_sizes(checkpoint, teacher, dictionary)
+    model, weights = with_weights(checkpoint, teacher, dictionary)
     try:
         model.load_state_dict(dict(weights), strict=True)
     except RuntimeError as error:
-        reason = explain(shapes(weights), own_shapes(model)) or str(error)
-        raise ValueError(f"checkpoint {checkpoint.path} does not fit its own configuration: {reason}") from error
+        raise misfit(checkpoint, str(error)) from error
     if teacher and model.teacher is None:
         raise ValueError(
             f"`--teacher`: checkpoint {checkpoint.path} holds no teacher (`_ema`), as after fine-tuning; leave it out"
@@ -148,9 +173,57 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
     return encoder
 
 
+def check_sizes(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> None:
+    """Raise ValueError unless the weights have the sizes that a checkpoint claims, before memory is taken."""
+    check_layers(f"checkpoint {checkpoint.path}", checkpoint.root["model"], checkpoint.weights)
+    with told_of_configuration(checkpoint.path), torch.device("meta"):
+        model, weights = with_weights(checkpoint, teacher, dictionary)
+    reason = explain(shapes(weights), own_shapes(model))
+    if reason:
+        raise misfit(checkpoint, reason)
+
+
+@contextmanager
+def told_of_configuration(path: Path) -> Iterator[None]:
+    """Say of which file it is that no model can be built of its configuration, whatever the values led to.
+
+    Raises UnusableFileError.
+    """
+    try:
+        yield
+    except UnusableFileError:
+        raise
+    except Exception as error:  # omegaconf's, torch's and Python's, as odd as the values
+        reason = " ".join(str(error).split())[:500] or type(error).__name__
+        raise UnusableFileError.of(path, f"no model can be built of its configuration: {reason}") from error
+
+
+def with_weights(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> Tuple[Any, Dict[str, Any]]:
+    """The model of a checkpoint, not yet loaded, and what it is to load, under its names."""
+    model = untrained(checkpoint.root, dictionary)
+    if checkpoint.fine_tuned:
+        model.remove_pretraining_modules()
+    weights = {name: value for name, value in checkpoint.weights.items() if "classification_heads." not in name}
+    model.upgrade_state_dict(weights)
+    if not teacher:
+        weights.pop("_ema", None)
+    return model, weights
+
+
+def misfit(checkpoint: Checkpoint, reason: str) -> ValueError:
+    """What is wrong with a checkpoint whose weights are not what it says."""
+    said = " ".join(reason.split())[:500]
+    return ValueError(f"checkpoint {checkpoint.path} does not fit its own configuration: {said}")
+
+
 def untrained(root: Mapping[str, Any], dictionary: Any = None) -> Any:
-    """The model of a configuration with fresh weights; text needs its ``dictionary``."""
+    """The model of a configuration with fresh weights; text needs its ``dictionary``.
+
+    Raises ValueError for any model but an encoder of ours, which no configuration of it could make run anything.
+    """
     cfg = OmegaConf.create(dict(root)).model  # with its root, for what it interpolates
+    if cfg.get("_name") not in MODALITIES:
+        raise ValueError(f"`model._name` is {cfg.get('_name')!r}; expected one of {', '.join(MODALITIES)}")
     if "compile_encoder" in cfg:
         cfg.compile_encoder = False  # widths change from batch to batch
     return build_model(cfg, SimpleNamespace(source_dictionary=dictionary), from_checkpoint=True)

@@ -9,7 +9,7 @@ import torch
 from fairseq import checkpoint_utils
 
 from data2vec_compat.file_kinds import is_old_format
-from data2vec_compat.safe_load import MALFORMED, load_allowed
+from data2vec_compat.safe_load import RefusedCheckpointError, UnreadableCheckpointError, load_allowed
 
 from ..interop.identify import OURS_ONLY, Identity, identify
 
@@ -23,7 +23,9 @@ def read_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
         raise ValueError(f"checkpoint {path} does not exist; give the .pt file of a training")
     try:
         state: Any = checkpoint_utils.load_checkpoint_to_cpu(str(path))
-    except (*MALFORMED, RuntimeError):  # where fairseq looks for what it notes about a run
+    except (RefusedCheckpointError, UnreadableCheckpointError, OSError):
+        raise
+    except Exception:  # where fairseq looks for what it notes about a run, and makes a configuration of what it finds
         state = read_file(path)
     if not isinstance(state, dict):
         raise ValueError(f"checkpoint {path}: {identify(state).told(OURS_ONLY)}")

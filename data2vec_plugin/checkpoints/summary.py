@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterator, List, Mapping, Optional, Tuple
@@ -12,14 +13,25 @@ import torch
 from fairseq.models import MODEL_DATACLASS_REGISTRY
 from torch import Tensor
 
-from data2vec_compat.file_kinds import hugging_face_config, kind_of_folder, safetensors_header
+from data2vec_compat.file_kinds import architecture, hugging_face_config, kind_of_folder, safetensors_header
 
 from ..core.teacher import FORMAT_KEY, UPDATES_KEY
-from ..interop.identify import CONVERT, INSIDE, Identity, as_mapping, identify, of_weights, sections, weights_of
+from ..files.unusable import UnusableFileError
+from ..interop.identify import (
+    CONVERT,
+    INSIDE,
+    Identity,
+    as_mapping,
+    identify,
+    last_entry,
+    of_weights,
+    sections,
+    weights_of,
+)
+from ..interop.layers import count_layers
 from .saved_file import read_mapped
 
 TEACHERS = ("_ema", "encoder._ema")
-LAYER = re.compile(r"(?:^|\.)(?:layers?|blocks)\.(\d+)\.")
 WIDTHS = ("encoder_embed_dim", "transformer.encoder.embed_dim", "embed_dim")
 HEADS = ("encoder_attention_heads", "transformer.encoder.attention_heads", "num_heads")
 OUTPUTS = ("w2v_encoder.proj.weight", "head.weight")
@@ -75,7 +87,7 @@ def of_state(path: Path, state: Any) -> Summary:
     summary = of_identity(path, path.stat().st_size, found)
     if not isinstance(state, Mapping):
         return summary
-    weights = {name: value for name, value in weights_of(state).items() if isinstance(value, Tensor)}
+    weights = {str(name): value for name, value in weights_of(state).items() if isinstance(value, Tensor)}
     describe_weights(summary, weights)
     model, task = sections(state)
     describe_configuration(summary, model, task)
@@ -93,22 +105,50 @@ def of_identity(path: Path, size: int, found: Identity) -> Summary:
 
 def of_folder(path: Path, config: Mapping[str, Any]) -> Summary:
     """What a folder of Hugging Face's says of its model."""
-    kind, model = kind_of_folder(path), (config.get("architectures") or [config.get("model_type")])[0]
+    kind = kind_of_folder(path)
     size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
-    summary = Summary(str(path), size, kind.name, kind.words, kind.advice, model=str(model))
-    summary.layers, summary.width = config.get("num_hidden_layers"), config.get("hidden_size")
-    summary.heads, summary.symbols = config.get("num_attention_heads"), config.get("vocab_size")
+    summary = Summary(str(path), size, kind.name, kind.words, kind.advice, model=architecture(dict(config)))
+    summary.layers, summary.width = number(config, "num_hidden_layers"), number(config, "hidden_size")
+    summary.heads, summary.symbols = number(config, "num_attention_heads"), number(config, "vocab_size")
     return summary
+
+
+def number(section: Mapping[str, Any], key: str) -> Optional[int]:
+    """A whole number under a key; None for anything else."""
+    value = section.get(key)
+    return int(value) if isinstance(value, numbers.Integral) and not isinstance(value, bool) else None
 
 
 def of_safetensors(path: Path, header: Mapping[str, Any]) -> Summary:
     """What the header of a safetensors file says of its tensors."""
     entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+    check_header(path, entries)
     found = of_weights(entries) or Identity("nothing", "a safetensors file without tensors", CONVERT)
     summary = of_identity(path, path.stat().st_size, found)
-    summary.parameters = sum(int(torch.Size(entry["shape"]).numel()) for entry in entries.values())
+    summary.parameters = sum(math.prod(entry["shape"]) for entry in entries.values())
     summary.precision = ", ".join(sorted({str(entry["dtype"]).lower() for entry in entries.values()}))
     return summary
+
+
+def check_header(path: Path, entries: Mapping[str, Any]) -> None:
+    """Raise UnusableFileError for a tensor that is not described as safetensors are, or lies beyond the file's end."""
+    size = path.stat().st_size
+    for name, entry in entries.items():
+        given = entry if isinstance(entry, dict) else {}
+        shape, place = whole_numbers(given.get("shape")), whole_numbers(given.get("data_offsets"))
+        if shape is None or place is None or len(place) != 2 or not isinstance(given.get("dtype"), str):
+            raise UnusableFileError.of(path, f"its header says {str(entry)[:100]!r} of tensor `{name[:100]}`")
+        start, end = place
+        if not start <= end <= size or math.prod(shape) > 8 * (end - start):
+            raise UnusableFileError.of(
+                path, f"tensor `{name[:100]}` of {shape} lies at {start:,} to {end:,} of {size:,} bytes; fetch it again"
+            )
+
+
+def whole_numbers(value: Any) -> Optional[List[int]]:
+    """A list of numbers that count something; None for anything else."""
+    whole = isinstance(value, list) and all(type(each) is int and 0 <= each < 2**63 for each in value)
+    return list(value) if whole else None
 
 
 def describe_weights(summary: Summary, weights: Mapping[str, Tensor]) -> None:
@@ -116,14 +156,7 @@ def describe_weights(summary: Summary, weights: Mapping[str, Tensor]) -> None:
     floats = {name: value for name, value in weights.items() if value.is_floating_point()}
     summary.parameters = sum(value.numel() for value in floats.values())
     summary.precision = ", ".join(sorted({str(value.dtype).rpartition(".")[2] for value in floats.values()}))
-    layers = [
-        int(found.group(1))
-        for name in weights
-        if "decoder." not in name and "conv" not in name
-        for found in [LAYER.search(name)]
-        if found
-    ]
-    summary.layers = max(layers) + 1 if layers else None
+    summary.layers = count_layers(weights)
 
 
 def describe_configuration(summary: Summary, model: Mapping[str, Any], task: Mapping[str, Any]) -> None:
@@ -148,17 +181,16 @@ def first_of(section: Mapping[str, Any], model: str, keys: Tuple[str, ...]) -> O
             value: Any = source
             for part in key.split("."):
                 value = as_mapping(value).get(part)
-            if isinstance(value, int):
-                return value
+            if number({key: value}, key) is not None:
+                return int(value)
     return None
 
 
 def describe_run(summary: Summary, state: Mapping[str, Any]) -> None:
     """What the trainer noted."""
-    history = (state.get("optimizer_history") or [{}])[-1]
-    summary.updates = history.get("num_updates")
-    iterator = as_mapping((state.get("extra_state") or {}).get("train_iterator"))
-    summary.epoch = iterator.get("epoch")
+    history = last_entry(state)
+    summary.updates = number(history, "num_updates")
+    summary.epoch = number(as_mapping(as_mapping(state.get("extra_state")).get("train_iterator")), "epoch")
     if state.get("last_optimizer_state") is not None:
         summary.optimizer = str(history.get("optimizer_name", "unnamed"))
     if state.get("cfg"):
@@ -173,11 +205,19 @@ def describe_teacher(summary: Summary, weights: Mapping[str, Any]) -> None:
     if entry is None:
         return
     summary.teacher = True
-    if FORMAT_KEY in entry:
-        summary.written_by += f" with this package, layout {int(entry[FORMAT_KEY])}"
-        summary.teacher_updates = int(entry[UPDATES_KEY])
+    layout, followed = (scalar(entry.get(key)) for key in (FORMAT_KEY, UPDATES_KEY))
+    if layout is not None:
+        summary.written_by += f" with this package, layout {layout}"
+        summary.teacher_updates = followed
     elif summary.updates:
         summary.teacher_updates = summary.updates - 1  # the last step is owed
+
+
+def scalar(value: Any) -> Optional[int]:
+    """A number that was saved as one, or as a tensor of one."""
+    if isinstance(value, Tensor):
+        return int(value) if value.numel() == 1 and bool(torch.isfinite(value).all()) else None
+    return number({"": value}, "")
 
 
 def symbols(summary: Summary, state: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Optional[int]:
@@ -185,8 +225,13 @@ def symbols(summary: Summary, state: Mapping[str, Any], weights: Mapping[str, Te
     for name, value in as_mapping(state.get("task_state")).items():
         if "dictionary" in name and hasattr(value, "__len__"):
             return len(value)
-    rows = [len(value) for name, value in weights.items() if name.endswith("embed_tokens.weight") or name in OUTPUTS]
+    rows = [value.size(0) for name, value in weights.items() if value.dim() and is_table(name)]
     return rows[0] if rows else None
+
+
+def is_table(name: str) -> bool:
+    """Whether a weight has a row for each symbol, or each class."""
+    return name.endswith("embed_tokens.weight") or name in OUTPUTS
 
 
 def missing_paths(section: Any, where: str = "") -> Iterator[str]:

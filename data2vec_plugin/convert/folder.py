@@ -10,17 +10,35 @@ import zipfile
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Dict, Iterator, Mapping
+from typing import Any, Dict, Iterator, List, Mapping
 
 import torch
 from torch import Tensor
 
+from data2vec_compat.file_kinds import other_kind
+from data2vec_compat.loaded_state import UnbelievableError, check_loaded
+from data2vec_compat.safe_load import MALFORMED, ODD
+
 from ..files.json_files import read_json
+from ..files.unusable import UnusableFileError
 
 CONFIG, CARD = "config.json", "README.md"
 SAFETENSORS, PICKLED = "model.safetensors", "pytorch_model.bin"
 MADE_BY = "converted_by"
 """The key of config.json by which we know a folder of our own."""
+
+
+@contextmanager
+def told_of(path: Path) -> Iterator[None]:
+    """Say of which file it is that something in it cannot be used, where what reads it met another kind of value.
+
+    Raises UnusableFileError in place of what odd values make of arithmetic, look-ups and attributes.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RuntimeError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise UnusableFileError.of(path, f"its values are not what they are in Hugging Face's ({reason})") from error
 
 
 def read_config(folder: Path) -> Dict[str, Any]:
@@ -41,31 +59,63 @@ def read_weights(folder: Path) -> Dict[str, Tensor]:
         if (folder / name).is_file():
             return read_file(folder / name)
         if (folder / f"{name}.index.json").is_file():
-            parts = sorted(set(read_json(folder / f"{name}.index.json").get("weight_map", {}).values()))
+            parts = parts_of(folder / f"{name}.index.json")
             return {key: value for part in parts for key, value in read_file(folder / part).items()}
     raise ValueError(f"{folder} holds neither {SAFETENSORS} nor {PICKLED}; download it again")
 
 
-def read_file(path: Path) -> Dict[str, Tensor]:
-    """The weights in a file, without running anything in it."""
-    if path.suffix == ".safetensors":
-        need_safetensors()
-        from safetensors import SafetensorError, safe_open
+def parts_of(index: Path) -> List[str]:
+    """The files that an index names; raises UnusableFileError unless each is one beside it."""
+    places = read_json(index).get("weight_map", {})
+    if not isinstance(places, dict) or not places or not all(isinstance(place, str) for place in places.values()):
+        raise UnusableFileError.of(index, "its `weight_map` is no object of file names by weight; fetch it again")
+    for place in set(places.values()):
+        if Path(place).name != place or Path(place).suffix not in (".safetensors", ".bin"):
+            raise UnusableFileError.of(index, f"`weight_map` names {place!r}; expected a file of weights beside it")
+        if not (index.parent / place).is_file():
+            raise UnusableFileError.of(index, f"`weight_map` names {place!r}, which is not there; fetch it, too")
+    return sorted(set(places.values()))
 
-        try:
-            with safe_open(str(path), "pt") as file:
-                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
-        except (SafetensorError, OSError) as error:
-            raise ValueError(f"{path} cannot be read ({error}): truncated or no such file; fetch it again") from error
+
+def read_file(path: Path) -> Dict[str, Tensor]:
+    """The weights in a file, without running anything in it; raises UnusableFileError for anything else."""
+    kind = other_kind(path)
+    if kind is not None and kind.name not in ("safetensors", "truncated", "text", "other"):
+        raise UnusableFileError.of(path, f"it is {kind.words}; {kind.advice}")
+    loaded: Any = read_safetensors(path) if path.suffix == ".safetensors" else read_pickled(path)
+    if not isinstance(loaded, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in loaded.items()
+    ):
+        raise UnusableFileError.of(path, "it holds something else than weights by name; fetch it again")
+    try:
+        check_loaded(loaded)
+    except UnbelievableError as error:
+        raise UnusableFileError.of(path, f"it is {error}; fetch it again") from error
+    return loaded
+
+
+def read_safetensors(path: Path) -> Any:
+    """The weights in a .safetensors."""
+    need_safetensors()
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
+    except (SafetensorError, OSError, *ODD, *MALFORMED) as error:
+        raise ValueError(f"{path} cannot be read ({error}): truncated or no such file; fetch it again") from error
+
+
+def read_pickled(path: Path) -> Any:
+    """The weights in a .bin."""
     try:
         mapped = zipfile.is_zipfile(path)  # not what torch wrote before 1.6
-        loaded: Dict[str, Tensor] = torch.load(str(path), map_location="cpu", weights_only=True, mmap=mapped)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        return torch.load(str(path), map_location="cpu", weights_only=True, mmap=mapped)
+    except (pickle.UnpicklingError, OSError, *ODD, *MALFORMED) as error:
         reason = str(error).strip().splitlines()[:1]
         raise ValueError(
             f"{path} cannot be read ({''.join(reason)}): truncated, or more than weights; fetch it again"
         ) from error
-    return loaded
 
 
 def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:

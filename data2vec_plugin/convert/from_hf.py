@@ -7,13 +7,20 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 import torch
 
+from ..checkpoints.encoder import told_of_configuration
 from ..files.opening import read_bytes
+from ..files.unusable import UnusableFileError
 from ..files.writing import replacing, write_atomically
 from ..interop.fairseq.text_v1 import vocabulary_size
-from .folder import read_config, read_weights
+from ..interop.layers import check_layers
+from .folder import CONFIG, read_config, read_weights, told_of
 from .modality import Beside, Given, Keys, Modality, check_given, modality
 from .weights import HEAD, MASK, PREDICTION, completed, first_teacher, outline
 
+LARGEST = 2**31
+"""No size of a model is more."""
+SIDES = ("image_size", "patch_size")
+"""Keys of a number, or of one for each side."""
 MODEL_TYPES = {"data2vec-audio": "speech", "data2vec-text": "text", "data2vec-vision": "image"}
 
 
@@ -22,18 +29,25 @@ def from_hf(source: Path, out: Path, given: Given) -> List[str]:
     if out.exists():
         raise ValueError(f"`--out`: {out} is there already; give another name")
     hf = read_config(source)
-    part, kind = recognised(source, hf)
-    check_given(given, MODEL_TYPES[hf["model_type"]])
-    section = part.NAMES.config_from_hf(hf, kind)
-    beside = part.read_extras(source, hf, kind, given)
+    with told_of(source / CONFIG):
+        part, kind = recognised(source, hf)
+        check_given(given, MODEL_TYPES[hf["model_type"]])
+        check_types(source / CONFIG, hf, part.NAMES.DEFAULTS)
+        section = part.NAMES.config_from_hf(hf, kind)
+    with told_of(source):
+        beside = part.read_extras(source, hf, kind, given)
     copied = {name: read_bytes(path) for name, path in beside.copies.items()}
     written = {**copied, **{name: text.encode("utf-8") for name, text in beside.files.items()}}
     taken = [name for name, content in written.items() if is_other(out.with_name(name), content)]
     if taken:
         raise ValueError(f"`--out`: {out.with_name(taken[0])} is there and says something else; give another folder")
-    state = part.NAMES.weights_from_hf(read_weights(source), kind)
+    weights = read_weights(source)
+    with told_of(source):
+        state = part.NAMES.weights_from_hf(weights, kind)
     head = {name: state.pop(name) for name in list(state) if name.startswith(HEAD)}
-    model = outline({"model": section}, vocabulary_size(state))
+    check_layers(str(source), section, state)
+    with told_of_configuration(source / CONFIG):
+        model = outline({"model": section}, vocabulary_size(state))
     state, fresh = completed(str(source), state, model, pretrained=kind == "base")
     teacher: Dict[str, Any] = {}
     if kind == "base":
@@ -55,17 +69,40 @@ def from_hf(source: Path, out: Path, given: Given) -> List[str]:
 
 def recognised(source: Path, hf: Keys) -> Tuple[Modality, str]:
     """The modality and kind of a folder; raises ValueError for another architecture."""
-    found = hf.get("model_type", "unknown")
+    found = str(hf.get("model_type", "unknown"))
     if found not in MODEL_TYPES:
         raise ValueError(f"{source} is of model type `{found}`; expected one of {', '.join(MODEL_TYPES)}")
     part = modality(MODEL_TYPES[found])
-    names = hf.get("architectures") or [part.NAMES.ARCHITECTURES["base"]]
+    names = hf.get("architectures")
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise UnusableFileError.of(source / CONFIG, f"`architectures` is {names!r}; expected a list of names")
+    names = names or [part.NAMES.ARCHITECTURES["base"]]
     kinds = [kind for kind, name in part.NAMES.ARCHITECTURES.items() if name in names]
     kinds += ["base"] if set(names) & set(part.NAMES.OTHER_HEADS) else []
     if not kinds:
         known = ", ".join([*part.NAMES.ARCHITECTURES.values(), *part.NAMES.OTHER_HEADS])
         raise ValueError(f"{source} is of architecture {', '.join(names)}; expected one of {known}")
     return part, kinds[0]
+
+
+def check_types(path: Path, hf: Keys, defaults: Mapping[str, Any]) -> None:
+    """Raise UnusableFileError for a key that is a number, a switch or a list by default, and something else here."""
+    for key, default in defaults.items():
+        value = hf.get(key, default)
+        listed = isinstance(value, list) and (isinstance(default, list) or key in SIDES)
+        several = value if listed else [value]
+        like = default[0] if isinstance(default, list) else default
+        if not several or not all(is_like(each, like) for each in several):
+            raise UnusableFileError.of(path, f"`{key}` is {str(value)[:100]!r}; expected a value such as {default!r}")
+
+
+def is_like(value: Any, default: Any) -> bool:
+    """Whether a value is of a default's kind: a number is finite and not negative, whole where the default is."""
+    if isinstance(default, (bool, str)):
+        return isinstance(value, type(default))
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    fraction = isinstance(value, float) and not isinstance(default, int)
+    return (whole or fraction) and bool(0 <= value <= LARGEST)
 
 
 def is_other(path: Path, content: bytes) -> bool:

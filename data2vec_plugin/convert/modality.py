@@ -63,6 +63,9 @@ class Names(Protocol):
     OTHER_HEADS: Sequence[str]
     """Classes of which the encoder is read, as of kind ``base``: their heads have no place here."""
 
+    DEFAULTS: Mapping[str, Any]
+    """What an absent key of theirs means."""
+
     def weights_to_hf(self, state: Mapping[str, Tensor], kind: str) -> Weights:
         """Our names to theirs."""
 

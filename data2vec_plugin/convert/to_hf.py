@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 from typing import List, Sequence
 
-from ..checkpoints.encoder import Checkpoint, open_checkpoint, plain
+from ..checkpoints.encoder import Checkpoint, open_checkpoint, plain, told_of_configuration
 from ..checkpoints.mapped import tensors_in_file
 from ..interop.fairseq.text_v1 import vocabulary_size
+from ..interop.layers import check_layers
 from .folder import CARD, CONFIG, MADE_BY, SAFETENSORS, need_safetensors, new_folder, write_json, write_weights
 from .modality import Given, Weights, check_given, modality
 from .weights import encoder_weights, outline
@@ -24,7 +25,9 @@ def to_hf(source: Path, out: Path, teacher: bool, given: Given) -> List[str]:
     check_given(given, checkpoint.modality)
     part = modality(checkpoint.modality)
     kind = part.kind(checkpoint)
-    model = outline(checkpoint.root, vocabulary_size(checkpoint.weights))  # its configuration is complete
+    check_layers(f"checkpoint {source}", checkpoint.root["model"], checkpoint.weights)
+    with told_of_configuration(source):
+        model = outline(checkpoint.root, vocabulary_size(checkpoint.weights))  # its configuration is complete
     config = part.NAMES.config_to_hf(plain(model.cfg), kind)
     state = {**encoder_weights(checkpoint, part.LAYOUT, model, teacher), **part.head(checkpoint, given)}
     weights = part.NAMES.weights_to_hf(state, kind)

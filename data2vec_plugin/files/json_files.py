@@ -9,9 +9,15 @@ from typing import Any, Dict
 from .text_lines import read_text
 from .unusable import UnusableFileError
 
+LARGEST = 20 * 2**20
+"""Bytes; a larger one takes thirty times its size in memory, and none that people hand us is."""
+
 
 def read_json(path: Path) -> Dict[str, Any]:
-    """A JSON object; raises :class:`UnusableFileError` for a file that holds none."""
+    """A JSON object; raises :class:`UnusableFileError` for a file that holds none, or is larger than any."""
+    size = path.stat().st_size if path.is_file() else 0
+    if size > LARGEST:
+        raise UnusableFileError.of(path, f"it has {size:,} bytes; expected at most {LARGEST:,} of JSON")
     text = read_text(path)
     try:
         content = json.loads(text)

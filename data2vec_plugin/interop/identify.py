@@ -121,6 +121,13 @@ def sections(state: Mapping[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
     return model, {**flat, "_name": flat["task"]} if "task" in flat else {}
 
 
+def last_entry(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the trainer noted of a run's last optimizer; empty if it noted nothing."""
+    history = state.get("optimizer_history")
+    last = history[-1] if isinstance(history, (list, tuple)) and history else None
+    return last if isinstance(last, Mapping) else {}
+
+
 def of_model(name: str, model: Mapping[str, Any]) -> Identity:
     """What a checkpoint is whose configuration names its model."""
     inside = [as_mapping(model[key]) for key in INSIDE if model.get(key) is not None]
@@ -138,15 +145,17 @@ def of_model(name: str, model: Mapping[str, Any]) -> Identity:
 
 
 def inner_name(section: Mapping[str, Any]) -> Optional[str]:
-    """The model that the configuration inside a fine-tuned model's names, old or new."""
-    model = as_mapping(section.get("model"))
-    name = model.get("_name") or section.get("arch")
+    """The model that the configuration inside a fine-tuned model's names, old or new: the one that would be built.
+
+    Old arguments name it by `arch`, whatever else is in them; a configuration has a section of the model.
+    """
+    name = section.get("arch") or as_mapping(section.get("model")).get("_name")
     return None if name is None else str(name)
 
 
 def of_weights(names: Iterable[str]) -> Optional[Identity]:
     """What model weights are of that come without a configuration; None if there are none."""
-    found = list(names)
+    found = [str(name) for name in names]
     for signature in HUGGING_FACE:
         if _matches(signature, found):
             return Identity("huggingface", f"the weights of Hugging Face's {signature.words}", CONVERT)

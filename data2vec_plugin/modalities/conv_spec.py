@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 from typing import Any, List, Sequence
+
+from data2vec_compat.literals import parse_literal
 
 from ..core.config import ConvSpec
 
@@ -16,9 +17,11 @@ def parse_conv_layers(text: str) -> List[ConvSpec]:
     Lists of (channels, kernel, stride), joined with + and repeated with *. Raises ValueError for anything else.
     """
     try:
-        layers: Any = _evaluate(ast.parse(text, mode="eval").body)
-        specs = [(int(dim), int(kernel), int(stride)) for dim, kernel, stride in layers]
-    except (SyntaxError, TypeError, ValueError, RecursionError) as error:
+        layers: Any = parse_literal(text)
+        if len(layers) > MOST_LAYERS:
+            raise ValueError(f"more than {MOST_LAYERS} layers")
+        specs = [(_whole(dim), _whole(kernel), _whole(stride)) for dim, kernel, stride in layers]
+    except (TypeError, ValueError) as error:
         raise ValueError(
             f"`conv_feature_layers` is {text!r}, which is not a list of (channels, kernel, stride): {error}; "
             'write it like "[(512,10,5)] + [(512,3,2)] * 4"'
@@ -28,29 +31,10 @@ def parse_conv_layers(text: str) -> List[ConvSpec]:
     return specs
 
 
-def _evaluate(node: ast.AST) -> object:
-    """Numbers, tuples, lists, + of lists and * of a list with a number; nothing else has a meaning here."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, int):
-        return node.value
-    if isinstance(node, ast.Tuple):
-        return tuple(_evaluate(item) for item in node.elts)
-    if isinstance(node, ast.List):
-        return [_evaluate(item) for item in node.elts]
-    if isinstance(node, ast.BinOp):
-        left, right = _evaluate(node.left), _evaluate(node.right)
-        if isinstance(node.op, ast.Add) and isinstance(left, list) and isinstance(right, list):
-            return left + right
-        layers, times = (left, right) if isinstance(left, list) else (right, left)
-        if isinstance(node.op, ast.Mult) and isinstance(layers, list) and isinstance(times, int):
-            return repeated(layers, times)
-    raise ValueError(f"unexpected {type(node).__name__}")
-
-
-def repeated(layers: List[Any], times: int) -> List[Any]:
-    """``layers * times``, within reason."""
-    if len(layers) * times > MOST_LAYERS:
-        raise ValueError(f"more than {MOST_LAYERS} layers")
-    return layers * times
+def _whole(value: Any) -> int:
+    if not isinstance(value, int):
+        raise ValueError(f"{value!r} is no whole number")
+    return value
 
 
 def output_length(samples: int, layers: Sequence[ConvSpec]) -> int:

@@ -1,0 +1,156 @@
+"""What a checkpoint says of itself is checked before it is believed: its configuration, its sizes, its tensors.
+
+A pickle that runs nothing can still hold a configuration that contains itself, asks the environment for a password or
+wants a million layers, and tensors of a petabyte over a storage of four bytes.
+"""
+
+import re
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
+
+MOST_VALUES = 1_000_000
+DEEPEST = 64
+"""Of a configuration. fairseq's own have some 600 values, four sections deep."""
+MOST_LAYERS = 1000
+"""Beyond so many, the weights must have them too."""
+LARGEST_VIEW = 2**20
+"""Bytes up to which a tensor may be larger than its storage, as some that are expanded are."""
+
+CONFIGURATIONS = ("cfg", "args")
+RESOLVER = re.compile(r"\$\{\s*[^{}\s]+?\s*:")
+"""`${oc.env:HOME}` and the like; `${task.data}` stays within the configuration."""
+LAYER = re.compile(r"(?:^|\.)(?:\w*layers?|blocks)\.(\d+)\.")
+COUNT = re.compile(r"(?:^|_)(?:layers|depth)$")
+
+
+class UnbelievableError(ValueError):
+    """What a loaded file says cannot be so, or must not be followed; continues "it is …"."""
+
+
+def check_loaded(state: Any) -> None:
+    """Look at what was loaded, before anybody uses it; runs and resolves nothing.
+
+    Raises:
+        UnbelievableError: it cannot be meant as it stands.
+    """
+    if not isinstance(state, Mapping):
+        return
+    values = [leaf for key in CONFIGURATIONS for leaf in leaves(state.get(key), key)]
+    for key, value in values:
+        if isinstance(value, str) and RESOLVER.search(value):
+            raise UnbelievableError(
+                f"a checkpoint whose `{key}` is {value[:100]!r}, which asks for what lies outside of the file; "
+                f"write the value itself there"
+            )
+    tensors = list(_tensors(state))
+    _check_layers(values, [name for name, _ in tensors])
+    for name, tensor in tensors:
+        _check_storage(name, tensor)
+
+
+def leaves(section: Any, name: str) -> Iterator[Tuple[str, Any]]:
+    """The values of a configuration of whatever kind, each with its key; nothing is resolved.
+
+    Raises:
+        UnbelievableError: it contains itself, or is deeper or larger than any configuration.
+    """
+    _measure(section, [], {})
+    stack = [(name, section)]
+    while stack:
+        key, value = stack.pop()
+        inside = _entries(value)
+        if inside is None:
+            yield key, _value(value)
+        else:
+            stack.extend((f"{key}.{part}", entry) for part, entry in inside)
+
+
+def _measure(section: Any, above: List[int], known: Dict[int, int]) -> int:
+    """How many values a section has, each counted as often as it is reached."""
+    inside = _entries(section)
+    if inside is None:
+        return 1
+    if id(section) in above:
+        raise UnbelievableError("a checkpoint whose configuration contains itself")
+    if id(section) not in known:
+        if len(above) >= DEEPEST:
+            raise UnbelievableError(f"a checkpoint whose configuration is more than {DEEPEST} sections deep")
+        here = [*above, id(section)]
+        known[id(section)] = 1 + sum(_measure(entry, here, known) for _, entry in inside)
+    if known[id(section)] > MOST_VALUES:
+        raise UnbelievableError(f"a checkpoint whose configuration has more than {MOST_VALUES:,} values")
+    return known[id(section)]
+
+
+def _value(leaf: Any) -> Any:
+    """What a leaf holds; of omegaconf's nodes what is written in them, be it an interpolation."""
+    if not _is_of_omegaconf(leaf) or not hasattr(leaf, "__dict__"):
+        return leaf
+    inside = vars(leaf)
+    return inside.get("_val", inside.get("_content"))
+
+
+def _is_of_omegaconf(section: Any) -> bool:
+    return type(section).__module__.partition(".")[0] == "omegaconf"
+
+
+def _entries(section: Any) -> "List[Tuple[Any, Any]] | None":
+    """What a section holds: a dict, a list, arguments or a configuration of omegaconf's; None for a value."""
+    if _is_of_omegaconf(section):
+        section = vars(section).get("_content") if hasattr(section, "__dict__") else None
+    elif type(section).__name__ == "Namespace":
+        section = vars(section)
+    if isinstance(section, Mapping):
+        return list(section.items())
+    return list(enumerate(section)) if isinstance(section, (list, tuple, set, frozenset)) else None
+
+
+def _tensors(state: Mapping[Any, Any]) -> Iterator[Tuple[str, Any]]:
+    """Whatever has a storage, by name; each mapping is looked into once."""
+    seen, stack = {id(state)}, [("", state)]
+    while stack:
+        prefix, section = stack.pop()
+        for key, value in section.items():
+            if _is_of_omegaconf(value):  # which would resolve what it is asked for
+                continue
+            if hasattr(value, "untyped_storage"):
+                yield f"{prefix}{key}", value
+            elif isinstance(value, Mapping) and id(value) not in seen:
+                seen.add(id(value))
+                stack.append((f"{prefix}{key}.", value))
+
+
+def _check_layers(values: List[Tuple[str, Any]], names: List[str]) -> None:
+    claims = [(number, key) for key, value in values for number in _claimed(key, value)]
+    if not claims:
+        return
+    number, key = max(claims)
+    counted = most_layers(names)
+    if number > max(MOST_LAYERS, counted):
+        raise UnbelievableError(
+            f"a checkpoint whose `{key}` is {number:,}, while its weights have {counted:,} layers; one of them is wrong"
+        )
+
+
+def _claimed(key: str, value: Any) -> Iterator[int]:
+    if not COUNT.search(key.rpartition(".")[2]) or isinstance(value, bool):
+        return
+    if isinstance(value, (int, float)) and value == value and abs(value) != float("inf"):
+        yield int(value)
+    elif isinstance(value, str) and value.strip().isdecimal():
+        yield int(value) if len(value) < 20 else 10**20
+
+
+def most_layers(names: List[str]) -> int:
+    """How many layers weights are of, by their names."""
+    return max((int(number[:9]) + 1 for name in names for number in LAYER.findall(name)), default=0)
+
+
+def _check_storage(name: str, tensor: Any) -> None:
+    if tensor.is_meta or str(tensor.layout) != "torch.strided":
+        return
+    wanted = tensor.numel() * tensor.element_size()
+    held = tensor.untyped_storage().nbytes()
+    if wanted > max(held, LARGEST_VIEW):
+        raise UnbelievableError(
+            f"a checkpoint whose tensor `{name}` of {tuple(tensor.shape)} wants {wanted:,} bytes and has {held:,}"
+        )

@@ -1,0 +1,49 @@
+"""How many layers weights are of, by their names, against what a configuration claims."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Iterable, Mapping, Optional
+
+from .huggingface.keys import value_at
+
+LAYER = re.compile(r"(?:^|\.)(?:layers?|blocks)\.(\d+)\.")
+KEYS = {
+    "data2vec_audio": "encoder_layers",
+    "data2vec_text": "transformer.encoder.layers",
+    "data2vec_vision": "depth",
+}
+"""The key of each model's configuration that says how many layers its encoder has."""
+
+
+def count_layers(names: Iterable[str]) -> Optional[int]:
+    """How many layers an encoder has whose weights have these names; None if they name none.
+
+    >>> count_layers(["encoder.layers.0.fc1.weight", "encoder.layers.11.fc1.weight"])
+    12
+    """
+    found = (LAYER.search(name) for name in names if "decoder." not in name and "conv" not in name)
+    layers = [int(each.group(1)) for each in found if each]
+    return max(layers) + 1 if layers else None
+
+
+def check_layers(whose: str, section: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Raise ValueError if a configuration claims more layers than its weights have, before anybody builds them.
+
+    ``section`` is that of a model of ours, whose other keys are checked with the shapes of its weights.
+    """
+    key = KEYS[str(section["_name"])]
+    try:
+        claimed = value_at(section, key)
+    except (KeyError, TypeError):  # as many as by default
+        return
+    counted = count_layers(names) or 0
+    if isinstance(claimed, bool) or not isinstance(claimed, int):
+        raise ValueError(
+            f"{whose}: `{key}` is {claimed!r}; expected a whole number, which its weights say is {counted}"
+        )
+    if claimed > counted:
+        raise ValueError(
+            f"{whose} does not fit its own configuration: `{key}` is {claimed:,}, and its weights have {counted:,} "
+            f"layers; take both from one training"
+        )
