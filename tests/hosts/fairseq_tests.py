@@ -20,8 +20,8 @@ from pathlib import Path
 from hosts import matrix
 
 VERSION = matrix.RELEASE.split("==")[1]
-COPIED = ("tests", "examples")
-"""Tests import fairseq's examples, which stand beside them; the checkout's fairseq itself must not be found."""
+COPIED = ("tests", "examples", "scripts")
+"""Tests import what stands beside them, too; the checkout's fairseq itself must not be found."""
 TESTS = (*matrix.TESTS, "-W", "ignore", "--tb", "short", "--continue-on-collection-errors")
 ON_A_CPU = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 

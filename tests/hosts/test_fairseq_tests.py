@@ -30,6 +30,7 @@ def checkout(tmp_path: Path) -> Path:
         "fairseq/version.txt": f"{fairseq_tests.VERSION}\n",
         "fairseq/__init__.py": "",
         "examples/kind.py": "",
+        "scripts/average.py": "",
         "tests/__init__.py": "",
         "tests/test_places.py": LOOKS_FOR_FAIRSEQ,
         "tests/test_hf_hub.py": "def test_download():\n    assert False\n",
