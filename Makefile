@@ -10,7 +10,7 @@ BUILT := $(VENV)/built
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install doctor test matrix test-main check smoke quickstart bench clean
+.PHONY: help install doctor test matrix test-main test-fairseq check smoke quickstart bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z%-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -45,6 +45,10 @@ matrix:  ## the tests on each Python, torch, NumPy and hydra found (HOSTS="3.9-o
 test-main:  ## the tests on a checkout of fairseq main (FAIRSEQ=path)
 	@test -n "$(FAIRSEQ)" || { echo "say where the checkout is: make test-main FAIRSEQ=path"; exit 2; }
 	@$(PYTHON) tests/hosts/matrix.py $(or $(HOSTS),3.11) --fairseq $(FAIRSEQ)
+
+test-fairseq: $(TOOLS)  ## fairseq 0.12.2's own tests (FAIRSEQ=checkout of v0.12.2; HOSTS="3.9-old 3.13": there)
+	@test -n "$(FAIRSEQ)" || { echo "say where fairseq v0.12.2 is: make test-fairseq FAIRSEQ=path"; exit 2; }
+	@cd tests && $(abspath $(BIN))/python -m hosts.fairseq_tests $(HOSTS) --fairseq $(abspath $(FAIRSEQ))
 
 check: $(TOOLS)  ## linter, types, duplicated lines, who imports whom
 	@$(BIN)/ruff check .

@@ -1,10 +1,12 @@
 """All patches. Importing this package registers them; :func:`activate` arms them."""
 
 from data2vec_compat.patches import (  # noqa: F401  (each registers its patches)
+    bitarray,
     distributed,
     evaluated_strings,
     hydra,
     imports,
+    libnat,
     numpy,
     own_faults,
     torch,

@@ -2,7 +2,8 @@
 
 torch ≥ 2 wants a mask type in the fused encoder layer that fairseq calls without. torch ≥ 2.6 refuses fairseq's
 checkpoints, and older ones run whatever code is in them: with every torch, known classes are allowed for the time of
-the call, in the modules of fairseq that read checkpoints, and nowhere else.
+the call, in the modules of fairseq that read checkpoints, and nowhere else. torch ≥ 2 fills by boolean masks only,
+where fairseq's attention promises that masks of bytes will do.
 """
 
 import functools
@@ -115,4 +116,34 @@ def leave_onednn_out(module: ModuleType) -> bool:
     if not torch.__version__.startswith(GARBAGE):
         return False
     torch.backends.mkldnn.enabled = False
+    return True
+
+
+def _filling_refuses_bytes(torch: ModuleType) -> bool:
+    try:
+        torch.zeros(1).masked_fill_(torch.ones(1, dtype=torch.uint8), 1.0)
+    except RuntimeError:
+        return True
+    return False
+
+
+@patch(
+    "masks of bytes",
+    "fairseq.modules.multihead_attention",
+    why="torch ≥ 2 refuses a uint8 mask that fairseq turns into an additive one for xformers",
+)
+def turn_bytes_into_booleans(module: ModuleType) -> bool:
+    """Hands such a mask on as a boolean one; the result's type is what it would have been."""
+    stock = getattr(module, "_mask_for_xformers", None)
+    if stock is None or not _filling_refuses_bytes(module.torch):
+        return False
+    byte, boolean = module.torch.uint8, module.torch.bool
+
+    @functools.wraps(stock)
+    def mask_for_xformers(mask: Any, to_dtype: Any = None) -> Any:
+        if mask.dtype != byte:
+            return stock(mask, to_dtype=to_dtype)
+        return stock(mask.to(boolean), to_dtype=byte if to_dtype is None else to_dtype)
+
+    module._mask_for_xformers = mask_for_xformers  # type: ignore[attr-defined]
     return True

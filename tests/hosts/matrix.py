@@ -155,13 +155,18 @@ def test(host: Host, fairseq: Path | None, selected: list[str]) -> Result:
     if python is None:
         return Result(host, (host.python, "-", "-", "-", "-"), "no such interpreter", 0)
     own = prepare(host, python, fairseq)
-    versions = subprocess.run([str(own), "-c", SHOW_VERSIONS], capture_output=True, text=True, check=True, cwd=FOLDER)
     log = FOLDER / f"{own.parents[1].name}.log"
     environment = {**os.environ, "PATH": f"{own.parent}{os.pathsep}{os.environ['PATH']}"}
     with log.open("w") as output:
         command = [str(own), "-m", "pytest", *TESTS, *selected]
         subprocess.run(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=environment, check=False)
-    return Result(host, tuple(json.loads(versions.stdout)), outcome(log), time.monotonic() - started)
+    return Result(host, versions_of(own), outcome(log), time.monotonic() - started)
+
+
+def versions_of(python: Path) -> tuple[str, ...]:
+    """Of Python, torch, NumPy, hydra and omegaconf."""
+    done = subprocess.run([str(python), "-c", SHOW_VERSIONS], capture_output=True, text=True, check=True, cwd=FOLDER)
+    return tuple(json.loads(done.stdout))
 
 
 def outcome(log: Path) -> str:
@@ -179,6 +184,18 @@ def show(results: list[Result]) -> None:
         print(f"| {' | '.join(result.versions)} | {result.outcome} |")
 
 
+def unknown_rows(names: list[str]) -> str:
+    """Says which names are no rows; empty if all are."""
+    wrong = set(names) - {host.name for host in HOSTS}
+    known = ", ".join(host.name for host in HOSTS)
+    return f"no row {', '.join(sorted(wrong))}; there are {known}" if wrong else ""
+
+
+def rows(names: list[str]) -> list[Host]:
+    """The rows of these names, in the table's order; all without a name."""
+    return [host for host in HOSTS if not names or host.name in names]
+
+
 def main() -> int:
     """Run the rows that were asked for; 1 if a test failed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
@@ -186,18 +203,16 @@ def main() -> int:
     parser.add_argument("--fairseq", type=Path, help="a checkout of fairseq instead of the release")
     parser.add_argument("--tests", nargs="*", default=[], help="what pytest is to run (everything)")
     args = parser.parse_args()
-    wrong = set(args.hosts) - {host.name for host in HOSTS}
-    if wrong:
-        parser.error(f"no row {', '.join(sorted(wrong))}; there are {', '.join(host.name for host in HOSTS)}")
+    if unknown_rows(args.hosts):
+        parser.error(unknown_rows(args.hosts))
     if args.fairseq and not (args.fairseq / "fairseq" / "version.txt").is_file():
         parser.error(f"{args.fairseq} is no checkout of fairseq: it has no fairseq/version.txt")
     FOLDER.mkdir(exist_ok=True)
     results = []
-    for host in HOSTS:
-        if not args.hosts or host.name in args.hosts:
-            print(f"{host.name}: tests run, log in {FOLDER.name}/", flush=True)
-            results.append(test(host, args.fairseq and args.fairseq.resolve(), args.tests))
-            print(f"  {results[-1].outcome}, {results[-1].seconds:.0f} s", flush=True)
+    for host in rows(args.hosts):
+        print(f"{host.name}: tests run, log in {FOLDER.name}/", flush=True)
+        results.append(test(host, args.fairseq and args.fairseq.resolve(), args.tests))
+        print(f"  {results[-1].outcome}, {results[-1].seconds:.0f} s", flush=True)
     show(results)
     return 0 if all(result.good for result in results) else 1
 

@@ -1,0 +1,24 @@
+"""fairseq's non-autoregressive models need `libnat`, which pip compiles only where torch is there while it builds."""
+
+import sys
+from types import ModuleType
+
+from data2vec_compat.registry import patch
+
+
+@patch(
+    "edit paths",
+    "fairseq.models.nat.insertion_transformer",
+    "fairseq.models.nat.levenshtein_utils",
+    why="pip builds fairseq apart from torch, without libnat: insertion and Levenshtein Transformers cannot train",
+)
+def give_libnat(module: ModuleType) -> bool:
+    """Puts the same functions in Python in its place, where it is missing or made for another torch."""
+    try:
+        from fairseq import libnat  # noqa: F401
+    except ImportError:
+        from data2vec_compat.edit_paths import as_module
+
+        sys.modules["fairseq"].libnat = as_module("fairseq.libnat")  # type: ignore[attr-defined]
+        return True
+    return False
