@@ -19,7 +19,7 @@ from ..data.text.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Sub
 from ..host.watching.task import Extent, WatchedTask
 from ..modalities.text import TextData2Vec
 from .empty_batches import EmptyBatches
-from .text_config import MaskedTextConfig, check_supported, mask_config
+from .text_config import MaskedTextConfig, check_supported, mask_config, name_of_subwords
 
 
 @register_task("data2vec_masked_lm", dataclass=MaskedTextConfig)
@@ -33,6 +33,7 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
     )
 
     def __init__(self, cfg: MaskedTextConfig, dictionary: Dictionary) -> None:
+        cfg.bpe = name_of_subwords(cfg.bpe)
         check_supported(cfg)
         super().__init__(cfg, dictionary)
         self.masks = mask_config(cfg)
@@ -85,6 +86,17 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         if self.cfg.bpe == "sentencepiece":
             return SentencePiece(*paths)
         return Gpt2Bpe(*paths) if self.cfg.bpe == "gpt2" else Spaces()
+
+    def hub_subwords(self) -> Subwords:
+        """What cuts text for fairseq's hub interface: as in training, with the files in `task.data` if others are gone.
+
+        Raises ValueError if the files are in neither place.
+        """
+        for name in ("sentencepiece_model", "gpt2_encoder_json", "gpt2_vocab_bpe"):
+            path = getattr(self.cfg, name)
+            if path and not Path(path).is_file():
+                setattr(self.cfg, name, None)
+        return self.subwords(Path(utils.split_paths(self.cfg.data)[0]))
 
     def _subword_files(self, folder: Path) -> List[Path]:
         cfg = self.cfg
