@@ -10,9 +10,11 @@ from fairseq.models.roberta.hub_interface import RobertaHubInterface
 class TextHub(RobertaHubInterface):
     """``encode``, ``decode``, ``extract_features`` and ``predict`` of a text model that has been loaded.
 
-    ``loaded`` is what :func:`fairseq.hub_utils.from_pretrained` gives. Raises ValueError where neither ``bpe`` was given
-    nor the task knows how text becomes its symbols: every word would be unknown, and nobody would be told.
+    ``loaded`` is what :func:`fairseq.hub_utils.from_pretrained` gives. Raises ValueError where ``bpe`` was not given,
+    nor does the task know how text becomes its symbols: every word would be unknown, and nobody would be told.
     """
+
+    bpe: Any
 
     def __init__(self, loaded: Any) -> None:
         super().__init__(loaded["args"], loaded["task"], loaded["models"][0])

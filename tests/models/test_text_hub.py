@@ -42,7 +42,7 @@ def saved(folder: Path, kind: str, task: str = "data2vec_masked_lm") -> Path:
     return folder
 
 
-def options(folder: Path, kind: str) -> "dict[str, Any]":
+def options(folder: Path, kind: str) -> dict[str, Any]:
     """How fairseq's README names the subwords of a model of one's own."""
     if kind == "sentencepiece":
         return {"bpe": kind, "sentencepiece_model": str(folder / "spm.model")}
