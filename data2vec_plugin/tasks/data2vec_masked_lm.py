@@ -12,10 +12,11 @@ from fairseq.tasks.masked_lm import MaskedLMTask
 from ..core.token_masking import TokenMasker
 from ..data.first_process import first_process_first
 from ..data.resumable import ResumableIterator
-from ..data.text.binarised import binarised, with_ending
+from ..data.text.binarised import KNOWN, binarised, with_ending
 from ..data.text.blocks import blocks_digest, load_lines, text_blocks
 from ..data.text.masked import MaskedTextDataset
 from ..data.text.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords, word_starts
+from ..files.content import content_digest
 from ..host.watching.task import Extent, WatchedTask
 from ..modalities.text import TextData2Vec
 from .empty_batches import EmptyBatches
@@ -76,7 +77,7 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
     def _binarised(self, text: Path, encoder: Subwords) -> Path:
         """Binaries of a raw text; of several processes the first makes them."""
         folder = Path(self.cfg.binarised_dir or text.parent / "binarised")
-        settings = self._subword_settings(text.parent)
+        settings = self._subword_settings(text.parent, folder)
         with first_process_first():
             return binarised(text, encoder, self.source_dictionary, folder, settings, self.cfg.encode_workers)
 
@@ -107,10 +108,11 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
             return [Path(cfg.gpt2_encoder_json or encoder_json), Path(cfg.gpt2_vocab_bpe or vocab_bpe)]
         return []
 
-    def _subword_settings(self, folder: Path) -> str:
-        """What decides how a line is cut: the kind, and its files as the file system knows them."""
-        stats = [path.stat() for path in self._subword_files(folder)]
-        return " ".join([self.cfg.bpe, *(f"{stat.st_size} {stat.st_mtime_ns}" for stat in stats)])
+    def _subword_settings(self, folder: Path, binaries: Path) -> str:
+        """What decides how a line is cut: the kind, and what its files hold."""
+        return " ".join(
+            [self.cfg.bpe, *(content_digest(path, binaries / KNOWN) for path in self._subword_files(folder))]
+        )
 
     def replacements(self) -> "np.ndarray":
         """Odds of every symbol to replace a hidden one (V,): alike, or as frequent as in the dictionary's count."""
