@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 from fairseq.data import Dictionary
 
@@ -17,16 +17,25 @@ def saved_dictionary(path: str) -> Optional[Dictionary]:
 
 def check_same_symbols(saved: Dictionary, path: str, ours: Dictionary, source: str) -> None:
     """Raise ValueError if a dictionary, read from ``source``, is not the one that the checkpoint ``path`` holds."""
-    old, new = lines_of(saved), lines_of(ours)
-    if old == new:
+    difference = where_they_differ(saved, ours)
+    if difference is None:
         return
-    line = next((line for line, (a, b) in enumerate(zip(old, new)) if a != b), min(len(old), len(new)))
-    got, expected = (repr(each[line]) if line < len(each) else "nothing" for each in (new, old))
+    line, got, expected = difference
     raise ValueError(
-        f"{source}:{line + 1}: symbol is {got}, expected {expected}, as in {path}, whose output layer has been trained "
+        f"{source}:{line}: symbol is {got}, expected {expected}, as in {path}, whose output layer has been trained "
         f"on it: put the dictionary back with which it was trained (`data2vec labels --dict FILE` makes labels without "
         f"another), or begin anew from the pre-trained model in another `checkpoint.save_dir`"
     )
+
+
+def where_they_differ(saved: Dictionary, ours: Dictionary) -> Optional[Tuple[int, str, str]]:
+    """The first line, from 1, in which they differ, with our symbol and the saved one; None if there is none."""
+    old, new = lines_of(saved), lines_of(ours)
+    if old == new:
+        return None
+    line = next((line for line, (a, b) in enumerate(zip(old, new)) if a != b), min(len(old), len(new)))
+    got, expected = (repr(each[line]) if line < len(each) else "nothing" for each in (new, old))
+    return line + 1, got, expected
 
 
 def lines_of(dictionary: Dictionary) -> List[str]:

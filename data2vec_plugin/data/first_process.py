@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Iterator
 
 import torch
+
+LONGEST = timedelta(days=2)
+"""Encoding a large corpus takes hours; training's own processes give each other up after ten to thirty minutes."""
 
 
 @contextmanager
 def first_process_first() -> Iterator[None]:
     """Lets rank 0 through before the others, which then find what it has left on the disk.
 
-    The others go on also if rank 0 fails, and meet the same error rather than wait for ever.
+    The others go on also if rank 0 fails, and meet the same error rather than wait; they fail as soon as it dies, since
+    the connection ends.
     """
     together = torch.distributed.is_available() and torch.distributed.is_initialized()
-    first = not together or torch.distributed.get_rank() == 0
-    if not first:
-        torch.distributed.barrier()
-    try:
+    if not together:
         yield
+        return
+    # a group of its own: the default one's timeout is training's
+    group = torch.distributed.new_group(backend="gloo", timeout=LONGEST)
+    first = torch.distributed.get_rank() == 0
+    try:
+        if not first:
+            torch.distributed.barrier(group)
+        try:
+            yield
+        finally:
+            if first:
+                torch.distributed.barrier(group)
     finally:
-        if together and first:
-            torch.distributed.barrier()
+        torch.distributed.destroy_process_group(group)

@@ -77,6 +77,23 @@ class Running:
         place = f" on GPU {self.gpu}" if self.gpu is not None else ""
         return f"{self.run.name}{place}: update {self.update:,}{self.metric}"
 
+    def has_ended(self) -> bool:
+        """Whether the process is over.
+
+        Its end is not asked for yet, so that its number, which is its group's, is not given to another's process before
+        the last signal; macOS can only do so from Python 3.13 on.
+        """
+        if not hasattr(os, "waitid"):
+            return self.process.poll() is not None
+        look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return self.process.returncode is not None or os.waitid(os.P_PID, self.process.pid, look) is not None
+
+    def end(self) -> None:
+        """Kill what is left of the process and of all that it has started, and take note of how it ended."""
+        if self.process.returncode is None:
+            self.send(signal.SIGKILL)
+        self.process.wait()
+
     def send(self, sign: signal.Signals) -> None:
         """Send a signal to the process and all that it has started."""
         with suppress(ProcessLookupError):
@@ -126,7 +143,7 @@ def launch(runs: list[GlueRun], gpus: list[str | None]) -> list[GlueRun]:
                 if asked:
                     raise KeyboardInterrupt
                 for each in list(running):
-                    if each.process.poll() is not None:
+                    if each.has_ended():
                         running.remove(each)
                         free.append(each.gpu)
                         if not told_end(each, bar):
@@ -144,10 +161,9 @@ def stop(running: list[Running], bar: Any) -> None:
         each.send(signal.SIGTERM)
     deadline = time.monotonic() + GRACE_SECONDS
     for each in running:
-        with suppress(subprocess.TimeoutExpired):
-            each.process.wait(max(deadline - time.monotonic(), 0))
-        each.send(signal.SIGKILL)
-        each.process.wait()
+        while not each.has_ended() and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        each.end()
         each.follow()
         bar.write(f"{each.run.name}: stopped at update {each.update:,}; the same command goes on from there")
 
@@ -179,7 +195,7 @@ def skip_finished(runs: list[GlueRun], bar: Any) -> Iterator[GlueRun]:
 
 def told_end(ended: Running, bar: Any) -> bool:
     """Say how a run ended; whether it is finished."""
-    ended.send(signal.SIGKILL)  # to loader workers that a crash has left behind
+    ended.end()  # also loader workers that a crash has left behind
     ended.follow()
     bar.update()
     if ended.run.finished:

@@ -4,6 +4,7 @@ from argparse import Namespace
 from typing import Any, Dict, List, MutableMapping, Optional, Tuple, Union
 
 import torch
+from fairseq import hub_utils
 from fairseq.models import register_model
 from torch import Tensor, nn
 
@@ -13,6 +14,7 @@ from ..interop.fairseq import text_v1
 from ..modalities.text import TextData2Vec
 from ._classification_heads import ClassificationHeads
 from ._for_fairseq import CheckpointedModel, if_padded, training_result
+from ._text_hub import TextHub
 from .text_config import Data2VecTextConfig, method_config, text_config
 
 Features = Tuple[Tensor, Dict[str, Any]]
@@ -35,6 +37,13 @@ class Data2VecTextModel(CheckpointedModel, TextData2Vec):
     def build_model(cls, cfg: Data2VecTextConfig, task: Any) -> "Data2VecTextModel":
         """fairseq's entry point; the task has the dictionary."""
         return cls(cfg, task.source_dictionary)
+
+    @classmethod
+    def from_pretrained(  # type: ignore[override]
+        cls, model_name_or_path: str, checkpoint_file: str = "model.pt", data_name_or_path: str = ".", **overrides: Any
+    ) -> TextHub:
+        """fairseq's entry point for Python: RoBERTa's hub interface, cutting text as the checkpoint's task does."""
+        return TextHub(hub_utils.from_pretrained(model_name_or_path, checkpoint_file, data_name_or_path, **overrides))
 
     def forward(  # type: ignore[override]
         self,

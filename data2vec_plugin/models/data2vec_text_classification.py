@@ -60,10 +60,14 @@ class Data2VecTextClassificationModel(BaseFairseqModel):
         src_lengths: Optional[Tensor] = None,
         features_only: bool = True,
         classification_head_name: Optional[str] = None,
+        return_all_hiddens: bool = False,
         **unused: Any,
     ) -> Tuple[Tensor, Dict[str, Any]]:
-        """Ids (B, T) -> a head's output (B, classes), at token level (B, T, classes); without a head (B, T, C)."""
-        x, extra = self.model(src_tokens, features_only=True)
+        """Ids (B, T) -> a head's output (B, classes), at token level (B, T, classes); without a head (B, T, C).
+
+        The dict beside it holds the layers' outputs as ``inner_states`` (T, B, C) if ``return_all_hiddens``.
+        """
+        x, extra = self.model(src_tokens, features_only=True, return_all_hiddens=return_all_hiddens)
         if classification_head_name is None:
             return x, extra
         if classification_head_name not in self.classification_heads:

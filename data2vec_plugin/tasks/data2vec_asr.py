@@ -1,15 +1,16 @@
 """Fine-tuning and decoding for speech recognition: fairseq's `audio_finetuning` with checks and a CTC generator."""
 
+import logging
 import os
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 from fairseq.data import AddTargetDataset, Dictionary
 from fairseq.data.text_compressor import TextCompressor
 from fairseq.tasks import register_task
 from fairseq.tasks.audio_finetuning import AudioFinetuningTask, LabelEncoder, label_len_fn
 
-from ..checkpoints.saved_dictionary import check_same_symbols, saved_dictionary
+from ..checkpoints.saved_dictionary import check_same_symbols, saved_dictionary, where_they_differ
 from ..checkpoints.saved_file import read_checkpoint
 from ..core.config import SpanMaskConfig
 from ..data.audio.clips import CheckedAudioDataset
@@ -23,6 +24,10 @@ from .audio_config import AsrTaskConfig, refuse_unsupported
 from .data2vec_audio_pretraining import text_compression
 from .speech import SpeechTask
 
+logger = logging.getLogger(__name__)
+
+SAVED = "target_dictionary"
+"""The entry of a checkpoint's `task_state` that holds the dictionary."""
 SPEECH_MODELS = ("data2vec_audio", "wav2vec2", "hubert")
 """What fairseq's models for recognition can begin with."""
 
@@ -64,6 +69,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         super().__init__(cfg)
         refuse_unsupported(cfg, "audio_finetuning")
         self.shortest_clip = 0
+        self._of_checkpoint = False  # whether the dictionary came out of one
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model and learn from it how short a clip may be.
@@ -87,8 +93,43 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         """The label dictionary; fairseq keeps it in the checkpoint too."""
         path = self._dictionary_path()
         if not os.path.isfile(path):
-            raise ValueError(f"dictionary {path} does not exist; make it with `data2vec labels`, or set `task.labels`")
+            raise ValueError(
+                f"dictionary {path} does not exist; make it with `data2vec labels`, or set `task.labels` (`--labels`)"
+            )
         return load_dictionary(Path(path))
+
+    def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
+        """Take the dictionary out of a checkpoint that is loaded to decode or to validate: it names the model's rows.
+
+        `fairseq-generate` asks for the folder's dictionary before it reads the checkpoint, and spells by what it was
+        given: so that very object becomes the checkpoint's. Raises ValueError if those of an ensemble differ.
+        """
+        saved = state_dict.get(SAVED)
+        if isinstance(saved, Dictionary):
+            given = self.state.state_dict.get(SAVED)
+            if self._of_checkpoint and where_they_differ(saved, given) is not None:
+                raise ValueError(
+                    "the checkpoints of `--path` were trained with different dictionaries: decode them apart"
+                )
+            if isinstance(given, Dictionary) and given is not saved:
+                vars(given).update(vars(saved))
+                state_dict = {**state_dict, SAVED: given}
+            self._of_checkpoint = True
+        super().load_state_dict(state_dict)
+
+    def _tell_another_dictionary(self) -> None:
+        """Warn where the folder's dictionary is not the checkpoint's, whose symbols count."""
+        path = self._dictionary_path()
+        if not self._of_checkpoint or not os.path.isfile(path):
+            return
+        difference = where_they_differ(self.target_dictionary, load_dictionary(Path(path)))
+        if difference is not None:
+            line, got, expected = difference
+            logger.warning(
+                f"{path}, line {line}: symbol is {got}, the checkpoint's dictionary has {expected}: labels are encoded "
+                f"and decoded with the checkpoint's; make them with `data2vec labels --dict FILE`, FILE being the "
+                f"dictionary of its training"
+            )
 
     def check_checkpoint(self, path: str) -> None:
         """Raise ValueError if the rows of a checkpoint's output layer are other letters than this dictionary's."""
@@ -123,7 +164,9 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         path = Path(self.cfg.data) / f"{split}.{self.cfg.labels}"
         labels = read_labels(path, audio.manifest, audio.entries)
         dictionary = self.target_dictionary
-        check_symbols(labels, set(dictionary.symbols), path, f"the dictionary {self._dictionary_path()}")
+        self._tell_another_dictionary()
+        source = "the checkpoint's dictionary" if self._of_checkpoint else f"the dictionary {self._dictionary_path()}"
+        check_symbols(labels, set(dictionary.symbols), path, source)
         level = text_compression(self.cfg.text_compression_level)
         compress = TextCompressor(level=level).compress
         kept = [compress(label) for i, label in enumerate(labels) if i not in audio.skipped_indices]

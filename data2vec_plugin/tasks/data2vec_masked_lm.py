@@ -12,15 +12,16 @@ from fairseq.tasks.masked_lm import MaskedLMTask
 from ..core.token_masking import TokenMasker
 from ..data.first_process import first_process_first
 from ..data.resumable import ResumableIterator
-from ..data.text.binarised import binarised, with_ending
+from ..data.text.binarised import KNOWN, binarised, with_ending
 from ..data.text.blocks import blocks_digest, load_lines, text_blocks
 from ..data.text.dictionary_file import load_dictionary
 from ..data.text.masked import MaskedTextDataset
 from ..data.text.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords, word_starts
+from ..files.content import content_digest
 from ..host.watching.task import Extent, WatchedTask
 from ..modalities.text import TextData2Vec
 from .empty_batches import EmptyBatches
-from .text_config import MaskedTextConfig, check_supported, mask_config
+from .text_config import MaskedTextConfig, check_supported, mask_config, name_of_subwords
 
 
 @register_task("data2vec_masked_lm", dataclass=MaskedTextConfig)
@@ -34,6 +35,7 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
     )
 
     def __init__(self, cfg: MaskedTextConfig, dictionary: Dictionary) -> None:
+        cfg.bpe = name_of_subwords(cfg.bpe)
         check_supported(cfg)
         super().__init__(cfg, dictionary)
         self.masks = mask_config(cfg)
@@ -76,7 +78,7 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
     def _binarised(self, text: Path, encoder: Subwords) -> Path:
         """Binaries of a raw text; of several processes the first makes them."""
         folder = Path(self.cfg.binarised_dir or text.parent / "binarised")
-        settings = self._subword_settings(text.parent)
+        settings = self._subword_settings(text.parent, folder)
         with first_process_first():
             return binarised(text, encoder, self.source_dictionary, folder, settings, self.cfg.encode_workers)
 
@@ -87,6 +89,17 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
             return SentencePiece(*paths)
         return Gpt2Bpe(*paths) if self.cfg.bpe == "gpt2" else Spaces()
 
+    def hub_subwords(self) -> Subwords:
+        """What cuts text for fairseq's hub interface: as in training, with the files in `task.data` if others are gone.
+
+        Raises ValueError if the files are in neither place.
+        """
+        for name in ("sentencepiece_model", "gpt2_encoder_json", "gpt2_vocab_bpe"):
+            path = getattr(self.cfg, name)
+            if path and not Path(path).is_file():
+                setattr(self.cfg, name, None)
+        return self.subwords(Path(utils.split_paths(self.cfg.data)[0]))
+
     def _subword_files(self, folder: Path) -> List[Path]:
         cfg = self.cfg
         if cfg.bpe == "sentencepiece":
@@ -96,10 +109,11 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
             return [Path(cfg.gpt2_encoder_json or encoder_json), Path(cfg.gpt2_vocab_bpe or vocab_bpe)]
         return []
 
-    def _subword_settings(self, folder: Path) -> str:
-        """What decides how a line is cut: the kind, and its files as the file system knows them."""
-        stats = [path.stat() for path in self._subword_files(folder)]
-        return " ".join([self.cfg.bpe, *(f"{stat.st_size} {stat.st_mtime_ns}" for stat in stats)])
+    def _subword_settings(self, folder: Path, binaries: Path) -> str:
+        """What decides how a line is cut: the kind, and what its files hold."""
+        return " ".join(
+            [self.cfg.bpe, *(content_digest(path, binaries / KNOWN) for path in self._subword_files(folder))]
+        )
 
     def replacements(self) -> "np.ndarray":
         """Odds of every symbol to replace a hidden one (V,): alike, or as frequent as in the dictionary's count."""

@@ -1,6 +1,7 @@
-"""What the speech tasks share: how much speech there is, and iterators that notice another manifest."""
+"""What the speech tasks share: how much speech there is, clips too long for a batch, iterators that notice a change."""
 
-from typing import Any
+import logging
+from typing import Any, Optional, Tuple
 
 import numpy as np
 
@@ -9,9 +10,13 @@ from ..data.resumable import ResumableIterator
 from ..host.watching.task import Extent, WatchedTask
 from .empty_batches import EmptyBatches
 
+logger = logging.getLogger(__name__)
+
 
 class SpeechTask(EmptyBatches, WatchedTask):
     """Mixed into a fairseq task whose data sets are :class:`CheckedAudioDataset`, or wrap one."""
+
+    _max_tokens: Optional[int] = None
 
     def extent(self, dataset: Any) -> Extent:
         """Hours of speech in an epoch, as they are after cropping."""
@@ -19,11 +24,50 @@ class SpeechTask(EmptyBatches, WatchedTask):
         samples = float(np.minimum(audio.sizes, audio.max_sample_size).sum())
         return Extent(samples / audio.sample_rate / 3600, "hours of speech", len(audio), "clips")
 
-    def get_batch_iterator(self, dataset: Any, *args: Any, **kwargs: Any) -> ResumableIterator:
-        """fairseq's own iterator, which on resume refuses another manifest than it was saved with."""
-        iterator = super().get_batch_iterator(dataset, *args, **kwargs)  # type: ignore[misc]
+    def get_batch_iterator(
+        self, dataset: Any, max_tokens: Optional[int] = None, *args: Any, **kwargs: Any
+    ) -> ResumableIterator:
+        """fairseq's own iterator, which on resume refuses another manifest than it was saved with.
+
+        Raises ValueError for a clip that no batch can hold, unless such clips are to be left out.
+        """
+        self._max_tokens = max_tokens
+        iterator = super().get_batch_iterator(dataset, max_tokens, *args, **kwargs)  # type: ignore[misc]
         audio = audio_of(dataset)
         return ResumableIterator(iterator, audio.manifest, audio.digest)
+
+    def filter_indices_by_size(
+        self, indices: Any, dataset: Any, max_positions: Any = None, ignore_invalid_inputs: bool = False
+    ) -> Any:
+        """fairseq's own; clips of more samples than a batch may have, which would end in an assertion, are told."""
+        indices = super().filter_indices_by_size(  # type: ignore[misc]
+            indices, dataset, max_positions, ignore_invalid_inputs
+        )
+        fits, too_long = clips_that_fit(audio_of(dataset), np.asarray(indices), self._max_tokens)
+        if not len(too_long):
+            return indices
+        audio = audio_of(dataset)
+        limit = f"`dataset.max_tokens` (`--max-tokens`) is {self._max_tokens:,}"
+        first = int(too_long[np.argmax(audio.sizes[too_long])])
+        longest = (
+            f"{audio.where(first)}: {audio.sizes[first]:,} samples ({audio.sizes[first] / audio.sample_rate:.1f} s)"
+        )
+        if not ignore_invalid_inputs or not len(fits):
+            raise ValueError(
+                f"{longest}, but {limit}: raise it, or leave such clips ({len(too_long):,} of {len(indices):,}) out "
+                f"with `dataset.skip_invalid_size_inputs_valid_test=true` (`--skip-invalid-size-inputs-valid-test`)"
+            )
+        more = f", and {len(too_long) - 1:,} more" if len(too_long) > 1 else ""
+        logger.warning(f"left out {len(too_long):,} of {len(indices):,} clips, because {limit}: {longest}{more}")
+        return fits
+
+
+def clips_that_fit(audio: CheckedAudioDataset, indices: Any, max_tokens: Optional[int]) -> Tuple[Any, Any]:
+    """Which of the clips at ``indices`` a batch of at most ``max_tokens`` samples can hold, and which it cannot."""
+    if not max_tokens:
+        return indices, indices[:0]
+    longer = np.minimum(audio.sizes[indices], audio.max_sample_size) > max_tokens
+    return indices[~longer], indices[longer]
 
 
 def audio_of(dataset: Any) -> CheckedAudioDataset:

@@ -1,7 +1,7 @@
 """Keys of the text task: fairseq's ``masked_lm`` of both hosts (the release and `main`), then ours."""
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 from fairseq.tasks.masked_lm import MaskedLMConfig
 
@@ -19,7 +19,8 @@ class MaskedTextConfig(MaskedLMConfig):
     skip_masking: bool = key(False, "not supported: the loader masks")
     d2v2_multi: bool = key(False, "not supported: belongs to data2vec 2")
 
-    bpe: str = key("none", "subwords of raw text: sentencepiece, gpt2, or none if its symbols are apart already")
+    # Any: `from_pretrained(…, bpe="sentencepiece")` puts the section of that encoder here
+    bpe: Any = key("none", "subwords of raw text: sentencepiece, gpt2, or none if its symbols are apart already")
     sentencepiece_model: Optional[str] = key(None, "model file of bpe=sentencepiece; DATA/spm.model if not given")
     gpt2_encoder_json: Optional[str] = key(None, "encoder.json of bpe=gpt2; DATA/encoder.json if not given")
     gpt2_vocab_bpe: Optional[str] = key(None, "vocab.bpe of bpe=gpt2; DATA/vocab.bpe if not given")
@@ -43,6 +44,11 @@ def mask_config(cfg: MaskedTextConfig) -> TokenMaskConfig:
     )
     spans.check_share(length="mask_multiple_length")
     return TokenMaskConfig(spans, keep=cfg.leave_unmasked_prob, random=cfg.random_token_prob)
+
+
+def name_of_subwords(bpe: Any) -> str:
+    """The kind of subwords, also where fairseq has put the whole section of an encoder in its place."""
+    return str(bpe["_name"] if hasattr(bpe, "keys") else bpe)
 
 
 def check_supported(cfg: MaskedTextConfig) -> None:

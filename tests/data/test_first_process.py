@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-from typing import List
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, List
 
 import pytest
 import torch
 
 from data2vec_plugin.data.first_process import first_process_first
 
+WORKS_LONG = """
+import sys, time, torch
+from datetime import timedelta
+from pathlib import Path
+from data2vec_plugin.data.first_process import first_process_first
+
+rank, folder, fails = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:] == ["dies"]
+store = torch.distributed.FileStore(str(folder / "store"), 2)
+torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=2, timeout=timedelta(seconds=3))
+with first_process_first():
+    if rank == 0:
+        time.sleep(4)
+        if fails:
+            import os
+            os._exit(3)
+        (folder / "made").write_text("whole")
+    print((folder / "made").read_text())
+"""
+
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> List[str]:
     made: List[str] = []
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
-    monkeypatch.setattr(torch.distributed, "barrier", lambda: made.append("barrier"))
+    monkeypatch.setattr(torch.distributed, "new_group", lambda **options: made.append("group"))
+    monkeypatch.setattr(torch.distributed, "barrier", lambda group: made.append("barrier"))
+    monkeypatch.setattr(torch.distributed, "destroy_process_group", lambda group: made.append("end"))
     return made
 
 
@@ -25,17 +49,37 @@ def test_others_wait_for_the_first(
     monkeypatch.setattr(torch.distributed, "get_rank", lambda: rank)
     with first_process_first():
         steps.append("work")
-    assert steps == expected
+    assert steps == ["group", *expected, "end"]
 
 
 def test_they_are_let_go_if_it_fails(steps: List[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.distributed, "get_rank", lambda: 0)
     with pytest.raises(ValueError, match="no"), first_process_first():
         raise ValueError("no")
-    assert steps == ["barrier"]
+    assert steps == ["group", "barrier", "end"]
 
 
 def test_one_process_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.distributed, "barrier", lambda: pytest.fail("waited"))
     with first_process_first():
         pass
+
+
+def two_processes(folder: Path, *words: str) -> List[Any]:
+    command = [sys.executable, "-c", WORKS_LONG]
+    running = [
+        subprocess.Popen([*command, str(rank), str(folder), *words], stdout=subprocess.PIPE, text=True)
+        for rank in range(2)
+    ]
+    return [(each.communicate(timeout=90)[0].strip(), each.returncode) for each in running]
+
+
+def test_the_first_may_work_longer_than_processes_wait_for_each_other(tmp_path: Path) -> None:
+    assert two_processes(tmp_path) == [("whole", 0), ("whole", 0)]
+
+
+def test_the_others_end_with_a_first_that_dies(tmp_path: Path) -> None:
+    (_, first), (said, other) = two_processes(tmp_path, "dies")
+    assert first == 3
+    assert other not in (0, 3)
+    assert said == ""

@@ -81,6 +81,20 @@ def test_a_run_that_ends_early_with_code_0_has_failed(place: Place, capsys: pyte
     assert "FAILED: ended without having trained to the end" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="macOS before Python 3.13")
+def test_signals_go_to_a_process_whose_number_is_its_own(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    killpg, signalled = os.killpg, []
+
+    def look_first(group: int, sign: int) -> None:
+        os.waitid(os.P_PID, group, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # an error for who is no child any more
+        signalled.append(sign)
+        killpg(group, sign)
+
+    monkeypatch.setattr(os, "killpg", look_first)
+    assert place.run("--tasks", "rte", "--seeds", "1") == 0
+    assert signalled == [signal.SIGKILL]
+
+
 def test_a_run_at_a_time_on_each_gpu(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     assert place.run("--tasks", "rte", "--seeds", "1-4", "--gpus", "0,3") == 0
     gpus = [re.findall(r"gpus \| (\S+)", place.log("rte", seed)) for seed in range(1, 5)]

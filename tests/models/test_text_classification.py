@@ -71,6 +71,12 @@ def test_features_are_those_of_the_pretrained_model(pretrained: Path) -> None:
     assert torch.equal(ours, encoder.extract_features(whole())[0])
 
 
+def test_layers_are_returned_to_fairseqs_hub_interface(pretrained: Path) -> None:
+    x, extra = built(pretrained).eval()(whole(), features_only=True, return_all_hiddens=True)
+    assert len(extra["inner_states"]) == LAYERS + 1
+    assert torch.equal(extra["inner_states"][-1].transpose(0, 1), x)
+
+
 def test_without_its_weights_only_the_sizes_are_taken(pretrained: Path) -> None:
     model, other = built(pretrained, no_pretrained_weights=True), built(pretrained)
     left, right = (made.model.encoder.layers[0].fc1.weight for made in (model, other))

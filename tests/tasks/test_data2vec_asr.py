@@ -6,6 +6,7 @@ from typing import Any, Dict
 
 import pytest
 import torch
+from fairseq.data import Dictionary
 from models.tiny_text import trainer_state
 from omegaconf import OmegaConf
 from speech import ROOT, write_clip, write_manifest
@@ -69,6 +70,70 @@ def test_ctc_models_are_decoded_greedily_and_others_by_fairseq(data: Path) -> No
         def get_logits(self) -> None: ...
 
     assert isinstance(make_task(data).build_generator([Ctc()], None), GreedyCtcGenerator)
+
+
+def of_lines(*symbols: str) -> Dictionary:
+    dictionary = Dictionary()
+    for symbol in symbols:
+        dictionary.add_symbol(symbol)
+    return dictionary
+
+
+def test_the_checkpoints_dictionary_spells_also_where_the_folders_was_given_out_before(
+    data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = make_task(data)
+    given = task.target_dictionary  # as fairseq-generate does before it loads the checkpoint
+    task.load_state_dict({"target_dictionary": of_lines("C", "B", "A", "|", "Z")})
+    task.load_dataset("train")
+    assert given is task.target_dictionary
+    batch = task.dataset("train").collater([task.dataset("train")[2]])
+    assert given.string(batch["target"][0]) == "C |"
+    assert batch["target"][0].tolist() == [4, 7]
+    assert "dict.ltr.txt, line 1: symbol is '|', the checkpoint's dictionary has 'C'" in caplog.text
+
+
+def test_a_folder_with_the_checkpoints_dictionary_is_not_warned_of(
+    data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = make_task(data)
+    task.load_state_dict({"target_dictionary": of_lines("|", "A", "B", "C")})
+    task.load_dataset("train")
+    assert "dictionary" not in caplog.text
+
+
+def test_a_label_that_the_checkpoint_cannot_spell_is_refused(data: Path) -> None:
+    task = make_task(data)
+    task.load_state_dict({"target_dictionary": of_lines("|", "A", "B")})
+    with pytest.raises(ValueError, match=r"train\.ltr.*'C'.*the checkpoint's dictionary"):
+        task.load_dataset("train")
+
+
+def test_an_ensemble_shares_a_dictionary(data: Path) -> None:
+    task = make_task(data)
+    task.load_state_dict({"target_dictionary": of_lines("|", "A")})
+    with pytest.raises(ValueError, match="different dictionaries"):
+        task.load_state_dict({"target_dictionary": of_lines("A", "|")})
+
+
+def test_a_clip_that_no_batch_can_hold_is_named_with_its_line_and_option(data: Path) -> None:
+    task = make_task(data)
+    task.load_dataset("train")
+    with pytest.raises(ValueError, match=r"train\.tsv:2: .*a\.wav: 16,000 samples \(1\.0 s\), but .*`--max-tokens`"):
+        task.get_batch_iterator(task.dataset("train"), max_tokens=9_000, max_positions=task.max_positions())
+
+
+def test_such_clips_are_left_out_and_counted_where_that_is_asked_for(
+    data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = make_task(data)
+    task.load_dataset("train")
+    iterator = task.get_batch_iterator(
+        task.dataset("train"), max_tokens=9_000, max_positions=task.max_positions(), ignore_invalid_inputs=True
+    )
+    ids = [int(index) for batch in iterator.next_epoch_itr(shuffle=False) for index in batch["id"]]
+    assert sorted(ids) == [1, 2]
+    assert "left out 1 of 3 clips" in caplog.text
 
 
 def start(path: Path, content: Any) -> None:

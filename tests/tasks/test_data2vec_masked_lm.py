@@ -108,7 +108,7 @@ def test_subwords_and_binaries_may_lie_elsewhere(pieces: Path, tmp_path: Path) -
     (tmp_path / "dict.txt").write_bytes((pieces / "dict.txt").read_bytes())
     places = {"sentencepiece_model": str(pieces / "spm.model"), "binarised_dir": str(tmp_path / "made")}
     loaded(tmp_path, bpe="sentencepiece", **places)
-    assert sorted(path.suffix for path in (tmp_path / "made").iterdir()) == [".bin", ".idx"]
+    assert sorted(path.suffix for path in (tmp_path / "made").glob("train*")) == [".bin", ".idx"]
     with pytest.raises(ValueError, match=r"spm\.model"):
         loaded(tmp_path, bpe="sentencepiece")
 
@@ -119,7 +119,11 @@ def test_a_new_subword_model_makes_new_binaries(pieces: Path, tmp_path: Path) ->
     for _ in range(2):
         loaded(tmp_path, bpe="sentencepiece")
     assert len(list((tmp_path / "binarised").glob("*.bin"))) == 1
-    os.utime(tmp_path / "spm.model", ns=(1, 1))
+    os.utime(tmp_path / "spm.model", ns=(1, 1))  # which does not make it another one
+    loaded(tmp_path, bpe="sentencepiece")
+    assert len(list((tmp_path / "binarised").glob("*.bin"))) == 1
+    with (tmp_path / "spm.model").open("ab") as model:
+        model.write(b"\x22\x00")  # an empty section more
     loaded(tmp_path, bpe="sentencepiece")
     assert len(list((tmp_path / "binarised").glob("*.bin"))) == 2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import struct
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Optional, Tuple
@@ -13,8 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...files.content import content_digest
 from ...files.text_lines import decoded, raw_lines
 from ...files.unusable import UnusableFileError
+from ...files.writing import replace_durably
 from .subwords import Subwords
 
 logger = logging.getLogger(__name__)
@@ -23,6 +26,10 @@ CHUNK = 2_000
 """Lines that one worker encodes at a time."""
 ENDINGS = (".bin", ".idx")
 """Of the two files that make fairseq's binaries."""
+HEADER = 26
+"""Bytes of an index without rows: a mark, a version, the kind of numbers, and how many rows there are."""
+KNOWN = "texts.json"
+"""Beside the binaries: what their texts hold, so that a large one is not read at each start."""
 UNKNOWN = 0.05
 """More than this share of unknown symbols: the dictionary is not the subword model's."""
 
@@ -50,23 +57,41 @@ def binarised(path: Path, subwords: Subwords, dictionary: Any, folder: Path, set
         raise UnusableFileError.of(
             path, f"no such file; `task.data` needs {path.stem}.txt (raw text) or {path.stem}.bin"
         )
-    digest = text_digest(path, dictionary, settings)
+    digest = text_digest(content_digest(path, folder / KNOWN), dictionary, settings)
     prefix = folder / f"{path.stem}-{digest}"
-    if not _complete(prefix):
+    fault = fault_of_binaries(prefix)
+    if fault:
+        if with_ending(prefix, ".idx").exists():
+            logger.warning(f"{prefix}: {fault}; the binaries of {path} are made anew")
         folder.mkdir(parents=True, exist_ok=True)
         _write(path, subwords, dictionary, prefix, workers)
     return prefix
 
 
-def text_digest(path: Path, dictionary: Any, settings: str) -> str:
-    """Of the text as the file system knows it (size, time), the dictionary's symbols and the settings."""
-    stat = path.stat()
-    known = hashlib.sha1("\n".join(dictionary.symbols).encode()).hexdigest()
-    return hashlib.sha1(f"{stat.st_size} {stat.st_mtime_ns} {known} {settings}".encode()).hexdigest()[:12]
+def text_digest(content: str, dictionary: Any, settings: str) -> str:
+    """Of the text's content, the dictionary's symbols and the settings."""
+    symbols = hashlib.sha1("\n".join(dictionary.symbols).encode()).hexdigest()
+    return hashlib.sha1(f"{content} {symbols} {settings}".encode()).hexdigest()[:12]
 
 
-def _complete(prefix: Path) -> bool:
-    return all(with_ending(prefix, ending).is_file() for ending in ENDINGS)
+def fault_of_binaries(prefix: Path) -> str:
+    """Why binaries cannot be read as they were written: cut, emptied, or not there; empty if they can."""
+    from fairseq.data.indexed_dataset import MMapIndexedDataset
+
+    data, index = (with_ending(prefix, ending) for ending in ENDINGS)
+    missing = [path.name for path in (data, index) if not path.is_file()]
+    if missing:
+        return f"{' and '.join(missing)} is missing"
+    if index.stat().st_size < HEADER:  # fairseq's reader complains of what it has not opened
+        return f"{index.name} has {index.stat().st_size} bytes"
+    try:
+        found = MMapIndexedDataset.Index(str(index))
+        rows = [(int(found._pointers[i]), int(found._sizes[i])) for i in (0, -1)] if len(found) else []
+    except (AssertionError, ValueError, LookupError, OSError, struct.error) as error:
+        return f"{index.name} is damaged ({error})"
+    ends = [start + length * found.dtype().itemsize for start, length in rows] or [0]
+    size = data.stat().st_size
+    return "" if size == ends[-1] else f"{data.name} has {size:,} bytes, expected {ends[-1]:,}"
 
 
 def with_ending(prefix: Path, ending: str) -> Path:
@@ -95,7 +120,7 @@ def _write(path: Path, subwords: Subwords, dictionary: Any, prefix: Path, worker
         _check(path, lines, empty, symbols, unknown)
         builder.finalize(str(with_ending(own, ".idx")))
         for ending in ENDINGS:
-            with_ending(own, ending).replace(with_ending(prefix, ending))
+            replace_durably(with_ending(own, ending), with_ending(prefix, ending))
     finally:
         for ending in ENDINGS:
             with_ending(own, ending).unlink(missing_ok=True)

@@ -18,6 +18,9 @@ class Subwords(Protocol):
     def encode(self, text: str) -> List[str]:
         """The symbols of a line."""
 
+    def decode(self, symbols: List[str]) -> str:
+        """The text that symbols stand for."""
+
     def starts_word(self, symbol: str) -> bool:
         """Whether a symbol begins a word."""
 
@@ -28,6 +31,10 @@ class Spaces:
     def encode(self, text: str) -> List[str]:
         """What is between spaces."""
         return text.split()
+
+    def decode(self, symbols: List[str]) -> str:
+        """The symbols, with spaces between them."""
+        return " ".join(symbols)
 
     def starts_word(self, symbol: str) -> bool:
         """Always."""
@@ -55,6 +62,10 @@ class SentencePiece:
     def encode(self, text: str) -> List[str]:
         """Pieces, the first of a word beginning with U+2581."""
         return list(self.processor.EncodeAsPieces(text))
+
+    def decode(self, symbols: List[str]) -> str:
+        """The text that was cut into these pieces."""
+        return str(self.processor.DecodePieces(symbols))
 
     def starts_word(self, symbol: str) -> bool:
         """Whether the piece begins with U+2581."""
@@ -94,6 +105,10 @@ class Gpt2Bpe:
                 f"{vocab_bpe} makes the symbol {error}, which {encoder_json} does not have; "
                 f"take both from the same model"
             ) from error
+
+    def decode(self, symbols: List[str]) -> str:
+        """The text that was cut into these byte pairs."""
+        return str(self.encoder.decode([int(symbol) for symbol in symbols]))
 
     def starts_word(self, symbol: str) -> bool:
         """Whether the byte pair begins with a space."""

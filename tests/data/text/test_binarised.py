@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any, List
 
@@ -71,16 +72,17 @@ def test_made_once_and_read_again(tmp_path: Path, words: Dictionary, monkeypatch
     first = made(text, words)
     monkeypatch.setattr(binarised_text, "_write", lambda *_: pytest.fail("encoded again"))
     assert made(text, words) == first
-    assert sorted(path.suffix for path in first.parent.iterdir()) == [".bin", ".idx"]
+    assert sorted(path.suffix for path in first.parent.iterdir()) == [".bin", ".idx", ".json"]
 
 
 @pytest.mark.parametrize("change", ["text", "dictionary", "model", "half"])
 def test_made_again_when_something_changed(tmp_path: Path, words: Dictionary, change: str) -> None:
     text = write_text(tmp_path / "train.txt", lines())
     first, settings = made(text, words), "none"
-    if change == "text":  # as long as it was
+    if change == "text":  # as long and, as far as its time says, as old as it was
+        before = text.stat()
         write_text(text, reversed(lines()))
-        os.utime(text, ns=(1, text.stat().st_mtime_ns + 1))
+        os.utime(text, ns=(before.st_atime_ns, before.st_mtime_ns))
     elif change == "dictionary":
         words.add_symbol("another")
     elif change == "model":
@@ -91,6 +93,34 @@ def test_made_again_when_something_changed(tmp_path: Path, words: Dictionary, ch
     assert (again == first) == (change == "half")
     wanted = [words.encode_line(row, add_if_not_exist=False).tolist() for row in text.read_text().splitlines()]
     assert ids(again, words) == wanted
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "longer", "index cut", "index emptied", "index of another"])
+def test_damaged_binaries_are_made_again_and_said(
+    tmp_path: Path, words: Dictionary, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = write_text(tmp_path / "train.txt", lines())
+    prefix = made(text, words)
+    whole = ids(prefix, words)
+    path = Path(f"{prefix}.{'idx' if damage.startswith('index') else 'bin'}")
+    content = path.read_bytes()
+    other = Path(f"{made(write_text(tmp_path / 'other.txt', lines(7)), words)}.idx").read_bytes()
+    if damage.endswith("another"):
+        path.write_bytes(other)
+    else:
+        path.write_bytes({"cut": content[:-30], "emptied": b"", "longer": content + b"\0\0"}[damage.split()[-1]])
+    assert made(text, words) == prefix
+    assert ids(prefix, words) == whole
+    assert "are made anew" in caplog.text
+
+
+def test_a_text_that_moves_is_not_encoded_again(
+    tmp_path: Path, words: Dictionary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = made(write_text(tmp_path / "train.txt", lines()), words)
+    shutil.copytree(tmp_path, tmp_path / "elsewhere", copy_function=shutil.copyfile)
+    monkeypatch.setattr(binarised_text, "_write", lambda *_: pytest.fail("encoded again"))
+    assert made(tmp_path / "elsewhere" / "train.txt", words).name == first.name
 
 
 def test_names_with_dots_are_names(tmp_path: Path, words: Dictionary) -> None:
@@ -120,7 +150,7 @@ def test_a_dictionary_of_another_model_is_refused_and_leaves_nothing(tmp_path: P
         UnusableFileError, match=r"train\.txt: \d+ % of its symbols are not in dict\.txt, .*`task\.bpe`"
     ):
         made(text, words)
-    assert not list((tmp_path / "binarised").iterdir())
+    assert not list((tmp_path / "binarised").glob("train*"))
     made(write_text(text, [*lines(), "unbekannte wörter"]), words)  # a few are nothing to worry about
 
 

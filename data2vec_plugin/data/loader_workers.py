@@ -1,0 +1,91 @@
+"""What a loader worker does beside loading: it says what it cannot hand over, and ends when its run does.
+
+torch hands batches over through shared memory, in a thread of the worker's: where that is used up, the thread prints an
+error and drops the batch, for which the run then waits for ever. A killed run's workers live on for seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from typing import Any, Callable, Iterator, List
+
+from torch import Tensor
+from torch.utils.data import get_worker_info
+
+SHARED_MEMORY = "/dev/shm"
+POLL_SECONDS = 0.2
+_MIB = 2.0**20
+
+_watching = threading.Event()
+
+
+class SharedMemoryError(RuntimeError):
+    """A loader worker cannot hand over its batch."""
+
+
+class InWorkers:
+    """A collater for loader workers: ``collate`` makes the batch, which goes into shared memory here and not later.
+
+    Raises:
+        SharedMemoryError: there is no room for it; the message says how much there is, and the keys.
+    """
+
+    def __init__(self, collate: Callable[[List[Any]], Any]) -> None:
+        self.collate = collate
+
+    def __call__(self, samples: List[Any]) -> Any:
+        batch = self.collate(samples)
+        if get_worker_info() is not None:
+            end_with_parent()
+            share(batch)
+        return batch
+
+
+def share(batch: Any) -> None:
+    """Move a batch's tensors into shared memory, in place."""
+    found = list(tensors(batch))
+    try:
+        for tensor in found:
+            tensor.share_memory_()
+    except (RuntimeError, OSError) as error:
+        raise SharedMemoryError(_no_room(sum(each.numel() * each.element_size() for each in found))) from error
+
+
+def tensors(batch: Any) -> Iterator[Tensor]:
+    """The tensors of nested dicts, lists and tuples that hold anything."""
+    if isinstance(batch, Tensor):
+        if batch.numel():
+            yield batch
+    elif isinstance(batch, dict):
+        for value in batch.values():
+            yield from tensors(value)
+    elif isinstance(batch, (list, tuple)):
+        for value in batch:
+            yield from tensors(value)
+
+
+def _no_room(needed: int) -> str:
+    room = f"{SHARED_MEMORY} is not there"
+    if os.path.isdir(SHARED_MEMORY):
+        usage = shutil.disk_usage(SHARED_MEMORY)
+        room = f"{SHARED_MEMORY} has {usage.free / _MIB:,.1f} of {usage.total / _MIB:,.1f} MiB free"
+    return (
+        f"a loader worker has no room for a batch of {needed / _MIB:,.1f} MiB: {room}, which all workers share. Make "
+        f"it larger (Docker: `--shm-size=8g`), lower `dataset.num_workers` (0 needs none) or `dataset.max_tokens`"
+    )
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the one that started it is gone; again does nothing."""
+    if not _watching.is_set():
+        _watching.set()
+        threading.Thread(target=_end_without, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_without(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(POLL_SECONDS)
+    os._exit(1)

@@ -1,0 +1,96 @@
+"""One writer a folder: whoever writes into it holds a lock, which ends with the process, however that ends."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Dict, Optional, Type
+
+LOCK = ".data2vec.lock"
+"""In the folder that is written; it stays there, as taking it away would let two processes hold locks on two files."""
+
+_held: Dict[str, str] = {}
+"""What this process writes, by folder: the system's lock keeps other processes out, not this one."""
+
+
+class FolderInUseError(ValueError):
+    """Another command writes into the folder."""
+
+
+class FolderLock:
+    """Held from its making to :meth:`release`, or as a context.
+
+    A lock of the process (POSIX): its forked children, such as loader workers that live on for a moment after it was
+    killed, do not hold it. It ends, too, where the process opens and closes the file otherwise. File systems that know
+    no locks (some network mounts) are written without.
+
+    Raises:
+        FolderInUseError: somebody else writes there; the message says which command, and since when.
+        OSError: the folder cannot be made or written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder.resolve() / LOCK
+        self._file: Optional[IO[str]] = None
+        key = str(self.path)
+        if key in _held:
+            raise FolderInUseError(_in_use(folder, _held[key]))
+        file = self.path.open("a+", encoding="utf-8")
+        if not _locked(file):
+            file.seek(0)
+            holder = file.read().strip()
+            file.close()
+            raise FolderInUseError(_in_use(folder, holder))
+        self._file = file
+        _held[key] = _this_command()
+        file.truncate(0)
+        file.write(_held[key] + "\n")
+        file.flush()
+
+    def release(self) -> None:
+        """Let others write; again does nothing."""
+        if self._file is not None:
+            self._file.truncate(0)
+            self._file.close()  # which gives the lock back
+            self._file = None
+            _held.pop(str(self.path), None)
+
+    def __enter__(self) -> FolderLock:
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], where: Optional[TracebackType]
+    ) -> None:
+        self.release()
+
+
+def _locked(file: IO[str]) -> bool:
+    """Whether the lock is ours now; also where the file system knows no locks."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _this_command() -> str:
+    """Who writes: the process, its machine, since when, and its command."""
+    command = shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
+    return f"process {os.getpid()} on {platform.node()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}: {command}"
+
+
+def _in_use(folder: Path, holder: str) -> str:
+    by = holder or "another command"
+    return f"{folder} is being written ({by}): wait for it or end it, or name another folder"

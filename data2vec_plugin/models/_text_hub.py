@@ -1,0 +1,48 @@
+"""fairseq's hub interface for text: RoBERTa's, which cuts sentences as the checkpoint's own task does."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+from fairseq.models.roberta.hub_interface import RobertaHubInterface
+
+
+class TextHub(RobertaHubInterface):
+    """``encode``, ``decode``, ``extract_features`` and ``predict`` of a text model that has been loaded.
+
+    ``loaded`` is what :func:`fairseq.hub_utils.from_pretrained` gives. Raises ValueError where ``bpe`` was not given,
+    nor does the task know how text becomes its symbols: every word would be unknown, and nobody would be told.
+    """
+
+    bpe: Any
+
+    def __init__(self, loaded: Any) -> None:
+        super().__init__(loaded["args"], loaded["task"], loaded["models"][0])
+        if self.bpe is not None:
+            return
+        if not hasattr(self.task, "hub_subwords"):
+            raise ValueError(
+                f"task `{loaded['args'].task._name}` does not say how text is cut into the dictionary's symbols: give "
+                f"`bpe`, such as bpe='sentencepiece' with sentencepiece_model=FILE"
+            )
+        self.bpe = _Joined(self.task.hub_subwords())
+
+    @property
+    def models(self) -> List[Any]:
+        """The model, in a list, as fairseq's other hub interfaces have it."""
+        return [self.model]
+
+
+class _Joined:
+    """Subwords as fairseq's encoders give them: symbols with spaces between."""
+
+    def __init__(self, subwords: Any) -> None:
+        self.subwords = subwords
+
+    def encode(self, text: str) -> str:
+        """Text -> symbols."""
+        return " ".join(self.subwords.encode(text))
+
+    def decode(self, symbols: str) -> str:
+        """Symbols -> text."""
+        return str(self.subwords.decode(symbols.split()))

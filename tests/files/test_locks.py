@@ -1,0 +1,70 @@
+"""Two writers of one folder are told apart."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from data2vec_plugin.files.locks import LOCK, FolderInUseError, FolderLock
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from data2vec_plugin.files.locks import FolderLock
+lock = FolderLock(Path(sys.argv[1]))
+import os
+if os.fork() == 0:
+    time.sleep(30)  # a loader worker that outlives its run
+    os._exit(0)
+print("held", flush=True)
+time.sleep(30)
+"""
+
+
+def holder(folder: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_second_process_is_told_who_writes_until_that_one_dies(tmp_path: Path) -> None:
+    process = holder(tmp_path)
+    try:
+        with pytest.raises(FolderInUseError, match=rf"being written \(process {process.pid} on .*, since 20"):
+            FolderLock(tmp_path)
+        process.kill()
+        process.wait()
+        FolderLock(tmp_path).release()  # although its child lives
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_so_is_the_same_process(tmp_path: Path) -> None:
+    with FolderLock(tmp_path), pytest.raises(FolderInUseError, match=f"process {os.getpid()}"):
+        FolderLock(tmp_path / ".." / tmp_path.name)
+    with FolderLock(tmp_path):
+        assert "since" in (tmp_path / LOCK).read_text()
+
+
+def test_releasing_lets_others_write(tmp_path: Path) -> None:
+    lock = FolderLock(tmp_path / "new")
+    lock.release()
+    lock.release()
+    started = time.monotonic()
+    with FolderLock(tmp_path / "new"):
+        assert time.monotonic() - started < 1
+
+
+def test_a_folder_that_cannot_be_made_names_itself(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        FolderLock(tmp_path / "file")
