@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, List, Mapping, Optional, Sequence
 
-from ..files.text_lines import read_lines
+from ..files.text.text_lines import read_lines
 from .modality import Beside
 
 FILE = "labels.txt"

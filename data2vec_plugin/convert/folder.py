@@ -19,7 +19,7 @@ from data2vec_compat.file_kinds import other_kind
 from data2vec_compat.loaded_state import UnbelievableError, check_loaded
 from data2vec_compat.safe_load import MALFORMED, ODD
 
-from ..files.json_files import read_json
+from ..files.text.json_files import read_json
 from ..files.unusable import UnusableFileError
 
 CONFIG, CARD = "config.json", "README.md"

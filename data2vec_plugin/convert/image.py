@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 from ..checkpoints.encoder import Checkpoint
 from ..data.image.transforms import MiddlePart, Normalization
-from ..files.json_files import read_json
+from ..files.text.json_files import read_json
 from ..interop.fairseq import vision_v1
 from ..interop.huggingface import vision as hf_vision
 from ..interop.huggingface.keys import refuse_beyond

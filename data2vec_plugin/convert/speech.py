@@ -9,7 +9,7 @@ from fairseq.data import Dictionary
 
 from ..checkpoints.encoder import Checkpoint
 from ..data.text.dictionary_file import load_dictionary
-from ..files.json_files import read_json
+from ..files.text.json_files import read_json
 from ..interop.fairseq import audio_v1
 from ..interop.huggingface import audio as hf_audio
 from ..interop.huggingface.ctc import WORDS, outputs, rearranged, vocabulary

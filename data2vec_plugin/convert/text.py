@@ -9,7 +9,7 @@ from ..checkpoints.encoder import Checkpoint
 from ..data.text.dictionary_file import load_dictionary
 from ..features.text_files import DICTIONARY, found_subwords, masked_dictionary, subword_files, trained_on
 from ..features.text_files import Given as Subwords
-from ..files.dictionaries import normal_text
+from ..files.text.dictionaries import normal_text
 from ..interop.fairseq import text_v1
 from ..interop.huggingface import text as hf_text
 from ..interop.huggingface.keys import refuse_beyond

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Sequence
 
-from ..files.json_files import read_json
-from ..files.text_lines import read_text
+from ..files.text.json_files import read_json
+from ..files.text.text_lines import read_text
 from .byte_pairs import vocabulary
 from .folder import json_text
 from .modality import Keys

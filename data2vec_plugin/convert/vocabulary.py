@@ -8,9 +8,9 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from ..data.text.subwords import GPT2_FILES
 from ..features.text_files import masked_dictionary
-from ..files.dictionaries import normal_text
-from ..files.json_files import read_json
-from ..files.text_lines import read_text
+from ..files.text.dictionaries import normal_text
+from ..files.text.json_files import read_json
+from ..files.text.text_lines import read_text
 from .byte_pairs import merge_lines
 from .modality import Beside, Given
 from .tokenizers import DICTIONARY, PIECES, dictionary_text

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from ..files.dictionaries import read_entries
-from ..files.manifests import Manifest, line_of, read_manifest
+from ..files.text.dictionaries import read_entries
+from ..files.text.manifests import Manifest, line_of, read_manifest
 from ..files.unusable import UnusableFileError, some
 from ..files.writing import write_atomically
 from .spelling import Losses, clean, spell

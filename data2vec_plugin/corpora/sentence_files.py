@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Tuple
 
 from ..data.text.dictionary_file import load_dictionary
-from ..files.delimited import tab_separated
+from ..files.text.delimited import tab_separated
 from ..files.unusable import UnusableFileError
 from ..glue.binaries import unknown_share, write_task
 from ..glue.encoders import Encode

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Iterator, List, Sequence
 
-from ..files.text_lines import numbered_lines
+from ..files.text.text_lines import numbered_lines
 from ..files.unusable import UnusableFileError
 from ..files.writing import write_atomically
 

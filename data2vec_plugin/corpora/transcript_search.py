@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional
 
-from ..files.delimited import Row, read_table
-from ..files.manifests import Clip, Manifest
-from ..files.transcripts import read_beside, read_utterances
+from ..files.text.delimited import Row, read_table
+from ..files.text.manifests import Clip, Manifest
+from ..files.text.transcripts import read_beside, read_utterances
 from ..files.unusable import UnusableFileError, some
 from .listing import AUDIO
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..data.image.transforms import Normalization, evaluation_transform
-from ..files.pictures import decode, read_picture
+from ..files.media.pictures import decode, read_picture
 from ..files.unusable import UnusableFileError
 from .items import BadItemError, Input, Item
 

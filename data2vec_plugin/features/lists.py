@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
-from ..files.audio import ENDINGS as AUDIO_ENDINGS
-from ..files.delimited import tab_separated
 from ..files.folders import PACKED, Walk
-from ..files.manifests import manifest_entries, manifest_root
-from ..files.pictures import ENDINGS as IMAGE_ENDINGS
-from ..files.pictures import UNREAD
-from ..files.text_lines import numbered_lines
+from ..files.media.audio import ENDINGS as AUDIO_ENDINGS
+from ..files.media.pictures import ENDINGS as IMAGE_ENDINGS
+from ..files.media.pictures import UNREAD
+from ..files.text.delimited import tab_separated
+from ..files.text.manifests import manifest_entries, manifest_root
+from ..files.text.text_lines import numbered_lines
 from ..files.unusable import UnusableFileError
 from .items import Item
 

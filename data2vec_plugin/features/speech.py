@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..core.config import ConvSpec
 from ..data.audio.clips import TRUNCATED
-from ..files.audio import read_info, read_samples
+from ..files.media.audio import read_info, read_samples
 from ..files.unusable import UnusableFileError
 from ..modalities.conv_spec import output_length, receptive_field
 from .items import BadItemError, Input, Item, padded

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.text.dictionary_file import load_dictionary
-from ..files.dictionaries import normal_text
-from ..files.text_lines import raw_lines
+from ..files.text.dictionaries import normal_text
+from ..files.text.text_lines import raw_lines
 from .encoders import Encode
 from .files import Example, LeftOut, Source, read_examples
 from .tasks import Task

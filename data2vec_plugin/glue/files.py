@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ..files.delimited import tab_separated
+from ..files.text.delimited import tab_separated
 from ..files.unusable import UnusableFileError, shown, some
 from .tasks import Task
 

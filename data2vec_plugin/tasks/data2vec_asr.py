@@ -16,7 +16,7 @@ from ..core.config import SpanMaskConfig
 from ..data.audio.clips import CheckedAudioDataset
 from ..data.text.dictionary_file import load_dictionary
 from ..decoding.greedy import GreedyCtcGenerator
-from ..files.transcripts import check_symbols, read_labels
+from ..files.text.transcripts import check_symbols, read_labels
 from ..interop.identify import identify
 from ..modalities.audio import AudioData2Vec
 from ..modalities.conv_spec import receptive_field

@@ -24,7 +24,7 @@ def read_strips(checkpoint: Path, files: list[Path], seed: int) -> Strips:
 
     from data2vec_plugin.checkpoints.encoder import build_encoder, open_checkpoint
     from data2vec_plugin.data.image.transforms import evaluation_transform
-    from data2vec_plugin.files.pictures import decode
+    from data2vec_plugin.files.media.pictures import decode
     from data2vec_plugin.tasks.image_config import ImageTaskConfig, normalization
 
     opened = open_checkpoint(checkpoint)

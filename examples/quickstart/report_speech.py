@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data2vec_plugin.files.manifests import read_manifest
+from data2vec_plugin.files.text.manifests import read_manifest
 from data2vec_plugin.runs.drawing import BLUE, GREY, picture
 from data2vec_plugin.runs.following import clock
 from data2vec_plugin.runs.panels import STYLE, caption, draw_loss, draw_variance, finish, line

@@ -12,7 +12,7 @@ from features.made import speech_checkpoint
 from safetensors.torch import load_file, save_file
 
 from data2vec_plugin.convert.folder import CONFIG, SAFETENSORS, write_json
-from data2vec_plugin.files.json_files import read_json
+from data2vec_plugin.files.text.json_files import read_json
 
 Change = Callable[[Dict[str, Any]], object]
 

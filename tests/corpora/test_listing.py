@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from data2vec_plugin.cli import manifest
-from data2vec_plugin.files.manifests import read_manifest
+from data2vec_plugin.files.text.manifests import read_manifest
 
 
 def write_audio(path: Path, frames: int = 1600, rate: int = 16000, channels: int = 1) -> Path:

@@ -172,7 +172,7 @@ FAULTS = (
     Fault(  # a configuration's string is run
         "B23",
         "parse_conv_layers",
-        '_evaluate(ast.parse(text, mode="eval").body)',
+        "parse_literal(text)",
         "eval(text)",
         ("tests/modalities/test_conv_spec.py", "tests/test_architecture.py"),
     ),

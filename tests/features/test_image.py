@@ -18,7 +18,7 @@ from models.tiny_text import trainer_state
 from models.tiny_vision import DIM, LAYERS, PIXELS, N, section, tiny_vision
 
 from data2vec_plugin.data.image.transforms import Normalization, evaluation_transform
-from data2vec_plugin.files.pictures import decode
+from data2vec_plugin.files.media.pictures import decode
 
 TASK: Dict[str, Any] = {"_name": "image_pretraining", "data": "gone", "normalization_mean": [0.4, 0.5, 0.6]}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from glue_files import DEV, MSR_HEADER, TRAIN, pair, sentence, write_glue, write_lines, write_mrpc
 
-from data2vec_plugin.files.delimited import tab_separated
+from data2vec_plugin.files.text.delimited import tab_separated
 from data2vec_plugin.glue.files import Example, LeftOut, Source, find_sources, read_examples
 from data2vec_plugin.glue.tasks import TASKS
 

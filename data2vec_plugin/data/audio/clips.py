@@ -21,9 +21,9 @@ from torch import Tensor
 
 from ...core.config import ConvSpec
 from ...core.masking import SpanMasker, row_generator
-from ...files.audio import read_samples
-from ...files.manifests import check_manifest, manifest_digest, manifest_root
+from ...files.media.audio import read_samples
 from ...files.names import FileNames
+from ...files.text.manifests import check_manifest, manifest_digest, manifest_root
 from ...files.unusable import UnusableFileError
 from ...modalities.conv_spec import output_length, samples_for
 from ..bad_files import BadFileError, BadFiles

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ...core.block_masking import BlockMasker
 from ...core.masking import row_generator
-from ...files.pictures import decode
+from ...files.media.pictures import decode
 from ...files.unusable import UnusableFileError
 from ..bad_files import BadFileError, BadFiles
 from ..whole_epochs import AllBatches, SharedEpoch

@@ -10,10 +10,10 @@ from typing import Iterable, List, Optional, Sequence, Set, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...files.kept_index import kept_index
+from ...files.media.kept_index import kept_index
+from ...files.media.tar_index import CLASS, TarIndex, sample_key
 from ...files.names import FileNames
 from ...files.opening import read_part
-from ...files.tar_index import CLASS, TarIndex, sample_key
 from .source import PROGRESS, ImageSourceError, source_digest
 
 LARGEST = int(np.iinfo(np.int64).max)

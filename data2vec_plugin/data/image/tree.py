@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...files.folders import ARCHIVE, PACKED, Walk
+from ...files.media.pictures import ENDINGS, UNREAD, read_picture
 from ...files.names import FileNames
-from ...files.pictures import ENDINGS, UNREAD, read_picture
 from .source import NAMED, PROGRESS, ImageSourceError, source_digest
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...files.content import content_digest
-from ...files.text_lines import decoded, raw_lines
+from ...files.text.text_lines import decoded, raw_lines
 from ...files.unusable import UnusableFileError
 from ...files.writing import replace_durably
 from .subwords import Subwords

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...files.dictionaries import read_entries
+from ...files.text.dictionaries import read_entries
 
 if TYPE_CHECKING:
     from fairseq.data import Dictionary

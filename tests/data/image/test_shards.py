@@ -16,7 +16,7 @@ pytest.importorskip("PIL")
 from images import samples, write_shard
 
 from data2vec_plugin.data.image.shards import ImageShards
-from data2vec_plugin.files import kept_index, tar_index
+from data2vec_plugin.files.media import kept_index, tar_index
 from data2vec_plugin.files.unusable import UnusableFileError
 
 

@@ -16,10 +16,10 @@ from typing import BinaryIO, Iterator, List, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .names import FileNames
-from .opening import opened, read_part, said_size, size_of
+from ..names import FileNames
+from ..opening import opened, read_part, said_size, size_of
+from ..unusable import UnusableFileError
 from .pictures import ENDINGS, LARGEST_FILE
-from .unusable import UnusableFileError
 
 CLASS = ".cls"
 LONGEST_CLASS = 4096

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from data2vec_plugin.files.json_files import read_json
 from data2vec_plugin.files.opening import opened
-from data2vec_plugin.files.text_lines import numbered_lines, read_lines, read_text
+from data2vec_plugin.files.text.json_files import read_json
+from data2vec_plugin.files.text.text_lines import numbered_lines, read_lines, read_text
 from data2vec_plugin.files.unusable import UnusableFileError
 from data2vec_plugin.files.writing import replacing, write_atomically
 

@@ -19,7 +19,7 @@ pytest.importorskip("PIL")
 from images import encoded, photograph
 from PIL import Image
 
-from data2vec_plugin.files.pictures import decode, read_picture
+from data2vec_plugin.files.media.pictures import decode, read_picture
 from data2vec_plugin.files.unusable import UnusableFileError
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Callable, Iterable, Iterator, List, Optional, Tuple
 
-from .opening import opened, read_bytes
-from .unusable import UnusableFileError
+from ..opening import opened, read_bytes
+from ..unusable import UnusableFileError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")

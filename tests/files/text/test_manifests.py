@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from speech import write_clip, write_manifest
 
-from data2vec_plugin.files.manifests import (
+from data2vec_plugin.files.text.manifests import (
     Clip,
     Manifest,
     check_manifest,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Optional, TypeVar
 
+from ..unusable import UnusableFileError
 from .audio import EMPTY, read_info, read_samples
-from .unusable import UnusableFileError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

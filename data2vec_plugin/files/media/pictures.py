@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Union
 
 import numpy as np
 
-from .opening import opened, said_size, size_of, unreadable
-from .unusable import UnusableFileError
+from ..opening import opened, said_size, size_of, unreadable
+from ..unusable import UnusableFileError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

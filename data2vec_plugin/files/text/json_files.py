@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any, Dict
 
+from ..unusable import UnusableFileError
 from .text_lines import read_text
-from .unusable import UnusableFileError
 
 LARGEST = 20 * 2**20
 """Bytes; a larger one takes thirty times its size in memory, and none that people hand us is."""

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
+from ..unusable import UnusableFileError
 from .text_lines import numbered_lines, read_lines, read_text
-from .unusable import UnusableFileError
 
 BLANKS = re.compile(r"[ \t]+")
 

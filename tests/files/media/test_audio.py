@@ -16,9 +16,9 @@ from speech import write_clip
 from data2vec_plugin.data.audio.clips import AudioFileError, CheckedAudioDataset
 from data2vec_plugin.features.items import BadItemError, Item
 from data2vec_plugin.features.speech import SpeechReader
-from data2vec_plugin.files import audio
-from data2vec_plugin.files.audio import read_info, read_samples, split_entry
-from data2vec_plugin.files.audio_headers import Source, read_header
+from data2vec_plugin.files.media import audio
+from data2vec_plugin.files.media.audio import read_info, read_samples, split_entry
+from data2vec_plugin.files.media.audio_headers import Source, read_header
 from data2vec_plugin.files.unusable import UnusableFileError
 
 

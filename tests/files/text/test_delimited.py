@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data2vec_plugin.files.delimited import Row, read_table, tab_separated
+from data2vec_plugin.files.text.delimited import Row, read_table, tab_separated
 from data2vec_plugin.files.unusable import UnusableFileError
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "tables"
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "tables"
 
 
 def table(folder: Path, text: str, mark: bytes = b"") -> Path:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data2vec_plugin.data.text.dictionary_file import load_dictionary
-from data2vec_plugin.files.dictionaries import normal_text, read_entries
+from data2vec_plugin.files.text.dictionaries import normal_text, read_entries
 from data2vec_plugin.files.unusable import UnusableFileError
 
 Dictionary = pytest.importorskip("fairseq.data").Dictionary

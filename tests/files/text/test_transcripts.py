@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from data2vec_plugin.files.transcripts import check_symbols, read_labels, read_utterances
+from data2vec_plugin.files.text.transcripts import check_symbols, read_labels, read_utterances
 
 
 def test_labels_of_another_length_name_both_files(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from typing import BinaryIO, Iterable, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .names import FileNames
-from .opening import opened, read_part, size_of
+from ..names import FileNames
+from ..opening import opened, read_part, size_of
+from ..unusable import UnusableFileError
 from .tar_index import TarIndex, read_index
-from .unusable import UnusableFileError
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO, Iterator, Optional, Tuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from .opening import opened, read_part, said_size, size_of
-from .unusable import UnusableFileError
+from ..opening import opened, read_part, said_size, size_of
+from ..unusable import UnusableFileError
 
 if TYPE_CHECKING:
     import soundfile

@@ -12,8 +12,8 @@ import re
 from pathlib import Path
 from typing import List, NamedTuple, Tuple
 
+from ..unusable import UnusableFileError, shown
 from .text_lines import numbered_lines
-from .unusable import UnusableFileError, shown
 
 OVERWRITE = "#fairseq:overwrite"
 """Behind a count: the symbol may have come before, and the earlier id is not used any more."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Tuple
 
+from ..unusable import UnusableFileError
 from .text_lines import numbered_lines, without_empty_end
-from .unusable import UnusableFileError
 
 Cells = Tuple[int, List[str]]
 

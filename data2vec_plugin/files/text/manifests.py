@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Tuple
 
-from .audio import split_entry
-from .opening import opened
+from ..media.audio import split_entry
+from ..opening import opened
+from ..unusable import UnusableFileError, shown
 from .text_lines import numbered_lines, without_empty_end
-from .unusable import UnusableFileError, shown
 
 SPOT_CHECKS = 1000
 """How many files of a manifest are looked for before training; the rest are found missing when read."""

@@ -19,8 +19,8 @@ pytest.importorskip("PIL")
 from images import samples, write_shard
 
 from data2vec_plugin.data.image.shards import ImageShards
-from data2vec_plugin.files import kept_index
-from data2vec_plugin.files.tar_index import LONGEST_HEADER, read_index
+from data2vec_plugin.files.media import kept_index
+from data2vec_plugin.files.media.tar_index import LONGEST_HEADER, read_index
 from data2vec_plugin.files.unusable import UnusableFileError
 
 

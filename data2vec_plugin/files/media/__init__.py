@@ -1,0 +1,1 @@
+"""Audio, pictures and archives that people hand us."""

@@ -1,0 +1,1 @@
+"""Text that people hand us: lines, tables, manifests, dictionaries, transcripts, JSON."""
