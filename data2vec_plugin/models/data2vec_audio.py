@@ -12,8 +12,8 @@ from ..interop.fairseq import audio_v1
 from ..modalities.audio import AudioData2Vec
 from ..modalities.conv_spec import output_length
 from ._for_fairseq import CheckpointedModel, features_result, if_padded, training_result
-from ._speech_start import begin_with
 from .audio_config import Data2VecAudioConfig, audio_config, method_config
+from .starting.begun_speech import begin_with
 
 
 @register_model("data2vec_audio", dataclass=Data2VecAudioConfig)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..interop.fairseq.text_v1 import vocabulary_size
 from ._classification_heads import ClassificationHeads
-from ._pretrained import keep_in_checkpoints, plain, pretrained_section, read_pretrained, refuse_other
 from .data2vec_text import Data2VecTextModel
+from .starting.pretrained import keep_in_checkpoints, plain, pretrained_section, read_pretrained, refuse_other
 from .text_classification_config import Data2VecTextClassificationConfig
 
 DROPOUTS = ("dropout", "attention_dropout", "activation_dropout")

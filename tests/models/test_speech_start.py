@@ -22,7 +22,7 @@ from speech import ROOT
 from torch import nn
 
 from data2vec_plugin.interop.fairseq.speech_start import SETTINGS
-from data2vec_plugin.models._speech_start import HELD
+from data2vec_plugin.models.starting.begun_speech import HELD
 
 SIZES = ("encoder_layers", "encoder_embed_dim", "encoder_ffn_embed_dim", "encoder_attention_heads")
 MAKE = {

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..names import FileNames
 from ..opening import opened, read_part, size_of
 from ..unusable import UnusableFileError
+from ..writing import replace_durably
 from .tar_index import TarIndex, read_index
 
 logger = logging.getLogger(__name__)
@@ -158,11 +159,8 @@ def _save(index: TarIndex, known: Marks, stamp: NDArray[np.int64], kept: Path) -
     part = kept.with_name(f".{kept.name}.{os.getpid()}.part")
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(content.getvalue())
-            file.flush()
-            os.fsync(file.fileno())  # else a power cut may leave the name without the content
-        part.replace(kept)
+        part.write_bytes(content.getvalue())
+        replace_durably(part, kept)  # else a power cut may leave the name without the content
     except OSError as error:
         logger.warning(
             f"the index cannot be kept as {kept} ({error}), so every start looks through the archives again; "

@@ -3,10 +3,10 @@
 import logging
 from typing import Any, Dict, List, Mapping
 
-from ..interop.fairseq.speech_start import LEFT, SETTINGS, student_start
-from ..interop.identify import identify, sections
-from ..modalities.conv_spec import parse_conv_layers
-from .audio_config import Data2VecAudioConfig
+from ...interop.fairseq.speech_start import LEFT, SETTINGS, student_start
+from ...interop.identify import identify, sections
+from ...modalities.conv_spec import parse_conv_layers
+from ..audio_config import Data2VecAudioConfig
 
 logger = logging.getLogger(__name__)
 

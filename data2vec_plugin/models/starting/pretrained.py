@@ -6,8 +6,8 @@ from typing import Any, Dict, Mapping, Tuple
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from omegaconf import OmegaConf, open_dict
 
-from ..checkpoints.saved_file import read_checkpoint
-from ..interop.identify import Identity, identify
+from ...checkpoints.saved_file import read_checkpoint
+from ...interop.identify import Identity, identify
 
 
 def read_pretrained(path: str) -> Tuple[Dict[str, Any], Identity]:

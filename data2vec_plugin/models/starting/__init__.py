@@ -1,0 +1,1 @@
+"""What a model begins with: another one's checkpoint."""
