@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, Iterator, Optional
 from fairseq.data.iterators import CountingIterator, EpochBatchIterating
 
 from .bad_files import BadFileError
+from .loader_workers import InWorkers
 
 Met = Callable[[BadFileError], None]
 
@@ -79,6 +80,8 @@ class ResumableIterator(EpochBatchIterating):
 
     def __init__(self, iterator: EpochBatchIterating, manifest: Path, digest: str, take_turns: bool = False) -> None:
         self.iterator = iterator
+        if not isinstance(iterator.collate_fn, InWorkers):
+            iterator.collate_fn = InWorkers(iterator.collate_fn)
         self.manifest = manifest
         self.digest = digest
         self.take_turns = take_turns

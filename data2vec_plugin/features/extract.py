@@ -9,13 +9,14 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 import numpy as np
 import torch
 
 from ..checkpoints.encoder import Checkpoint, open_checkpoint
 from ..core.model import Data2Vec
+from ..files.locks import FolderLock
 from ..files.writing import write_atomically
 from .batches import Batch, Batching, batches
 from .by_modality import described, prepare
@@ -70,7 +71,8 @@ class Progress:
 def extract(job: Job) -> int:
     """Make the features that are not there yet; 1 if more items were skipped than ``bad_limit``.
 
-    Raises ValueError for a checkpoint, a list or a folder that cannot be used, before anything is written.
+    Raises ValueError for a checkpoint, a list or a folder that cannot be used, or that another command writes, before
+    anything is written.
     """
     checkpoint = open_checkpoint(job.checkpoint)
     items = read_items(job.input, checkpoint.modality, job.root, job.column)
@@ -84,11 +86,19 @@ def extract(job: Job) -> int:
     if job.workers < 1:
         raise ValueError(f"`--workers` is {job.workers}; expected 1 or more")
     batching = Batching(batch_limit(job.batch, reader), model.config.reference_compat, job.workers)
-    store = open_store(job.out, items, job.format, wanted.pool != NONE)
-    keep_settings(job.out, settings(job, checkpoint, reader, wanted))
+    with FolderLock(job.out):
+        store = open_store(job.out, items, job.format, wanted.pool != NONE)
+        keep_settings(job.out, settings(job, checkpoint, reader, wanted))
+        for line in described(checkpoint, reader):
+            print(line)
+        return make_missing(job, model, reader, wanted, batching, store, items)
+
+
+def make_missing(
+    job: Job, model: Data2Vec, reader: Reader, wanted: Wanted, batching: Batching, store: Store, items: List[Item]
+) -> int:
+    """Features of the items that have none yet, into the store; 1 if more were skipped than ``job.bad_limit``."""
     pending = [item for item in items if not store.index.has(item)]
-    for line in described(checkpoint, reader):
-        print(line)
     progress = Progress()
     started = time.monotonic()
     try:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import IO, Dict, Optional, Type
 
 LOCK = ".data2vec.lock"
-"""In the folder that is written; it stays there, as taking it away would let two processes hold locks on two files."""
+"""In the folder that is written; whoever was killed leaves it there, which keeps nobody out."""
 
 _held: Dict[str, str] = {}
 """What this process writes, by folder: the system's lock keeps other processes out, not this one."""
@@ -41,23 +41,30 @@ class FolderLock:
         key = str(self.path)
         if key in _held:
             raise FolderInUseError(_in_use(folder, _held[key]))
-        file = self.path.open("a+", encoding="utf-8")
-        if not _locked(file):
-            file.seek(0)
-            holder = file.read().strip()
-            file.close()
-            raise FolderInUseError(_in_use(folder, holder))
-        self._file = file
+        self._file = file = self._taken(folder)
         _held[key] = _this_command()
         file.truncate(0)
         file.write(_held[key] + "\n")
         file.flush()
 
+    def _taken(self, folder: Path) -> IO[str]:
+        """The file in its folder, locked."""
+        while True:
+            file = self.path.open("a+", encoding="utf-8")
+            if not _locked(file):
+                file.seek(0)
+                holder = file.read().strip()
+                file.close()
+                raise FolderInUseError(_in_use(folder, holder))
+            if _is_there(file, self.path):
+                return file
+            file.close()  # its holder took it away while we waited to open it
+
     def release(self) -> None:
-        """Let others write; again does nothing."""
+        """Let others write, and leave nothing behind; again does nothing."""
         if self._file is not None:
-            self._file.truncate(0)
-            self._file.close()  # which gives the lock back
+            self.path.unlink(missing_ok=True)  # while it is ours: a later one would be another's
+            self._file.close()
             self._file = None
             _held.pop(str(self.path), None)
 
@@ -83,6 +90,14 @@ def _locked(file: IO[str]) -> bool:
     except OSError:
         return True
     return True
+
+
+def _is_there(file: IO[str], path: Path) -> bool:
+    """Whether an open file is the one that has the name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _this_command() -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
+
+from ..files.locks import FolderLock
 
 LOG = "train.log"
 
@@ -12,9 +14,11 @@ LOG = "train.log"
 def keep_log(checkpoint: Any) -> None:
     """Write what is logged from here on into `train.log` beside the checkpoints too, for `data2vec report`.
 
-    A resumed run appends; the next training of the same process, in a sweep, closes the file of the one before.
+    A resumed run appends; the next training of the same process, in a sweep, closes the file of the one before. As long
+    as it is open, no other run may save into the folder.
 
     Raises:
+        FolderInUseError: another run saves there.
         OSError: the file is there and cannot be written, another user's above all.
     """
     root = logging.getLogger()
@@ -22,7 +26,14 @@ def keep_log(checkpoint: Any) -> None:
         root.removeHandler(handler)
         handler.close()
     if not checkpoint.no_save:
-        handler = _open(Path(checkpoint.save_dir) / LOG)
+        folder = Path(checkpoint.save_dir)
+        lock = FolderLock(folder)
+        try:
+            handler = _open(folder / LOG)
+        except OSError:
+            lock.release()
+            raise
+        handler.folder_lock = lock
         handler.setFormatter(logging.Formatter("%(asctime)s | %(levelname)s | %(name)s | %(message)s"))
         root.addHandler(handler)
 
@@ -39,4 +50,12 @@ def _open(path: Path) -> RunLog:
 
 
 class RunLog(logging.FileHandler):
-    """The log file of one run."""
+    """The log file of one run, which holds the lock on its folder until it is closed."""
+
+    folder_lock: Optional[FolderLock] = None
+
+    def close(self) -> None:
+        """Close the file, and let others write the folder."""
+        super().close()
+        if self.folder_lock is not None:
+            self.folder_lock.release()

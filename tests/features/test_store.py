@@ -15,6 +15,7 @@ from models.tiny_text import DIM
 from text import write_text
 
 from data2vec_plugin.features import extract, store
+from data2vec_plugin.files.locks import FolderLock
 
 FORMATS = [
     (),
@@ -89,6 +90,15 @@ def test_halves(model: Path, lines: Path, tmp_path: Path) -> None:
     assert {array.dtype for array in half.values()} == {np.dtype("float16")}
     for name, array in read(tmp_path / "whole").items():
         np.testing.assert_allclose(half[name], array, atol=3e-3)
+
+
+def test_a_second_command_does_not_mix_its_rows_in(
+    model: Path, lines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FolderLock(tmp_path / "out"):
+        assert run(model, lines, tmp_path / "out", *FORMATS[0]) != 0
+    assert "out is being written (process" in capsys.readouterr().err
+    assert run(model, lines, tmp_path / "out", *FORMATS[0]) == 0
 
 
 @pytest.mark.parametrize("options", FORMATS[:4], ids=" ".join)

@@ -53,6 +53,7 @@ def test_so_is_the_same_process(tmp_path: Path) -> None:
         FolderLock(tmp_path / ".." / tmp_path.name)
     with FolderLock(tmp_path):
         assert "since" in (tmp_path / LOCK).read_text()
+    assert not list(tmp_path.iterdir())
 
 
 def test_releasing_lets_others_write(tmp_path: Path) -> None:

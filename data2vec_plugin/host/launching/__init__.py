@@ -79,6 +79,12 @@ FEATURES: Tuple[Feature, ...] = (
         "writable_folders:name_the_field",
     ),
     Feature(
+        "checkpoints in Python",
+        "fairseq.checkpoint_utils",
+        "a checkpoint of ours ends in `Could not infer task type` where nobody has imported the plugin",
+        "python_loading:import_for_checkpoints",
+    ),
+    Feature(
         "data2vec without teacher",
         "fairseq.models.roberta.model",
         "roberta refuses a data2vec checkpoint that was saved without its teacher: `Missing key(s): encoder.lm_head…`",
