@@ -97,7 +97,7 @@ class Data2VecVisionModel(CheckpointedModel, ImageData2Vec):
             self.encoder.layers = nn.ModuleList(kept)
 
     def update_rules(self) -> Dict[str, UpdateRule]:
-        """No weight decay but on matrices, as in BEiT; see :mod:`data2vec_plugin.host.optimizer`."""
+        """No weight decay but on matrices, as in BEiT; see :mod:`data2vec_plugin.host.training.optimizer`."""
         return image_update_rules(self.named_parameters(), len(self.encoder.layers))
 
     def removed_parts(self) -> Tuple[str, ...]:

@@ -11,7 +11,7 @@ from fairseq.tasks import FairseqTask
 from data2vec_plugin.core.loss import mean_deviation, unexplained_share
 from data2vec_plugin.criterions.collapse import CollapseError, CollapseGuard, TrivialWatch
 from data2vec_plugin.criterions.data2vec import Data2VecCriterion, Data2VecCriterionConfig
-from data2vec_plugin.host.trainer import Data2VecTrainer
+from data2vec_plugin.host.training.trainer import Data2VecTrainer
 from data2vec_plugin.host.watching.task import WatchedTask
 
 

@@ -87,5 +87,5 @@ def test_missing_audio_file_stops_with_manifest_and_line(speech_data: Path, tmp_
     for split in ("train-unlabelled", "valid"):
         (tmp_path / f"{split}.tsv").write_text("\n".join(lines) + "\n")
     log = run(pretrain_command(tmp_path, tmp_path / "out", 2), expect=1, cwd=tmp_path)
-    assert "valid.tsv:4: " in log
+    assert "valid.tsv, line 4: " in log
     assert "gone.flac does not exist" in log

@@ -85,10 +85,10 @@ def test_labels_out_of_step_and_outside_the_dictionary_stop_the_run(
     labels = (tmp_path / "valid.ltr").read_text().splitlines()
     command = finetune_command(tmp_path, tmp_path / "out", pretrained / "checkpoint_last.pt")
     (tmp_path / "valid.ltr").write_text("\n".join(labels[:-1]) + "\n")
-    assert "valid.ltr has 3 lines, but" in run(command, expect=1, cwd=tmp_path)
+    assert "valid.ltr: has 3 lines, but" in run(command, expect=1, cwd=tmp_path)
     labels[1] = "? |"
     (tmp_path / "valid.ltr").write_text("\n".join(labels) + "\n")
-    assert "valid.ltr:2: symbol '?' is not in the dictionary" in run(command, expect=1, cwd=tmp_path)
+    assert "valid.ltr, line 2: symbol '?' is not in the dictionary" in run(command, expect=1, cwd=tmp_path)
 
 
 def test_features_of_the_fine_tuned_encoder(

@@ -59,7 +59,7 @@ def binaries(english: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_raw_text_is_encoded_once_and_trains(english: Path, pretrained: Path) -> None:
     log = (pretrained / "console.log").read_text()
     assert "encode train.txt" in log
-    assert sorted(path.suffix for path in (english / "binarised").iterdir()) == [".bin", ".bin", ".idx", ".idx"]
+    assert sorted(path.suffix for path in (english / "binarised").glob("*.[bi]*")) == [".bin", ".bin", ".idx", ".idx"]
     series = read_training_log(pretrained / "console.log")
     assert {"train_inner/target_var", "train_inner/pred_var", "valid/loss"} <= set(series)
     assert 20 < series["train_inner/masked_pct"].values[-1] < 40

@@ -230,7 +230,7 @@ FAULTS = (
         "update_rules.decays",
         'parameter.dim() > 1 and own != "bias" and own not in never',
         "True",
-        ("tests/models/test_image_classification.py", "tests/host/test_optimizer.py"),
+        ("tests/models/test_image_classification.py", "tests/host/training/test_optimizer.py"),
     ),
     Fault(  # a released text checkpoint does not load
         "B30",

@@ -9,7 +9,7 @@ import pytest
 from host.bare_trainer import save
 from host.upstream import EXAMPLES, SAVED, SECTIONS, run_upstream, train, trainer
 
-from data2vec_plugin.host.trainer import Data2VecTrainer
+from data2vec_plugin.host.training.trainer import Data2VecTrainer
 
 
 @pytest.fixture(scope="session")

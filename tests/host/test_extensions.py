@@ -16,7 +16,7 @@ from fairseq.model_parallel.megatron_trainer import MegatronTrainer
 
 import data2vec_plugin
 from data2vec_plugin.host.extensions import EXTENSIONS, MARK, Extension, extend_fairseq, put
-from data2vec_plugin.host.trainer import Data2VecTrainer
+from data2vec_plugin.host.training.trainer import Data2VecTrainer
 
 PACKAGE = Path(data2vec_plugin.__file__).parent
 SOURCES = [*PACKAGE.rglob("*.py"), *(PACKAGE.parent / "data2vec_compat").rglob("*.py")]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from host.upstream import SECTIONS, features, trainer
 
-from data2vec_plugin.host.trainer import Data2VecTrainer
+from data2vec_plugin.host.training.trainer import Data2VecTrainer
 
 pytestmark = pytest.mark.xdist_group("upstream")
 

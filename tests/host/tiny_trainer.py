@@ -13,7 +13,7 @@ from host.bare_trainer import ADAM, Task
 from torch import Tensor, nn
 
 from data2vec_plugin.core.update_rules import UpdateRule, update_rules
-from data2vec_plugin.host.trainer import Data2VecTrainer
+from data2vec_plugin.host.training.trainer import Data2VecTrainer
 
 GROUP = {"optimizer": {**ADAM, "lr": None}, "lr_scheduler": {"_name": "fixed", "lr": None}}
 COMPOSITE = {"_name": "composite", "groups": {"default": {"lr_float": 0.25, **GROUP}}}

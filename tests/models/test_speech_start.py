@@ -21,6 +21,7 @@ from omegaconf import OmegaConf
 from speech import ROOT
 from torch import nn
 
+from data2vec_plugin.host.training.trainer import Data2VecTrainer
 from data2vec_plugin.interop.fairseq.speech_start import SETTINGS
 from data2vec_plugin.models.starting.begun_speech import HELD
 
@@ -63,7 +64,7 @@ def write(path: Path, name: str, model: nn.Module, make: Dict[str, Any], old: bo
 
 def begun(path: str, **settings: Any) -> Any:
     """fairseq's trainer as `checkpoint.finetune_from_model` leaves it."""
-    run = trainer("audio", **settings)
+    run = trainer("audio", Data2VecTrainer, **settings)
     run.load_checkpoint(path, reset_optimizer=True, reset_lr_scheduler=True, reset_meters=True)
     return run
 
@@ -121,7 +122,7 @@ def test_keys_that_the_recipes_lack_are_told_with_a_plus(recipe: str) -> None:
 def test_a_resumed_run_is_none_of_theirs(tmp_path: Path) -> None:
     path = write(tmp_path / "last.pt", "hubert", original("hubert", MAKE), MAKE, old=False, half=False)
     with pytest.raises(ValueError, match=r"of model `hubert` and cannot be gone on with.*`checkpoint\.finetune_from_m"):
-        trainer("audio", **MAKE).load_checkpoint(path)
+        trainer("audio", Data2VecTrainer, **MAKE).load_checkpoint(path)
 
 
 def test_a_transformer_over_quantised_input_is_refused(tmp_path: Path) -> None:
@@ -137,6 +138,6 @@ def test_the_checkpoint_of_such_a_run_needs_the_original_no_more(tmp_path: Path)
     given.unlink()
     save(run, str(tmp_path / "checkpoint_last.pt"))
     assert str(given) not in str(torch.load(tmp_path / "checkpoint_last.pt", weights_only=False)["cfg"])
-    again = trainer("audio", **MAKE)
+    again = trainer("audio", Data2VecTrainer, **MAKE)
     again.load_checkpoint(str(tmp_path / "checkpoint_last.pt"))
     assert torch.equal(again.get_model().mask_emb, run.get_model().mask_emb)

@@ -12,7 +12,7 @@ from torch.nn import Parameter
 from ...core.teacher import FORMAT_KEY
 from ...interop.fairseq.optimizer_order import UnprovenOrderError, take_over
 from ...interop.mismatch import Shapes, shapes
-from ..optimizer import check_unsharded, torch_optimizers
+from ..training.optimizer import check_unsharded, torch_optimizers
 
 logger = logging.getLogger(__name__)
 

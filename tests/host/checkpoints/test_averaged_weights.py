@@ -17,7 +17,7 @@ from models.tiny_vision import PIXELS, images
 from omegaconf import OmegaConf
 
 from data2vec_plugin.host.checkpoints.averaged_weights import EvaluatesAverage
-from data2vec_plugin.host.trainer import Data2VecTrainer
+from data2vec_plugin.host.training.trainer import Data2VecTrainer
 
 DECAY = 0.5
 Weights = Dict[str, torch.Tensor]

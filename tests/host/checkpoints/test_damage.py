@@ -15,7 +15,7 @@ from host.checkpoints.saved import names, run_saves, step_of
 from torch import nn
 
 from data2vec_compat.safe_load import UnreadableCheckpointError
-from data2vec_plugin.host.trainer import Data2VecTrainer
+from data2vec_plugin.host.training.trainer import Data2VecTrainer
 
 Loaded = List[Tuple[str, Any]]
 

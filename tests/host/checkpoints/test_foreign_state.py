@@ -9,14 +9,14 @@ from typing import Any, Callable, Dict
 import pytest
 import torch
 from host.bare_trainer import config, save
-from host.test_optimizer import PRECISIONS, needs_halves
 from host.tiny_trainer import trainer as tiny_trainer
 from host.tiny_trainer import values
+from host.training.test_optimizer import PRECISIONS, needs_halves
 from host.upstream import SAVED, UPDATES, train, trainer
 from torch import Tensor
 
 from data2vec_plugin.host.checkpoints.foreign_state import held
-from data2vec_plugin.host.trainer import Data2VecTrainer
+from data2vec_plugin.host.training.trainer import Data2VecTrainer
 
 TEACHERS = {"audio": "_ema", "text": "encoder._ema"}
 pytestmark = pytest.mark.xdist_group("upstream")  # so that one process starts upstream's

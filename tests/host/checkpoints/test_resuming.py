@@ -11,7 +11,7 @@ from fairseq.file_io import PathManager
 from fairseq.trainer import Trainer
 from torch import nn
 
-from data2vec_plugin.host.trainer import Data2VecTrainer
+from data2vec_plugin.host.training.trainer import Data2VecTrainer
 
 
 class CutDown(Data2VecTrainer):

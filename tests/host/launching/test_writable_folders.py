@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from compat.saving import names
+from host.checkpoints.saved import names
 
 from data2vec_plugin.host.launching import ours, writable_folders
 

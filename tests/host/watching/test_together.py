@@ -12,7 +12,7 @@ from torch.utils.data import TensorDataset
 
 from data2vec_plugin.data.bad_files import BadFileError
 from data2vec_plugin.data.resumable import ResumableIterator
-from data2vec_plugin.host.trainer import Data2VecTrainer
+from data2vec_plugin.host.training.trainer import Data2VecTrainer
 from data2vec_plugin.host.watching import together
 from data2vec_plugin.host.watching.task import WatchedTask
 from data2vec_plugin.host.watching.together import SharedFileError

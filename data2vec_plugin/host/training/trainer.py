@@ -8,17 +8,17 @@ from typing import Any, List, Optional, Tuple
 
 from fairseq.trainer import Trainer
 
-from ..data.bad_files import BadFileError
-from ..runs.run_log import keep_log
-from .checkpoints.foreign_state import adapt, build_together
-from .checkpoints.reader import reading_for
-from .checkpoints.resuming import mismatch_explained, newest_readable, refuse_missing
+from ...data.bad_files import BadFileError
+from ...runs.run_log import keep_log
+from ..checkpoints.foreign_state import adapt, build_together
+from ..checkpoints.reader import reading_for
+from ..checkpoints.resuming import mismatch_explained, newest_readable, refuse_missing
+from ..our_runs import is_ours
+from ..watching.best_checkpoint import kept_the_wrong_way
+from ..watching.plan import GIB, peak_memory, plan
+from ..watching.task import WatchedTask, faults_explained, let_observe
+from ..watching.together import listen, stop_together, stops_together
 from .optimizer import group_parameters
-from .our_runs import is_ours
-from .watching.best_checkpoint import kept_the_wrong_way
-from .watching.plan import GIB, peak_memory, plan
-from .watching.task import WatchedTask, faults_explained, let_observe
-from .watching.together import listen, stop_together, stops_together
 
 logger = logging.getLogger(__name__)
 

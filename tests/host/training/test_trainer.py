@@ -12,7 +12,7 @@ from host.tiny_trainer import Model
 from models.tiny_text import trainer_state
 
 from data2vec_plugin.host.checkpoints.resuming import CheckpointMismatchError
-from data2vec_plugin.host.trainer import Data2VecTrainer, build_trainer
+from data2vec_plugin.host.training.trainer import Data2VecTrainer, build_trainer
 from data2vec_plugin.host.watching.plan import goal_updates, state_memory
 from data2vec_plugin.host.watching.task import Extent, NonFiniteError, WatchedTask
 from data2vec_plugin.runs.run_log import RunLog

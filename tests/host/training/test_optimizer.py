@@ -12,7 +12,7 @@ from fairseq.logging import metrics
 from host.bare_trainer import ADAM, config, save
 from host.tiny_trainer import COMPOSITE, PlainModel, train, trainer, values
 
-from data2vec_plugin.host.optimizer import check_unsharded, cut_up
+from data2vec_plugin.host.training.optimizer import check_unsharded, cut_up
 
 
 @pytest.fixture

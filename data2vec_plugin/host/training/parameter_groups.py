@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, List
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from ..core.update_rules import UpdateRule
+from ...core.update_rules import UpdateRule
 
 SCALE = "lr_scale"
 """In every group, and so in every checkpoint: what its learning rate is multiplied by in a step."""

@@ -13,7 +13,7 @@ import torch
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from ..core.update_rules import ORDINARY, UpdateRule
+from ...core.update_rules import ORDINARY, UpdateRule
 from .parameter_groups import regroup
 
 Rules = Dict[int, UpdateRule]
