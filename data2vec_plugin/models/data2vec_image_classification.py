@@ -99,7 +99,7 @@ class Data2VecImageClassificationModel(BaseFairseqModel):
         return soft_cross_entropy(self.logits(mixture.images(img)), mixture.targets(targets))
 
     def update_rules(self) -> Dict[str, UpdateRule]:
-        """Learning rate by layer, no weight decay but on matrices; see :mod:`data2vec_plugin.host.training.optimizer`."""
+        """Learning rate by layer, no weight decay but on matrices; `host/training/optimizer.py` applies it."""
         layers = len(self.model.encoder.layers)
         return image_update_rules(self.named_parameters(), layers, self.cfg.layer_decay, "model.")
 
