@@ -32,7 +32,7 @@ EXTENSIONS = (
     Extension(
         "fairseq_cli.train",
         "Trainer",
-        "host.trainer.build_trainer",
+        "host.training.trainer.build_trainer",
         "a run of ours has our trainer: fairseq tells a task neither what its run does nor what goes wrong in it",
     ),
     Extension(
