@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from .graph import DenseEdges, Edges, SparseEdges
 
 SLOPE = 0.2
+DRAWS = 4
+"""Draws of 16 bits in a number of 64."""
 CHUNK = 2**16
 """Edges whose messages are in memory at a time."""
 
@@ -38,16 +40,18 @@ class RelationAttention(nn.Module):
     def forward(self, x: Tensor, types: Tensor, edges: Edges) -> Tuple[Tensor, Tensor]:
         """Nodes (B, N, D) of ``types`` (B, N) -> what they become, and the attention before dropout.
 
-        The latter is (B, H, N, N), target and source, 0 where there is no edge, or (E, H) of sparse edges.
+        The latter is (B, H, N, N), target and source, or (E, H) of sparse edges; what the former holds where there is
+        no edge does not count.
         """
-        projected = self.project(x, types)
-        by_head = projected.unflatten(-1, (self.heads, -1))
-        scores = (torch.einsum("bnhc,rhc->bhnr", by_head, vectors) for vectors in (self.att_l, self.att_r))
+        by_head = self.project(x, types).unflatten(-1, (self.heads, -1))
+        sources = torch.einsum("bnhc,rhc->bhnr", by_head, self.att_l)
+        targets = torch.einsum("bnhc,rhc->bhnr", by_head, self.att_r)
         if isinstance(edges, DenseEdges):
-            attention = dense_attention(*scores, edges)
+            attention = dense_attention(sources, targets, edges)
             mixed = (self.dropped(attention) @ by_head.transpose(1, 2)).transpose(1, 2).flatten(2)
+            mixed = mixed.masked_fill((edges.relations < 0).all(2).unsqueeze(-1), 0)
         else:
-            attention = sparse_attention(*scores, edges)
+            attention = sparse_attention(sources, targets, edges)
             flat = by_head.flatten(0, 1)
             mixed = WeightedSum.apply(self.dropped(attention), flat, edges.source, edges.target).view_as(x)
         return mixed + self.bias, attention
@@ -60,47 +64,35 @@ class RelationAttention(nn.Module):
 
     def dropped(self, attention: Tensor) -> Tensor:
         """Attention after dropout."""
-        return F.dropout(attention, self.dropout, self.training)
+        if not self.training or self.dropout == 0:
+            return attention
+        if attention.is_cuda:
+            return F.dropout(attention, self.dropout)
+        return attention * kept_on_cpu(attention, self.dropout)
+
+
+def kept_on_cpu(like: Tensor, dropout: float) -> Tensor:
+    """Dropout's factors, 0 or 1 / (1 - ``dropout``), drawn four to a number: torch draws one, which is most of its cost.
+
+    ``dropout`` is rounded to a 65,536th.
+    """
+    numbers = torch.empty(-(-like.numel() // DRAWS), dtype=torch.int64).random_(-(2**63), None)
+    kept = numbers.view(torch.int16)[: like.numel()] >= round(dropout * 2**16) - 2**15
+    return kept.view_as(like).to(like.dtype).div_(1 - dropout)
 
 
 def dense_attention(sources: Tensor, targets: Tensor, edges: DenseEdges) -> Tensor:
-    """Scores of nodes as sources and as targets, (B, H, N, R) each -> attention (B, H, N, N)."""
-    attention: Tensor = DenseSoftmax.apply(sources, targets, edges.relations)
-    return attention
+    """Scores of nodes as sources and as targets, (B, H, N, R) each -> attention (B, H, N, N).
 
-
-class DenseSoftmax(torch.autograd.Function):
-    """LeakyReLU and softmax of gathered scores; of (B, H, N, N) only the result and a sign are kept for the gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, sources: Tensor, targets: Tensor, relations: Tensor) -> Tensor:
-        index, absent = _index(relations, sources.size(1)), (relations < 0).unsqueeze(1)
-        scores = targets.gather(3, index)
-        scores += sources.gather(3, index.transpose(2, 3)).transpose(2, 3)
-        negative = scores < 0
-        F.leaky_relu_(scores, SLOPE)
-        scores.masked_fill_(absent, torch.finfo(scores.dtype).min)
-        attention = scores.softmax(-1).masked_fill_(absent, 0)
-        ctx.save_for_backward(attention, negative, relations)
-        ctx.relations = sources.size(3)
-        return attention
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tuple[Tensor, Tensor, None]:
-        attention, negative, relations = ctx.saved_tensors
-        grad = grad * attention
-        grad -= attention * grad.sum(-1, keepdim=True)
-        grad = torch.where(negative, grad * SLOPE, grad)
-        index = _index(relations, grad.size(1))
-        empty = grad.new_zeros(*grad.shape[:3], ctx.relations)
-        to_targets = empty.scatter_add(3, index, grad)
-        to_sources = empty.scatter_add(3, index.transpose(2, 3), grad.transpose(2, 3))
-        return to_sources, to_targets, None
-
-
-def _index(relations: Tensor, heads: int) -> Tensor:
-    """Relations as an index of every head's scores, (B, H, N, N); missing edges get one that does not count."""
-    return relations.clamp_min(0).long().unsqueeze(1).expand(-1, heads, -1, -1)
+    A further relation, which no softmax gives anything to, stands for missing edges; that of a node without edges is
+    spread over all nodes.
+    """
+    relations = sources.size(3)
+    index = edges.relations.remainder(relations + 1).long().unsqueeze(1).expand(-1, sources.size(1), -1, -1)
+    never = torch.finfo(sources.dtype).min
+    at_target = F.pad(targets, (0, 1), value=never).gather(3, index)
+    at_source = F.pad(sources, (0, 1)).gather(3, index.transpose(2, 3)).transpose(2, 3)
+    return F.leaky_relu_(at_target.add_(at_source), SLOPE).softmax(-1)
 
 
 def sparse_attention(sources: Tensor, targets: Tensor, edges: SparseEdges) -> Tensor:
@@ -142,5 +134,5 @@ class WeightedSum(torch.autograd.Function):
         return to_weights, to_nodes, None, None
 
 
-def _parts(edges: int) -> "list[slice]":
+def _parts(edges: int) -> list[slice]:
     return [slice(begin, begin + CHUNK) for begin in range(0, edges, CHUNK)]

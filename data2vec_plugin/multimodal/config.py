@@ -69,7 +69,7 @@ class MTAGConfig:
         check_choice("layer_impl", self.implementation, IMPLEMENTATIONS)
 
 
-def check_choice(name: str, value: str, choices: "tuple[str, ...]") -> None:
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Raise ValueError for a value that is none of the choices."""
     if value not in choices:
         raise ValueError(f"`{name}` is {value!r}; expected one of {', '.join(choices)}")

@@ -82,11 +82,7 @@ def build_edges(
     matrices = [relation_matrix(row, config) for row in lengths]
     size = max(max(map(len, matrices)), 1)
     counts = tuple(int((matrix >= 0).sum()) for matrix in matrices)
-    if implementation == AUTO:
-        dense = is_dense_cheaper(len(matrices), size, sum(counts))
-    else:
-        dense = implementation == DENSE
-    if dense:
+    if implementation == DENSE or (implementation == AUTO and is_dense_cheaper(len(matrices), size, sum(counts))):
         return dense_edges(matrices, counts, size, device)
     return sparse_edges(matrices, counts, size, device)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .attention import RelationAttention
 from .config import NONE, RANDOM, MTAGConfig
-from .graph import DenseEdges, Edges, Layout, SparseEdges, build_edges, node_layout
+from .graph import Edges, Layout, SparseEdges, build_edges, node_layout
 from .nodes import NodeEncoder
 from .pruning import prune
 from .relations import MODALITIES
@@ -134,6 +134,3 @@ def tied_nodes(edges: Edges, real: Tensor) -> Tensor:
     loops = torch.eye(real.size(1), dtype=torch.bool, device=real.device)
     between_nodes = (edges.relations >= 0) & ~loops
     return between_nodes.any(1) | between_nodes.any(2)
-
-
-__all__ = ["MTAG", "DenseEdges", "Trace"]

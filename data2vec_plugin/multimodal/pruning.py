@@ -58,4 +58,4 @@ def largest(scores: Tensor, count: int) -> Tensor:
         return torch.zeros_like(scores, dtype=torch.bool)
     least = scores.kthvalue(scores.numel() - count + 1).values
     above, equal = scores > least, scores == least
-    return above | (equal & (equal.cumsum(0) <= count - above.sum()))
+    return above | (equal & (equal.cumsum(0, dtype=torch.int32) <= count - above.sum()))

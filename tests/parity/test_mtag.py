@@ -132,7 +132,7 @@ def test_the_published_run_has_117169_parameters_and_the_larger_ones_round_to_th
     assert count(MTAGConfig(mosi)) == 117_169
     assert count(MTAGConfig(iemocap, 8, layers=7)) == 138_472
     assert count(MTAGConfig(iemocap, 8, use_ffn=True)) == 135_144
-    assert count(MTAGConfig({name: 768 for name in mosi})) == 243_825
+    assert count(MTAGConfig(dict.fromkeys(mosi, 768))) == 243_825
 
 
 def count(config: MTAGConfig) -> int:
