@@ -119,10 +119,7 @@ def step_works(batch: int) -> Dict[str, Callable[[], None]]:
     dims = {name: shape[1] for name, shape in MOSI.items()}
     ours, theirs = MTAG(MTAGConfig(dims)), MTAG(MTAGConfig(dims, implementation="sparse"))
     theirs.load_state_dict(ours.state_dict())
-    import sys
-
-    if "torch_geometric" in sys.path or 1:
-        theirs.layers = torch.nn.ModuleList(geometric_layer(layer) for layer in theirs.layers)
+    theirs.layers = torch.nn.ModuleList(geometric_layer(layer) for layer in theirs.layers)
 
     def step(model: MTAG) -> None:
         model.zero_grad()

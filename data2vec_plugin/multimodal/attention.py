@@ -72,7 +72,7 @@ class RelationAttention(nn.Module):
 
 
 def kept_on_cpu(like: Tensor, dropout: float) -> Tensor:
-    """Dropout's factors, 0 or 1 / (1 - ``dropout``), drawn four to a number: torch draws one, which is most of its cost.
+    """Dropout's factors, 0 or 1 / (1 - ``dropout``), four drawn at a time, since drawing is most of its cost.
 
     ``dropout`` is rounded to a 65,536th.
     """

@@ -109,8 +109,8 @@ def sparse_edges(
     target = np.concatenate([rows + place * size for place, (rows, _) in enumerate(found)])
     source = np.concatenate([columns + place * size for place, (_, columns) in enumerate(found)])
     relation = np.concatenate([matrix[places] for matrix, places in zip(matrices, found)]).astype(np.int64)
-    tensors = (torch.from_numpy(array).to(device) for array in (source, target, relation))
-    return SparseEdges(*tensors, counts, size)
+    ends = [torch.from_numpy(array).to(device) for array in (source, target, relation)]
+    return SparseEdges(ends[0], ends[1], ends[2], counts, size)
 
 
 def given_edges(edge_index: Tensor, relation: Tensor, nodes: int, relations: int) -> SparseEdges:
