@@ -26,10 +26,7 @@ class UnalignedMultimodalConfig(FairseqDataclass):
 
     data: str = key(MISSING, "folder with SPLIT.tsv and SPLIT.label, as `data2vec multimodal convert` writes it")
     target: str = key(REGRESSION, "regression (a number) or emotions (classes of some emotions)")
-    emotions: List[str] = field(
-        default_factory=lambda: ["neutral", "happy", "sad", "angry"],
-        metadata={"help": "what a line of SPLIT.label tells, with target=emotions; one name for plain classes"},
-    )
+    emotions: str = key("neutral,happy,sad,angry", "what a line of labels tells, by commas; one name: plain classes")
     classes: int = key(2, "classes of each emotion")
     label_min: float = key(-3.0, "least label of a regression")
     label_max: float = key(3.0, "greatest label of a regression")
@@ -53,7 +50,7 @@ class UnalignedMultimodalTask(EmptyBatches, WatchedTask, FairseqTask):
     def __init__(self, cfg: UnalignedMultimodalConfig) -> None:
         check_values(cfg)
         super().__init__(cfg)
-        self.emotions: Sequence[str] = list(cfg.emotions) if cfg.target == EMOTIONS else []
+        self.emotions: Sequence[str] = emotion_list(cfg) if cfg.target == EMOTIONS else []
         self.target = Target(tuple(self.emotions), cfg.classes, cfg.label_min, cfg.label_max)
         self.outputs = self.target.outputs
         self.modalities: Sequence[str] = MODALITIES
@@ -67,12 +64,12 @@ class UnalignedMultimodalTask(EmptyBatches, WatchedTask, FairseqTask):
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model, and learn which modalities it looks at; raises ValueError if it predicts something else."""
         model = super().build_model(model_cfg, from_checkpoint)
-        expected = getattr(model_cfg, "outputs", self.outputs)
-        if expected != self.outputs:
-            raise ValueError(f"`model.outputs` is {expected}, but `task.target` {self.cfg.target} has {self.outputs}")
-        config = getattr(getattr(model, "graph", None), "config", None)
-        if config is not None:
-            self.modalities, self.all_to_all = tuple(config.dims), config.edges.all_to_all
+        config = model.graph.config
+        if config.outputs != self.outputs:
+            raise ValueError(
+                f"`model.outputs` is {config.outputs}, but `task.target` {self.cfg.target} has {self.outputs}"
+            )
+        self.modalities, self.all_to_all = tuple(config.dims), config.edges.all_to_all
         return model
 
     def channels(self, modalities: Sequence[str]) -> Dict[str, int]:
@@ -139,16 +136,21 @@ class UnalignedMultimodalTask(EmptyBatches, WatchedTask, FairseqTask):
         """There is none."""
 
 
+def emotion_list(cfg: UnalignedMultimodalConfig) -> List[str]:
+    """Names of the emotions."""
+    return [name.strip() for name in cfg.emotions.split(",") if name.strip()]
+
+
 def check_values(cfg: UnalignedMultimodalConfig) -> None:
     """Raise ValueError for a value that no data set can be made with."""
     if cfg.target not in TARGETS:
         raise ValueError(f"`task.target` is {cfg.target!r}; expected {' or '.join(TARGETS)}")
-    if cfg.target == EMOTIONS and (not cfg.emotions or cfg.classes < 2):
-        raise ValueError(f"`task.emotions` has {len(cfg.emotions)} of {cfg.classes} classes; expected 1 or more of 2")
+    if cfg.target == EMOTIONS and (not emotion_list(cfg) or cfg.classes < 2):
+        raise ValueError(f"`task.emotions` is {cfg.emotions!r}, of {cfg.classes} classes; expected 1 or more of 2")
     if cfg.label_min >= cfg.label_max:
         raise ValueError(f"`task.label_min` is {cfg.label_min}; expected less than `task.label_max`, {cfg.label_max}")
     shares = cfg.positive_shares
-    if shares is not None and (len(shares) != len(cfg.emotions) or not all(0 < share < 1 for share in shares)):
+    if shares is not None and (len(shares) != len(emotion_list(cfg)) or not all(0 < share < 1 for share in shares)):
         raise ValueError(f"`task.positive_shares` is {list(shares)}; expected a share in (0, 1) for each emotion")
     for name in ("max_edges", "bad_sample_limit"):
         if getattr(cfg, name) < 0:

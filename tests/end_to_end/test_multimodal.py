@@ -78,7 +78,7 @@ def test_rows_of_the_ablation_are_one_multirun(folder: Path) -> None:
         "+run=cpu",
     ]
     short = ("optimization.max_update=1", "dataset.disable_validation=true", f"task.data={folder / 'mosi'}")
-    run([*words, "+run=cpu", *SMALL, *short, "+ablation/mtag=no_edge_types,language_audio"], cwd=folder)
+    run([*words, *SMALL, *short, "+ablation/mtag=no_edge_types,language_audio"], cwd=folder)
     for row, relations, vision in (("no_edge_types", 1, True), ("language_audio", 27, False)):
         saved = torch.load(folder / "outputs" / "mtag_ablation" / row / "checkpoint_last.pt", weights_only=False)
         assert saved["model"]["graph.layers.1.att_l"].shape[0] == relations

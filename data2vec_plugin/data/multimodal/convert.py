@@ -42,8 +42,13 @@ class Moments:
             deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
             arrays[f"{modality}_mean"] = mean.astype(np.float32)
             arrays[f"{modality}_std"] = np.where(deviation > 0, deviation, 1).astype(np.float32)
-        save: Any = np.savez
-        save(path, **arrays)
+        save_arrays(path, arrays)
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+    """Write an .npz."""
+    save: Any = np.savez  # whose own keyword arguments are taken for the arrays' types
+    save(path, **arrays)
 
 
 def convert_pickle(path: Path, out: Path, keep_padding: bool = False) -> Dict[str, Tuple[int, int]]:
@@ -76,7 +81,7 @@ def _write_split(
         features = {modality: array for modality, array in features.items() if len(array)}
         if not features:
             continue
-        np.savez(folder / f"{number:06d}.npz", **features)
+        save_arrays(folder / f"{number:06d}.npz", features)
         if split == "train":
             moments.add(features)
         lengths = [len(features.get(modality, ())) for modality in MODALITIES]
