@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data2vec_plugin.multimodal.attention import SLOPE, RelationAttention
-from data2vec_plugin.multimodal.config import MTAGConfig
+from data2vec_plugin.multimodal.fusion import MTAG
 from data2vec_plugin.multimodal.graph import SparseEdges, build_edges
-from data2vec_plugin.multimodal.mtag import MTAG
+from data2vec_plugin.multimodal.options import MTAGConfig
+from data2vec_plugin.multimodal.relation_attention import SLOPE, RelationAttention
 from data2vec_plugin.multimodal.relations import EdgeConfig, edge_count
 
 from .timing import interleaved, show

@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError: the file is no such pickle, or cannot be used.
     """
-    from ..data.multimodal.convert import convert_pickle
+    from ..data.multimodal.from_pickle import convert_pickle
 
     for split, (kept, dropped) in convert_pickle(args.pickle, args.out, args.keep_padding).items():
         print(

@@ -7,15 +7,15 @@ from torch import Tensor
 
 from ..checkpoints.identify import read_checkpoint
 from ..interop.identify import weights_of
-from ..interop.mtag import from_release, is_released, sizes_of
-from ..multimodal.mtag import MTAG, Frames
+from ..interop.released_mtag import from_release, is_released, sizes_of
+from ..multimodal.fusion import MTAG, Frames
 from ._pretrained import keep_in_checkpoints
 from .mtag_config import MTAGModelConfig, chosen_modalities, mtag_config
 
 
 @register_model("mtag", dataclass=MTAGModelConfig)
 class MTAGModel(BaseFairseqModel):
-    """MTAG with fairseq's interface; what it computes is :class:`data2vec_plugin.multimodal.mtag.MTAG`'s."""
+    """MTAG with fairseq's interface; what it computes is :class:`data2vec_plugin.multimodal.fusion.MTAG`'s."""
 
     def __init__(self, cfg: MTAGModelConfig) -> None:
         super().__init__()

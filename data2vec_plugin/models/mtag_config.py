@@ -6,7 +6,7 @@ from typing import Dict, Optional
 from fairseq.dataclass import FairseqDataclass
 
 from ..config_keys import key
-from ..multimodal.config import MTAGConfig, PruneConfig
+from ..multimodal.options import MTAGConfig, PruneConfig
 from ..multimodal.relations import MODALITIES, EdgeConfig
 
 

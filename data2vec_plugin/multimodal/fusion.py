@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .attention import RelationAttention
-from .config import NONE, RANDOM, MTAGConfig
 from .graph import Edges, Layout, SparseEdges, build_edges, node_layout
 from .nodes import NodeEncoder
+from .options import NONE, RANDOM, MTAGConfig
 from .pruning import prune
+from .relation_attention import RelationAttention
 from .relations import MODALITIES
 
 Frames = Mapping[str, NDArray[np.bool_]]

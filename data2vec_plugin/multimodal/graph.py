@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .config import AUTO, DENSE
+from .options import AUTO, DENSE
 from .relations import EdgeConfig, Relations, relation_matrix
 
 DENSE_WASTE = 6.0

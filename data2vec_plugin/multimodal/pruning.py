@@ -7,8 +7,8 @@ from typing import List, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from .config import BATCH, RANDOM, PruneConfig
 from .graph import DenseEdges, Edges, SparseEdges
+from .options import BATCH, RANDOM, PruneConfig
 
 
 @torch.no_grad()

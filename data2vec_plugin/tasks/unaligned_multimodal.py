@@ -10,9 +10,9 @@ from fairseq.tasks import FairseqTask, register_task
 from omegaconf import II, MISSING
 
 from ..config_keys import key
-from ..data.multimodal.datasets import MultimodalDataset, Split, Target, read_stats
+from ..data.multimodal.samples import MultimodalDataset, Split, Target
 from ..data.resumable import ResumableIterator
-from ..files.multimodal import MODALITIES, read_features
+from ..files.multimodal.sequences import MODALITIES, read_features, read_stats
 from ..files.unusable import UnusableFileError
 from ..host.watching.task import Extent, WatchedTask
 from .empty_batches import EmptyBatches

@@ -10,13 +10,9 @@ import torch
 import torch.nn.functional as F
 from fairseq import metrics
 
-from data2vec_plugin.criterions.multimodal import (
-    MultimodalEmotionConfig,
-    MultimodalEmotionCriterion,
-    MultimodalRegressionConfig,
-    MultimodalRegressionCriterion,
-)
+from data2vec_plugin.criterions.multimodal_emotion import MultimodalEmotionConfig, MultimodalEmotionCriterion
 from data2vec_plugin.criterions.multimodal_metrics import emotion_scores, sentiment_scores
+from data2vec_plugin.criterions.multimodal_regression import MultimodalRegressionConfig, MultimodalRegressionCriterion
 
 EMOTIONS = ["neutral", "happy", "sad", "angry"]
 SHARES = [954 / 2717, 338 / 2717, 690 / 2717, 735 / 2717]

@@ -9,7 +9,7 @@ from multimodal_files import SAMPLES, write_pickle
 from omegaconf import OmegaConf
 from speech import ROOT
 
-from data2vec_plugin.data.multimodal.convert import convert_pickle
+from data2vec_plugin.data.multimodal.from_pickle import convert_pickle
 from data2vec_plugin.models.mtag_config import MTAGModelConfig, mtag_config
 from data2vec_plugin.runs.training_log import read_training_log
 

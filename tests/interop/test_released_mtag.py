@@ -13,7 +13,7 @@ from parity.mtag_models import recorded_inputs
 from safetensors.torch import load_file
 from torch import Tensor
 
-from data2vec_plugin.interop.mtag import from_release, renamed, sizes_of
+from data2vec_plugin.interop.released_mtag import from_release, renamed, sizes_of
 from data2vec_plugin.models.mtag import MTAGModel
 from data2vec_plugin.models.mtag_config import MTAGModelConfig
 

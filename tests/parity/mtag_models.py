@@ -7,9 +7,9 @@ from typing import Any, Dict, Mapping, Tuple
 import torch
 from torch import Tensor
 
-from data2vec_plugin.multimodal.config import BATCH, GRAPH, NONE, MTAGConfig, PruneConfig
+from data2vec_plugin.multimodal.fusion import MTAG, Trace
 from data2vec_plugin.multimodal.graph import SparseEdges
-from data2vec_plugin.multimodal.mtag import MTAG, Trace
+from data2vec_plugin.multimodal.options import BATCH, GRAPH, NONE, MTAGConfig, PruneConfig
 from data2vec_plugin.multimodal.relations import LENGTH, MODALITIES, EdgeConfig
 
 from parity.cases import below  # isort: skip

@@ -13,8 +13,8 @@ from parity.mtag_models import DENSE_AND_SPARSE, by_pair, mtag_config, real_node
 from safetensors.torch import load_file
 
 from data2vec_plugin.multimodal.alignment import FUTURE, PAST, PRESENT, time_relations, windows
-from data2vec_plugin.multimodal.config import GRAPH, MTAGConfig, PruneConfig
-from data2vec_plugin.multimodal.mtag import MTAG, Trace
+from data2vec_plugin.multimodal.fusion import MTAG, Trace
+from data2vec_plugin.multimodal.options import GRAPH, MTAGConfig, PruneConfig
 from data2vec_plugin.multimodal.relations import LENGTH, MODALITY, EdgeConfig, relation_matrix
 
 LIMIT = 1e-5

@@ -10,14 +10,13 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...files.manifests import write_atomically
-from ...files.mult_pickle import Arrays, labels_of, read_mult_pickle
-from ...files.multimodal import MODALITIES, finite, write_samples
+from ...files.multimodal.mult_pickle import Arrays, labels_of, read_mult_pickle
+from ...files.multimodal.sequences import MODALITIES, STATS, finite, save_arrays, write_samples
 from ...files.unusable import UnusableFileError
+from ...files.writing import write_atomically
 
 logger = logging.getLogger(__name__)
 
-STATS = "stats.npz"
 FEATURES = "features"
 
 
@@ -43,12 +42,6 @@ class Moments:
             arrays[f"{modality}_mean"] = mean.astype(np.float32)
             arrays[f"{modality}_std"] = np.where(deviation > 0, deviation, 1).astype(np.float32)
         save_arrays(path, arrays)
-
-
-def save_arrays(path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-    """Write an .npz."""
-    save: Any = np.savez  # whose own keyword arguments are taken for the arrays' types
-    save(path, **arrays)
 
 
 def convert_pickle(path: Path, out: Path, keep_padding: bool = False) -> Dict[str, Tuple[int, int]]:

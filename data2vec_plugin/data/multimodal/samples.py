@@ -13,7 +13,7 @@ from fairseq.data import FairseqDataset
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...files.multimodal import (
+from ...files.multimodal.sequences import (
     MODALITIES,
     Features,
     Sample,
@@ -27,7 +27,6 @@ from ...files.unusable import UnusableFileError
 from ...multimodal.relations import edge_count
 from ..bad_files import BadFileError, BadFiles
 from ..shared_epoch import SharedEpoch
-from .convert import STATS
 
 logger = logging.getLogger(__name__)
 
@@ -247,15 +246,3 @@ def _padded(samples: List[Dict[str, Any]], name: str) -> Tuple[Tensor, NDArray[n
             padded[row, : len(array)] = array
             frames[row, : len(array)] = samples[row]["frames"][name]
     return torch.from_numpy(padded), frames
-
-
-def read_stats(folder: Path, modalities: Sequence[str]) -> Dict[str, Features]:
-    """Mean and deviation of each modality's channels; raises UnusableFileError if they are not there."""
-    path = folder / STATS
-    try:
-        with np.load(path, allow_pickle=False) as opened:
-            return {f"{name}_{kind}": opened[f"{name}_{kind}"] for name in modalities for kind in ("mean", "std")}
-    except (OSError, ValueError, KeyError) as error:
-        raise UnusableFileError.of(
-            path, f"cannot be used ({error}); `task.normalize` needs mean and deviation of {', '.join(modalities)}"
-        ) from error

@@ -17,8 +17,9 @@ from data2vec_compat.allowed import allowed_globals
 from data2vec_compat.safe_load import MALFORMED
 from data2vec_compat.unpickler import RestrictedUnpickler, encode_latin1
 
-from .multimodal import MODALITIES
-from .unusable import UnusableFileError
+from ..opening import opened
+from ..unusable import UnusableFileError
+from .sequences import MODALITIES
 
 SPLITS = ("train", "valid", "test")
 Arrays = Dict[str, NDArray[Any]]
@@ -27,10 +28,10 @@ Arrays = Dict[str, NDArray[Any]]
 def read_mult_pickle(path: Path) -> Dict[str, Arrays]:
     """The arrays of each split; raises UnusableFileError for what is none, or would run code."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             loaded = _unpickler()(file, encoding="latin1").load()
-    except OSError as error:
-        raise UnusableFileError.of(path, f"cannot be read ({error})") from error
+    except UnusableFileError:
+        raise
     except pickle.UnpicklingError as error:
         raise UnusableFileError.of(
             path, f"refused ({error}): only NumPy's arrays are expected, and loading it could run code"

@@ -12,17 +12,22 @@ import math
 import pickle
 import zipfile
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .text_lines import read_lines
-from .unusable import UnusableFileError
+from ..opening import read_bytes
+from ..text_lines import read_lines
+from ..unusable import UnusableFileError
+from ..writing import write_atomically
 
 MODALITIES = ("vision", "text", "audio")
 MANIFEST_LINE = "id<TAB>file<TAB>frames of vision<TAB>of text<TAB>of audio"
+STATS = "stats.npz"
+KINDS = ("mean", "std")
 TORCH_ENDINGS = (".pt", ".pth")
 Features = NDArray[np.float32]
 
@@ -58,18 +63,16 @@ def _sample(path: Path, root: Path, number: int, line: str) -> Sample:
 
 
 def lines_of(path: Path, advice: str) -> List[str]:
-    """The lines of a text file; raises UnusableFileError if it is missing or no UTF-8."""
+    """The lines of a text file; raises UnusableFileError, with what to do, if it cannot be read."""
     try:
         return read_lines(path)
-    except FileNotFoundError as error:
-        raise UnusableFileError.of(path, f"does not exist; {advice}") from error
-    except UnicodeDecodeError as error:
-        raise UnusableFileError.of(path, f"is not UTF-8 ({error}); convert it") from error
+    except UnusableFileError as error:
+        raise UnusableFileError.of(path, f"{error.fault}; {advice}", error.line) from error
 
 
 def samples_digest(path: Path) -> str:
     """Twelve hexadecimal digits of a manifest's entries; its first line, the folder, may change."""
-    return hashlib.sha256(path.read_bytes().partition(b"\n")[2]).hexdigest()[:12]
+    return hashlib.sha256(read_bytes(path).partition(b"\n")[2]).hexdigest()[:12]
 
 
 def read_numbers(path: Path, count: int, least: float, most: float) -> List[float]:
@@ -128,7 +131,7 @@ def read_features(sample: Sample) -> Dict[str, Features]:
     return features
 
 
-def finite(array: NDArray[np.generic], path: Path, name: str) -> Features:
+def finite(array: NDArray[Any], path: Path, name: str) -> Features:
     """An array as fp32; raises UnusableFileError, naming the place, for what is no number."""
     if array.dtype.kind not in "fiu":
         raise UnusableFileError.of(path, f"`{name}` holds {array.dtype}; expected numbers")
@@ -144,21 +147,25 @@ def finite(array: NDArray[np.generic], path: Path, name: str) -> Features:
     return values
 
 
-def _arrays(path: Path) -> Mapping[str, NDArray[np.generic]]:
-    if path.suffix in TORCH_ENDINGS:
-        return _torch_arrays(path)
+def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
+    return _torch_arrays(path) if path.suffix in TORCH_ENDINGS else _numpy_arrays(path)
+
+
+def _numpy_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
+    content = read_bytes(path)
     try:
-        with np.load(path, allow_pickle=False) as opened:
-            return dict(opened)
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        with np.load(BytesIO(content), allow_pickle=False) as loaded:
+            return dict(loaded)
+    except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise UnusableFileError.of(path, f"cannot be read ({error}); expected .npz with {_names()}") from error
 
 
-def _torch_arrays(path: Path) -> Mapping[str, NDArray[np.generic]]:
+def _torch_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     import torch
 
+    content = read_bytes(path)
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        loaded = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
         return {name: value.numpy() for name, value in loaded.items()}
     except (OSError, RuntimeError, EOFError, AttributeError, TypeError, pickle.UnpicklingError) as error:
         raise UnusableFileError.of(path, f"cannot be read ({error}); expected a dict of {_names()}") from error
@@ -168,9 +175,25 @@ def _names() -> str:
     return "arrays " + ", ".join(MODALITIES)
 
 
+def read_stats(folder: Path, modalities: Sequence[str]) -> Dict[str, Features]:
+    """Mean and deviation of each modality's channels; raises UnusableFileError if they are not there."""
+    path = folder / STATS
+    try:
+        arrays = _numpy_arrays(path)
+        return {f"{name}_{kind}": finite(arrays[f"{name}_{kind}"], path, name) for name in modalities for kind in KINDS}
+    except (UnusableFileError, KeyError) as error:
+        raise UnusableFileError.of(
+            path, f"cannot be used ({error}); `task.normalize` needs mean and deviation of {', '.join(modalities)}"
+        ) from error
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+    """Write an .npz."""
+    save: Any = np.savez  # whose own keyword arguments are taken for the arrays' types
+    save(path, **arrays)
+
+
 def write_samples(path: Path, root: str, rows: Sequence[Tuple[str, str, Sequence[int]]]) -> None:
     """Write a manifest; ``rows`` are id, file below ``root``, and frames of vision, text and audio."""
-    from .manifests import write_atomically
-
     lines = ["\t".join([name, file, *map(str, lengths)]) for name, file, lengths in rows]
     write_atomically(path, "\n".join([root, *lines]) + "\n")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from data2vec_plugin.data.multimodal.datasets import MultimodalDataset, MultimodalFileError, Split, Target, read_stats
-from data2vec_plugin.files.multimodal import MODALITIES, write_samples
+from data2vec_plugin.data.multimodal.samples import MultimodalDataset, MultimodalFileError, Split, Target
+from data2vec_plugin.files.multimodal.sequences import MODALITIES, read_stats, write_samples
 from data2vec_plugin.files.unusable import UnusableFileError
 from data2vec_plugin.multimodal.relations import edge_count
 
@@ -137,7 +137,7 @@ def test_manifests_that_are_none(tmp_path: Path, text: str, message: str) -> Non
     (tmp_path / "train.tsv").write_text(text)
     with pytest.raises(UnusableFileError, match=message):
         Split.open(tmp_path, "train", Target(), MODALITIES)
-    with pytest.raises(UnusableFileError, match=r"valid\.tsv: does not exist; write one with"):
+    with pytest.raises(UnusableFileError, match=r"valid\.tsv: no such file; write one with"):
         Split.open(tmp_path, "valid", Target(), MODALITIES)
 
 
