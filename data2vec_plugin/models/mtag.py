@@ -5,12 +5,12 @@ from typing import Any, Dict, MutableMapping, Optional
 from fairseq.models import BaseFairseqModel, register_model, register_model_architecture
 from torch import Tensor
 
-from ..checkpoints.identify import read_checkpoint
+from ..checkpoints.saved_file import read_checkpoint
 from ..interop.identify import weights_of
 from ..interop.released_mtag import from_release, is_released, sizes_of
 from ..multimodal.fusion import MTAG, Frames
-from ._pretrained import keep_in_checkpoints
 from .mtag_config import MTAGModelConfig, chosen_modalities, mtag_config
+from .starting.pretrained import keep_in_checkpoints
 
 
 @register_model("mtag", dataclass=MTAGModelConfig)

@@ -75,7 +75,7 @@ class UnalignedMultimodalTask(EmptyBatches, WatchedTask, FairseqTask):
     def channels(self, modalities: Sequence[str]) -> Dict[str, int]:
         """Channels of modalities in the training data; raises UnusableFileError if no sample tells."""
         folder = Path(self.cfg.data)
-        split = Split.open(folder, self.cfg.train_split, self.target, modalities)
+        split = Split.of(folder, self.cfg.train_split, self.target, modalities)
         found: Dict[str, int] = {}
         for modality in modalities:
             place = MODALITIES.index(modality)
@@ -90,7 +90,7 @@ class UnalignedMultimodalTask(EmptyBatches, WatchedTask, FairseqTask):
     def load_dataset(self, split: str, task_cfg: Any = None, **kwargs: Any) -> None:
         """Read manifest and labels of a split; features follow batch by batch."""
         folder = Path(self.cfg.data)
-        opened = Split.open(folder, split, self.target, self.modalities)
+        opened = Split.of(folder, split, self.target, self.modalities)
         dataset = MultimodalDataset(
             opened,
             self.target,

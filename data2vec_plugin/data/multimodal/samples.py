@@ -26,7 +26,7 @@ from ...files.multimodal.sequences import (
 from ...files.unusable import UnusableFileError
 from ...multimodal.relations import edge_count
 from ..bad_files import BadFileError, BadFiles
-from ..shared_epoch import SharedEpoch
+from ..whole_epochs import SharedEpoch
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Split:
     dropped: int
 
     @classmethod
-    def open(cls, folder: Path, name: str, target: Target, modalities: Sequence[str]) -> Split:
+    def of(cls, folder: Path, name: str, target: Target, modalities: Sequence[str]) -> Split:
         """Read manifest and labels; samples without a frame of ``modalities`` are dropped, with their labels."""
         path = folder / f"{name}.tsv"
         samples = read_samples(path)
@@ -141,7 +141,7 @@ class MultimodalDataset(SharedEpoch, FairseqDataset):
             features = {name: array for name, array in features.items() if name in self.modalities}
             self._check_channels(sample, features)
         except UnusableFileError as error:
-            self.bad_files.leave_out(index, error.fault)
+            self.bad_files.leave_out(index, error.fault, error)
             return {"id": index, "features": None}
         frames = {name: np.abs(array).sum(1) != 0 for name, array in features.items()}
         return {"id": index, "features": self._normalised(features, frames), "frames": frames}

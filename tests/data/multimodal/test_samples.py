@@ -39,7 +39,7 @@ def write(folder: Path, lengths: Lengths = USUAL, labels: str = "1\n-2\n0.5\n3\n
 
 
 def opened(folder: Path, target: Target = SENTIMENT, modalities: Sequence[str] = MODALITIES, **options: Any) -> Any:
-    return MultimodalDataset(Split.open(folder, "train", target, modalities), target, modalities, **options)
+    return MultimodalDataset(Split.of(folder, "train", target, modalities), target, modalities, **options)
 
 
 def test_a_missing_modality_has_no_frames(tmp_path: Path) -> None:
@@ -61,10 +61,10 @@ def test_a_row_of_zeros_is_no_frame_and_keeps_its_place(tmp_path: Path) -> None:
 def test_samples_without_a_frame_go_with_their_labels(tmp_path: Path, caplog: Any) -> None:
     write(tmp_path, ((3, 2, 4), (0, 0, 0), (2, 0, 0)), "1\n2\n3\n")
     with caplog.at_level(logging.WARNING):
-        split = Split.open(tmp_path, "train", Target(), MODALITIES)
+        split = Split.of(tmp_path, "train", Target(), MODALITIES)
     assert (split.labels, split.dropped) == ([1.0, 3.0], 1)
     assert "dropped 1 of 3 samples, which have no frame, and labels" in caplog.text
-    assert Split.open(tmp_path, "train", Target(), ["text"]).labels == [1.0]
+    assert Split.of(tmp_path, "train", Target(), ["text"]).labels == [1.0]
 
 
 @pytest.mark.parametrize("value", [np.nan, -np.inf])
@@ -109,7 +109,7 @@ def test_channels_must_be_alike(tmp_path: Path) -> None:
 def test_labels_that_are_none(tmp_path: Path, labels: str, message: str) -> None:
     write(tmp_path, labels=labels)
     with pytest.raises(UnusableFileError, match=message):
-        Split.open(tmp_path, "train", Target(), MODALITIES)
+        Split.of(tmp_path, "train", Target(), MODALITIES)
 
 
 def test_classes_are_whole_numbers_below_their_count(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_classes_are_whole_numbers_below_their_count(tmp_path: Path) -> None:
     for bad in ("0 2", "1", "0 -1"):
         write(tmp_path, labels=f"0 1\n{bad}\n0 0\n1 0\n")
         with pytest.raises(UnusableFileError, match=rf"line 2: label '{bad}' is out of range; expected 2 of them"):
-            Split.open(tmp_path, "train", target, MODALITIES)
+            Split.of(tmp_path, "train", target, MODALITIES)
 
 
 @pytest.mark.parametrize(
@@ -136,9 +136,9 @@ def test_classes_are_whole_numbers_below_their_count(tmp_path: Path) -> None:
 def test_manifests_that_are_none(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "train.tsv").write_text(text)
     with pytest.raises(UnusableFileError, match=message):
-        Split.open(tmp_path, "train", Target(), MODALITIES)
+        Split.of(tmp_path, "train", Target(), MODALITIES)
     with pytest.raises(UnusableFileError, match=r"valid\.tsv: no such file; write one with"):
-        Split.open(tmp_path, "valid", Target(), MODALITIES)
+        Split.of(tmp_path, "valid", Target(), MODALITIES)
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 torn"])
