@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from speech import ROOT
 
 from data2vec_plugin.data.multimodal.from_pickle import convert_pickle
-from data2vec_plugin.models.mtag_config import MTAGModelConfig, mtag_config
+from data2vec_plugin.models.mtag import MTAGModelConfig, mtag_config
 from data2vec_plugin.runs.training_log import read_training_log
 
 pytestmark = pytest.mark.xdist_group("multimodal")

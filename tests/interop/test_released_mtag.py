@@ -14,8 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from data2vec_plugin.interop.released_mtag import from_release, renamed, sizes_of
-from data2vec_plugin.models.mtag import MTAGModel
-from data2vec_plugin.models.mtag_config import MTAGModelConfig
+from data2vec_plugin.models.mtag import MTAGModel, MTAGModelConfig
 
 CASE = next(case for case in folders("mm_mtag_tiny_single"))
 TENSORS = load_file(CASE.folder / "tensors.safetensors")

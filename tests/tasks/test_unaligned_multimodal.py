@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from data2vec_plugin.data.multimodal.from_pickle import convert_pickle
 from data2vec_plugin.files.unusable import UnusableFileError
-from data2vec_plugin.models.mtag_config import MTAGModelConfig, chosen_modalities
+from data2vec_plugin.models.mtag import MTAGModelConfig, chosen_modalities
 from data2vec_plugin.tasks.unaligned_multimodal import UnalignedMultimodalConfig, UnalignedMultimodalTask
 
 

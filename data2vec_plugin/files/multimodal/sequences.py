@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..opening import read_bytes
-from ..text_lines import read_lines
+from ..text.text_lines import read_lines
 from ..unusable import UnusableFileError
 from ..writing import write_atomically
 
