@@ -12,6 +12,7 @@ REGISTERED = {
         "data2vec_text_classification",
         "data2vec_vision",
         "data2vec_image_classification",
+        "mtag",
     ),
     "tasks": (
         "data2vec_audio_pretraining",
@@ -19,8 +20,15 @@ REGISTERED = {
         "data2vec_masked_lm",
         "image_pretraining",
         "image_classification",
+        "unaligned_multimodal",
     ),
-    "criterions": ("data2vec", "data2vec_sentence_prediction", "data2vec_image_classification"),
+    "criterions": (
+        "data2vec",
+        "data2vec_sentence_prediction",
+        "data2vec_image_classification",
+        "multimodal_regression",
+        "multimodal_emotion",
+    ),
     "scoring": ("data2vec_asr",),
 }
 """Folder → what is registered out of it, each by the module of its name."""

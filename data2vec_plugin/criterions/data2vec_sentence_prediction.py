@@ -8,13 +8,11 @@ import torch.nn.functional as F
 from fairseq import metrics
 from fairseq.criterions import FairseqCriterion, register_criterion
 from fairseq.dataclass import FairseqDataclass
-from fairseq.logging.meters import Meter
 from torch import Tensor
 
 from ..config_keys import key
-from .glue_metrics import METRICS, NAMES, POSITIVE, Scores
-
-PREDICTIONS = "_predictions"
+from .glue_metrics import METRICS, NAMES, POSITIVE
+from .whole_set import log_whole_set
 
 
 @dataclass
@@ -28,32 +26,6 @@ class SentencePredictionCriterionConfig(FairseqDataclass):
     report_pearson_and_spearman: bool = key(
         False, "report `pearson`, `spearman` and `pearson_and_spearman` (STS-B; needs regression_target)"
     )
-
-
-class PredictionMeter(Meter):
-    """Everything that was predicted in one validation, and what it should have been."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget all."""
-        self.predictions: List[Any] = []
-        self.targets: List[Any] = []
-
-    def update(self, predictions: List[Any], targets: List[Any]) -> None:
-        """Add a batch."""
-        self.predictions += predictions
-        self.targets += targets
-
-    @property
-    def smoothed_value(self) -> int:
-        """How many there are; fairseq asks every meter for a number."""
-        return len(self.predictions)
-
-    def scores(self, report: str) -> Scores:
-        """The metrics that a key of the criterion asks for."""
-        return METRICS[report](self.predictions, self.targets)
 
 
 @register_criterion("data2vec_sentence_prediction", dataclass=SentencePredictionCriterionConfig)
@@ -103,12 +75,9 @@ class Data2VecSentencePredictionCriterion(FairseqCriterion):
         metrics.log_scalar("loss", sums["loss"] / count / unit, count, round=3)
         if not is_regression:
             metrics.log_scalar("accuracy", 100 * sums["ncorrect"] / count, count, round=2)
-        for log in logging_outputs:
-            if log.get("reports"):
-                metrics.log_custom(PredictionMeter, PREDICTIONS, log["predictions"], log["targets"])
-        for report in dict.fromkeys(name for log in logging_outputs for name in log.get("reports", ())):
-            for name in NAMES[report]:
-                metrics.log_derived(name, derived(report, name))
+        reported = [log for log in logging_outputs if log.get("reports")]
+        for place, report in enumerate(dict.fromkeys(name for log in reported for name in log["reports"])):
+            log_whole_set([] if place else reported, METRICS[report], NAMES[report])
 
     @staticmethod
     def logging_outputs_can_be_summed() -> bool:
@@ -117,11 +86,6 @@ class Data2VecSentencePredictionCriterion(FairseqCriterion):
 
 
 SUMMED = ("loss", "ncorrect", "sample_size")
-
-
-def derived(report: str, name: str) -> Any:
-    """A function of fairseq's meters that gives one metric, to two digits."""
-    return lambda meters: round(meters[PREDICTIONS].scores(report)[name], 2)
 
 
 def label_names(dictionary: Any) -> List[str]:

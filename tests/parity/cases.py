@@ -52,12 +52,17 @@ class Case:
         return self.json("config").get("variants", {"": {}})
 
 
-def cases(pattern: str, kind: str) -> List[Case]:
-    """Cases of a kind, from the repository and from ``DATA2VEC_PARITY``, which wins where both have one."""
+def folders(pattern: str) -> List[Case]:
+    """Cases whose names match, from the repository and from ``DATA2VEC_PARITY``, which wins where both have one."""
     extra = os.environ.get("DATA2VEC_PARITY")
     roots = [HERE, *([Path(extra)] if extra else [])]
     found = {path.name: Case(path) for root in roots for path in root.glob(pattern) if (path / "config.json").exists()}
-    return [found[name] for name in sorted(found) if found[name].kind == kind]
+    return [found[name] for name in sorted(found)]
+
+
+def cases(pattern: str, kind: str) -> List[Case]:
+    """Cases of a kind."""
+    return [case for case in folders(pattern) if case.kind == kind]
 
 
 def below(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:

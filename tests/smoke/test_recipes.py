@@ -9,6 +9,7 @@ from typing import List
 import pytest
 from english import write_english, write_labelled
 from glue_files import write_glue
+from multimodal_files import write_pickle
 from speech import ROOT, run, synthesise
 
 CONFIGS = ROOT / "configs"
@@ -19,6 +20,7 @@ TEXT = [name for name in RECIPES if name.startswith("text_base")]
 GLUE = [name for name in RECIPES if name.startswith("glue_")]
 CLASSIFICATION = ["text_classification", *GLUE]
 IMAGES = [name for name in RECIPES if name.startswith("image_")]
+MULTIMODAL = [name for name in RECIPES if name.startswith("mtag_")]
 IMAGENET = [name for name in RECIPES if name.startswith("imagenet_")]
 
 
@@ -45,7 +47,7 @@ SMALL = ("+size/audio=tiny", "dataset.train_subset=train-unlabelled", "task.min_
 
 
 def test_every_recipe_belongs_to_a_kind_that_is_run_here() -> None:
-    assert set(RECIPES) == {*PRETRAINING, *RECOGNITION, *TEXT, *CLASSIFICATION, *IMAGES, *IMAGENET}
+    assert set(RECIPES) == {*PRETRAINING, *RECOGNITION, *TEXT, *CLASSIFICATION, *IMAGES, *IMAGENET, *MULTIMODAL}
 
 
 @pytest.mark.parametrize("recipe", PRETRAINING)
@@ -137,3 +139,12 @@ def test_imagenet(recipe: str, pictures: Path, image_encoder: Path, tmp_path: Pa
     log = smoke(recipe, pictures, tmp_path, *sizes, f"model.model_path={image_encoder}")
     assert '"num_updates": "2"' in log
     assert '"val_accuracy_top5"' in log
+
+
+@pytest.mark.parametrize("recipe", MULTIMODAL)
+def test_multimodal(recipe: str, tmp_path: Path) -> None:
+    pickled = write_pickle(tmp_path / "data.pkl", emotions=recipe.endswith("iemocap"))
+    run(["data2vec", "multimodal", "convert", str(pickled), "--out", str(tmp_path / "data")])
+    log = smoke(recipe, tmp_path / "data", tmp_path)
+    assert '"num_updates": "2"' in log
+    assert ('"test_f1_happy"' if recipe.endswith("iemocap") else '"test_mae"') in log

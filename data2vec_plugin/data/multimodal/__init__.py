@@ -1,0 +1,1 @@
+"""Unaligned sequences of several modalities."""

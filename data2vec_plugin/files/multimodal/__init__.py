@@ -1,0 +1,1 @@
+"""Sequences of several modalities on a disk."""

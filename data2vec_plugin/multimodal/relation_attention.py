@@ -1,0 +1,138 @@
+"""Relation-aware graph attention (MTAG, section 3.3), over matrices of relations or over lists of edges."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .graph import DenseEdges, Edges, SparseEdges
+
+SLOPE = 0.2
+DRAWS = 4
+"""Draws of 16 bits in a number of 64."""
+CHUNK = 2**16
+"""Edges whose messages are in memory at a time."""
+
+
+class RelationAttention(nn.Module):
+    """One layer: every node becomes the attended mean of its neighbours, whichever relation they stand in.
+
+    Of each head and relation there is a vector for the source (``att_l``) and one for the target (``att_r``); what
+    they score, by LeakyReLU, goes through one softmax over all edges into a node. Nodes of a type share a projection.
+    A node without edges becomes the bias alone.
+    """
+
+    def __init__(self, dim: int, heads: int, types: int, relations: int, dropout: float) -> None:
+        super().__init__()
+        width = dim // heads
+        self.heads, self.dropout = heads, dropout
+        self.lin = nn.Parameter(torch.empty(types, dim, dim))
+        self.att_l = nn.Parameter(torch.empty(relations, heads, width))
+        self.att_r = nn.Parameter(torch.empty(relations, heads, width))
+        self.bias = nn.Parameter(torch.zeros(dim))
+        for weights in (self.lin, self.att_l, self.att_r):
+            nn.init.uniform_(weights, -(bound := math.sqrt(6 / sum(weights.shape[-2:]))), bound)
+
+    def forward(self, x: Tensor, types: Tensor, edges: Edges) -> Tuple[Tensor, Tensor]:
+        """Nodes (B, N, D) of ``types`` (B, N) -> what they become, and the attention before dropout.
+
+        The latter is (B, H, N, N), target and source, or (E, H) of sparse edges; what the former holds where there is
+        no edge does not count.
+        """
+        by_head = self.project(x, types).unflatten(-1, (self.heads, -1))
+        sources = torch.einsum("bnhc,rhc->bhnr", by_head, self.att_l)
+        targets = torch.einsum("bnhc,rhc->bhnr", by_head, self.att_r)
+        if isinstance(edges, DenseEdges):
+            attention = dense_attention(sources, targets, edges)
+            mixed = (self.dropped(attention) @ by_head.transpose(1, 2)).transpose(1, 2).flatten(2)
+            mixed = mixed.masked_fill((edges.relations < 0).all(2).unsqueeze(-1), 0)
+        else:
+            attention = sparse_attention(sources, targets, edges)
+            flat = by_head.flatten(0, 1)
+            mixed = WeightedSum.apply(self.dropped(attention), flat, edges.source, edges.target).view_as(x)
+        return mixed + self.bias, attention
+
+    def project(self, x: Tensor, types: Tensor) -> Tensor:
+        """Each node by the matrix of its type, (B, N, D)."""
+        every = torch.matmul(x.unsqueeze(0), self.lin.unsqueeze(1))  # (types, B, N, D)
+        index = types.unsqueeze(0).unsqueeze(-1).expand(1, *x.shape)
+        return every.gather(0, index).squeeze(0)
+
+    def dropped(self, attention: Tensor) -> Tensor:
+        """Attention after dropout."""
+        if not self.training or self.dropout == 0:
+            return attention
+        if attention.is_cuda:
+            return F.dropout(attention, self.dropout)
+        return attention * kept_on_cpu(attention, self.dropout)
+
+
+def kept_on_cpu(like: Tensor, dropout: float) -> Tensor:
+    """Dropout's factors, 0 or 1 / (1 - ``dropout``), four drawn at a time, since drawing is most of its cost.
+
+    ``dropout`` is rounded to a 65,536th.
+    """
+    numbers = torch.empty(-(-like.numel() // DRAWS), dtype=torch.int64).random_(-(2**63), None)
+    kept = numbers.view(torch.int16)[: like.numel()] >= round(dropout * 2**16) - 2**15
+    return kept.view_as(like).to(like.dtype).div_(1 - dropout)
+
+
+def dense_attention(sources: Tensor, targets: Tensor, edges: DenseEdges) -> Tensor:
+    """Scores of nodes as sources and as targets, (B, H, N, R) each -> attention (B, H, N, N).
+
+    A further relation, which no softmax gives anything to, stands for missing edges; that of a node without edges is
+    spread over all nodes.
+    """
+    relations = sources.size(3)
+    index = edges.relations.remainder(relations + 1).long().unsqueeze(1).expand(-1, sources.size(1), -1, -1)
+    never = torch.finfo(sources.dtype).min
+    at_target = F.pad(targets, (0, 1), value=never).gather(3, index)
+    at_source = F.pad(sources, (0, 1)).gather(3, index.transpose(2, 3)).transpose(2, 3)
+    return F.leaky_relu_(at_target.add_(at_source), SLOPE).softmax(-1)
+
+
+def sparse_attention(sources: Tensor, targets: Tensor, edges: SparseEdges) -> Tensor:
+    """Scores of nodes as sources and as targets, (B, H, N, R) each -> attention (E, H)."""
+    relations, heads = sources.size(3), sources.size(1)
+    at_source, at_target = (
+        scores.permute(0, 2, 3, 1).reshape(-1, heads)[nodes * relations + edges.relation]
+        for scores, nodes in ((sources, edges.source), (targets, edges.target))
+    )
+    scores = F.leaky_relu(at_source + at_target, SLOPE)
+    nodes = sources.size(0) * sources.size(2)
+    index = edges.target.unsqueeze(1).expand_as(scores)
+    peaks = scores.new_full((nodes, heads), -math.inf).scatter_reduce(0, index, scores.detach(), "amax")
+    exponents = (scores - peaks[edges.target]).exp()
+    totals = exponents.new_zeros(nodes, heads).index_add(0, edges.target, exponents)
+    return exponents / totals[edges.target]
+
+
+class WeightedSum(torch.autograd.Function):
+    """Messages of edges summed at their targets, a part of them at a time: all would be (E, D)."""
+
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, nodes: Tensor, source: Tensor, target: Tensor) -> Tensor:
+        """Weights (E, H), nodes (M, H, C) -> (M, H, C)."""
+        ctx.save_for_backward(weights, nodes, source, target)
+        sums = torch.zeros_like(nodes)
+        for part in _parts(len(source)):
+            sums.index_add_(0, target[part], weights[part].unsqueeze(-1) * nodes[source[part]])
+        return sums
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tuple[Tensor, Tensor, None, None]:
+        weights, nodes, source, target = ctx.saved_tensors
+        to_weights, to_nodes = torch.empty_like(weights), torch.zeros_like(nodes)
+        for part in _parts(len(source)):
+            arriving = grad[target[part]]
+            to_weights[part] = (arriving * nodes[source[part]]).sum(-1)
+            to_nodes.index_add_(0, source[part], weights[part].unsqueeze(-1) * arriving)
+        return to_weights, to_nodes, None, None
+
+
+def _parts(edges: int) -> list[slice]:
+    return [slice(begin, begin + CHUNK) for begin in range(0, edges, CHUNK)]

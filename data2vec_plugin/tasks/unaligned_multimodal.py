@@ -1,0 +1,157 @@
+"""Sentiment, emotions or classes of unaligned sequences of vision, text and audio."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+import numpy as np
+from fairseq.dataclass import FairseqDataclass
+from fairseq.tasks import FairseqTask, register_task
+from omegaconf import II, MISSING
+
+from ..config_keys import key
+from ..data.multimodal.samples import MultimodalDataset, Split, Target
+from ..data.resumable import ResumableIterator
+from ..files.multimodal.sequences import MODALITIES, read_features, read_stats
+from ..files.unusable import UnusableFileError
+from ..host.watching.task import Extent, WatchedTask
+from .empty_batches import EmptyBatches
+
+REGRESSION, EMOTIONS = TARGETS = ("regression", "emotions")
+
+
+@dataclass
+class UnalignedMultimodalConfig(FairseqDataclass):
+    """Keys of `unaligned_multimodal`."""
+
+    data: str = key(MISSING, "folder with SPLIT.tsv and SPLIT.label, as `data2vec multimodal convert` writes it")
+    target: str = key(REGRESSION, "regression (a number) or emotions (classes of some emotions)")
+    emotions: str = key("neutral,happy,sad,angry", "what a line of labels tells, by commas; one name: plain classes")
+    classes: int = key(2, "classes of each emotion")
+    label_min: float = key(-3.0, "least label of a regression")
+    label_max: float = key(3.0, "greatest label of a regression")
+    normalize: bool = key(False, "centre and scale channels by stats.npz")
+    max_edges: int = key(0, "edges of a batch's graphs at most, as dataset.batch_size bounds samples; 0: no bound")
+    bad_sample_limit: int = key(0, "how many bad files each process leaves out; one more stops the run")
+    positive_shares: Optional[List[float]] = field(
+        default=None, metadata={"help": "share of positives of each emotion; none: counted in the training set"}
+    )
+    train_split: str = II("dataset.train_subset")
+    seed: int = II("common.seed")
+
+
+@register_task("unaligned_multimodal", dataclass=UnalignedMultimodalConfig)
+class UnalignedMultimodalTask(EmptyBatches, WatchedTask, FairseqTask):
+    """Data sets of :class:`MultimodalDataset`; the model's channels and outputs are taken from them."""
+
+    cfg: UnalignedMultimodalConfig
+    memory_knobs = "set `task.max_edges`, or lower it, or lower `dataset.batch_size`"
+
+    def __init__(self, cfg: UnalignedMultimodalConfig) -> None:
+        check_values(cfg)
+        super().__init__(cfg)
+        self.emotions: Sequence[str] = emotion_list(cfg) if cfg.target == EMOTIONS else []
+        self.target = Target(tuple(self.emotions), cfg.classes, cfg.label_min, cfg.label_max)
+        self.outputs = self.target.outputs
+        self.modalities: Sequence[str] = MODALITIES
+        self.all_to_all = False
+
+    @classmethod
+    def setup_task(cls, cfg: UnalignedMultimodalConfig, **unused: Any) -> "UnalignedMultimodalTask":
+        """fairseq's entry point."""
+        return cls(cfg)
+
+    def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
+        """Build the model, and learn which modalities it looks at; raises ValueError if it predicts something else."""
+        model = super().build_model(model_cfg, from_checkpoint)
+        config = model.graph.config
+        if config.outputs != self.outputs:
+            raise ValueError(
+                f"`model.outputs` is {config.outputs}, but `task.target` {self.cfg.target} has {self.outputs}"
+            )
+        self.modalities, self.all_to_all = tuple(config.dims), config.edges.all_to_all
+        return model
+
+    def channels(self, modalities: Sequence[str]) -> Dict[str, int]:
+        """Channels of modalities in the training data; raises UnusableFileError if no sample tells."""
+        folder = Path(self.cfg.data)
+        split = Split.of(folder, self.cfg.train_split, self.target, modalities)
+        found: Dict[str, int] = {}
+        for modality in modalities:
+            place = MODALITIES.index(modality)
+            sample = next((sample for sample in split.samples if sample.lengths[place]), None)
+            if sample is None:
+                raise UnusableFileError.of(
+                    split.path, f"no sample has {modality}; leave it out of `model.modalities`, or give its channels"
+                )
+            found[modality] = read_features(sample)[modality].shape[1]
+        return found
+
+    def load_dataset(self, split: str, task_cfg: Any = None, **kwargs: Any) -> None:
+        """Read manifest and labels of a split; features follow batch by batch."""
+        folder = Path(self.cfg.data)
+        opened = Split.of(folder, split, self.target, self.modalities)
+        dataset = MultimodalDataset(
+            opened,
+            self.target,
+            self.modalities,
+            seed=self.cfg.seed,
+            shuffled=split == self.cfg.train_split,
+            max_edges=self.cfg.max_edges,
+            bad_limit=self.cfg.bad_sample_limit,
+            stats=read_stats(folder, self.modalities) if self.cfg.normalize else None,
+            all_to_all=self.all_to_all,
+        )
+        dataset.bad_files.report_at_exit()
+        self.datasets[split] = dataset
+
+    def positive_shares(self) -> Optional[List[float]]:
+        """Share of positives of each emotion, as configured or in the training set; None where neither tells."""
+        if self.cfg.positive_shares is not None:
+            return list(self.cfg.positive_shares)
+        dataset = self.datasets.get(self.cfg.train_split)
+        if dataset is None or self.cfg.classes != 2:
+            return None
+        shares: List[float] = np.mean(dataset.split.labels, axis=0).tolist()
+        return shares
+
+    def extent(self, dataset: Any) -> Extent:
+        """Edges in an epoch."""
+        return Extent(int(dataset.edges.sum()), "edges", len(dataset), "samples")
+
+    def get_batch_iterator(self, dataset: Any, *args: Any, **kwargs: Any) -> ResumableIterator:
+        """fairseq's own iterator, which on resume refuses other samples than it was saved with."""
+        iterator = super().get_batch_iterator(dataset, *args, **kwargs)
+        return ResumableIterator(iterator, dataset.split.path, dataset.split.digest)
+
+    def max_positions(self) -> None:
+        """No sample is too long."""
+
+    @property
+    def source_dictionary(self) -> None:
+        """There is none."""
+
+    @property
+    def target_dictionary(self) -> None:
+        """There is none."""
+
+
+def emotion_list(cfg: UnalignedMultimodalConfig) -> List[str]:
+    """Names of the emotions."""
+    return [name.strip() for name in cfg.emotions.split(",") if name.strip()]
+
+
+def check_values(cfg: UnalignedMultimodalConfig) -> None:
+    """Raise ValueError for a value that no data set can be made with."""
+    if cfg.target not in TARGETS:
+        raise ValueError(f"`task.target` is {cfg.target!r}; expected {' or '.join(TARGETS)}")
+    if cfg.target == EMOTIONS and (not emotion_list(cfg) or cfg.classes < 2):
+        raise ValueError(f"`task.emotions` is {cfg.emotions!r}, of {cfg.classes} classes; expected 1 or more of 2")
+    if cfg.label_min >= cfg.label_max:
+        raise ValueError(f"`task.label_min` is {cfg.label_min}; expected less than `task.label_max`, {cfg.label_max}")
+    shares = cfg.positive_shares
+    if shares is not None and (len(shares) != len(emotion_list(cfg)) or not all(0 < share < 1 for share in shares)):
+        raise ValueError(f"`task.positive_shares` is {list(shares)}; expected a share in (0, 1) for each emotion")
+    for name in ("max_edges", "bad_sample_limit"):
+        if getattr(cfg, name) < 0:
+            raise ValueError(f"`task.{name}` is {getattr(cfg, name)}; expected 0 or more")
