@@ -18,6 +18,7 @@ def import_for_checkpoints(module: ModuleType) -> bool:
     @functools.wraps(stock)
     def load_model_ensemble_and_task(filenames: Sequence[str], *args: Any, **kwargs: Any) -> Any:
         if not is_imported() and any(map(needs_us, filenames)):
+            module.load_model_ensemble_and_task = stock  # type: ignore[attr-defined]
             import_module(PLUGIN)  # which puts its own reading of checkpoints in this place
             return module.load_model_ensemble_and_task(filenames, *args, **kwargs)
         return stock(filenames, *args, **kwargs)
