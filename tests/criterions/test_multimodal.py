@@ -46,7 +46,7 @@ def validated(criterion: Any, outputs: torch.Tensor, targets: torch.Tensor, cuts
     """What is logged of a set in batches of ``cuts`` samples, the first two being of two ranks."""
     metrics.reset()
     logs = [criterion(Outputs(x).eval(), sample(y))[2] for x, y in zip(outputs.split(cuts), targets.split(cuts))]
-    with metrics.aggregate() as found:
+    with metrics.aggregate(new_root=True) as found:
         type(criterion).reduce_metrics(logs[:2])
         for log in logs[2:]:
             type(criterion).reduce_metrics([log])

@@ -30,15 +30,19 @@ def import_for_checkpoints(module: ModuleType) -> bool:
 def needs_us(path: str) -> bool:
     """Whether a checkpoint's configuration names our plugin, or a model or task of ours; tensors stay in the file.
 
-    What cannot be read is for fairseq to complain of.
+    Not where somebody else, such as upstream, has registered data2vec's models. What cannot be read is for fairseq to
+    complain of.
     """
     import zipfile
 
     import torch
+    from fairseq.models import MODEL_REGISTRY
 
     from data2vec_compat.safe_load import load_allowed
 
     try:
+        if not is_imported() and any(map(_is_named_by_us, MODEL_REGISTRY)):
+            return False
         if not zipfile.is_zipfile(path):
             return False  # of torch before 1.6: upstream's data2vec is younger
         state = load_allowed(torch, path, map_location="cpu", mmap=True)
