@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,8 +55,21 @@ def run_tests(python: Path, folder: Path, log: Path) -> str:
     environment = {**os.environ, **ON_A_CPU}
     with log.open("w") as output:
         command = [str(python), "-m", "pytest", *TESTS, *left_out, "tests"]
-        subprocess.run(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, env=environment, check=False)
+        subprocess.run(
+            command,
+            cwd=folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            check=False,
+            preexec_fn=heed_interrupts,
+        )
     return matrix.outcome(log)
+
+
+def heed_interrupts() -> None:
+    """Undo what a shell does to programs in its background: a test of fairseq's interrupts itself."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test(python: Path, host: matrix.Host, checkout: Path) -> matrix.Result:
