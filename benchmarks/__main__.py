@@ -3,7 +3,16 @@
 import sys
 from importlib import import_module
 
-NAMES = ("feature_extractor", "audio_update", "text_update", "long_manifest", "image_loader", "image_update", "convert")
+NAMES = (
+    "feature_extractor",
+    "audio_update",
+    "text_update",
+    "long_manifest",
+    "image_loader",
+    "image_update",
+    "convert",
+    "mtag",
+)
 
 for name in sys.argv[1:] or NAMES:
     if name not in NAMES:
