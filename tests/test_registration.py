@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from compileall import compile_dir
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fairseq.models import MODEL_REGISTRY
 from fairseq.tasks import TASK_REGISTRY
 
+import data2vec_plugin
 from data2vec_plugin.config_keys import UnknownKeyError
 from data2vec_plugin.registration import register_all
 
@@ -34,11 +37,15 @@ def test_a_module_that_needs_fairseq_can_be_imported_first() -> None:
 
 
 def test_registering_costs_little_beyond_fairseq() -> None:
-    """Of a processor's time, which others' work does not count into; an extra's import alone would take a second."""
+    """Of a processor's time, which others' work does not count into; an extra's import alone would take a second.
+
+    With the bytecode that an installation has, and a checkout after its first start.
+    """
+    compile_dir(Path(data2vec_plugin.__file__).parent, quiet=1)
     code = (
         "import torch, fairseq, time; t = time.process_time(); import data2vec_plugin; print(time.process_time() - t)"
     )
-    assert min(float(python(code)) for _ in range(2)) < 0.4
+    assert min(float(python(code)) for _ in range(3)) < 0.4
 
 
 def test_speech_needs_no_extra_of_another_modality() -> None:  # B17
