@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any, Dict
 
 from .opening import opened
+from .writing import write_atomically
 
 _BLOCK = 2**22
 
@@ -47,10 +48,5 @@ def _read(known: Path) -> Dict[str, Any]:
 
 
 def _keep(known: Path, entries: Dict[str, Any]) -> None:
-    part = known.with_name(f".{known.name}.{os.getpid()}.part")
-    try:
-        known.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(entries, indent=1), "utf-8")
-        part.replace(known)
-    except OSError:
-        part.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        write_atomically(known, json.dumps(entries, indent=1))

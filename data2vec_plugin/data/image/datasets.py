@@ -7,7 +7,7 @@ nor on how often the run was interrupted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from ...core.masking import row_generator
 from ...files.media.pictures import decode
 from ...files.unusable import UnusableFileError
 from ..bad_files import BadFileError, BadFiles
-from ..whole_epochs import AllBatches, SharedEpoch
+from ..whole_epochs import AllBatches, CountedSamples, SharedEpoch
 from .source import ImageSource
 from .transforms import Transform
 
@@ -60,7 +60,7 @@ class Order:
 ALWAYS_ALIKE = Order()
 
 
-class ImageDataset(SharedEpoch, AllBatches, FairseqDataset):
+class ImageDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
     """Pictures as ``img`` (3, size, size) by their place in an epoch; ``id`` tells picture and view.
 
     Pictures that cannot be used are left out, counted and named, up to ``bad_limit`` of them; one more raises
@@ -116,22 +116,6 @@ class ImageDataset(SharedEpoch, AllBatches, FairseqDataset):
     def ordered_indices(self) -> Indices:
         """All places."""
         return np.arange(len(self))
-
-    def num_tokens(self, index: int) -> int:
-        """A picture counts as one token, so that ``dataset.max_tokens`` bounds their number too."""
-        return 1
-
-    def num_tokens_vec(self, indices: Indices) -> Indices:
-        """The same of many."""
-        return np.ones(len(indices), dtype=np.int64)
-
-    def size(self, index: int) -> int:
-        """A picture is never too long."""
-        return 1
-
-    def filter_indices_by_size(self, indices: Indices, max_sizes: Any) -> Tuple[Indices, List[int]]:
-        """All of them, none left out; fairseq would look at one after another."""
-        return indices, []
 
 
 class MaskedImageDataset(ImageDataset):

@@ -26,7 +26,7 @@ from ...files.multimodal.sequences import (
 from ...files.unusable import UnusableFileError
 from ...multimodal.relations import edge_count
 from ..bad_files import BadFileError, BadFiles
-from ..whole_epochs import SharedEpoch
+from ..whole_epochs import CountedSamples, SharedEpoch
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Split:
         return np.array([edge_count(row, all_to_all) for row in lengths], dtype=np.int64)
 
 
-class MultimodalDataset(SharedEpoch, FairseqDataset):
+class MultimodalDataset(SharedEpoch, CountedSamples, FairseqDataset):
     """Features of each modality with a label; those of a training split are put into new batches in every epoch.
 
     ``max_edges`` bounds the edges of a batch's graphs, whose size grows with the product of lengths.
@@ -216,22 +216,6 @@ class MultimodalDataset(SharedEpoch, FairseqDataset):
                 edges = int(self.edges[index])
             batches[-1].append(index)
         return [np.array(batch, dtype=np.int64) for batch in batches]
-
-    def num_tokens(self, index: int) -> int:
-        """A sample counts as one."""
-        return 1
-
-    def num_tokens_vec(self, indices: Indices) -> Indices:
-        """The same of many."""
-        return np.ones(len(indices), dtype=np.int64)
-
-    def size(self, index: int) -> int:
-        """A sample is never too long."""
-        return 1
-
-    def filter_indices_by_size(self, indices: Indices, max_sizes: Any) -> Tuple[Indices, List[int]]:
-        """All of them."""
-        return indices, []
 
 
 def _padded(samples: List[Dict[str, Any]], name: str) -> Tuple[Tensor, NDArray[np.bool_]]:
