@@ -3,10 +3,53 @@
 Nothing of fairseq is imported by that: what needs it is registered as soon as fairseq is there.
 """
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional, Union
+
 from . import host as host  # with its `launching`, which is loaded already where fairseq was first
-from .compat import install, load
+from .compat import install, patches
+
+if TYPE_CHECKING:
+    from .features.frozen_encoder import FrozenEncoder
 
 __version__ = "0.1.0"
+PathLike = Union[str, Path]
+
+
+def load(
+    checkpoint: PathLike,
+    *,
+    device: Optional[str] = None,
+    teacher: bool = False,
+    dictionary: Optional[PathLike] = None,
+    sentencepiece: Optional[PathLike] = None,
+    gpt2_bpe: Optional[PathLike] = None,
+    symbols: bool = False,
+    truncate: bool = False,
+) -> FrozenEncoder:
+    """The encoder of a checkpoint, to be called from Python: ``load(path).encode(waveform)``.
+
+    Args:
+        checkpoint: a file of ours or of upstream's, pre-trained or fine-tuned.
+        device: cpu, cuda or cuda:N; a GPU by default if there is one.
+        teacher: compute with the average of the weights (EMA), which a pre-trained checkpoint holds.
+        dictionary: of text: its dict.txt, unless it lies beside the checkpoint or where that was trained.
+        sentencepiece: of text: the .model that cuts it, unless it is found beside the dictionary.
+        gpt2_bpe: of text: the folder with encoder.json and vocab.bpe, likewise.
+        symbols: the text is cut into the dictionary's symbols already.
+        truncate: cut text of more tokens than the model has positions, instead of refusing it.
+
+    Raises:
+        ValueError: the file is no checkpoint with an encoder of data2vec, or a text's files are not found.
+    """
+    from .features.frozen_encoder import FrozenEncoder
+    from .features.text_files import Given
+
+    paths = [None if each is None else Path(each) for each in (dictionary, sentencepiece, gpt2_bpe)]
+    text = Given(paths[0], paths[1], paths[2], symbols)
+    return FrozenEncoder(Path(checkpoint), device, teacher, text, truncate)
 
 
 def register() -> None:
@@ -17,4 +60,4 @@ def register() -> None:
 
 
 install()
-load().after_import("fairseq", register)
+patches().after_import("fairseq", register)

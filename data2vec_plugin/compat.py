@@ -18,10 +18,10 @@ def install() -> None:
     Raises:
         ModuleNotFoundError: `data2vec_compat` is neither installed nor beside the plugin.
     """
-    load().install()
+    patches().install()
 
 
-def load() -> ModuleType:
+def patches() -> ModuleType:
     """The module `data2vec_compat`, installed or from beside this package's folder.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Callable, Deque, Iterator, List, Sequence, Tuple, Union
+from typing import Callable, Deque, Iterator, List, Optional, Sequence, Tuple, Union
 
 from torch import Tensor
 
@@ -49,6 +49,14 @@ class Batching:
             group.append(each)
         if group:
             yield group
+
+
+def batch_limit(given: Optional[float], reader: Reader) -> int:
+    """Sizes in a batch; raises ValueError for none."""
+    batch = reader.default_batch if given is None else given
+    if not batch > 0:
+        raise ValueError(f"`--batch` is {batch:g}; expected more than 0 {reader.unit}")
+    return max(int(batch * reader.sizes_per_unit), 1)
 
 
 def batches(items: Sequence[Item], reader: Reader, batching: Batching, bad: Report) -> Iterator[Batch]:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.model import Data2Vec
+from .items import Reader
 
 LAST = "last"
-NONE, MEAN, CLASS_TOKEN = "none", "mean", "class_token"
+NONE, MEAN, CLASS_TOKEN = POOLS = ("none", "mean", "class_token")
 Layers = Tuple[Optional[int], ...]
 Features = NDArray[np.floating]
 
@@ -43,7 +44,9 @@ class Wanted:
 
 
 def check_pool(pool: str, model: Data2Vec, name: str) -> None:
-    """Raise ValueError if the model ``name`` has no class token, and its output is asked for."""
+    """Raise ValueError for what no ``--pool`` is, or if the model ``name`` has no class token, and it is asked for."""
+    if pool not in POOLS:
+        raise ValueError(f"`--pool` is {pool!r}; expected {', '.join(POOLS)}")
     if pool == CLASS_TOKEN and model.extra_tokens is None:
         raise ValueError(f"`--pool` is {pool}, but model `{name}` has no class token; expected {NONE} or {MEAN}")
 
@@ -70,12 +73,41 @@ def encode(model: Data2Vec, source: Tensor, padding_mask: Optional[Tensor], want
     return [output[:, :1] for output in outputs] if wanted.pool == CLASS_TOKEN else outputs
 
 
-def item_features(outputs: Sequence[Tensor], row: int, span: slice, wanted: Wanted) -> Features:
+def encode_rows(model: Data2Vec, reader: Reader, rows: Sequence[Tensor], wanted: Wanted) -> List[Tuple[Tensor, int]]:
+    """Inputs of like size, as loaded -> for each its features, on the model's device, and how many frames it has."""
+    source, padding = reader.collate(list(rows))
+    device = model_device(model)
+    outputs = encode(model, source.to(device), None if padding is None else padding.to(device), wanted)
+    width = outputs[0].size(1)
+    spans = [reader.span(row, width) for row in rows]
+    return [(item_features(outputs, row, span, wanted), len(range(width)[span])) for row, span in enumerate(spans)]
+
+
+def item_features(outputs: Sequence[Tensor], row: int, span: slice, wanted: Wanted) -> Tensor:
     """The features of a row's ``span``: (T, C), pooled (C,); several layers are the first axis. fp32, or halves."""
     stacked = torch.stack([output[row, span] for output in outputs]).float()
     if wanted.pool != NONE:
         stacked = stacked.mean(1)  # a class token is alone
     if len(wanted.layers) == 1:
         stacked = stacked.squeeze(0)
-    array: Features = (stacked.half() if wanted.half else stacked).cpu().numpy()
-    return array
+    return stacked.half() if wanted.half else stacked
+
+
+def model_device(model: Data2Vec) -> torch.device:
+    """Where a model computes."""
+    return next(model.parameters()).device
+
+
+def chosen_device(name: Optional[str]) -> torch.device:
+    """The device, a GPU if there is one; raises ValueError if there is none and one was asked for."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    kind, _, number = (name or ("cuda" if count else "cpu")).partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
+        raise ValueError(f"`--device` is {name}; expected cpu, cuda or cuda:N")
+    if kind == "cpu":
+        return torch.device(kind)
+    if int(number or 0) >= count:
+        found = f"{count} GPUs" if count else "no GPU (`data2vec doctor` says why)"
+        raise ValueError(f"`--device` is {name}, but torch finds {found}; use cpu")
+    torch.backends.cudnn.allow_tf32 = False  # fp32 shall mean the same as on a CPU
+    return torch.device(kind, int(number or 0))

@@ -11,16 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
-import numpy as np
 import torch
 
 from ..checkpoints.encoder import Checkpoint, open_checkpoint
 from ..core.model import Data2Vec
 from ..files.locks import FolderLock
 from ..files.writing import write_atomically
-from .batches import Batch, Batching, batches
+from .batches import Batch, Batching, batch_limit, batches
 from .by_modality import described, prepare
-from .encode import LAST, NONE, Wanted, check_pool, encode, item_features, parse_layers
+from .encode import LAST, NONE, Wanted, check_pool, chosen_device, encode_rows, model_device, parse_layers
 from .items import Item, Reader
 from .lists import read_items
 from .settings import keep_settings
@@ -129,24 +128,19 @@ def encode_batch(
     model: Data2Vec, reader: Reader, wanted: Wanted, batch: Batch, store: Store, progress: Progress
 ) -> None:
     """Features of one batch into the store; raises ValueError if it does not fit into the device's memory."""
-    device = next(model.parameters()).device
-    source, padding = reader.collate(batch.rows)
     try:
-        outputs = encode(model, source.to(device), None if padding is None else padding.to(device), wanted)
+        found = encode_rows(model, reader, batch.rows, wanted)
     except torch.cuda.OutOfMemoryError as error:
         longest = max(each.size for each in batch.inputs) / reader.sizes_per_unit
         raise ValueError(
-            f"out of memory on {device} with {len(batch.rows)} items of up to {longest:g} {reader.unit}, the longest "
-            f"being {batch.inputs[0].item.place}; lower `--batch`, or leave such items out"
+            f"out of memory on {model_device(model)} with {len(batch.rows)} items of up to {longest:g} {reader.unit}, "
+            f"the longest being {batch.inputs[0].item.place}; lower `--batch`, or leave such items out"
         ) from error
-    for row, each in enumerate(batch.inputs):
-        span = reader.span(batch.rows[row], outputs[0].size(1))
-        features = item_features(outputs, row, span, wanted)
-        if not np.isfinite(features).all():
+    for each, (features, frames) in zip(batch.inputs, found):
+        if not bool(torch.isfinite(features).all()):
             progress.bad(each.item, "its features are not finite" + ("; leave out --half" if wanted.half else ""))
             continue
-        frames = len(range(outputs[0].size(1))[span])
-        store.put(each.item, features, frames)
+        store.put(each.item, features.cpu().numpy(), frames)
         progress.items += 1
         progress.frames += frames
 
@@ -164,29 +158,6 @@ def settings(job: Job, checkpoint: Checkpoint, reader: Reader, wanted: Wanted) -
         "half": job.half,
         **reader.settings(),
     }
-
-
-def batch_limit(given: Optional[float], reader: Reader) -> int:
-    """Sizes in a batch; raises ValueError for none."""
-    batch = reader.default_batch if given is None else given
-    if not batch > 0:
-        raise ValueError(f"`--batch` is {batch:g}; expected more than 0 {reader.unit}")
-    return max(int(batch * reader.sizes_per_unit), 1)
-
-
-def chosen_device(name: Optional[str]) -> torch.device:
-    """The device, a GPU if there is one; raises ValueError if there is none and one was asked for."""
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    kind, _, number = (name or ("cuda" if count else "cpu")).partition(":")
-    if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
-        raise ValueError(f"`--device` is {name}; expected cpu, cuda or cuda:N")
-    if kind == "cpu":
-        return torch.device(kind)
-    if int(number or 0) >= count:
-        found = f"{count} GPUs" if count else "no GPU (`data2vec doctor` says why)"
-        raise ValueError(f"`--device` is {name}, but torch finds {found}; use cpu")
-    torch.backends.cudnn.allow_tf32 = False  # fp32 shall mean the same as on a CPU
-    return torch.device(kind, int(number or 0))
 
 
 def report(job: Job, reader: Reader, progress: Progress, total: int, before: int, seconds: float) -> None:

@@ -55,6 +55,9 @@ class Reader(Protocol):
     def look(self, item: Item) -> Input:
         """Size up an item without reading all of it; raises :class:`BadItemError`. Called from several threads."""
 
+    def take(self, value: object, item: Item) -> Input:
+        """The same of what is in memory, or of a file's path; ``item`` says its place. Raises :class:`BadItemError`."""
+
     def collate(self, rows: List[Tensor]) -> Tuple[Tensor, Optional[Tensor]]:
         """Rows -> the model's ``source`` and its padding mask, True where padded, None where nothing is."""
 
@@ -62,7 +65,7 @@ class Reader(Protocol):
         """Which of the ``width`` outputs belong to the input ``row`` and are not padding."""
 
     def remarks(self) -> List[str]:
-        """What to tell at the end: what was cut, or looks wrong."""
+        """What is to be said of the items since it was last asked: what was cut, or looks wrong."""
 
 
 def padded(rows: List[Tensor], value: int) -> Tuple[Tensor, Optional[Tensor]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from functools import partial
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -53,6 +56,24 @@ class SpeechReader:
             self._mixed_down.append(item.place)
         return Input(item, info.frames, partial(self._load, item, info.frames))
 
+    def take(self, value: object, item: Item) -> Input:
+        """A waveform, floats (samples,), or a file's path; raises :class:`BadItemError` for anything else."""
+        if isinstance(value, (str, os.PathLike)):
+            return self.look(replace(item, source=os.fspath(value)))
+        if not isinstance(value, (np.ndarray, Tensor)):
+            raise BadItemError(f"is a {type(value).__name__}; expected a waveform (array or tensor) or a path")
+        clip = torch.as_tensor(value).detach().cpu()
+        if not clip.is_floating_point():
+            raise BadItemError(f"holds {clip.dtype}; expected floats from -1 to 1: divide 16 bits by 32768")
+        if clip.dim() == 2 and 1 in clip.shape:
+            clip = clip.flatten()  # one channel, as torchaudio and soundfile read it
+        if clip.dim() != 1:
+            raise BadItemError(
+                f"has shape {tuple(clip.shape)}; expected (samples,): average the channels; several clips are a list"
+            )
+        row = self._checked(clip.float())
+        return Input(item, len(row), lambda: row)
+
     def _check_length(self, samples: int) -> None:
         if samples < self.shortest:
             raise BadItemError(f"{samples} samples; one frame of this model needs {self.shortest}")
@@ -67,6 +88,10 @@ class SpeechReader:
         clip = clip[:, 0] if clip.shape[1] == 1 else clip.mean(1)
         if len(clip) < TRUNCATED * stated:
             raise BadItemError(f"{len(clip)} of {stated} samples: the file is truncated")
+        return self._checked(clip)
+
+    def _checked(self, clip: Tensor) -> Tensor:
+        """A clip (samples,) as the model reads it; raises :class:`BadItemError` for one that cannot give features."""
         self._check_length(len(clip))
         if not bool(torch.isfinite(clip).all()):
             raise BadItemError("holds NaN or infinite samples")
@@ -82,5 +107,5 @@ class SpeechReader:
 
     def remarks(self) -> List[str]:
         """How many clips had several channels."""
-        count = len(self._mixed_down)
-        return [f"{count:,} clips have several channels, which were averaged: {self._mixed_down[0]}"] if count else []
+        mixed, self._mixed_down = self._mixed_down, []
+        return [f"{len(mixed):,} clips have several channels, which were averaged: {mixed[0]}"] if mixed else []

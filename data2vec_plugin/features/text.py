@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any, Dict, List, Optional, Tuple
 
 import torch
@@ -54,6 +55,12 @@ class TextReader:
         row = torch.tensor(ids)
         return Input(item, len(ids), lambda: row)
 
+    def take(self, value: object, item: Item) -> Input:
+        """Text; raises :class:`BadItemError` for anything else."""
+        if not isinstance(value, str):
+            raise BadItemError(f"is a {type(value).__name__}; expected text (str)")
+        return self.look(replace(item, source=value.strip()))
+
     def collate(self, rows: List[Tensor]) -> Tuple[Tensor, Optional[Tensor]]:
         """Ids (tokens,) -> (B, tokens) with the padding symbol behind the shorter ones."""
         return padded(rows, self.dictionary.pad())
@@ -64,8 +71,9 @@ class TextReader:
 
     def remarks(self) -> List[str]:
         """How many lines were cut; and whether so much is unknown that the dictionary cannot be the right one."""
-        found = [f"{len(self._cut):,} lines were cut to {self.longest} tokens: {some(self._cut)}"] if self._cut else []
-        symbols, unknown = sum(self._symbols), sum(self._unknown)
+        cut, symbols, unknown = self._cut, sum(self._symbols), sum(self._unknown)
+        self._cut, self._symbols, self._unknown = [], [], []
+        found = [f"{len(cut):,} lines were cut to {self.longest} tokens: {some(cut)}"] if cut else []
         if unknown > UNKNOWN * symbols:
             found.append(
                 f"{unknown:,} of {symbols:,} subwords are unknown to {self.files.dictionary_path}: was it made for "

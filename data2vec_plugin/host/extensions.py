@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import PurePath
 from typing import Any, Dict
 
-from ..compat import load
+from ..compat import patches
 
 MARK = "extended_by_data2vec"
 
@@ -77,7 +77,7 @@ EXTENSIONS = (
 def extend_fairseq() -> None:
     """Extend what is imported by now, and the rest when it is; harmless when done twice."""
     for extension in EXTENSIONS:
-        load().after_import(extension.module, functools.partial(_extend, extension))
+        patches().after_import(extension.module, functools.partial(_extend, extension))
     program = _train_program()
     for extension in EXTENSIONS if program else ():
         if extension.module == "fairseq_cli.train":

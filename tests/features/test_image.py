@@ -129,3 +129,40 @@ def test_a_fault_of_pillows_own_skips_the_picture_alone(
     told = capsys.readouterr()
     assert "5 of 6 items (0 from before, 1 skipped)" in told.out
     assert f"skipped {data}/odd.tif: cannot be read" in told.err
+
+
+def test_in_memory_as_in_a_file(tmp_path: Path, data: Path) -> None:
+    from PIL import Image
+
+    import data2vec_plugin
+
+    checkpoint(tmp_path / "model.pt")
+    assert features(tmp_path / "model.pt", data, tmp_path / "out", "--pool", "class_token") == 0
+    encoder = data2vec_plugin.load(tmp_path / "model.pt", device="cpu")
+    assert (encoder.modality, encoder.sample_rate) == ("image", None)
+    expected = read(tmp_path / "out")
+    paths = [data / f"{name}.JPEG" for name in expected]
+    pictures = [Image.open(path) for path in paths]
+    arrays = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
+    for given in (paths, pictures, arrays, [torch.from_numpy(array.copy()) for array in arrays]):
+        for found, row in zip(encoder.encode(given, pool="class_token", batch=2), expected.values()):
+            np.testing.assert_allclose(found.numpy(), row, atol=2e-5)
+    grey = encoder.encode(np.full((40, 30), 7, np.uint8))
+    assert grey.shape == (N, DIM)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (np.zeros((3, 40, 40), np.float32), r"has shape \(3, 40, 40\) of float32; expected uint8"),
+        (np.zeros((2, 40, 40, 3), np.uint8), r"has shape \(2, 40, 40, 3\) of uint8"),
+        (7, "is a int; expected a picture"),
+        ("gone.png", "gone.png: .*"),
+    ],
+)
+def test_what_is_no_picture_in_memory(tmp_path: Path, source: Any, message: str) -> None:
+    import data2vec_plugin
+
+    checkpoint(tmp_path / "model.pt")
+    with pytest.raises(ValueError, match=message):
+        data2vec_plugin.load(tmp_path / "model.pt").encode(source)

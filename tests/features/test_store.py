@@ -48,15 +48,15 @@ def count_encoded(
 ) -> List[int]:
     """Rows that were encoded from now on, a number a batch; before batch ``stop`` comes ``error``."""
     done: List[int] = []
-    stock = extract.encode
+    stock = extract.encode_rows
 
-    def encode(model: Any, source: Any, *rest: Any) -> Any:
+    def encode_rows(model: Any, reader: Any, rows: Any, wanted: Any) -> Any:
         if len(done) == stop:
             raise error
-        done.append(len(source))
-        return stock(model, source, *rest)
+        done.append(len(rows))
+        return stock(model, reader, rows, wanted)
 
-    monkeypatch.setattr(extract, "encode", encode)
+    monkeypatch.setattr(extract, "encode_rows", encode_rows)
     return done
 
 

@@ -59,7 +59,12 @@ def decode(data: bytes, name: str) -> Image:
     What is transparent is laid over white; 16 bits become 8. Raises :class:`UnusableFileError`, with ``name``, for what
     is no picture of a kind in :data:`FORMATS`, is cut short, claims more pixels than it can hold, or has no colours.
     """
-    image = _upright(_decoded(data, name))
+    return as_rgb(_decoded(data, name), name)
+
+
+def as_rgb(image: Image, name: str) -> Image:
+    """A picture of Pillow's, however it was made, as :func:`decode` gives it; raises as it does."""
+    image = _upright(image)
     if image.mode in DEEP_MODES:
         return _shallow(image, name).convert("RGB")
     if image.mode == "F":

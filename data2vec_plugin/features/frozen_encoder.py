@@ -1,0 +1,132 @@
+"""A trained encoder in Python: waveforms, texts or pictures in, features out, as `data2vec features` makes them."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any, List, Optional, Sequence, Union
+
+from torch import Tensor
+
+from ..checkpoints.encoder import open_checkpoint
+from .batches import Batching, batch_limit
+from .by_modality import prepare
+from .encode import LAST, NONE, Wanted, check_pool, chosen_device, encode_rows, model_device, parse_layers
+from .items import BadItemError, Input, Item
+from .text_files import Given
+
+
+class FrozenEncoder:
+    """What :func:`data2vec_plugin.load` returns: the encoder of a checkpoint, pre-trained or fine-tuned.
+
+    Attributes:
+        modality: ``speech``, ``text`` or ``image``.
+        sample_rate: in Hz, of speech; None of text and images.
+        model: the fairseq model, in evaluation mode.
+        layers: how many blocks it has.
+    """
+
+    def __init__(self, path: Path, device: Optional[str], teacher: bool, text: Given, truncate: bool) -> None:
+        checkpoint = open_checkpoint(path)
+        self.modality = checkpoint.modality
+        self.name = checkpoint.name
+        model, self.reader = prepare(checkpoint, teacher, path.parent, text, truncate)
+        self.model = model.to(chosen_device(device)).requires_grad_(False)
+        self.teacher = teacher
+        self.sample_rate: Optional[int] = self.reader.sizes_per_unit if self.modality == "speech" else None
+        self.layers = len(list(self.model.encoder.layers))  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        rate = f", {self.sample_rate} Hz" if self.sample_rate else ""
+        return f"<{self.name}, {self.modality}{rate}, {self.layers} blocks, on {model_device(self.model)}>"
+
+    def encode(
+        self,
+        source: Any,
+        *,
+        layer: Union[int, str, Sequence[Union[int, str]]] = LAST,
+        pool: str = NONE,
+        sample_rate: Optional[int] = None,
+        batch: Optional[float] = None,
+    ) -> Any:
+        """Features of one item, or a list of features of a list of items, in its order.
+
+        Speech is a waveform, floats (samples,) from -1 to 1 at :attr:`sample_rate`; text a string; an image a picture
+        of Pillow's or uint8 (height, width, 3). Speech and images may be files' paths. Whatever shares a call, each
+        item gets the features that it gets alone.
+
+        Args:
+            source: an item, or a list or tuple of items.
+            layer: a block from 0, ``"last"`` (the encoder's output), or a list of these.
+            pool: ``none``, ``mean``, or of images ``class_token``.
+            sample_rate: of waveforms, if known: another one than the model's is refused.
+            batch: seconds, tokens or pictures that are computed at a time (60, 4096, 32).
+
+        Returns:
+            A float tensor (frames, channels) on the model's device, (channels,) if pooled; with a list of layers
+            these are stacked along a first axis. Of text, ``<s>`` and ``</s>`` have a frame each.
+
+        Raises:
+            ValueError: an item that gives no features (the message says which), or an option out of range.
+        """
+        self._check_rate(sample_rate)
+        wanted = Wanted(parse_layers(as_text(layer), self.layers), self.teacher, pool)
+        check_pool(pool, self.model, self.name)
+        several = isinstance(source, (list, tuple))
+        inputs = self._sized_up(source if several else [source], several)
+        batching = Batching(batch_limit(batch, self.reader), self.model.config.reference_compat)
+        places = {id(each): place for place, each in enumerate(inputs)}
+        found: List[Optional[Tensor]] = [None] * len(inputs)
+        for group in batching.groups(inputs):
+            rows = [_loaded(each) for each in group]
+            for each, (features, _) in zip(group, encode_rows(self.model, self.reader, rows, wanted)):
+                if not bool(features.isfinite().all()):
+                    raise ValueError(f"{each.item.place}: its features are not finite")
+                found[places[id(each)]] = features
+        for remark in self.reader.remarks():
+            warnings.warn(remark, stacklevel=2)
+        return found if several else found[0]
+
+    def _check_rate(self, sample_rate: Optional[int]) -> None:
+        """Raise ValueError for a rate that is not the model's."""
+        if sample_rate is None or sample_rate == self.sample_rate:
+            return
+        if self.sample_rate is None:
+            raise ValueError(f"`sample_rate` is {sample_rate}; {self.modality} has none, leave it out")
+        raise ValueError(
+            f"`sample_rate` is {sample_rate}, the model's {self.sample_rate}: resample first, for instance with "
+            f"soxr.resample(waveform, {sample_rate}, {self.sample_rate})"
+        )
+
+    def _sized_up(self, values: Sequence[object], several: bool) -> List[Input]:
+        """Each item, looked at; raises ValueError for one without features."""
+        inputs = []
+        for place, value in enumerate(values):
+            item = Item(str(place), self._place(value, place if several else None), "")
+            try:
+                inputs.append(self.reader.take(value, item))
+            except BadItemError as error:
+                raise _refused(item, error) from error
+        return inputs
+
+    def _place(self, value: object, place: Optional[int]) -> str:
+        """What messages call an item: its file, and which of several it is."""
+        file = str(value) if isinstance(value, (str, Path)) and self.modality != "text" else "`source`"
+        return file if place is None else f"item {place}" + f" ({file})" * (file != "`source`")
+
+
+def _loaded(each: Input) -> Tensor:
+    """What the model reads; raises ValueError for an item that cannot be read."""
+    try:
+        return each.load()
+    except BadItemError as error:
+        raise _refused(each.item, error) from error
+
+
+def _refused(item: Item, error: BadItemError) -> ValueError:
+    return ValueError(f"{item.place}: {error}")
+
+
+def as_text(layer: Union[int, str, Sequence[Union[int, str]]]) -> str:
+    """Blocks as `--layer` has them: ``[3, "last"]`` -> ``"3,last"``."""
+    return ",".join(map(str, layer)) if isinstance(layer, (list, tuple)) else str(layer)
