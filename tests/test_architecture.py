@@ -45,7 +45,7 @@ ALLOWED: Dict[str, Set[str]] = {
     "modalities": {"core"},
     "multimodal": set(),
     "runs": {"files"},
-    "doctor": {"runs"},
+    "doctor": {"files", "runs"},
     "interop": METHOD,
     "decoding": {*METHOD, "files"},
     "scoring": {*METHOD, "files"},

@@ -7,7 +7,6 @@ error and drops the batch, for which the run then waits for ever. A killed run's
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from typing import Any, Callable, Iterator, List
@@ -15,9 +14,9 @@ from typing import Any, Callable, Iterator, List
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
-SHARED_MEMORY = "/dev/shm"
+from ..files import shared_memory
+
 POLL_SECONDS = 0.2
-_MIB = 2.0**20
 
 _watching = threading.Event()
 
@@ -68,13 +67,11 @@ def tensors(batch: Any) -> Iterator[Tensor]:
 
 
 def _no_room(needed: int) -> str:
-    room = f"{SHARED_MEMORY} is not there"
-    if os.path.isdir(SHARED_MEMORY):
-        usage = shutil.disk_usage(SHARED_MEMORY)
-        room = f"{SHARED_MEMORY} has {usage.free / _MIB:,.1f} of {usage.total / _MIB:,.1f} MiB free"
+    there = shared_memory.room()
+    found = f"{shared_memory.FOLDER} " + ("is not there" if there is None else f"has {there}")
     return (
-        f"a loader worker has no room for a batch of {needed / _MIB:,.1f} MiB: {room}, which all workers share. Make "
-        f"it larger (Docker: `--shm-size=8g`), lower `dataset.num_workers` (0 needs none) or `dataset.max_tokens`"
+        f"a loader worker has no room for a batch of {needed / shared_memory.MIB:,.1f} MiB: {found}, which all workers "
+        f"share: {shared_memory.ENLARGE}, lower `dataset.num_workers` (0 needs none) or `dataset.max_tokens`"
     )
 
 

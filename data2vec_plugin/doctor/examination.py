@@ -12,12 +12,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
+from ..files import shared_memory
 from ..runs.tables import Row, print_table
 from . import remedies
 
 OK, WARNING, FATAL = "ok", "warning", "fatal"
 PROBE = Path(__file__).with_name("probe.py")
 PROBE_SECONDS = 300
+SHOWN_MODULES = 3
+ENOUGH_SHARED = 256 << 20
+"""Bytes: some batches of each of the recipes' workers."""
 NEEDED_FOR = {
     "torchaudio": " (only fairseq's own speech-to-text and text-to-speech need it)",
     "torchvision": " (needed for images only)",
@@ -95,6 +99,7 @@ def examine(probed: Dict[str, Any]) -> List[Finding]:
     ):
         findings.append(_package(name, packages[name], needed, remedies.for_package(name, torch)))
     findings.append(_gpus(probed["gpus"]))
+    findings.append(_shared_memory(shared_memory.room()))
     findings.extend(_fairseq(probed["fairseq"]))
     findings.append(_shim(probed["shim"]))
     findings.append(_plugin(probed["plugin"]))
@@ -118,6 +123,21 @@ def _gpus(probed: Dict[str, Any]) -> Finding:
         return Finding("GPUs", f"{len(names)} (CUDA {probed['cuda']}): {', '.join(names)}")
     built = f"CUDA {probed['cuda']}" if probed["cuda"] else "a build without CUDA"
     return Finding("GPUs", f"none; torch has {built}. Use +run=cpu")
+
+
+def _shared_memory(room: Optional[shared_memory.Room]) -> Finding:
+    """Docker gives 64 MiB, which the workers of one run use up."""
+    if room is None:
+        return Finding("shared memory", f"none: there is no {shared_memory.FOLDER}")
+    found = f"{room} in {shared_memory.FOLDER}"
+    if room.free >= ENOUGH_SHARED:
+        return Finding("shared memory", found)
+    return Finding(
+        "shared memory",
+        f"{found}; loader workers hand batches over there",
+        WARNING,
+        f"{shared_memory.ENLARGE}, or train with dataset.num_workers=0",
+    )
 
 
 def _fairseq(probed: Dict[str, Any]) -> List[Finding]:
@@ -174,11 +194,19 @@ def show(findings: List[Finding], patches: List[Dict[str, str]], fatal: bool) ->
 
 def _by_patch(patches: List[Dict[str, str]]) -> List[Row]:
     """One row a patch; a patch may mend several modules, and not all need it."""
-    rows: Dict[Tuple[str, str], List[str]] = {}
+    rows: Dict[Tuple[str, str], Dict[str, List[str]]] = {}
     for entry in patches:
-        state = f"{entry['module']}: {entry['state']} {entry['detail']}".strip()
-        rows.setdefault((entry["name"], entry["why"]), []).append(state)
-    return [(name, why, "\n".join(states)) for (name, why), states in rows.items()]
+        states = rows.setdefault((entry["name"], entry["why"]), {})
+        states.setdefault(f"{entry['state']} {entry['detail']}".strip(), []).append(entry["module"])
+    return [
+        (name, why, "\n".join(f"{_counted(modules)}: {state}" for state, modules in states.items()))
+        for (name, why), states in rows.items()
+    ]
+
+
+def _counted(modules: List[str]) -> str:
+    """The modules, or how many they are; `--json` lists all."""
+    return ", ".join(modules) if len(modules) <= SHOWN_MODULES else f"{len(modules)} modules of fairseq"
 
 
 def _to_mend(finding: Finding) -> bool:

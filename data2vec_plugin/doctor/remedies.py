@@ -11,8 +11,8 @@ BUILD_FAIRSEQ = "pip install --no-deps --force-reinstall --no-cache-dir fairseq=
 INSTALL_PLUGIN = "pip install '.[audio]'  (in the checkout of data2vec for fairseq)"
 TURN_ON = "unset DATA2VEC_COMPAT"
 REINSTALL_TORCH = "pip install --force-reinstall torch"
-LAST_TORCHAUDIO = (2, 11)  # newer releases of torch have no torchaudio of their own
-FREE_TORCHVISION = (2, 14)  # from here on a torchvision serves later releases of torch, too
+FREE = {"torchaudio": ((2, 11), "2.11.1"), "torchvision": ((2, 14), "0.29.1")}
+"""From which torch on which release serves that torch and all later ones."""
 
 _DISTRIBUTIONS = {"hydra": "hydra-core", "Cython": "cython", "sklearn": "scikit-learn", "PIL": "pillow"}
 
@@ -49,23 +49,16 @@ def for_import_error(error: str) -> str:
 def _beside_torch(name: str, torch: Optional[str]) -> str:
     version = _release(torch)
     if version is None:
-        return f"pip install {_LAST_PAIR}" if name == "torchaudio" else f"pip install torch {name}"
+        return f"pip install torch {name}"
     major, minor, patch = version
-    if name == "torchaudio" and (major, minor) > LAST_TORCHAUDIO:
-        return (
-            f"pip uninstall torchaudio  (it has no release for torch {torch}, and nothing here needs it; "
-            f"the newest pair is {_LAST_PAIR})"
-        )
     # whatever the build: wheels may leave `+cu130` out of the version that pip knows, and `==2.11.0` takes 2.11.0+cu130
     kept = f"torch=={str(torch).partition('+')[0]}"
-    if name == "torchvision" and (major, minor) >= FREE_TORCHVISION:
-        return f'pip install {kept} "torchvision>=0.29.1"'
+    first, free = FREE[name]
+    if (major, minor) >= first:
+        return f'pip install {kept} "{name}>={free}"'
     # torchvision counts from 0.15 at torch 2.0; torchaudio goes by torch's own number
     matching = f"0.{minor + 15}.{patch}" if name == "torchvision" else f"{major}.{minor}.{patch}"
     return f"pip install {kept} {name}=={matching}"
-
-
-_LAST_PAIR = " ".join(f"{name}=={LAST_TORCHAUDIO[0]}.{LAST_TORCHAUDIO[1]}.0" for name in ("torch", "torchaudio"))
 
 
 def _release(version: Optional[str]) -> Optional[Tuple[int, int, int]]:
