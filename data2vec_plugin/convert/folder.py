@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
-import shutil
 import zipfile
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -21,6 +19,7 @@ from data2vec_compat.safe_load import MALFORMED, ODD
 
 from ..files.text.json_files import read_json
 from ..files.unusable import UnusableFileError
+from ..files.writing import replacing_folder
 
 CONFIG, CARD = "config.json", "README.md"
 SAFETENSORS, PICKLED = "model.safetensors", "pytorch_model.bin"
@@ -145,21 +144,12 @@ def need_safetensors() -> None:
 def new_folder(out: Path) -> Iterator[Path]:
     """A folder to write into, which becomes ``out`` if all goes well, in place of one that was made here.
 
-    Raises ValueError if ``out`` is anything else.
+    Raises ValueError if ``out`` is anything else, or if another command writes it.
     """
     if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or is_ours(out))):
         raise ValueError(f"`--out`: {out} is there, and not a folder that `data2vec convert` made; give another name")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part, old = (out.with_name(f".{out.name}.{os.getpid()}.{kind}") for kind in ("part", "old"))
-    part.mkdir()
-    try:
+    with replacing_folder(out) as part:
         yield part
-        if out.exists():
-            out.rename(old)
-        part.rename(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def is_ours(folder: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 import torch
 
 from ..checkpoints.encoder import told_of_configuration
+from ..files.locks import writing
 from ..files.opening import read_bytes
 from ..files.unusable import UnusableFileError
 from ..files.writing import replacing, write_atomically
@@ -55,9 +56,10 @@ def from_hf(source: Path, out: Path, given: Given) -> List[str]:
         part.LAYOUT.to_upstream(state)
     else:
         section, state = part.fine_tuned(section, {**state, **head}, beside)
-    for name, content in written.items():
-        write_atomically(out.with_name(name), content)
-    write_checkpoint(out, checkpoint_state(section, {**state, **teacher}, beside))
+    with writing(out.parent):
+        for name, content in written.items():
+            write_atomically(out.with_name(name), content)
+        write_checkpoint(out, checkpoint_state(section, {**state, **teacher}, beside))
     lines = [f"{source}: {', '.join(hf.get('architectures') or [part.NAMES.ARCHITECTURES[kind]])}", *beside.notes]
     if any(name.startswith(PREDICTION) for name in fresh):
         lines.append("its prediction head is fresh, since Hugging Face keeps none: pre-training goes on from a new one")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from ..files.locks import writing
 from ..files.text.dictionaries import read_entries
 from ..files.text.manifests import Manifest, line_of, read_manifest
 from ..files.unusable import UnusableFileError, some
@@ -61,8 +62,15 @@ def write_labels(args: Labelling) -> None:
     """Write the labels and the dictionary, after everything has been checked.
 
     Raises:
-        ValueError: a transcript is missing or empty, or has a letter outside the dictionary.
+        ValueError: a transcript is missing or empty, or has a letter outside the dictionary, or another command writes
+            there.
     """
+    folders = [args.out] if args.out else [path.parent for path in manifest_paths(args.manifests)]
+    with writing(*folders):
+        _write_labels(args)
+
+
+def _write_labels(args: Labelling) -> None:
     losses = Losses()
     splits = read_splits(args, losses)
     for split in splits:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Callable, Optional
 
 from ..files.folders import PACKED, Walk
+from ..files.locks import writing
 from ..files.media.audio_headers import Header, Source, is_utf8, read_headers, resample_all
 from ..files.text.delimited import Row, read_table
 from ..files.text.manifests import Clip, Manifest
@@ -54,9 +55,14 @@ def write_manifests(args: Listing) -> None:
     """Write the manifests and say what they hold.
 
     Raises:
-        ValueError: nothing to list, a file that cannot be there, or another sample rate.
+        ValueError: nothing to list, a file that cannot be there, another sample rate, or another command writes there.
     """
     check_folder(args.resample_to)
+    with writing(args.out, args.resample_to):
+        _write_manifests(args)
+
+
+def _write_manifests(args: Listing) -> None:
     root, sources, ignored = find(args)
     check_folder(root)
     print(f"{root}: {len(sources)} audio files")

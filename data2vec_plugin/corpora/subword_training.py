@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Iterator, List, Sequence
 
+from ..files.locks import writing
 from ..files.text.text_lines import numbered_lines
 from ..files.unusable import UnusableFileError
 from ..files.writing import write_atomically
@@ -24,11 +25,11 @@ def train_subwords(texts: Sequence[Path], out: Path, size: int, kind: str, sente
     for path in texts:
         if not path.is_file():
             raise UnusableFileError.of(path, "no such file; give text files")
-    out.mkdir(parents=True, exist_ok=True)
     model = out / "spm.model"
-    learn(texts, model, size, kind, sentences)
-    counts = count(texts, model)
-    write_atomically(out / "dict.txt", "".join(f"{piece} {number}\n" for piece, number in counts))
+    with writing(out):
+        learn(texts, model, size, kind, sentences)
+        counts = count(texts, model)
+        write_atomically(out / "dict.txt", "".join(f"{piece} {number}\n" for piece, number in counts))
     print(f"{model}: {len(counts):,} subwords\n{out / 'dict.txt'}")
 
 

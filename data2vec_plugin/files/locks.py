@@ -7,9 +7,10 @@ import platform
 import shlex
 import sys
 import time
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Dict, Optional, Type
+from typing import IO, Dict, Iterator, Optional, Type
 
 LOCK = ".data2vec.lock"
 """In the folder that is written; whoever was killed leaves it there, which keeps nobody out."""
@@ -27,16 +28,26 @@ class FolderLock:
 
     A lock of the process (POSIX): its forked children, such as loader workers that live on for a moment after it was
     killed, do not hold it. It ends, too, where the process opens and closes the file otherwise. File systems that know
-    no locks (some network mounts) are written without.
+    no locks (some network mounts) are written without. Folders that are made for it, and stay empty, go with it.
+
+    Args:
+        folder: what is written.
+        replaced: another folder is to take its name, so that the lock lies beside it.
 
     Raises:
         FolderInUseError: somebody else writes there; the message says which command, and since when.
         OSError: the folder cannot be made or written.
     """
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder.resolve() / LOCK
+    def __init__(self, folder: Path, replaced: bool = False) -> None:
+        self._made = [each for each in (folder, *folder.parents) if not each.exists()]
+        if replaced:
+            self._made = self._made[1:]
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            self.path = folder.resolve().with_name(f".{folder.resolve().name}{LOCK}")
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.path = folder.resolve() / LOCK
         self._file: Optional[IO[str]] = None
         key = str(self.path)
         if key in _held:
@@ -67,6 +78,9 @@ class FolderLock:
             self._file.close()
             self._file = None
             _held.pop(str(self.path), None)
+            with suppress(OSError):  # not empty, or gone
+                for each in self._made:
+                    each.rmdir()
 
     def __enter__(self) -> FolderLock:
         return self
@@ -75,6 +89,15 @@ class FolderLock:
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], where: Optional[TracebackType]
     ) -> None:
         self.release()
+
+
+@contextmanager
+def writing(*folders: Optional[Path]) -> Iterator[None]:
+    """Hold the locks of several folders, each once; raises as :class:`FolderLock` does."""
+    with ExitStack() as stack:
+        for folder in {each.resolve(): each for each in folders if each is not None}.values():
+            stack.enter_context(FolderLock(folder))
+        yield
 
 
 def _locked(file: IO[str]) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, Union
+
+from .locks import FolderLock
 
 
 @contextmanager
@@ -18,6 +21,28 @@ def replacing(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder beside ``folder``, which takes its name and place when all is well, and goes otherwise.
+
+    Raises :class:`FolderInUseError` if another command is about to do so.
+    """
+    folder = folder.resolve()
+    part, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{kind}") for kind in ("part", "old"))
+    with FolderLock(folder, replaced=True):
+        try:
+            part.mkdir()
+            yield part
+            if folder.exists():
+                folder.rename(old)
+            part.rename(folder)
+        finally:
+            if old.exists() and not folder.exists():
+                old.rename(folder)
+            shutil.rmtree(part, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def write_atomically(path: Path, content: Union[str, bytes]) -> None:

@@ -6,8 +6,6 @@ example, with a dictionary of the labels in the order of the classes, or for a r
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..data.text.dictionary_file import load_dictionary
 from ..files.text.dictionaries import normal_text
 from ..files.text.text_lines import raw_lines
+from ..files.writing import replacing_folder
 from .encoders import Encode
 from .files import Example, LeftOut, Source, read_examples
 from .tasks import Task
@@ -49,7 +48,7 @@ def write_task(
         ValueError: a file is not as GLUE has it, or the dictionary is not that of the subwords.
     """
     task, dictionary = sources[0].task, load_dictionary(dictionary_path)
-    with replaced(out / task.name) as folder:
+    with replacing_folder(out / task.name) as folder:
         for column in range(len(task.sentences)):
             (folder / f"input{column}").mkdir(parents=True)
             (folder / f"input{column}" / DICTIONARY).write_text(normal_text(dictionary_path), encoding="utf-8")
@@ -59,20 +58,6 @@ def write_task(
         facts = [write_split(source, folder, encode, dictionary, max_positions) for source in sources]
         check_known(facts, dictionary_path, len(dictionary))
     return facts
-
-
-@contextmanager
-def replaced(folder: Path) -> Iterator[Path]:
-    """An empty folder that takes the other's place at the end, unless something fails."""
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        yield part
-        shutil.rmtree(folder, ignore_errors=True)
-        part.replace(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def label_dictionary(task: Task) -> Dictionary:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from ..data.text.dictionary_file import load_dictionary
+from ..files.locks import writing
 from ..files.unusable import some
 from ..runs.tables import print_table
 from .binaries import SplitFacts, unknown_share, write_task
@@ -25,10 +26,11 @@ def prepare(root: Path, out: Path, encode: Encode, dictionary: Path, names: str 
     load_dictionary(dictionary)
     everything = [find_sources(root, task) for task in find_tasks(root, names)]  # before the minutes that follow
     facts: list[list[SplitFacts]] = []
-    for sources in everything:
-        facts.append(write_task(sources, out, encode, dictionary, max_positions))
-        for split in facts[-1]:
-            tell(split, max_positions)
+    with writing(out):
+        for sources in everything:
+            facts.append(write_task(sources, out, encode, dictionary, max_positions))
+            for split in facts[-1]:
+                tell(split, max_positions)
     show(facts, out)
 
 

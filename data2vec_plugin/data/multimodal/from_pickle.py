@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...files.locks import writing
 from ...files.multimodal.mult_pickle import Arrays, labels_of, read_mult_pickle
 from ...files.multimodal.sequences import MODALITIES, STATS, finite, save_arrays, write_samples
 from ...files.unusable import UnusableFileError
@@ -52,9 +53,11 @@ def convert_pickle(path: Path, out: Path, keep_padding: bool = False) -> Dict[st
     UnusableFileError for NaN, with its place, and for what is no such pickle.
     """
     splits = read_mult_pickle(path)
-    moments = Moments()
-    counts = {split: _write_split(path, out, split, arrays, keep_padding, moments) for split, arrays in splits.items()}
-    moments.save(out / STATS)
+    moments, counts = Moments(), {}
+    with writing(out):
+        for split, arrays in splits.items():
+            counts[split] = _write_split(path, out, split, arrays, keep_padding, moments)
+        moments.save(out / STATS)
     return counts
 
 
