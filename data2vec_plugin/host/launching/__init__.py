@@ -21,6 +21,7 @@ class Feature(NamedTuple):
 
 
 HYDRA = "hydra._internal.config_loader_impl"
+OPTIONS = "our messages name configuration keys, which a command that takes options does not know"
 
 FEATURES: Tuple[Feature, ...] = (
     Feature(
@@ -65,6 +66,18 @@ FEATURES: Tuple[Feature, ...] = (
         "curves, log lines and the best score of a sweep's first job reach into later ones; a TensorBoard folder that "
         "cannot be written ends the run at its first log, in an error that names no field",
         "training:surround",
+    ),
+    Feature(
+        "options of fairseq-generate",
+        "fairseq_cli.generate",
+        OPTIONS,
+        "option_names:name_options",
+    ),
+    Feature(
+        "options of fairseq-validate",
+        "fairseq_cli.validate",
+        OPTIONS,
+        "option_names:name_options",
     ),
     Feature(
         "log file",

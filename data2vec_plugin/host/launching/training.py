@@ -4,6 +4,7 @@ import functools
 from types import ModuleType
 from typing import Any
 
+from .option_names import TRAINING_GROUPS, options_named
 from .ours import is_ours, training
 from .sweep_logs import JobLogs, forget_best
 from .writable_folders import look_at_curves
@@ -19,7 +20,7 @@ def surround(module: ModuleType) -> bool:
             return stock(cfg, *args, **kwargs)
         look_at_curves(cfg)
         forget_best(module)
-        with training(), logs.apart():
+        with training(), logs.apart(), options_named(cfg, TRAINING_GROUPS):
             return stock(cfg, *args, **kwargs)
 
     module.main = main  # type: ignore[attr-defined]
