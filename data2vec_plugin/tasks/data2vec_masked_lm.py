@@ -8,6 +8,7 @@ from fairseq import utils
 from fairseq.data import Dictionary
 from fairseq.tasks import register_task
 from fairseq.tasks.masked_lm import MaskedLMTask
+from numpy.typing import NDArray
 
 from ..core.token_masking import TokenMasker
 from ..data.first_process import first_process_first
@@ -128,9 +129,9 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
             return None
         return word_starts(self.source_dictionary, encoder)
 
-    def extent(self, dataset: Any) -> Extent:
+    def extent(self, dataset: Any, indices: NDArray[np.int64]) -> Extent:
         """Tokens in an epoch."""
-        return Extent(float(dataset.sizes.sum()), "tokens", len(dataset), "blocks")
+        return Extent(float(dataset.sizes[indices].sum()), "tokens", len(indices), "blocks")
 
     def get_batch_iterator(self, dataset: Any, *args: Any, **kwargs: Any) -> ResumableIterator:
         """fairseq's own iterator, which on resume refuses another text than it was saved with."""

@@ -4,8 +4,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Dict
 
+import numpy as np
 import torch
 from fairseq.tasks import FairseqTask
+from numpy.typing import NDArray
 
 from ..data.image.datasets import Order
 from ..data.image.source import ImageSource
@@ -51,9 +53,9 @@ class ImageTask(EmptyBatches, WatchedTask, FairseqTask):
         order = Order(shuffled=training, views=views if training else 1)
         return {"seed": self.cfg.seed, "bad_limit": self.cfg.bad_image_limit, "order": order}
 
-    def extent(self, dataset: Any) -> Extent:
+    def extent(self, dataset: Any, indices: NDArray[np.int64]) -> Extent:
         """Pictures in an epoch."""
-        return Extent(len(dataset), "pictures", *dataset.source.extent())
+        return Extent(len(indices), "pictures", *dataset.source.extent())
 
     def get_batch_iterator(self, dataset: Any, *args: Any, **kwargs: Any) -> ResumableIterator:
         """fairseq's own iterator, which on resume refuses other pictures than it was saved with."""

@@ -4,6 +4,7 @@ import logging
 from typing import Any, Optional, Tuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..data.audio.clips import CheckedAudioDataset
 from ..data.resumable import ResumableIterator
@@ -18,11 +19,11 @@ class SpeechTask(EmptyBatches, WatchedTask):
 
     _max_tokens: Optional[int] = None
 
-    def extent(self, dataset: Any) -> Extent:
+    def extent(self, dataset: Any, indices: NDArray[np.int64]) -> Extent:
         """Hours of speech in an epoch, as they are after cropping."""
         audio = audio_of(dataset)
-        samples = float(np.minimum(audio.sizes, audio.max_sample_size).sum())
-        return Extent(samples / audio.sample_rate / 3600, "hours of speech", len(audio), "clips")
+        samples = float(np.minimum(audio.sizes[indices], audio.max_sample_size).sum())
+        return Extent(samples / audio.sample_rate / 3600, "hours of speech", len(indices), "clips")
 
     def get_batch_iterator(
         self, dataset: Any, max_tokens: Optional[int] = None, *args: Any, **kwargs: Any

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Optional, Sequence
 import numpy as np
 from fairseq.dataclass import FairseqDataclass
 from fairseq.tasks import FairseqTask, register_task
+from numpy.typing import NDArray
 from omegaconf import II, MISSING
 
 from ..config_keys import key
@@ -115,9 +116,9 @@ class UnalignedMultimodalTask(EmptyBatches, WatchedTask, FairseqTask):
         shares: List[float] = np.mean(dataset.split.labels, axis=0).tolist()
         return shares
 
-    def extent(self, dataset: Any) -> Extent:
+    def extent(self, dataset: Any, indices: NDArray[np.int64]) -> Extent:
         """Edges in an epoch."""
-        return Extent(int(dataset.edges.sum()), "edges", len(dataset), "samples")
+        return Extent(int(dataset.edges[indices].sum()), "edges", len(indices), "samples")
 
     def get_batch_iterator(self, dataset: Any, *args: Any, **kwargs: Any) -> ResumableIterator:
         """fairseq's own iterator, which on resume refuses other samples than it was saved with."""

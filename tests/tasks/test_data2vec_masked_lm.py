@@ -223,9 +223,10 @@ def test_another_text_is_refused_within_an_epoch_and_after_it(words: Path, finis
 def test_extent_is_counted_in_tokens(words: Path) -> None:
     task = make_task(words, sample_break_mode="eos")
     task.load_dataset("train")
-    extent = task.extent(task.dataset("train"))
+    extent = task.extent(task.dataset("train"), np.arange(len(lines())))
     assert extent.amount == sum(len(line.split()) + 2 for line in lines())
     assert (extent.unit, extent.items) == ("tokens", len(lines()))
+    assert task.extent(task.dataset("train"), np.array([1])).amount == len(lines()[1].split()) + 2
 
 
 def test_a_missing_dictionary_says_what_writes_one(words: Path) -> None:

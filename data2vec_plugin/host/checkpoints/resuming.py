@@ -6,9 +6,10 @@ import logging
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Tuple
 
 from fairseq.file_io import PathManager
+from omegaconf import OmegaConf
 
 from data2vec_compat.safe_load import UnreadableCheckpointError
 
@@ -64,6 +65,18 @@ def mismatch_explained(trainer: Any, filename: str) -> Iterator[None]:
         if not isinstance(trainer.task, WatchedTask) or not is_about_the_checkpoint(error, filename):
             raise
         raise CheckpointMismatchError(mismatch(trainer, filename, error)) from error
+
+
+def tell_other_seed(trainer: Any, path: str, state: Mapping[str, Any]) -> None:
+    """Warn of a run that goes on under another seed than its checkpoint's: what follows is another run's."""
+    saved = OmegaConf.select(OmegaConf.create({"cfg": state.get("cfg")}), "cfg.common.seed")
+    seed = trainer.cfg.common.seed
+    if saved is not None and saved != seed and isinstance(trainer.task, WatchedTask):
+        logger.warning(
+            f"`common.seed` is {seed}, and {path} was saved with {saved}: order, crops and masks go on as another "
+            f"run's, and what is left of a begun epoch may be samples that it has seen. For the same run give "
+            f"`common.seed={saved}`"
+        )
 
 
 def _is_default(cfg: Any, filename: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from typing import Any, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from fairseq.trainer import Trainer
 
@@ -12,7 +12,7 @@ from ...data.bad_files import BadFileError
 from ...runs.run_log import keep_log
 from ..checkpoints.foreign_state import adapt, build_together
 from ..checkpoints.reader import reading_for
-from ..checkpoints.resuming import mismatch_explained, newest_readable, refuse_missing
+from ..checkpoints.resuming import mismatch_explained, newest_readable, refuse_missing, tell_other_seed
 from ..our_runs import is_ours
 from ..watching.best_checkpoint import kept_the_wrong_way
 from ..watching.plan import GIB, peak_memory, plan
@@ -65,11 +65,17 @@ class Data2VecTrainer(Trainer):
 
     def _load(self, path: str, reset_optimizer: bool, *args: Any, **kwargs: Any) -> Any:
         build_together(self)
-        with mismatch_explained(self, path), reading_for(functools.partial(adapt, self, reset_optimizer)):
+        with mismatch_explained(self, path), reading_for(functools.partial(self._take_up, reset_optimizer)):
             loaded = super().load_checkpoint(path, reset_optimizer, *args, **kwargs)
         if loaded is not None and isinstance(self.task, WatchedTask):
             self.task.check_checkpoint(path)
         return loaded
+
+    def _take_up(self, anew: bool, path: str, state: Dict[str, Any]) -> None:
+        """Make what was read fit, in place."""
+        adapt(self, anew, path, state)
+        if not anew:
+            tell_other_seed(self, path, state)
 
     def _aggregate_logging_outputs(self, logs: Any, *stats: Any, ignore: bool = False) -> Tuple[Any, List[Any]]:
         if not stops_together(self):

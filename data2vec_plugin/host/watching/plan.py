@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import resource
 import sys
+from itertools import chain
 from typing import Any, List
 
+import numpy as np
 import torch
 
 from .task import Extent
@@ -17,14 +19,18 @@ GIB = 2.0**30
 def plan(trainer: Any, iterator: Any) -> List[str]:
     """What this run will do, a line each: data, update, run, memory."""
     cfg, task = trainer.cfg, trainer.task
-    extent: Extent = task.extent(task.dataset(cfg.dataset.train_subset))
+    dataset = task.dataset(cfg.dataset.train_subset)
+    indices = np.fromiter(chain.from_iterable(iterator.frozen_batches), np.int64)
+    extent: Extent = task.extent(dataset, indices)
+    left_out = len(dataset) - len(indices)
     processes, freq = trainer.data_parallel_world_size, cfg.optimization.update_freq[-1]
     micro_batches = max(len(iterator), 1)  # of one process
     updates_per_epoch = math.ceil(micro_batches / freq)
     per_update = extent.amount / updates_per_epoch
     done, goal = trainer.get_num_updates(), goal_updates(cfg, updates_per_epoch)
     return [
-        f"data: {extent} ({cfg.dataset.train_subset})",
+        f"data: {extent} ({cfg.dataset.train_subset})"
+        + (f"; {left_out:,} more are left out, too short or too long" if left_out else ""),
         f"update: {processes} process{'' if processes == 1 else 'es'} × {freq} micro-batches of {batch_limit(cfg)}, "
         f"{per_update:,.4g} {extent.unit} on average; {updates_per_epoch:,} updates an epoch",
         f"run: {goal:,} updates, {goal / updates_per_epoch:,.1f} epochs, {goal * per_update:,.4g} {extent.unit}"

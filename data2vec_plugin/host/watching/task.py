@@ -7,6 +7,9 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, Iterator, List
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .advice import not_finite, out_of_memory
 
 logger = logging.getLogger(__name__)
@@ -46,8 +49,8 @@ class WatchedTask:
     """What to do about a batch that does not fit."""
     valid_memory_knobs: ClassVar[str] = "lower `dataset.max_tokens_valid` or `dataset.batch_size_valid`"
 
-    def extent(self, dataset: Any) -> Extent:
-        """How much an epoch of ``dataset`` is."""
+    def extent(self, dataset: Any, indices: NDArray[np.int64]) -> Extent:
+        """How much the samples ``indices`` of ``dataset`` are, which are an epoch."""
         raise NotImplementedError(f"{type(self).__name__} must say how much data it has")
 
     def train_step(self, sample: Any, model: Any, criterion: Any, *args: Any, **kwargs: Any) -> Any:

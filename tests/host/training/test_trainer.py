@@ -10,6 +10,7 @@ import torch
 from fairseq.trainer import Trainer
 from host.tiny_trainer import Model
 from models.tiny_text import trainer_state
+from omegaconf import OmegaConf
 
 from data2vec_plugin.host.checkpoints.resuming import CheckpointMismatchError
 from data2vec_plugin.host.training.trainer import Data2VecTrainer, build_trainer
@@ -28,11 +29,20 @@ class StockTask:
 
 
 class Task(WatchedTask, StockTask):
-    def extent(self, dataset: Any) -> Extent:
-        return Extent(960.0, "hours of speech", 281_241, "clips")
+    def extent(self, dataset: Any, indices: Any) -> Extent:
+        return Extent(len(indices) / 100, "hours of speech", len(indices), "clips")
 
-    def dataset(self, split: str) -> str:
-        return split
+    def dataset(self, split: str) -> Any:
+        return range(13_000)
+
+
+class Batches:
+    """A process has a 16th of an epoch's batches, which hold 12,960 samples of the 13,000."""
+
+    frozen_batches = tuple([3 * number, 3 * number + 1, 3 * number + 2] for number in range(4_320))
+
+    def __len__(self) -> int:
+        return 270
 
 
 class CutDown(Data2VecTrainer):
@@ -73,7 +83,7 @@ def trainer(monkeypatch: pytest.MonkeyPatch) -> Make:
                 return {"epoch": 1}
             raise loading or Exception(f"Cannot load model parameters from checkpoint {filename}; please ensure")
 
-        monkeypatch.setattr(Trainer, "get_train_iterator", lambda self: range(4_320))
+        monkeypatch.setattr(Trainer, "get_train_iterator", lambda self: Batches())
         monkeypatch.setattr(Trainer, "train_step", train_step)
         monkeypatch.setattr(Trainer, "load_checkpoint", load_checkpoint)
         return CutDown(task, cfg)
@@ -113,10 +123,12 @@ def test_the_plan_says_data_update_run_and_memory(
     run.get_train_iterator()
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 4
-    assert lines[0] == "data: 960.00 hours of speech in 281,241 clips (train)"
+    assert lines[0] == (
+        "data: 129.60 hours of speech in 12,960 clips (train); 40 more are left out, too short or too long"
+    )
     assert "16 processes × 2 micro-batches of at most 3,800,000 tokens" in lines[1]
-    assert "0.4444 hours of speech on average; 2,160 updates an epoch" in lines[1]
-    assert lines[2].startswith("run: 400,000 updates, 185.2 epochs")
+    assert "0.96 hours of speech on average; 135 updates an epoch" in lines[1]
+    assert lines[2].startswith("run: 400,000 updates, 2,963.0 epochs")
     assert lines[2].endswith("10,000 are done, 390,000 to go")
     assert (tmp_path / "train.log").read_text().count("INFO") == 4
 
@@ -334,3 +346,20 @@ def test_an_error_that_is_not_the_checkpoints_stays_itself(trainer: Make, tmp_pa
     torch.save(trainer_state({"model": {"_name": "data2vec_audio"}}, {}), path)
     with pytest.raises(KeyError, match="elsewhere"):
         trainer(Task(), config(tmp_path), loading=KeyError("elsewhere")).load_checkpoint(str(path))
+
+
+@pytest.mark.parametrize(("seed", "warned"), [(1, False), (2, True)])
+def test_a_run_that_goes_on_under_another_seed_says_so(
+    trainer: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture, seed: int, warned: bool
+) -> None:
+    run = trainer(Task(), config(tmp_path))
+    run.cfg.common.seed = seed
+    saved = {"cfg": OmegaConf.create({"common": {"seed": 1}}), "model": {}}
+    run._take_up(False, "checkpoint_last.pt", saved)
+    assert ("`common.seed` is 2, and checkpoint_last.pt was saved with 1" in caplog.text) == warned
+    caplog.clear()
+    run._take_up(True, "pretrained.pt", saved)  # a new run, which begins with its weights
+    run._take_up(False, "checkpoint_last.pt", {"cfg": None, "model": {}})
+    run.task = StockTask()
+    run._take_up(False, "checkpoint_last.pt", saved)
+    assert not caplog.records
