@@ -11,30 +11,33 @@ from ..runs.tables import Row, print_table
 from .summary import summarise
 
 SHOWN_PATHS = 4
+USUAL_LABELS = "ltr"
+"""What task `data2vec_asr` takes if it is not told."""
 
 NEXT: Dict[Tuple[str, str], Tuple[str, ...]] = {
     ("pretrained", "speech"): (
-        "data2vec features {} --input CLIPS --out features",
-        "fairseq-hydra-train --config-dir configs --config-name asr_base_100h model.w2v_path={} task.data=DATA",
+        "data2vec features {file} --input CLIPS --out features",
+        "fairseq-hydra-train --config-dir configs --config-name asr_base_100h model.w2v_path={file} task.data=DATA",
     ),
     ("fine-tuned", "speech"): (
-        "fairseq-generate DATA --user-dir data2vec_plugin --task data2vec_asr --path {} --scoring data2vec_asr "
-        "--gen-subset SPLIT --post-process letter",
-        "data2vec features {} --input CLIPS --out features",
+        "fairseq-generate DATA --user-dir data2vec_plugin --task data2vec_asr --path {file} --scoring data2vec_asr "
+        "--gen-subset SPLIT{asr}",
+        "data2vec features {file} --input CLIPS --out features",
     ),
     ("pretrained", "text"): (
-        "data2vec features {} --input LINES --out features",
-        "fairseq-hydra-train --config-dir configs --config-name text_classification model.model_path={} task.data=DATA",
+        "data2vec features {file} --input LINES --out features",
+        "fairseq-hydra-train --config-dir configs --config-name text_classification model.model_path={file} "
+        "task.data=DATA",
     ),
-    ("fine-tuned", "text"): ("data2vec features {} --input LINES --out features",),
+    ("fine-tuned", "text"): ("data2vec features {file} --input LINES --out features",),
     ("pretrained", "image"): (
-        "data2vec features {} --input PICTURES --out features",
-        "fairseq-hydra-train --config-dir configs --config-name imagenet_base model.model_path={} task.data=DATA",
+        "data2vec features {file} --input PICTURES --out features",
+        "fairseq-hydra-train --config-dir configs --config-name imagenet_base model.model_path={file} task.data=DATA",
     ),
     ("fine-tuned", "image"): (
-        "fairseq-validate DATA --user-dir data2vec_plugin --task image_classification --path {} --valid-subset val "
+        "fairseq-validate DATA --user-dir data2vec_plugin --task image_classification --path {file} --valid-subset val "
         "--batch-size 128",
-        "data2vec features {} --input PICTURES --out features",
+        "data2vec features {file} --input PICTURES --out features",
     ),
 }
 """What one can do with a checkpoint, by what it is."""
@@ -59,7 +62,15 @@ def inspect(paths: Iterable[Path], as_json: bool) -> bool:
 
 def next_steps(facts: Dict[str, Any]) -> List[str]:
     """Commands for a checkpoint of this kind."""
-    return [step.format(shlex.quote(facts["file"])) for step in NEXT.get((facts["kind"], facts["modality"]), ())]
+    filled = {"file": shlex.quote(facts["file"]), "asr": as_trained(facts)}
+    return [step.format(**filled) for step in NEXT.get((facts["kind"], facts["modality"]), ())]
+
+
+def as_trained(facts: Dict[str, Any]) -> str:
+    """Options by which a recogniser reads labels as it was trained on them, and writes words of its symbols."""
+    labels, post_process = facts.get("labels"), facts.get("post_process")
+    unusual = f" --labels {shlex.quote(labels)}" if labels and labels != USUAL_LABELS else ""
+    return unusual + (f" --post-process {post_process}" if post_process else "")
 
 
 def show_json(facts: Dict[str, Any]) -> None:

@@ -60,6 +60,10 @@ class Summary:
     epoch: Optional[int] = None
     normalize: Optional[bool] = None
     symbols: Optional[int] = None
+    labels: Optional[str] = None
+    """Ending of the label files that a recogniser was trained on."""
+    post_process: Optional[str] = None
+    """What makes words of its symbols, as fairseq calls it."""
     teacher: bool = False
     teacher_updates: Optional[int] = None
     optimizer: Optional[str] = None
@@ -166,6 +170,7 @@ def describe_configuration(summary: Summary, model: Mapping[str, Any], task: Map
     summary.width = first_of(encoder, summary.encoder, WIDTHS)
     summary.heads = first_of(encoder, summary.encoder, HEADS)
     summary.task = str(task.get("_name") or "")
+    summary.labels = task["labels"] if isinstance(task.get("labels"), str) else None
     if summary.modality == "speech" or "normalize" in task:
         told = [section.get("normalize") for section in (task, model, as_mapping(inside.get("task")), inside)]
         summary.normalize = next((value for value in told if isinstance(value, bool)), None)
@@ -224,9 +229,18 @@ def symbols(summary: Summary, state: Mapping[str, Any], weights: Mapping[str, Te
     """Of a dictionary, in the task's state or by the rows of an embedding or an output; of classes for images."""
     for name, value in as_mapping(state.get("task_state")).items():
         if "dictionary" in name and hasattr(value, "__len__"):
+            summary.post_process = joined_by(getattr(value, "symbols", ())) if summary.modality == "speech" else None
             return len(value)
     rows = [value.size(0) for name, value in weights.items() if value.dim() and is_table(name)]
     return rows[0] if rows else None
+
+
+def joined_by(symbols: Any) -> Optional[str]:
+    """`--post-process` for a dictionary's symbols; None where they are words, or phonemes, already."""
+    known = [symbol for symbol in symbols if isinstance(symbol, str)]
+    if "|" in known:
+        return "letter"
+    return "sentencepiece" if any(symbol.startswith("\u2581") for symbol in known) else None
 
 
 def is_table(name: str) -> bool:
