@@ -21,7 +21,7 @@ NEXT: Dict[Tuple[str, str], Tuple[str, ...]] = {
     ),
     ("fine-tuned", "speech"): (
         "fairseq-generate DATA --user-dir data2vec_plugin --task data2vec_asr --path {file} --scoring data2vec_asr "
-        "--gen-subset SPLIT{asr}",
+        "--gen-subset SPLIT --max-tokens 4000000{asr}",
         "data2vec features {file} --input CLIPS --out features",
     ),
     ("pretrained", "text"): (

@@ -54,6 +54,8 @@ def check_pool(pool: str, model: Data2Vec, name: str) -> None:
 @torch.inference_mode()
 def encode(model: Data2Vec, source: Tensor, padding_mask: Optional[Tensor], wanted: Wanted) -> List[Tensor]:
     """A padded batch -> for each layer that is wanted its output (B, T, C); of the class token alone (B, 1, C)."""
+    device = model_device(model)
+    source, padding_mask = source.to(device), None if padding_mask is None else padding_mask.to(device)
     tokens = model.embed(source, padding_mask)
     highest = None if None in wanted.layers else max(layer for layer in wanted.layers if layer is not None)
     record = () if wanted.layers == (None,) else ("block",)
@@ -73,11 +75,10 @@ def encode(model: Data2Vec, source: Tensor, padding_mask: Optional[Tensor], want
     return [output[:, :1] for output in outputs] if wanted.pool == CLASS_TOKEN else outputs
 
 
-def encode_rows(model: Data2Vec, reader: Reader, rows: Sequence[Tensor], wanted: Wanted) -> List[Tuple[Tensor, int]]:
-    """Inputs of like size, as loaded -> for each its features, on the model's device, and how many frames it has."""
-    source, padding = reader.collate(list(rows))
-    device = model_device(model)
-    outputs = encode(model, source.to(device), None if padding is None else padding.to(device), wanted)
+def taken_apart(
+    reader: Reader, rows: Sequence[Tensor], outputs: Sequence[Tensor], wanted: Wanted
+) -> List[Tuple[Tensor, int]]:
+    """A batch's outputs -> for each of its inputs the features, on the model's device, and how many frames it has."""
     width = outputs[0].size(1)
     spans = [reader.span(row, width) for row in rows]
     return [(item_features(outputs, row, span, wanted), len(range(width)[span])) for row, span in enumerate(spans)]

@@ -19,7 +19,7 @@ from ..files.locks import FolderLock
 from ..files.writing import write_atomically
 from .batches import Batch, Batching, batch_limit, batches
 from .by_modality import described, prepare
-from .encode import LAST, NONE, Wanted, check_pool, chosen_device, encode_rows, model_device, parse_layers
+from .encode import LAST, NONE, Wanted, check_pool, chosen_device, encode, model_device, parse_layers, taken_apart
 from .items import Item, Reader
 from .lists import read_items
 from .settings import keep_settings
@@ -129,14 +129,14 @@ def encode_batch(
 ) -> None:
     """Features of one batch into the store; raises ValueError if it does not fit into the device's memory."""
     try:
-        found = encode_rows(model, reader, batch.rows, wanted)
+        outputs = encode(model, *reader.collate(batch.rows), wanted)
     except torch.cuda.OutOfMemoryError as error:
         longest = max(each.size for each in batch.inputs) / reader.sizes_per_unit
         raise ValueError(
             f"out of memory on {model_device(model)} with {len(batch.rows)} items of up to {longest:g} {reader.unit}, "
             f"the longest being {batch.inputs[0].item.place}; lower `--batch`, or leave such items out"
         ) from error
-    for each, (features, frames) in zip(batch.inputs, found):
+    for each, (features, frames) in zip(batch.inputs, taken_apart(reader, batch.rows, outputs, wanted)):
         if not bool(torch.isfinite(features).all()):
             progress.bad(each.item, "its features are not finite" + ("; leave out --half" if wanted.half else ""))
             continue

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..checkpoints.encoder import open_checkpoint
 from .batches import Batching, batch_limit
 from .by_modality import prepare
-from .encode import LAST, NONE, Wanted, check_pool, chosen_device, encode_rows, model_device, parse_layers
+from .encode import LAST, NONE, Wanted, check_pool, chosen_device, encode, model_device, parse_layers, taken_apart
 from .items import BadItemError, Input, Item
 from .text_files import Given
 
@@ -79,7 +79,8 @@ class FrozenEncoder:
         found: List[Optional[Tensor]] = [None] * len(inputs)
         for group in batching.groups(inputs):
             rows = [_loaded(each) for each in group]
-            for each, (features, _) in zip(group, encode_rows(self.model, self.reader, rows, wanted)):
+            outputs = encode(self.model, *self.reader.collate(rows), wanted)
+            for each, (features, _) in zip(group, taken_apart(self.reader, rows, outputs, wanted)):
                 if not bool(features.isfinite().all()):
                     raise ValueError(f"{each.item.place}: its features are not finite")
                 found[places[id(each)]] = features

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
+from .locks import LOCK
 from .opening import kind
 from .unusable import UnusableFileError
 
@@ -130,6 +131,8 @@ class Walk:
             with os.scandir(self.root / folder.name) as entries:
                 for entry in entries:
                     name = os.path.join(folder.name, entry.name)
+                    if entry.name == LOCK:
+                        continue  # ours, while a command writes there
                     if entry.name.startswith(".") or entry.name.lower() in SYSTEM_NAMES:
                         self.passed.add(HIDDEN, name)
                     elif self._is_wanted(entry, name):

@@ -13,6 +13,7 @@ pytest.importorskip("torchvision")
 from end_to_end_commands import CONFIGS
 from forked_commands import run
 from images import samples, write_shard, write_tree
+from printed_commands import follow
 
 from data2vec_plugin.runs.training_log import read_training_log
 
@@ -108,6 +109,15 @@ def test_features_of_both_encoders(data: Path, pretrained: Path, finetuned: Path
         words = ["--input", str(data / "test"), "--out", str(out), "--pool", "mean", "--device", "cpu"]
         assert "6 of 6 items" in run(["data2vec", "features", str(folder / "checkpoint_last.pt"), *words], cwd=tmp_path)
         assert np.load(out / "features.npy").shape == (6, 32)
+
+
+def test_what_inspect_prints_is_what_to_do(data: Path, pretrained: Path, finetuned: Path, tmp_path: Path) -> None:
+    filled = {"PICTURES": data / "test", "DATA": data}
+    sizes = ("task.input_size=32", "model.num_classes=2")
+    _, tuned = follow(pretrained / "checkpoint_last.pt", filled, tmp_path / "a", *sizes)
+    assert "val_accuracy" in tuned
+    validated, _ = follow(finetuned / "checkpoint_best.pt", filled, tmp_path / "b")
+    assert "accuracy" in validated
 
 
 def test_archives_train_as_folders_do(pretrained: Path, tmp_path: Path) -> None:

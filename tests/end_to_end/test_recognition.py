@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from convert.made import convert
 from end_to_end_commands import finetune_command, pretrain_command
 from forked_commands import run
+from printed_commands import follow
 
 from data2vec_plugin.runs.training_log import read_training_log
 
@@ -114,6 +116,43 @@ def test_a_recogniser_that_went_through_hugging_face_says_the_same(
         generate(speech_data, model, tmp_path / name)
     before, after = ((tmp_path / name / "generate-valid.txt").read_text() for name in ("before", "after"))
     assert sorted(re.findall(r"^[HP]-.*", after, re.M)) == sorted(re.findall(r"^[HP]-.*", before, re.M))
+
+
+SUBSETS = ("dataset.train_subset=train-labelled", "dataset.valid_subset=valid")
+
+
+def test_what_inspect_prints_is_what_to_do(
+    speech_data: Path, finetuned: Path, pretrained: Path, tmp_path: Path
+) -> None:
+    filled = {"CLIPS": speech_data / "valid.tsv", "DATA": speech_data, "SPLIT": "valid"}
+    narrow = ("model.mask_channel_length=16",)
+    _, trained = follow(pretrained / "checkpoint_last.pt", filled, tmp_path / "a", *SUBSETS, *narrow)
+    assert "valid_loss" in trained
+    decoded, _ = follow(finetuned / "checkpoint_last.pt", filled, tmp_path / "b")
+    words = (speech_data / "valid.wrd").read_text().splitlines()
+    assert set(re.findall(r"^T-\d+\t(.*)", decoded, re.M)) == set(words)
+
+
+def test_so_it_is_for_labels_of_another_name_without_word_ends(
+    speech_data: Path, finetuned: Path, tmp_path: Path
+) -> None:
+    for path in speech_data.glob("*.tsv"):
+        shutil.copy(path, tmp_path)
+    shutil.copy(speech_data / "dict.ltr.txt", tmp_path / "dict.phn.txt")
+    labels = (speech_data / "valid.ltr").read_text()
+    (tmp_path / "valid.phn").write_text(labels)
+    state = torch.load(finetuned / "checkpoint_last.pt", weights_only=False)
+    state["cfg"]["task"]["labels"] = "phn"
+    dictionary = state["task_state"]["target_dictionary"]
+    dictionary.symbols = ["ʔ" if symbol == "|" else symbol for symbol in dictionary.symbols]
+    dictionary.indices = {symbol: index for index, symbol in enumerate(dictionary.symbols)}
+    torch.save(state, tmp_path / "phonemes.pt")
+    (tmp_path / "dict.phn.txt").write_text((tmp_path / "dict.phn.txt").read_text().replace("|", "ʔ"))
+    (tmp_path / "valid.phn").write_text(labels.replace("|", "ʔ"))
+    decoded, _ = follow(
+        tmp_path / "phonemes.pt", {"DATA": tmp_path, "SPLIT": "valid", "CLIPS": tmp_path / "valid.tsv"}, tmp_path
+    )
+    assert set(re.findall(r"^T-\d+\t(.*)", decoded, re.M)) == set(labels.replace("|", "ʔ").splitlines())
 
 
 def test_pretraining_goes_on_from_what_came_back_from_hugging_face(

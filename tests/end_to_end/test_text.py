@@ -9,6 +9,7 @@ import torch
 from end_to_end_commands import CONFIGS
 from english import write_english, write_labelled
 from forked_commands import run
+from printed_commands import follow
 
 from data2vec_plugin.runs.training_log import read_training_log
 
@@ -113,6 +114,13 @@ def test_classifier_is_trained_saved_and_scored_without_the_pretrained_file(
     model = ("--path", str(folder / "checkpoint_best.pt"), "--valid-subset", "valid", "--batch-size", "8")
     log = run(["fairseq-validate", str(binaries), *words, *criterion, *model, "--log-format", "json"], cwd=tmp_path)
     assert f'"valid_accuracy": "{max(trained):g}' in log
+
+
+def test_what_inspect_prints_is_what_to_do(english: Path, pretrained: Path, binaries: Path, tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text("a class of words\nanother line\n")
+    filled = {"LINES": tmp_path / "lines.txt", "DATA": binaries}
+    _, trained = follow(pretrained / "checkpoint_last.pt", filled, tmp_path / "out", "task.num_classes=2")
+    assert "valid_accuracy" in trained
 
 
 ROBERTA = """

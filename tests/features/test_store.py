@@ -48,15 +48,15 @@ def count_encoded(
 ) -> List[int]:
     """Rows that were encoded from now on, a number a batch; before batch ``stop`` comes ``error``."""
     done: List[int] = []
-    stock = extract.encode_rows
+    stock = extract.encode
 
-    def encode_rows(model: Any, reader: Any, rows: Any, wanted: Any) -> Any:
+    def encode(model: Any, source: Any, *rest: Any) -> Any:
         if len(done) == stop:
             raise error
-        done.append(len(rows))
-        return stock(model, reader, rows, wanted)
+        done.append(len(source))
+        return stock(model, source, *rest)
 
-    monkeypatch.setattr(extract, "encode_rows", encode_rows)
+    monkeypatch.setattr(extract, "encode", encode)
     return done
 
 

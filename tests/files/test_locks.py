@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from data2vec_plugin.files.locks import LOCK, FolderInUseError, FolderLock
+from data2vec_plugin.files.locks import LOCK, FolderInUseError, FolderLock, writing
 
 HOLD = """
 import sys, time
@@ -69,3 +69,33 @@ def test_a_folder_that_cannot_be_made_names_itself(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         FolderLock(tmp_path / "file")
+
+
+def test_a_folder_that_was_made_for_it_and_stays_empty_goes_with_it(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), FolderLock(tmp_path / "a" / "b"):
+        raise KeyError
+    assert not list(tmp_path.iterdir())
+    with FolderLock(tmp_path / "a" / "b"):
+        (tmp_path / "a" / "b" / "kept").touch()
+    with FolderLock(tmp_path / "a" / "b"):
+        pass
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["kept"]
+
+
+def test_the_lock_of_a_folder_that_is_replaced_lies_beside_it(tmp_path: Path) -> None:
+    with FolderLock(tmp_path / "a", replaced=True):
+        assert not (tmp_path / "a").exists()
+        with pytest.raises(FolderInUseError, match="a is being written"):
+            FolderLock(tmp_path / "a", replaced=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_several_folders_are_held_together(tmp_path: Path) -> None:
+    with writing(tmp_path / "a", None, tmp_path / "b", tmp_path / "b" / ".." / "a"):
+        for name in "ab":
+            with pytest.raises(FolderInUseError):
+                FolderLock(tmp_path / name)
+    with FolderLock(tmp_path / "b"):
+        with pytest.raises(FolderInUseError), writing(tmp_path / "a", tmp_path / "b"):
+            pass
+        FolderLock(tmp_path / "a").release()
