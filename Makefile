@@ -10,7 +10,7 @@ BUILT := $(VENV)/built
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install doctor test matrix test-main test-fairseq check smoke quickstart bench clean
+.PHONY: help install doctor test matrix test-main test-fairseq check smoke quickstart bench fuzz clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z%-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -69,6 +69,9 @@ quickstart-%: $(STAMP)  ## text or image, the same: English or pictures out of a
 
 bench: $(TOOLS)  ## measure speed and memory against the reference figures
 	@$(BIN)/python -m benchmarks
+
+fuzz: $(TOOLS)  ## files made at random, much longer than in the tests (EXAMPLES=2000 of each kind)
+	@DATA2VEC_FUZZ=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest -q -n 2 tests/fuzz
 
 clean:  ## remove .venv, outputs and caches
 	rm -rf $(VENV) .hosts build dist outputs *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -11,8 +11,6 @@ from typing import Any, Dict
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 pytest.importorskip("PIL")
 
@@ -151,26 +149,3 @@ def test_a_packed_index_is_not_unpacked(tmp_path: Path, caplog: pytest.LogCaptur
     np.savez_compressed(kept, names=np.zeros(1 << 24, dtype=np.uint8))
     assert labels(path) == expected
     assert "names.npy is compressed" in caplog.text
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(changes=st.lists(st.tuples(st.integers(0, 1 << 20), st.binary(min_size=1, max_size=12)), min_size=1, max_size=4))
-def test_any_archive_ends_in_an_index_or_a_word(tmp_path: Path, changes: list[tuple[int, bytes]]) -> None:
-    whole = tmp_path / "whole.tar"
-    if not whole.exists():
-        pax(whole, {"path": "é" * 90 + ".jpg"}, 700)
-        with tarfile.open(whole, "a") as tar:
-            member = tarfile.TarInfo("1.cls")
-            member.size = 2
-            tar.addfile(member, io.BytesIO(b"12"))
-    data = bytearray(whole.read_bytes())
-    for place, content in changes:
-        place %= 4096
-        data[place : place + len(content)] = content
-    path = tmp_path / "train-0.tar"
-    path.write_bytes(data)
-    try:
-        fault = read_index(path).fault(len(data))
-    except UnusableFileError as error:
-        fault = "" if str(error).startswith(f"{path}: ") else f"{error} names no file"
-    assert not fault
