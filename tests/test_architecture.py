@@ -63,8 +63,8 @@ ALLOWED: Dict[str, Set[str]] = {
 }
 MOST_MODULES = 14
 BY_MODALITY = {"audio", "image", "speech", "text"}
-REGISTERED = {"audio_config", "text_config", "data2vec_asr", "data2vec_image_classification"}
-"""Base names that may occur twice: a folder has a module a modality; fairseq and old checkpoints know the others."""
+REGISTERED = {"audio_config", "text_config", "data2vec_asr", "data2vec_image_classification", "identify"}
+"""Base names that may occur twice: a folder has a module a modality; fairseq, old checkpoints and scripts know the others."""
 
 
 def name(path: Path) -> str:

@@ -28,7 +28,9 @@ def test_the_folder_of_whoever_imports_fairseq_does_so_first(path: Path) -> None
     assert not imports_fairseq(path) or any(imports_fairseq(package) for package in above)
 
 
-@pytest.mark.parametrize("name", ["checkpoints.saved_file", "host.watching.stop", "convert.folder"])
+@pytest.mark.parametrize(
+    "name", ["checkpoints.saved_file", "checkpoints.identify", "host.watching.stop", "convert.folder"]
+)
 def test_a_fresh_interpreter_imports(name: str, tmp_path: Path) -> None:
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import data2vec_plugin.{name}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from features.made import TEXTS, clips, ctc_checkpoint, features, read, speech_checkpoint, text_checkpoint
 from fresh_python import RunPython, run_python  # noqa: F401
 from models.tiny import DIM, LAYERS
-from speech import write_clip
+from speech import ROOT, write_clip
 from text import write_text
 
 import data2vec_plugin
@@ -132,3 +133,15 @@ def test_in_a_fresh_interpreter(tmp_path: Path, run_python: RunPython) -> None: 
         "print(encoder, tuple(encoder.encode(numpy.zeros(900, 'float32') + numpy.arange(900) % 7).shape))\n"
     )
     assert "<data2vec_audio, speech, 16000 Hz, " in done.stdout
+
+
+def test_the_readmes_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"```python\n(.*?load\(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    (tmp_path / "outputs" / "audio_base").mkdir(parents=True)
+    speech_checkpoint(tmp_path / "outputs" / "audio_base" / "checkpoint_last.pt", encoder_layers=8)
+    write_clip(tmp_path / "clip.flac", 900)
+    monkeypatch.chdir(tmp_path)
+    names: Any = {"waveform": waveform(1200)}
+    exec(code, names)
+    assert names["features"].shape[1:] == (DIM,)
+    assert [tuple(each.shape) for each in names["pooled"]] == [(3, DIM)] * 2
