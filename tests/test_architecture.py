@@ -64,7 +64,7 @@ ALLOWED: Dict[str, Set[str]] = {
 MOST_MODULES = 14
 BY_MODALITY = {"audio", "image", "speech", "text"}
 REGISTERED = {"audio_config", "text_config", "data2vec_asr", "data2vec_image_classification", "identify"}
-"""Base names that may occur twice: a folder has a module a modality; fairseq, old checkpoints and scripts know the others."""
+"""Base names that may occur twice: a folder has a module a modality; fairseq and users know the others."""
 
 
 def name(path: Path) -> str:

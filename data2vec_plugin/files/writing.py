@@ -12,13 +12,19 @@ from .locks import FolderLock
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A name beside ``path`` to write to, which becomes ``path`` when all is well, and goes otherwise."""
+def replacing(path: Path, durably: bool = False) -> Iterator[Path]:
+    """A name beside ``path`` to write to, which becomes ``path`` when all is well, and goes otherwise.
+
+    ``durably``: as :func:`replace_durably` does.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
-        part.replace(path)
+        if durably:
+            replace_durably(part, path)
+        else:
+            part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 

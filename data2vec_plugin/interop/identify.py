@@ -194,7 +194,7 @@ def as_mapping(section: Any) -> Dict[str, Any]:
 
 
 def _entry(section: Any, key: str) -> Any:
-    if key not in section:  # as is a value that has to be given, and was not
+    if not hasattr(section, "keys") or key not in section:  # as is a value that has to be given, and was not
         return None
     try:
         return section[key]

@@ -6,7 +6,6 @@ import hashlib
 import io
 import logging
 import os
-import zipfile
 import zlib
 from pathlib import Path
 from typing import BinaryIO, Iterable, Optional, Tuple
@@ -14,10 +13,11 @@ from typing import BinaryIO, Iterable, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import read_arrays
 from ..names import FileNames
-from ..opening import opened, read_part, size_of
+from ..opening import opened, size_of
 from ..unusable import UnusableFileError
-from ..writing import replace_durably
+from ..writing import replacing
 from .tar_index import TarIndex, read_index
 
 logger = logging.getLogger(__name__)
@@ -104,15 +104,8 @@ def _read(kept: Path) -> Tuple[TarIndex, Marks, NDArray[np.int64]]:
         size = size_of(file)
     if size > LARGEST_INDEX:
         raise UnusableFileError.of(kept, f"has {size:,} bytes")
-    content = io.BytesIO(read_part(kept, 0, size))
+    found = read_arrays(kept, packed=False)
     try:
-        with zipfile.ZipFile(content) as archive:
-            packed = [entry.filename for entry in archive.infolist() if entry.compress_type != zipfile.ZIP_STORED]
-        if packed:
-            raise UnusableFileError.of(kept, f"{packed[0]} is compressed")
-        content.seek(0)
-        with np.load(content, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
         index = TarIndex(
             _names(found["names"], found["name_ends"]),
             _numbers(found["offsets"]),
@@ -120,12 +113,8 @@ def _read(kept: Path) -> Tuple[TarIndex, Marks, NDArray[np.int64]]:
             _names(found["classes"], found["class_ends"]),
         )
         return index, _numbers(found["marks"]), _numbers(found["stamp"])
-    except UnusableFileError:
-        raise
-    except (ImportError, RecursionError):
-        raise
-    except Exception as error:  # zip and NumPy let out many kinds where a file is not what it says
-        raise UnusableFileError.of(kept, f"cannot be read: {error}") from error
+    except (KeyError, ValueError, IndexError) as error:
+        raise UnusableFileError.of(kept, f"is no index ({error})") from error
 
 
 def _numbers(array: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -156,11 +145,9 @@ def _save(index: TarIndex, known: Marks, stamp: NDArray[np.int64], kept: Path) -
         marks=known,
         stamp=stamp,
     )
-    part = kept.with_name(f".{kept.name}.{os.getpid()}.part")
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content.getvalue())
-        replace_durably(part, kept)  # else a power cut may leave the name without the content
+        with replacing(kept, durably=True) as part:  # else a power cut may leave the name without the content
+            part.write_bytes(content.getvalue())
     except OSError as error:
         logger.warning(
             f"the index cannot be kept as {kept} ({error}), so every start looks through the archives again; "

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data2vec_compat.allowed import allowed_globals
-from data2vec_compat.safe_load import MALFORMED
+from data2vec_compat.safe_load import MALFORMED, ODD
 from data2vec_compat.unpickler import RestrictedUnpickler, encode_latin1
 
 from ..opening import opened
@@ -36,7 +36,7 @@ def read_mult_pickle(path: Path) -> Dict[str, Arrays]:
         raise UnusableFileError.of(
             path, f"refused ({error}): only NumPy's arrays are expected, and loading it could run code"
         ) from error
-    except (ValueError, *MALFORMED) as error:
+    except (*ODD, *MALFORMED) as error:
         raise UnusableFileError.of(path, f"is no pickle, or damaged ({error})") from error
     if not isinstance(loaded, Mapping) or not set(SPLITS) & set(loaded):
         raise UnusableFileError.of(path, f"holds {_described(loaded)}; expected a dict of {', '.join(SPLITS)}")

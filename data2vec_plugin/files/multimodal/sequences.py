@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import math
 import pickle
-import zipfile
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +18,9 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from data2vec_compat.safe_load import MALFORMED, ODD
+
+from ..arrays import read_arrays
 from ..opening import read_bytes
 from ..text.text_lines import read_lines
 from ..unusable import UnusableFileError
@@ -148,16 +150,7 @@ def finite(array: NDArray[Any], path: Path, name: str) -> Features:
 
 
 def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
-    return _torch_arrays(path) if path.suffix in TORCH_ENDINGS else _numpy_arrays(path)
-
-
-def _numpy_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
-    content = read_bytes(path)
-    try:
-        with np.load(BytesIO(content), allow_pickle=False) as loaded:
-            return dict(loaded)
-    except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise UnusableFileError.of(path, f"cannot be read ({error}); expected .npz with {_names()}") from error
+    return _torch_arrays(path) if path.suffix in TORCH_ENDINGS else read_arrays(path)
 
 
 def _torch_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
@@ -167,7 +160,7 @@ def _torch_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     try:
         loaded = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
         return {name: value.numpy() for name, value in loaded.items()}
-    except (OSError, RuntimeError, EOFError, AttributeError, TypeError, pickle.UnpicklingError) as error:
+    except (OSError, pickle.UnpicklingError, *ODD, *MALFORMED) as error:
         raise UnusableFileError.of(path, f"cannot be read ({error}); expected a dict of {_names()}") from error
 
 
@@ -179,7 +172,7 @@ def read_stats(folder: Path, modalities: Sequence[str]) -> Dict[str, Features]:
     """Mean and deviation of each modality's channels; raises UnusableFileError if they are not there."""
     path = folder / STATS
     try:
-        arrays = _numpy_arrays(path)
+        arrays = read_arrays(path)
         return {f"{name}_{kind}": finite(arrays[f"{name}_{kind}"], path, name) for name in modalities for kind in KINDS}
     except (UnusableFileError, KeyError) as error:
         raise UnusableFileError.of(
