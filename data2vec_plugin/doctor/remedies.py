@@ -11,8 +11,10 @@ BUILD_FAIRSEQ = "pip install --no-deps --force-reinstall --no-cache-dir fairseq=
 INSTALL_PLUGIN = "pip install '.[audio]'  (in the checkout of data2vec for fairseq)"
 TURN_ON = "unset DATA2VEC_COMPAT"
 REINSTALL_TORCH = "pip install --force-reinstall torch"
-FREE = {"torchaudio": ((2, 11), "2.11.1"), "torchvision": ((2, 14), "0.29.1")}
-"""From which torch on which release serves that torch and all later ones."""
+FREE = {"torchaudio": ((2, 14), "2.11.1"), "torchvision": ((2, 14), "0.29.1")}
+"""From which torch on which release serves that torch and all later ones. torchaudio's own word is torch 2.11, beside
+which it does not load: that lacks a function of the C++ library."""
+LAST_OWN_TORCHAUDIO = (2, 11)
 
 _DISTRIBUTIONS = {"hydra": "hydra-core", "Cython": "cython", "sklearn": "scikit-learn", "PIL": "pillow"}
 
@@ -51,6 +53,8 @@ def _beside_torch(name: str, torch: Optional[str]) -> str:
     if version is None:
         return f"pip install torch {name}"
     major, minor, patch = version
+    if name == "torchaudio" and LAST_OWN_TORCHAUDIO < (major, minor) < FREE[name][0]:
+        return f"pip uninstall torchaudio  (none loads beside torch {torch}, and nothing here needs it)"
     # whatever the build: wheels may leave `+cu130` out of the version that pip knows, and `==2.11.0` takes 2.11.0+cu130
     kept = f"torch=={str(torch).partition('+')[0]}"
     first, free = FREE[name]

@@ -49,7 +49,7 @@ HOSTS = (  # the first without torchvision, which speech and text do not need
     Host("3.9-old", "3.9", ("torch==2.1.2", "torchaudio==2.1.2", "numpy<2"), OLD_STACK),
     Host("3.9", "3.9", ("torch==2.8.0", "torchaudio==2.8.0", "torchvision==0.23.0", "numpy>=2"), NEW_STACK),
     Host("3.11-old", "3.11", ("torch==2.1.2", "torchaudio==2.1.2", "torchvision==0.16.2", "numpy<2"), OLD_STACK),
-    Host("3.11", "3.11", ("torch==2.11.0", "torchaudio==2.11.1", "torchvision==0.26.0", "numpy>=2"), NEW_STACK),
+    Host("3.11", "3.11", ("torch==2.11.0", "torchaudio==2.11.0", "torchvision==0.26.0", "numpy>=2"), NEW_STACK),
     Host("3.13", "3.13", ("torch==2.15.0", "torchaudio==2.11.1", "torchvision==0.29.2", "numpy>=2"), NEW_STACK),
 )
 
