@@ -11,7 +11,7 @@ import torch
 from features.made import ctc_checkpoint, speech_checkpoint
 from models.tiny_text import trainer_state
 
-from data2vec_plugin.checkpoints.encoder import MODALITIES, build_encoder, open_checkpoint
+from data2vec_plugin.checkpoints.encoder import MODALITIES, build_encoder, open_checkpoint, untrained
 
 
 def write(path: Path, cfg: Dict[str, Any]) -> Path:
@@ -43,6 +43,31 @@ def test_other_models_are_refused(tmp_path: Path, cfg: Dict[str, Any], message: 
         open_checkpoint(write(tmp_path / "model.pt", cfg))
 
 
+@pytest.mark.parametrize(
+    ("inside", "message"),
+    [
+        (
+            Namespace(model={"_name": "data2vec_audio"}, arch="wav2vec2", task="audio_pretraining"),
+            "`wav2vec_ctc` on `wav2vec2`",
+        ),
+        (
+            {"arch": "data2vec_audio", "model": {"_name": "wav2vec2"}, "task": {}},
+            r"its `model\.w2v_args` names two models, `data2vec_audio` and `wav2vec2`",
+        ),
+    ],
+    ids=["arguments", "configuration"],
+)
+def test_a_configuration_with_two_names_is_refused(tmp_path: Path, inside: Any, message: str) -> None:
+    """Else one name is looked at, and the other built."""
+    with pytest.raises(ValueError, match=message):
+        open_checkpoint(write(tmp_path / "model.pt", {"model": {"_name": "wav2vec_ctc", "w2v_args": inside}}))
+
+
+def test_nothing_but_encoders_of_ours_is_built() -> None:
+    with pytest.raises(ValueError, match=r"`model\._name` is 'wav2vec2'; expected one of data2vec_audio"):
+        untrained({"model": {"_name": "wav2vec2"}})
+
+
 def test_a_model_that_this_version_lacks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(MODALITIES, "data2vec_smell", "smell")
     with pytest.raises(ValueError, match="`data2vec_smell`, which this version of the package lacks"):
@@ -69,6 +94,16 @@ def test_weights_of_another_size_are_told(tmp_path: Path) -> None:
     with pytest.raises(
         ValueError, match=r"does not fit its own configuration: it is of another size: `encoder\.layers"
     ):
+        build_encoder(open_checkpoint(path), teacher=False)
+
+
+def test_layers_are_counted_before_they_are_built(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    speech_checkpoint(path)
+    state = torch.load(path, weights_only=False)
+    state["cfg"]["model"]["encoder_layers"] = 5
+    torch.save(state, path)
+    with pytest.raises(ValueError, match="`encoder_layers` is 5, and its weights have 3 layers"):
         build_encoder(open_checkpoint(path), teacher=False)
 
 

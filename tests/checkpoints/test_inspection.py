@@ -80,6 +80,22 @@ def test_next_steps_are_commands_that_there_are(kind: Any) -> None:
             assert (HERE.parents[2] / "configs" / f"{config}.yaml").is_file()
 
 
+@pytest.mark.parametrize(
+    ("labels", "post_process", "options"),
+    [
+        ("ltr", "letter", ["--post-process", "letter"]),
+        ("phn 2", None, ["--labels", "phn 2"]),
+        ("wrd", "none", ["--labels", "wrd", "--post-process", "none"]),
+        (None, None, []),
+    ],
+)
+def test_a_recogniser_is_told_of_its_own_labels(labels: Any, post_process: Any, options: list[str]) -> None:
+    facts = {"kind": "fine-tuned", "modality": "speech", "file": "a.pt"}
+    decoding, _ = next_steps({**facts, "labels": labels, "post_process": post_process})
+    words = shlex.split(decoding)
+    assert words[words.index("--max-tokens") + 2 :] == options
+
+
 def test_what_a_file_does_not_tell_is_left_blank() -> None:
     from dataclasses import asdict
 

@@ -42,11 +42,12 @@ def told(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
     return line
 
 
-def test_a_million_layers_are_counted_first(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("claimed", [5, 10**6])
+def test_layers_are_counted_before_they_are_built(
+    folder: Path, claimed: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with_config(folder, monkeypatch, num_hidden_layers=10**6)
-    assert "`encoder_layers` is 1,000,000, and its weights have 3 layers" in told(folder, capsys)
+    with_config(folder, monkeypatch, num_hidden_layers=claimed)
+    assert f"`encoder_layers` is {claimed:,}, and its weights have 3 layers" in told(folder, capsys)
 
 
 def with_config(folder: Path, monkeypatch: pytest.MonkeyPatch, **keys: Any) -> None:

@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from data2vec_plugin.data import loader_workers
 from data2vec_plugin.data.loader_workers import InWorkers, SharedMemoryError, share, tensors
 
 RUN = """
@@ -41,6 +42,14 @@ def test_a_batch_is_what_the_collater_made(workers: int) -> None:
     assert batch["id"].tolist() == [0, 1, 2]
     assert batch["net_input"][1].numel() == 0
     assert [each.tolist() for each in tensors(batch)] == [[0, 1, 2], [1, 1, 1]]
+
+
+def test_a_worker_shares_its_batch_before_it_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later a thread of torch's would, and drop what does not fit."""
+    monkeypatch.setattr(loader_workers, "get_worker_info", lambda: "a worker")
+    monkeypatch.setattr(loader_workers, "end_with_parent", lambda: None)
+    batch = InWorkers(collate)([0, 1])
+    assert [each.is_shared() for each in tensors(batch)] == [True, True]
 
 
 def test_no_room_names_memory_and_keys(monkeypatch: pytest.MonkeyPatch) -> None:

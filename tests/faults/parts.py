@@ -58,7 +58,7 @@ def find(root: Path, name: str) -> Part:
     found = [part for part in parts(root) if f".{part.name}".endswith(f".{name}")]
     if len(found) != 1:
         where = ", ".join(part.name for part in found) or "nothing of that name"
-        raise ValueError(f"`{name}` is {where}; expected one part: say in tests/faults/table.py what it is called now")
+        raise ValueError(f"`{name}` is {where}; expected one part: say in tests/faults what it is called now")
     return found[0]
 
 

@@ -1,4 +1,4 @@
-"""Put each of upstream's faults back into a copy of our code, and see that the tests notice.
+"""Put each fault of the tables back into a copy of our code, and see that the tests notice.
 
 python tests/faults/put_back.py           # all of them, two at a time
 python tests/faults/put_back.py B7 B26    # some
@@ -17,8 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # as pytest has it
 
+from faults.fault import Fault
 from faults.parts import changed, find
-from faults.table import FAULTS, Fault
+from faults.table import FAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("benchmarks", "configs", "data2vec_compat", "data2vec_plugin", "examples", "tests")
@@ -35,6 +36,10 @@ def main() -> int:
     if unknown:
         parser.error(f"no fault {', '.join(sorted(unknown))}; there are {', '.join(fault.name for fault in FAULTS)}")
     chosen = [fault for fault in FAULTS if not wanted or wanted & set(fault.name.split())]
+    failing = fails_without(chosen)
+    if failing:
+        print(f"nothing was tried, because without any fault, too: {failing}")
+        return 1
     unseen = 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for fault, said in zip(chosen, pool.map(verdict, chosen)):
@@ -44,21 +49,32 @@ def main() -> int:
     return 1 if unseen else 0
 
 
-def verdict(fault: Fault) -> str:
-    """What became of a fault: the first test that notices, or why none did."""
+def fails_without(faults: list[Fault]) -> str:
+    """What pytest says of the tests that fail in a copy without any fault; empty if none does."""
     with tempfile.TemporaryDirectory(prefix="fault-") as folder:
-        copy = Path(folder)
-        copy_tree(copy)
+        copy_tree(Path(folder))
+        return failure(run(Path(folder), *dict.fromkeys(test for fault in faults for test in fault.tests)))
+
+
+def verdict(fault: Fault) -> str:
+    """What became of a fault: the first test that notices, or that none did."""
+    with tempfile.TemporaryDirectory(prefix="fault-") as folder:
+        copy_tree(Path(folder))
+        put_back(Path(folder), fault)
         for test in fault.tests:
-            if run(copy, test).returncode:
-                return f"not tried: {test} fails without it, too"
-        put_back(copy, fault)
-        for test in fault.tests:
-            done = run(copy, test)
-            failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-            if done.returncode:
-                return f"noticed: {failed[0] if failed else done.stdout.strip().splitlines()[-1]}"
+            failed = failure(run(Path(folder), test))
+            if failed:
+                return f"noticed: {failed}"
     return f"UNSEEN by {', '.join(fault.tests)}"
+
+
+def failure(done: subprocess.CompletedProcess[str]) -> str:
+    """What pytest says of the first test that failed; empty if all passed."""
+    if not done.returncode:
+        return ""
+    lines = [*done.stderr.splitlines(), *done.stdout.strip().splitlines()]
+    failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
+    return (failed or [f"pytest ended with code {done.returncode}: {' '.join(lines[-1:])}"])[0]
 
 
 def copy_tree(copy: Path) -> None:
@@ -74,7 +90,7 @@ def put_back(copy: Path, fault: Fault) -> None:
     try:
         path, text = with_fault(copy, fault)
     except ValueError as error:
-        raise ValueError(f"{fault.name}: {error}; say in tests/faults/table.py what is there now") from error
+        raise ValueError(f"{fault.name}: {error}; say in its table in tests/faults what is there now") from error
     path.write_text(text, "utf-8")
 
 
@@ -89,9 +105,9 @@ def with_fault(root: Path, fault: Fault) -> tuple[Path, str]:
     return root / fault.part, text.replace(fault.ours, fault.theirs)
 
 
-def run(copy: Path, test: str) -> subprocess.CompletedProcess[str]:
-    """pytest on one file or test, up to its first failure, with the copy before whatever is installed."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "0", test]
+def run(copy: Path, *tests: str) -> subprocess.CompletedProcess[str]:
+    """pytest on files or tests, up to the first failure, with the copy before whatever is installed."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "0", *tests]
     environment = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
 

@@ -1,11 +1,12 @@
-"""The table of upstream's faults keeps up with our code; put_back.py does the rest."""
+"""The tables of faults keep up with our code; put_back.py does the rest."""
 
 from pathlib import Path
 
 import pytest
+from faults.fault import Fault
 from faults.parts import Part, changed, find
 from faults.put_back import with_fault
-from faults.table import FAULTS, Fault
+from faults.table import FAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 

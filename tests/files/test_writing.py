@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,17 @@ def test_a_part_takes_its_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("old")
     replace_durably(tmp_path / "part", tmp_path / "file")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("file", "new")]
+
+
+def test_what_takes_a_place_is_on_the_disk_by_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part, file = tmp_path / "part", tmp_path / "file"
+    part.write_text("new")
+    file.write_text("old")
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append((os.fstat(number).st_ino, file.read_text())))
+    number = part.stat().st_ino
+    replace_durably(part, file)
+    assert synced[0] == (number, "old")
 
 
 def test_a_folder_is_replaced_as_a_whole_or_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,16 @@ def test_an_empty_folder_is_told(tmp_path: Path, labelled: bool, fault: str) -> 
         ImageTree(tmp_path, labelled)
 
 
+def test_what_may_have_been_meant_is_told(tmp_path: Path) -> None:
+    for name in ("00000.tar", "cat.HEIC"):
+        (tmp_path / name).touch()
+    with pytest.raises(ImageSourceError, match="holds no picture") as caught:
+        ImageTree(tmp_path, labelled=False)
+    told = str(caught.value)
+    assert "1: a kind of picture that is not read (convert it to JPEG or PNG): cat.HEIC" in told
+    assert "Archives are read that lie in `task.data` and are called SPLIT-NUMBER.tar, as train-000000.tar" in told
+
+
 def test_a_long_list_shows_progress_over_all_folders(
     root: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,201 @@
+"""Faults that users met in files: tables, lists, dictionaries, folders, audio, pictures, archives, caches."""
+
+from faults.fault import Fault
+
+TEXTS = "tests/files/text"
+FOLDERS = "tests/files/test_folders.py"
+LABELLING = "tests/corpora/test_labelling.py"
+MEDIA = "tests/files/media"
+BINARIES = "tests/data/text/test_binarised.py"
+
+IN_FILES = (
+    Fault(  # quotes of a tab-separated table are taken for CSV's: rows melt together
+        "F1",
+        "delimited.read_table",
+        "tab_separated(path)",
+        '((n, cells) for n, cells in enumerate(csv.reader(path.open(encoding="utf-8"), delimiter="\\t"), 1))',
+        (f"{TEXTS}/test_delimited.py::test_quotes_of_a_tab_separated_table_are_text",),
+    ),
+    Fault(  # linked folders are left out, unsaid
+        "F2",
+        "folders._is_folder",
+        "entry.is_dir()",
+        "entry.is_dir(follow_symlinks=False)",
+        (f"{FOLDERS}::test_linked_folders_are_entered",),
+    ),
+    Fault(  # links are followed in circles
+        "F2b",
+        "Walk._entered_as",
+        "any(above == real or above.startswith(inside) for above in way)",
+        "False",
+        (f"{FOLDERS}::test_links_that_lead_back_are_told_and_not_followed",),
+    ),
+    Fault(  # a table's bare file name labels every folder's file of that name
+        "F3",
+        "TableOfTranscripts.__init__",
+        "self._check_bare_names(path, manifests)",
+        "None",
+        (f"{LABELLING}::test_a_bare_name_that_fits_clips_of_several_folders_is_refused",),
+    ),
+    Fault(  # an id is cut at its last dot
+        "F3b",
+        "transcript_search.key_of",
+        'str(path.with_suffix("")) if path.suffix[1:].lower() in ENDINGS else str(path)',
+        'str(path.with_suffix(""))',
+        (f"{LABELLING}::test_ids_keep_their_dots",),
+    ),
+    Fault(  # a byte order mark becomes a part of the first name, symbol or word
+        "F4",
+        "text_lines.decoded",
+        "number == 1 and line.startswith(BYTE_ORDER_MARK)",
+        "False",
+        (f"{TEXTS}/test_text_lines.py::test_a_line_feed_ends_a_line_and_nothing_else",),
+    ),
+    Fault(  # a table of another encoding ends in a traceback that does not name it
+        "F4b",
+        "text_lines.decoded",
+        "UnicodeDecodeError",
+        "UnicodeEncodeError",
+        (f"{TEXTS}/test_text_lines.py::test_bytes_that_are_not_utf8_are_told_with_their_cause",),
+    ),
+    Fault(  # a dictionary made by hand: tabs
+        "F5",
+        "dictionaries._entry",
+        "ENTRY.fullmatch(line)",
+        're.fullmatch(rf"(?P<symbol>.*) (?P<count>[+-]?[0-9]+)(?P<flag> {OVERWRITE})?", line)',
+        (f"{TEXTS}/test_dictionaries.py::test_dialects_that_mean_one_thing",),
+    ),
+    Fault(  # the same: blank lines
+        "F5b",
+        "dictionaries.read_entries",
+        "[(number, line.rstrip()) for number, line in numbered_lines(path) if line.strip()]",
+        "[(number, line.rstrip()) for number, line in numbered_lines(path)]",
+        (f"{TEXTS}/test_dictionaries.py::test_dialects_that_mean_one_thing",),
+    ),
+    Fault(  # the same: no counts
+        "F5c",
+        "dictionaries.read_entries",
+        "_is_bare(lines)",
+        "False",
+        (f"{TEXTS}/test_dictionaries.py::test_no_counts_at_all_leave_the_ids_certain",),
+    ),
+    Fault(  # a PostScript file by the name of a picture starts Ghostscript
+        "F6",
+        "pictures._decoded",
+        "Image.open(BytesIO(data), formats=FORMATS)",
+        "Image.open(BytesIO(data))",
+        (f"{MEDIA}/test_pictures.py::test_no_interpreter_is_started",),
+    ),
+    Fault(  # pipes and devices are opened
+        "F7",
+        "opening._refuse_others",
+        "not stat.S_ISREG(mode)",
+        "False",
+        (f"{TEXTS}/test_text_lines.py::test_what_is_no_file_is_told_and_not_waited_for",),
+    ),
+    Fault(  # they are listed
+        "F7b",
+        "Walk._is_wanted",
+        "return stat.S_ISREG(mode)",
+        "return True",
+        (f"{FOLDERS}::test_what_is_no_regular_file_is_counted_and_named",),
+    ),
+    Fault(  # a header that claims a thousand hours is believed
+        "F8",
+        "files.media.audio._opened",
+        "_check_claim(entry, sound, size)",
+        "None",
+        (f"{MEDIA}/test_audio.py::test_a_claim_that_the_file_cannot_hold_is_told_by_every_reader",),
+    ),
+    Fault(  # so is the size of a member that is larger than its archive
+        "F9",
+        "tar_index._Members._check",
+        "member.isfile() and member.offset_data + member.size > self.size",
+        "False",
+        (f"{MEDIA}/test_tar_index.py::test_a_size_that_cannot_be_true_is_told[99999999999999]",),
+    ),
+    Fault(  # an index is believed that was kept of another archive of the same size and time
+        "F10",
+        "kept_index._load",
+        "_other_content(file, index, known, of.tolist() == stamp.tolist())",
+        '""',
+        (f"{MEDIA}/test_tar_index.py::test_another_archive_of_the_same_size_and_time_is_noticed",),
+    ),
+    Fault(  # and whatever places it holds
+        "F10b",
+        "kept_index._load",
+        "index.fault(size_of(file))",
+        '""',
+        (f"{MEDIA}/test_tar_index.py::test_a_poisoned_index_is_made_anew",),
+    ),
+    Fault(  # size and time are taken for the content of a text
+        "F11",
+        "binarised.binarised",
+        "content_digest(path, folder / KNOWN)",
+        'f"{path.stat().st_size} {path.stat().st_mtime_ns}"',
+        (f"{BINARIES}::test_made_again_when_something_changed[text]",),
+    ),
+    Fault(  # the same, where digests are remembered
+        "F11b",
+        "content._stamp",
+        'f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_dev} {stat.st_ino}"',
+        'f"{stat.st_size} {stat.st_mtime_ns}"',
+        ("tests/files/test_content.py::test_size_and_time_do_not_hide_a_change",),
+    ),
+    Fault(  # binaries that were cut are read as long as they are there
+        "F11c",
+        "binarised.binarised",
+        "fault_of_binaries(prefix)",
+        '"" if all(with_ending(prefix, ending).is_file() for ending in ENDINGS) else "missing"',
+        (f"{BINARIES}::test_damaged_binaries_are_made_again_and_said",),
+    ),
+    Fault(  # a file takes its place before it is on the disk: a power cut leaves the name without the content
+        "F12",
+        "writing.replace_durably",
+        "_sync(part)",
+        "None",
+        ("tests/files/test_writing.py::test_what_takes_a_place_is_on_the_disk_by_then",),
+    ),
+    Fault(  # a name with two colons is taken for a part of an archive
+        "F13",
+        "files.media.audio.split_entry",
+        "os.path.lexists(entry)",
+        "False",
+        ("tests/data/audio/test_clips.py::test_what_a_manifest_lists_is_read_whatever_its_name",),
+    ),
+    Fault(  # upper-case endings are passed over
+        "F13b",
+        "Walk._is_wanted",
+        "entry.name.lower().endswith(self.endings)",
+        "entry.name.endswith(self.endings)",
+        (f"{FOLDERS}::test_a_folders_files_come_before_its_folders",),
+    ),
+    Fault(  # `long.wav:offset:frames` ends without a word on what the numbers mean
+        "F14",
+        "files.media.audio._explained",
+        "path.lower().endswith(ENDINGS)",
+        "False",
+        ("tests/data/audio/test_clips.py::test_a_segment_of_a_recording_says_what_it_is",),
+    ),
+    Fault(  # a folder of archives "holds no picture", without a word on the names that are wanted
+        "F15",
+        "ImageTree._passed_over",
+        "passed.counts[ARCHIVE]",
+        "False",
+        ("tests/data/image/test_tree.py::test_what_may_have_been_meant_is_told",),
+    ),
+    Fault(  # pictures of a kind that is not read are passed over, uncounted
+        "F15b",
+        "ImageTree.__init__",
+        "{**UNREAD, **PACKED}",
+        "PACKED",
+        ("tests/data/image/test_tree.py::test_what_may_have_been_meant_is_told",),
+    ),
+    Fault(  # upper case makes the Turkish letter without a dot one with it, unsaid
+        "F16",
+        "spelling.clean",
+        "BACK[case](changed) != BACK[case](text)",
+        "False",
+        (f"{LABELLING}::test_letters_that_a_case_makes_one_are_told",),
+    ),
+)
