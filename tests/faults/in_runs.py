@@ -8,6 +8,7 @@ EVALUATED = "tests/compat/test_evaluated_strings.py"
 ENCODER = "tests/checkpoints/test_encoder.py"
 FOLDER_LOCKS = "tests/cli/test_folder_locks.py"
 WORKERS = "tests/data/test_loader_workers.py"
+HOSTILE = "tests/compat/test_hostile.py"
 TRAINER = "tests/host/training/test_trainer.py"
 
 IN_RUNS = (
@@ -248,5 +249,26 @@ IN_RUNS = (
         'not hasattr(os, "waitid")',
         "True",
         ("tests/glue/test_runs.py::test_signals_go_to_a_process_whose_number_is_its_own",),
+    ),
+    Fault(  # a checkpoint's configuration asks for a password in the environment, and is given it
+        "R17",
+        "loaded_state.check_loaded",
+        "RESOLVER.search(value)",
+        "False",
+        (f"{HOSTILE}::test_is_told_in_a_line[a password-torch's]",),
+    ),
+    Fault(  # a tensor is larger than what is stored of it
+        "R17b",
+        "loaded_state._check_storage",
+        "wanted > max(held, LARGEST_VIEW)",
+        "False",
+        (f"{HOSTILE}::test_is_told_in_a_line[a stride of nothing-torch's]",),
+    ),
+    Fault(  # a million layers are believed of any model
+        "R17c",
+        "loaded_state._check_layers",
+        "number > max(MOST_LAYERS, counted)",
+        "False",
+        (f"{HOSTILE}::test_an_error_names_both_numbers",),
     ),
 )

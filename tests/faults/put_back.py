@@ -88,10 +88,10 @@ def copy_tree(copy: Path) -> None:
 def put_back(copy: Path, fault: Fault) -> None:
     """Change the one place; raises ValueError if our code no longer holds it."""
     try:
-        path, text = with_fault(copy, fault)
+        path, text = with_fault(ROOT, fault)  # not the copy, all of whose files would be parsed again
     except ValueError as error:
         raise ValueError(f"{fault.name}: {error}; say in its table in tests/faults what is there now") from error
-    path.write_text(text, "utf-8")
+    (copy / path.relative_to(ROOT)).write_text(text, "utf-8")
 
 
 def with_fault(root: Path, fault: Fault) -> tuple[Path, str]:
