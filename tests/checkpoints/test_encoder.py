@@ -85,25 +85,21 @@ def test_files_that_are_no_checkpoint(tmp_path: Path) -> None:
         open_checkpoint(tmp_path / "evil.pt")
 
 
-def test_weights_of_another_size_are_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("key", "claimed", "message"),
+    [
+        ("encoder_ffn_embed_dim", 32, r"it is of another size: `encoder\.layers"),
+        ("encoder_layers", 5, "`encoder_layers` is 5, and its weights have 3 layers"),  # before they are built
+    ],
+    ids=["width", "layers"],
+)
+def test_weights_of_another_size_are_told(tmp_path: Path, key: str, claimed: int, message: str) -> None:
     path = tmp_path / "model.pt"
     speech_checkpoint(path)
     state = torch.load(path, weights_only=False)
-    state["cfg"]["model"]["encoder_ffn_embed_dim"] = 32
+    state["cfg"]["model"][key] = claimed
     torch.save(state, path)
-    with pytest.raises(
-        ValueError, match=r"does not fit its own configuration: it is of another size: `encoder\.layers"
-    ):
-        build_encoder(open_checkpoint(path), teacher=False)
-
-
-def test_layers_are_counted_before_they_are_built(tmp_path: Path) -> None:
-    path = tmp_path / "model.pt"
-    speech_checkpoint(path)
-    state = torch.load(path, weights_only=False)
-    state["cfg"]["model"]["encoder_layers"] = 5
-    torch.save(state, path)
-    with pytest.raises(ValueError, match="`encoder_layers` is 5, and its weights have 3 layers"):
+    with pytest.raises(ValueError, match=rf"does not fit its own configuration: {message}"):
         build_encoder(open_checkpoint(path), teacher=False)
 
 

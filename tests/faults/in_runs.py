@@ -122,7 +122,7 @@ IN_RUNS = (
         "checkpoints.encoder.check_sizes",
         'check_layers(f"checkpoint {checkpoint.path}", checkpoint.root["model"], checkpoint.weights)',
         "None",
-        (f"{ENCODER}::test_layers_are_counted_before_they_are_built",),
+        (f"{ENCODER}::test_weights_of_another_size_are_told[layers]",),
     ),
     Fault(  # or as a folder of Hugging Face's does
         "R7b",
