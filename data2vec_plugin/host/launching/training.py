@@ -7,7 +7,7 @@ from typing import Any
 from .option_names import TRAINING_GROUPS, options_named
 from .ours import is_ours, training
 from .sweep_logs import JobLogs, forget_best
-from .writable_folders import look_at_curves
+from .writable_folders import look_at_logs
 
 
 def surround(module: ModuleType) -> bool:
@@ -18,7 +18,7 @@ def surround(module: ModuleType) -> bool:
     def main(cfg: Any, *args: Any, **kwargs: Any) -> Any:
         if not is_ours(cfg):
             return stock(cfg, *args, **kwargs)
-        look_at_curves(cfg)
+        look_at_logs(cfg)
         forget_best(module)
         with training(), logs.apart(), options_named(cfg, TRAINING_GROUPS):
             return stock(cfg, *args, **kwargs)

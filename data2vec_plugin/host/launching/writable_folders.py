@@ -1,4 +1,4 @@
-"""Folders that cannot be written are named with their key, before anything is built."""
+"""Folders and log files that cannot be written are named with their key, before anything is built."""
 
 import contextlib
 import functools
@@ -25,9 +25,13 @@ def name_the_field(module: ModuleType) -> bool:
     return True
 
 
-def look_at_curves(cfg: Any) -> None:
-    """Writes into the folder of curves before anything is built, in the process that will draw them."""
+def look_at_logs(cfg: Any) -> None:
+    """Opens the log file, and writes into the folder of curves in the process that will draw them."""
     common, training = (getattr(cfg, section, cfg) for section in ("common", "distributed_training"))  # or argparse's
+    file = getattr(common, "log_file", None)
+    if file:
+        with _naming("common.log_file", file, "make its folder, or choose another file"):
+            open(file, "ab").close()
     folder = getattr(common, "tensorboard_logdir", None)
     if folder and "://" not in folder and not getattr(training, "distributed_rank", 0):
         with _naming("common.tensorboard_logdir", folder):
@@ -36,11 +40,11 @@ def look_at_curves(cfg: Any) -> None:
 
 
 @contextlib.contextmanager
-def _naming(key: str, folder: str) -> Iterator[None]:
-    """Names the key and its folder in an error of the file system's."""
+def _naming(key: str, path: str, advice: str = "choose another folder or free this one") -> Iterator[None]:
+    """Names the key and its path in an error of the file system's."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or error
-        message = f"`{key}` is {folder!r}, which cannot be written ({reason}); choose another folder or free this one"
+        message = f"`{key}` is {path!r}, which cannot be written ({reason}); {advice}"
         raise type(error)(error.errno, message) from error

@@ -25,7 +25,7 @@ def test_a_save_folder_that_cannot_be_written_names_its_key(tmp_path: Path) -> N
 
 def looked_at(**keys: Any) -> None:
     """A configuration with these keys in its sections."""
-    writable_folders.look_at_curves(SimpleNamespace(**{name: SimpleNamespace(**each) for name, each in keys.items()}))
+    writable_folders.look_at_logs(SimpleNamespace(**{name: SimpleNamespace(**each) for name, each in keys.items()}))
 
 
 def test_a_folder_of_curves_that_cannot_be_written_names_its_key(tmp_path: Path) -> None:
@@ -44,3 +44,13 @@ def test_the_folder_of_curves_is_looked_at_where_they_are_drawn(tmp_path: Path) 
     assert not names(tmp_path / "curves")
     looked_at(common={"tensorboard_logdir": "s3://bucket/curves"}, distributed_training={})
     looked_at(common={"tensorboard_logdir": None}, distributed_training={})
+
+
+def test_a_log_file_that_cannot_be_written_names_its_key(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "none" / "run.log", tmp_path / "file" / "run.log", tmp_path):
+        with pytest.raises(OSError, match=r"`common\.log_file` is '.*', which cannot be written \(.*make its folder"):
+            looked_at(common={"log_file": str(path)})
+    (tmp_path / "run.log").write_text("before\n")
+    looked_at(common={"log_file": str(tmp_path / "run.log")})
+    assert (tmp_path / "run.log").read_text() == "before\n"
