@@ -1,9 +1,17 @@
-"""One thread a process: the tests are small, and several workers, with what they start, share the machine."""
+"""What all tests share: one thread a process, bytecode, and the process that forks their programs.
+
+One thread, because the tests are small, and several workers, with what they start, share the machine. Bytecode, also
+where the environment wants none, because hundreds of processes would compile the same modules.
+"""
 
 import os
+import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the commands that tests start
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
+import forks  # noqa: F401  # by which pytest's first process says that it is the first
 import torch
 
 torch.set_num_threads(1)

@@ -1,11 +1,11 @@
 """The README's training commands, cut down to models that train in seconds."""
 
 import json
-import subprocess
-import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Dict, List
 
+import forks
 from speech import ROOT
 
 CONFIGS = str(ROOT / "configs")
@@ -24,8 +24,8 @@ def pretrain_command(data: Path, folder: Path, updates: int, *overrides: str) ->
         *("+run=cpu", "dataset.num_workers=0", "common.log_interval=1", f"task.data={data}"),
         *(
             "dataset.train_subset=train-unlabelled",
-            "dataset.max_tokens=160000",
-            "task.max_sample_size=40000",
+            "dataset.max_tokens=80000",
+            "task.max_sample_size=20000",
             "task.min_sample_size=8000",
         ),
         *(f"optimization.max_update={updates}", f"checkpoint.save_dir={folder}"),
@@ -78,15 +78,10 @@ def finetune_command(data: Path, folder: Path, pretrained: Path, *overrides: str
 def run_many(runs: Dict[str, List[str]]) -> Dict[str, Any]:
     """What became of runs that one process makes one after another, by the command's own function."""
     script = Path(__file__).parent / "end_to_end" / "many_runs.py"
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        input="".join(json.dumps(words) + "\n" for words in runs.values()),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        timeout=300,
-        check=False,
-    )
-    said = [json.loads(line[len("RESULT ") :]) for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    with tempfile.NamedTemporaryFile("w") as listed:
+        listed.writelines(json.dumps(words) + "\n" for words in runs.values())
+        listed.flush()
+        printed = forks.python([str(script), listed.name]).stdout
+    said = [json.loads(line[len("RESULT ") :]) for line in printed.splitlines() if line.startswith("RESULT ")]
     assert len(said) == len(runs)
     return dict(zip(runs, said))

@@ -1,97 +1,75 @@
-"""fairseq's console scripts, each in a fork of a process that has imported torch and fairseq: most of a tiny run's time
-goes to imports. tests/smoke and tests/end_to_end/test_crashes.py start the real processes.
+"""Console scripts and programs, forked from a process that has imported torch and fairseq (`forks.py`).
 
-Run as a script it is that process: for each line of JSON on its standard input it forks, and prints the exit code.
+Most of a tiny run's time goes to imports. The real processes are started by tests/smoke, tests/compat/test_commands.py
+and the end-to-end tests that take `run` from `speech`.
 """
 
-import functools
-import json
 import os
-import runpy
-import select
-import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Dict, List, Optional, Sequence
 
-SECONDS = 300
+import forks
+import speech
 
 
-def run(command: Sequence[str], expect: int = 0, cwd: "Path | None" = None) -> str:
-    """What `speech.run` does, which starts what is no script of fairseq's, or is to import otherwise."""
-    import speech
-
-    program = Path(sys.executable).parent / command[0]
-    if not (command[0].startswith("fairseq-") and program.exists() and _importing() == _server()[1]):
+def run(command: Sequence[str], expect: int = 0, cwd: Optional[Path] = None) -> str:
+    """What `speech.run` does."""
+    if forks.importing(os.environ) != forks.IMPORTING:
         return speech.run(command, expect, cwd)
-    words = [str(program), *command[1:]]
-    with tempfile.NamedTemporaryFile("r") as output:
-        code = _ask(words=words, cwd=str(cwd or Path.cwd()), env=dict(os.environ), output=output.name)
-        said = output.read()
+    code, said = end(command, cwd)
     if code != expect:
-        raise AssertionError(f"{' '.join(words)} gave {code}, expected {expect}:\n{said[-4000:]}")
+        raise AssertionError(f"{' '.join(command)} gave {code}, expected {expect}:\n{said[-4000:]}")
     return said
 
 
-def _importing() -> Dict[str, str]:
-    """What of the environment decides how modules are imported."""
-    return {name: value for name, value in os.environ.items() if name.startswith(("PYTHON", "DATA2VEC_"))}
+def end(command: Sequence[str], cwd: Optional[Path] = None, file_size: Optional[int] = None) -> "tuple[int, str]":
+    """A program's exit code and what it printed; it may write files up to a size."""
+    with tempfile.NamedTemporaryFile("r") as output:
+        code = start(command, output.name, cwd, file_size=file_size).wait()
+        return code, output.read()
 
 
-@functools.cache
-def _server() -> Any:
-    """The process that forks, one for each process of tests, and what it was started with."""
-    process = subprocess.Popen(
-        [sys.executable, __file__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
+def run_two(command: Sequence[str], cwd: Optional[Path] = None) -> str:
+    """Run it twice at once, as `torchrun --nproc_per_node 2` does, which ends both if one fails."""
+    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    with tempfile.NamedTemporaryFile("r") as output, ExitStack() as stack:
+        ranks = []
+        for rank in ("0", "1"):
+            ranks.append(start(command, output.name, cwd, RANK=rank, LOCAL_RANK=rank, **shared))
+            stack.callback(ranks[-1].kill)
+        until = time.monotonic() + forks.SECONDS
+        codes: List[int] = []
+        while len(codes) < 2 and not any(codes):
+            codes += [rank.wait() for rank in ranks if rank.running and rank.ended()]
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired(list(command), forks.SECONDS)
+            time.sleep(0.02)
+        said = output.read()
+    assert codes == [0, 0], f"{' '.join(command)} gave {codes}:\n{said[-4000:]}"
+    return said
+
+
+def start(
+    command: Sequence[str], output: str, cwd: Optional[Path], file_size: Optional[int] = None, **env: str
+) -> forks.Fork:
+    """Start a script, one of this environment's commands, or this Python with what follows."""
+    scripts = Path(sys.executable).parent
+    words = list(command[1:]) if command[0] == sys.executable else [str(scripts / command[0]), *command[1:]]
+    environment: Dict[str, str] = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", **env}
+    folder = str(cwd or Path.cwd())
+    return forks.Fork(
+        "fairseq", words=words, cwd=folder, env=environment, streams=[output, output], file_size=file_size
     )
-    return process, _importing()
 
 
-def _ask(**request: Any) -> int:
-    process, _ = _server()
-    process.stdin.write(json.dumps(request) + "\n")
-    process.stdin.flush()
-    if not select.select([process.stdout], [], [], SECONDS)[0]:
-        os.killpg(process.pid, signal.SIGKILL)
-        _server.cache_clear()
-        raise subprocess.TimeoutExpired(request["words"], SECONDS)
-    return int(process.stdout.readline())
-
-
-def _become(words: List[str], cwd: str, env: Dict[str, str], output: str) -> None:
-    """Go on as a script of its own."""
-    opened = os.open(output, os.O_WRONLY | os.O_APPEND)
-    for stream, file in ((0, os.open(os.devnull, os.O_RDONLY)), (1, opened), (2, opened)):
-        os.dup2(file, stream)
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(env)
-    sys.argv = words
-    sys.path[0] = str(Path(words[0]).parent)
-    runpy.run_path(words[0], run_name="__main__")
-
-
-def _serve() -> None:
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            _become(**json.loads(line))
-            return  # as any program ends, with what it has registered for its end
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
-
-
-if __name__ == "__main__":
-    import fairseq_cli.generate
-    import fairseq_cli.hydra_train
-    import fairseq_cli.validate  # noqa: F401
-    import torch._dynamo  # noqa: F401  # which torch imports with the first optimizer
-
-    _serve()
+def free_port() -> str:
+    """A port that nobody listens at."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return str(taken.getsockname()[1])

@@ -28,6 +28,14 @@ def synthesise(folder: Path) -> Path:
 
 def run(command: Sequence[str], expect: int = 0, cwd: "Path | None" = None) -> str:
     """Run a console command of this environment; returns what it printed, fails on another exit code."""
+    code, said = end(command, cwd)
+    if code != expect:
+        raise AssertionError(f"{' '.join(command)} gave {code}, expected {expect}:\n{said[-4000:]}")
+    return said
+
+
+def end(command: Sequence[str], cwd: "Path | None" = None) -> "tuple[int, str]":
+    """A console command's exit code and what it printed."""
     program = Path(sys.executable).parent / command[0]
     words = [str(program), *command[1:]] if program.exists() else list(command)
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"  # for commands that start others, as torchrun does
@@ -40,9 +48,7 @@ def run(command: Sequence[str], expect: int = 0, cwd: "Path | None" = None) -> s
         timeout=300,
         env={**os.environ, "PATH": path},
     )
-    if done.returncode != expect:
-        raise AssertionError(f"{' '.join(words)} gave {done.returncode}, expected {expect}:\n{done.stdout[-4000:]}")
-    return done.stdout
+    return done.returncode, done.stdout
 
 
 def write_clip(path: Path, samples: int, rate: int = 16_000, channels: int = 1, seed: int = 0) -> Path:

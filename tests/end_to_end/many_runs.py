@@ -1,6 +1,5 @@
-"""fairseq-hydra-train, once for each list of arguments on standard input, in one process, which spares the imports.
-
-torchrun's processes have no standard input: they are given a file.
+"""fairseq-hydra-train, once for each list of arguments in a file, a line of JSON each, in one process, which spares the
+imports.
 
 Prints a line of JSON a run: its last update, or the error that ended it.
 """
@@ -39,6 +38,5 @@ def run(words: List[str]) -> Dict[str, Any]:
 if __name__ == "__main__":
     os.environ["HYDRA_FULL_ERROR"] = "1"  # or hydra prints the error and ends the process
     Trainer.train_step = train_step
-    lines = Path(sys.argv[1]).read_text().splitlines() if len(sys.argv) > 1 else sys.stdin
-    for line in lines:
+    for line in Path(sys.argv[1]).read_text().splitlines():
         print("RESULT " + json.dumps(run(json.loads(line))) + "\n", end="", flush=True)

@@ -1,23 +1,24 @@
 """A run that was killed goes on, from its last checkpoint, to exactly what it would have been.
 
+All but the first are forks, which a signal ends as it ends a process of its own.
+
 `DATA2VEC_KILLS=10` kills ten runs; the moments are drawn from the run's number, so that a failure can be repeated.
 """
 
 import os
 import random
-import resource
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List
+from typing import Any, Callable, Dict, List
 
 import pytest
+import speech
 import torch
 from checkpoint_weights import weights
 from end_to_end_commands import pretrain_command
-from speech import run
+from forked_commands import end, run
 
 from data2vec_plugin.runs.training_log import read_training_log
 
@@ -41,14 +42,14 @@ def losses(log: Path) -> Dict[int, float]:
     return dict(zip(series.updates, series.values))
 
 
-def interrupted(words: List[str], log: Path, update: int, delay: float, how: signal.Signals) -> int:
+def interrupted(
+    words: List[str], log: Path, update: int, delay: float, how: signal.Signals, end: Callable[..., Any] = end
+) -> int:
     """Start a run that gets a signal `delay` seconds after an update has begun, and return its exit code."""
     program = [sys.executable, str(INTERRUPTED_RUN), str(update), str(delay), how.name]
-    with log.open("w") as output:
-        done = subprocess.run(
-            [*program, *words[1:]], cwd=log.parent, stdout=output, stderr=subprocess.STDOUT, timeout=120
-        )
-    return done.returncode
+    code, said = end([*program, *words[1:]], cwd=log.parent)
+    log.write_text(said)
+    return code
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +77,8 @@ def goes_on_as_unbroken(data: Path, folder: Path, unbroken: Path, workers: int =
 def test_kill_at_a_random_moment(speech_data: Path, tmp_path: Path, unbroken: Path, number: int) -> None:
     rng, workers = random.Random(number), 2 * (number % 2)
     update, delay = rng.randrange(UPDATES - 2), rng.random() / 4
-    code = interrupted(command(speech_data, tmp_path, workers), tmp_path / "first.log", update, delay, signal.SIGKILL)
+    words, log = command(speech_data, tmp_path, workers), tmp_path / "first.log"
+    code = interrupted(words, log, update, delay, signal.SIGKILL, speech.end if number == 0 else end)
     assert code == -signal.SIGKILL
     had_saved = (tmp_path / "checkpoint_last.pt").exists()
     assert had_saved or update < 4
@@ -100,17 +102,9 @@ def test_full_disk_leaves_the_last_checkpoint_whole(
 ) -> None:
     shutil.copy(next(unbroken.glob("checkpoint_*_3.pt")), tmp_path / "checkpoint_last.pt")
     before = (tmp_path / "checkpoint_last.pt").read_bytes()
-    full = subprocess.run(
-        [str(Path(sys.executable).parent / "fairseq-hydra-train"), *command(speech_data, tmp_path, workers)[1:]],
-        cwd=tmp_path,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=120,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, len(before) // 2)),
-    )
-    assert full.returncode != 0
-    assert "File too large" in full.stdout
+    code, said = end(command(speech_data, tmp_path, workers), cwd=tmp_path, file_size=len(before) // 2)
+    assert code != 0
+    assert "File too large" in said
     assert (tmp_path / "checkpoint_last.pt").read_bytes() == before
     goes_on_as_unbroken(speech_data, tmp_path, unbroken, workers)
 

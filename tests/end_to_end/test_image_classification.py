@@ -2,14 +2,14 @@
 
 import shutil
 from pathlib import Path
-from typing import List, Sequence, Tuple
+from typing import Callable, List, Tuple
 
 import pytest
 import torch
 
 pytest.importorskip("torchvision")
 
-from forked_commands import run
+from forked_commands import run, run_two
 from images import write_tree
 from models.tiny_image import write_checkpoint
 from models.tiny_vision import PIXELS
@@ -55,9 +55,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def train(folder: Path, name: str, *overrides: str, launcher: Sequence[str] = ()) -> Path:
+def train(folder: Path, name: str, *overrides: str, run: Callable[..., str] = run) -> Path:
     paths = (f"task.data={folder / 'data'}", f"model.model_path={folder / 'pretrained.pt'}")
-    words = [*launcher, "fairseq-hydra-train", "--config-dir", str(folder), "--config-name", "mains", *paths]
+    words = ["fairseq-hydra-train", "--config-dir", str(folder), "--config-name", "mains", *paths]
     log = folder / f"{name}.log"
     log.write_text(run([*words, f"checkpoint.save_dir={folder / name}", *overrides], cwd=folder))
     return log
@@ -101,8 +101,7 @@ def test_two_processes_validate_every_picture_once(folder: Path) -> None:
     """Three batches of seven pictures: one of the two processes is given a batch that must not count."""
     gloo = ("distributed_training.distributed_backend=gloo", "distributed_training.ddp_backend=legacy_ddp")
     settings = (*gloo, "distributed_training.distributed_world_size=2", "optimization.max_update=2")
-    torchrun = ("torchrun", "--standalone", "--nproc_per_node", "2", "--no-python")
-    log = train(folder, "two", *settings, launcher=torchrun)
+    log = train(folder, "two", *settings, run=run_two)
     assert "2 processes" in log.read_text()
     validated = validate(folder, "two", "--valid-subset", "val", "--batch-size", "7")
     for name in ("accuracy", "loss"):

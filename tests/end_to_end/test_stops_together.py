@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from checkpoint_weights import weights
 from end_to_end_commands import noise_command
-from speech import run
+from forked_commands import run_two
 from upstream_recipes import write_speech
 
 pytestmark = pytest.mark.xdist_group("stops together")
@@ -54,7 +55,7 @@ def results(folder: Path) -> Dict[str, List[Dict[str, Any]]]:
     listed = folder / "runs.jsonl"
     listed.write_text("".join(json.dumps(words) + "\n" for words in runs.values()))
     script = str(Path(__file__).with_name("many_runs.py"))
-    said = run(["torchrun", "--standalone", "--nproc_per_node", "2", script, str(listed)], cwd=folder)
+    said = run_two([sys.executable, script, str(listed)], cwd=folder)
     ends = [json.loads(line[len("RESULT ") :]) for line in said.splitlines() if line.startswith("RESULT ")]
     assert len(ends) == 2 * len(runs)
     return {name: ends[2 * number : 2 * number + 2] for number, name in enumerate(runs)}

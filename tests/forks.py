@@ -1,0 +1,127 @@
+"""Python programs, each in a fork of a process that has imported torch, or fairseq too: most of a small program's time
+goes to that. Where a start itself is tested, tests start the real process.
+
+All processes of pytest share the ones that fork (`fork_server.py`).
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+from typing import Any, Dict, Iterator, Mapping, Optional, Sequence
+
+SECONDS = 300
+TESTS = int(os.environ.setdefault("TESTS_PID", str(os.getpid())))
+"""pytest's first process, which tells those that it starts."""
+
+
+def importing(environment: Mapping[str, str]) -> Dict[str, str]:
+    """What of an environment decides how modules are imported."""
+    return {name: environment[name] for name in sorted(environment) if name.startswith(("PYTHON", "DATA2VEC_"))}
+
+
+IMPORTING = importing(os.environ)
+ALIKE = zlib.crc32(json.dumps([sys.executable, IMPORTING]).encode())
+SERVER = Path(tempfile.gettempdir()) / f"data2vec-tests-{TESTS}-{ALIKE:x}"
+"""The folder of the process that forks, one for all that import alike."""
+
+
+class Fork:
+    """A running program."""
+
+    def __init__(self, imported: str, **request: Any) -> None:
+        self.connection = _connect(imported)
+        self.connection.sendall(json.dumps(request).encode() + b"\n")
+        self.words, self.running = request["words"], True
+        self.pid = self._answer()
+
+    def wait(self, seconds: float = SECONDS) -> int:
+        """Its exit code; killed after that time."""
+        if not self.ended(seconds):
+            self.kill()
+            raise subprocess.TimeoutExpired(self.words, seconds)
+        self.running = False
+        with self.connection:
+            return self._answer()
+
+    def _answer(self) -> int:
+        line = b""
+        while not line.endswith(b"\n"):
+            byte = self.connection.recv(1)
+            if not byte:
+                raise ChildProcessError(f"the process that forks has ended: {(SERVER / 'errors').read_text()}")
+            line += byte
+        return int(line)
+
+    def ended(self, seconds: float = 0.0) -> bool:
+        return bool(select.select([self.connection], [], [], seconds)[0])
+
+    def kill(self) -> None:
+        """End it with what it has started."""
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+
+def python(
+    words: Sequence[str],
+    imported: str = "fairseq",
+    cwd: Optional[Path] = None,
+    env: Optional[Mapping[str, str]] = None,
+    file_size: Optional[int] = None,
+    timeout: float = SECONDS,
+) -> "subprocess.CompletedProcess[str]":
+    """What `subprocess.run([sys.executable, *words])` would give; `imported` says what of torch and fairseq may be there.
+
+    Only a script or `-c`, with `-W ignore` or without. In an environment that changes what is imported, it is that.
+    """
+    environment = dict(os.environ if env is None else env)
+    if importing(environment) != IMPORTING:
+        command = [sys.executable, *words]
+        return subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+        )
+    with tempfile.NamedTemporaryFile("r") as out, tempfile.NamedTemporaryFile("r") as err:
+        request = {"words": list(words), "cwd": str(cwd or Path.cwd()), "env": environment, "file_size": file_size}
+        code = Fork(imported, **request, streams=[out.name, err.name]).wait(timeout)
+        return subprocess.CompletedProcess(list(words), code, out.read(), err.read())
+
+
+def _connect(name: str) -> socket.socket:
+    with _alone():
+        if not (SERVER / "started").exists():
+            subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("fork_server.py")), str(SERVER), str(TESTS)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=(SERVER / "errors").open("w"),
+                start_new_session=True,
+            )
+            (SERVER / "started").touch()
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        connection = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+            connection.connect(str(SERVER / name))
+            return connection
+        connection.close()
+        time.sleep(0.1)
+    raise TimeoutError(f"no process forks: {(SERVER / 'errors').read_text()}")
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """No other process of pytest is here."""
+    SERVER.mkdir(mode=0o700, exist_ok=True)
+    with (SERVER / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
