@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the commands that tests star
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-import forks  # noqa: F401  # by which pytest's first process says that it is the first
-import torch
+import forks  # noqa: E402, F401  # by which pytest's first process says that it is the first
+import torch  # noqa: E402
 
 torch.set_num_threads(1)

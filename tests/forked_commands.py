@@ -20,7 +20,7 @@ import speech
 
 def run(command: Sequence[str], expect: int = 0, cwd: Optional[Path] = None) -> str:
     """What `speech.run` does."""
-    if forks.importing(os.environ) != forks.IMPORTING:
+    if not forks.can_fork(os.environ, "fairseq"):
         return speech.run(command, expect, cwd)
     code, said = end(command, cwd)
     if code != expect:

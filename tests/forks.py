@@ -24,15 +24,24 @@ TESTS = int(os.environ.setdefault("TESTS_PID", str(os.getpid())))
 """pytest's first process, which tells those that it starts."""
 
 
-def importing(environment: Mapping[str, str]) -> Dict[str, str]:
-    """What of an environment decides how modules are imported."""
-    return {name: environment[name] for name in sorted(environment) if name.startswith(("PYTHON", "DATA2VEC_"))}
+IMPORTING = {"torch": ("PYTHON",), "fairseq": ("PYTHON", "DATA2VEC_")}
+"""What of the environment decides how they are imported; our patches look when fairseq is."""
 
 
-IMPORTING = importing(os.environ)
-ALIKE = zlib.crc32(json.dumps([sys.executable, IMPORTING]).encode())
+def importing(environment: Mapping[str, str], imported: str) -> Dict[str, str]:
+    """That part of an environment."""
+    return {name: environment[name] for name in sorted(environment) if name.startswith(IMPORTING[imported])}
+
+
+STARTED = dict(os.environ)
+ALIKE = zlib.crc32(json.dumps([sys.executable, importing(STARTED, "fairseq")]).encode())
 SERVER = Path(tempfile.gettempdir()) / f"data2vec-tests-{TESTS}-{ALIKE:x}"
 """The folder of the process that forks, one for all that import alike."""
+
+
+def can_fork(environment: Mapping[str, str], imported: str) -> bool:
+    """Whether a program in this environment would import as the process that forks has."""
+    return importing(environment, imported) == importing(STARTED, imported)
 
 
 class Fork:
@@ -80,12 +89,12 @@ def python(
     file_size: Optional[int] = None,
     timeout: float = SECONDS,
 ) -> "subprocess.CompletedProcess[str]":
-    """What `subprocess.run([sys.executable, *words])` would give; `imported` says what of torch and fairseq may be there.
+    """What `subprocess.run([sys.executable, *words])` gives, and that itself where the environment changes imports.
 
-    Only a script or `-c`, with `-W ignore` or without. In an environment that changes what is imported, it is that.
+    Only a script or `-c`, with `-W ignore` or without; `imported`, torch or fairseq, is there already.
     """
     environment = dict(os.environ if env is None else env)
-    if importing(environment) != IMPORTING:
+    if not can_fork(environment, imported):
         command = [sys.executable, *words]
         return subprocess.run(
             command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout, check=False

@@ -1,6 +1,6 @@
-"""hydra copies all that is registered, twice for each command, to be able to change the copy, and changes nothing in it.
+"""hydra copies all that is registered, twice for each command, so that it may change it, which it never does.
 
-With fairseq's and our dataclasses that is a third of a short run, and half of a composition.
+With fairseq's dataclasses and ours that is a third of a short run, and half of a composition.
 """
 
 from typing import Any

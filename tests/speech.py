@@ -4,26 +4,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Sequence
+from typing import Callable, Sequence
 
 import numpy as np
 import soundfile
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def synthesise(folder: Path) -> Path:
-    """Speak a corpus of about two minutes and list it; returns the folder of manifests and labels."""
-    data = folder / "data"
-    corpus = folder / "corpus"
-    script = ROOT / "examples" / "quickstart" / "synthesise.py"
-    sizes = ("--unlabelled-minutes=1.2", "--labelled-minutes=1.2", "--train-voices=2", "--valid-unlabelled-minutes=0.4")
-    counts = ("--labelled-voices=2", "--valid-utterances=4", "--test-utterances=6")
-    run([sys.executable, str(script), "--out", str(corpus), *sizes, *counts])
-    run(["data2vec", "manifest", str(corpus), "--out", str(data)])
-    splits = [str(data / f"{split}.tsv") for split in ("train-labelled", "valid", "test")]
-    run(["data2vec", "labels", *splits])
-    return data
 
 
 def run(command: Sequence[str], expect: int = 0, cwd: "Path | None" = None) -> str:
@@ -49,6 +35,20 @@ def end(command: Sequence[str], cwd: "Path | None" = None) -> "tuple[int, str]":
         env={**os.environ, "PATH": path},
     )
     return done.returncode, done.stdout
+
+
+def synthesise(folder: Path, run: Callable[..., str] = run) -> Path:
+    """Speak a corpus of about two minutes and list it; returns the folder of manifests and labels."""
+    data = folder / "data"
+    corpus = folder / "corpus"
+    script = ROOT / "examples" / "quickstart" / "synthesise.py"
+    sizes = ("--unlabelled-minutes=1.2", "--labelled-minutes=1.2", "--train-voices=2", "--valid-unlabelled-minutes=0.4")
+    counts = ("--labelled-voices=2", "--valid-utterances=4", "--test-utterances=6")
+    run([sys.executable, str(script), "--out", str(corpus), *sizes, *counts])
+    run(["data2vec", "manifest", str(corpus), "--out", str(data)])
+    splits = [str(data / f"{split}.tsv") for split in ("train-labelled", "valid", "test")]
+    run(["data2vec", "labels", *splits])
+    return data
 
 
 def write_clip(path: Path, samples: int, rate: int = 16_000, channels: int = 1, seed: int = 0) -> Path:

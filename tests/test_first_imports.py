@@ -1,10 +1,9 @@
 """Whatever of ours is imported first, fairseq is whole before anything registers."""
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
+import forks
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,5 +32,5 @@ def test_the_folder_of_whoever_imports_fairseq_does_so_first(path: Path) -> None
 )
 def test_a_fresh_interpreter_imports(name: str, tmp_path: Path) -> None:
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import data2vec_plugin.{name}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = forks.python(["-c", code], imported="torch", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -6,6 +6,7 @@ from compileall import compile_dir
 from pathlib import Path
 from typing import Any
 
+import forks
 import pytest
 from fairseq.models import MODEL_REGISTRY
 from fairseq.tasks import TASK_REGISTRY
@@ -16,13 +17,15 @@ from data2vec_plugin.registration import register_all
 
 
 def python(code: str) -> str:
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], text=True, capture_output=True, timeout=120)
+    """What code prints in an interpreter that has imported torch alone."""
+    done = forks.python(["-W", "ignore", "-c", code], imported="torch", timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
 def test_importing_the_plugin_imports_neither_fairseq_nor_torch() -> None:
-    assert python("import data2vec_plugin, sys; print({'fairseq', 'torch'} & set(sys.modules))") == "set()"
+    code = "import data2vec_plugin, sys; print({'fairseq', 'torch'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
 
 
 @pytest.mark.parametrize("order", ["fairseq, data2vec_plugin", "data2vec_plugin, fairseq"])
@@ -45,7 +48,7 @@ def test_registering_costs_little_beyond_fairseq() -> None:
     code = (
         "import torch, fairseq, time; t = time.process_time(); import data2vec_plugin; print(time.process_time() - t)"
     )
-    assert min(float(python(code)) for _ in range(3)) < 0.4
+    assert any(float(python(code)) < 0.4 for _ in range(3))
 
 
 def test_speech_needs_no_extra_of_another_modality() -> None:  # B17

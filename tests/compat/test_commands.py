@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import List
 
+import forks
 import pytest
 
 pytest.importorskip("fairseq")
@@ -47,29 +48,35 @@ MODEL = [
 ]
 
 
-def run(command: str, arguments: List[str], folder: Path) -> str:
+def run(command: str, arguments: List[str], folder: Path, imported: str = "") -> str:
+    """What a command prints; a fork of a process that has imported torch or fairseq, or the real one."""
     script = SCRIPTS / command
     if not script.exists():
         pytest.skip(f"{command} is not beside this Python")
-    done = subprocess.run(
-        [str(script), *arguments],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        timeout=120,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        check=False,
-    )
+    words = [str(script), *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    if imported:
+        done = forks.python(words, imported, folder, environment)
+    else:
+        done = subprocess.run(
+            words, capture_output=True, text=True, cwd=folder, timeout=120, env=environment, check=False
+        )
     output = done.stdout + done.stderr
     assert done.returncode == 0, output[-3000:]
     return output
 
 
 @pytest.mark.parametrize(
-    "command", ["fairseq-generate", "fairseq-preprocess", "fairseq-interactive", "fairseq-eval-lm"]
+    ("command", "imported"),
+    [
+        ("fairseq-generate", ""),
+        ("fairseq-preprocess", "torch"),
+        ("fairseq-interactive", "torch"),
+        ("fairseq-eval-lm", "torch"),
+    ],
 )
-def test_help(command: str, tmp_path: Path) -> None:
-    assert "usage:" in run(command, ["--help"], tmp_path)
+def test_help(command: str, imported: str, tmp_path: Path) -> None:
+    assert "usage:" in run(command, ["--help"], tmp_path, imported)
 
 
 def test_hydra_train_composes(tmp_path: Path) -> None:
@@ -79,6 +86,6 @@ def test_hydra_train_composes(tmp_path: Path) -> None:
 
 def test_two_processes_train_and_one_resumes(tmp_path: Path) -> None:
     run("fairseq-train", [*MODEL, "--distributed-world-size", "2", "--max-update", "2"], tmp_path)
-    resumed = run("fairseq-train", [*MODEL, "--max-update", "4"], tmp_path)
+    resumed = run("fairseq-train", [*MODEL, "--max-update", "4"], tmp_path, "fairseq")
     assert "Loaded checkpoint" in resumed
     assert "num_updates: 4 >= max_update: 4" in resumed

@@ -1,6 +1,5 @@
 """Two processes on the CPU: they train, or they say why not; B16: no `.cuda()` under gloo."""
 
-import os
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +14,7 @@ from data2vec_compat.patches import distributed  # noqa: E402
 TWO_RANKS = """
 import os
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -41,7 +41,9 @@ def main(cfg):
         raise RuntimeError("this rank has failed")
 
 
-def launch(ddp_backend, tcp):
+def launch(ddp_backend, tcp, forked):
+    if forked:
+        utils.torch.multiprocessing.spawn = partial(torch.multiprocessing.start_processes, start_method="fork")
     cfg = OmegaConf.structured(FairseqConfig())
     cfg.common.cpu = True
     cfg.distributed_training.distributed_world_size = 2
@@ -58,10 +60,11 @@ def launch(ddp_backend, tcp):
 def launch(run_python: Any, tmp_path: Path) -> Any:
     (tmp_path / "two_ranks.py").write_text(TWO_RANKS)
 
-    def run(backend: str, tcp: bool = False, **env: str) -> "subprocess.CompletedProcess[str]":
-        code = f"from two_ranks import launch; launch({backend!r}, {tcp})"
+    def run(backend: str, tcp: bool = False, forked: bool = False, **env: str) -> "subprocess.CompletedProcess[str]":
         tested = Path(distributed.__file__).parents[2]  # not another that may be installed
-        return run_python(code, check=False, PYTHONPATH=f"{tmp_path}{os.pathsep}{tested}", **env)
+        paths = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(tested)!r}]"
+        code = f"{paths}; from two_ranks import launch; launch({backend!r}, {tcp}, {forked})"
+        return run_python(code, check=False, imported="torch", **env)
 
     return run
 
@@ -78,7 +81,7 @@ def test_two_ranks_work_together(launch: Any, tmp_path: Path) -> None:
 
 def test_explicit_address_and_a_rank_that_fails(launch: Any, tmp_path: Path) -> None:
     """Stock fairseq starts no process here, and ends with exit code 0."""
-    done = launch("legacy_ddp", tcp=True, FAILS="1")
+    done = launch("legacy_ddp", tcp=True, forked=True, FAILS="1")
     assert [(tmp_path / f"rank{rank}").read_text() for rank in range(2)] == [EXPECTED] * 2
     assert done.returncode != 0
     assert "this rank has failed" in done.stderr

@@ -1,9 +1,8 @@
 """What fails in fairseq itself works; what works is as it was."""
 
-import subprocess
-import sys
 from typing import Any, List, Tuple
 
+import forks
 import pytest
 import torch
 
@@ -108,7 +107,7 @@ print("done")
 
 @pytest.mark.parametrize("run", range(3))
 def test_a_run_that_stops_within_an_epoch_ends_well(run: int) -> None:
-    done = subprocess.run([sys.executable, "-c", ENDS_WITHIN_AN_EPOCH], capture_output=True, text=True, timeout=60)
+    done = forks.python(["-c", ENDS_WITHIN_AN_EPOCH], timeout=60)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict
 
+import forks
 import huggingface
 import pytest
 import torch
@@ -228,8 +227,8 @@ def test_stock_upstream_loads_what_comes_back(base: Path) -> None:
         [model], _, _ = load_model_ensemble_and_task([{str(base / "back.pt")!r}])
         print(isinstance(model, upstream.Data2VecAudioModel))
     """
-    done = subprocess.run([sys.executable, "-c", program], cwd=base, stdout=subprocess.PIPE, text=True, check=True)
-    assert done.stdout.split()[-1] == "True"
+    done = forks.python(["-c", program], cwd=base)
+    assert done.stdout.split()[-1] == "True", done.stderr
 
 
 def test_features_and_fine_tuning_take_what_comes_back(base: Path, tmp_path: Path) -> None:

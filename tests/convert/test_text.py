@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, List
 
+import forks
 import pytest
 import torch
 from convert.made import convert, refused, saved
@@ -108,8 +107,8 @@ def test_stock_upstream_loads_what_comes_back(base: Any) -> None:
         [model], _, _ = load_model_ensemble_and_task([{str(base.back / "back.pt")!r}], arg_overrides={options!r})
         print(isinstance(model, upstream.Data2VecTextModel))
     """
-    done = subprocess.run([sys.executable, "-c", program], cwd=base.back, stdout=subprocess.PIPE, text=True, check=True)
-    assert done.stdout.split()[-1] == "True"
+    done = forks.python(["-c", program], cwd=base.back)
+    assert done.stdout.split()[-1] == "True", done.stderr
 
 
 @pytest.mark.parametrize("name", ["checkpoint.pt", "checkpoint_fp16.pt"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from end_to_end_commands import pretrain_command
-from speech import run
+from forked_commands import run
 
 pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
 pytestmark = [

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from end_to_end_commands import pretrain_command
-from speech import run
+from forked_commands import run
 
 pytestmark = pytest.mark.xdist_group("processes")
 

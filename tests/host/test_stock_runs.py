@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Tuple
 
+import forks
 import pytest
 import torch
+
+pytestmark = pytest.mark.xdist_group("stock runs")
 
 COMMON = (
     "--dict-size 96 --dataset-size 12 --batch-size 4 --optimizer adam --lr 0.001 --cpu --log-format simple "
@@ -59,15 +61,7 @@ class Done(NamedTuple):
 
 def python(code: str, folder: Path, patched: bool) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "DATA2VEC_COMPAT": str(int(patched)), "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return forks.python(["-W", "ignore", "-c", code], imported="torch", cwd=folder, env=environment)
 
 
 def train(folder: Path, how: str) -> Done:

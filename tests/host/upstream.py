@@ -7,7 +7,6 @@ writes what it makes of them. This module imports nothing of ours.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -25,6 +24,7 @@ from torch import Tensor
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+import forks
 from host.bare_trainer import ADAM, Task, config, save
 
 EXAMPLES = Path(fairseq.__file__).parent / "examples" / "data2vec"
@@ -87,7 +87,8 @@ def train(run: Any, kind: str, updates: range) -> List[float]:
 
 def run_upstream(folder: Path) -> None:
     """Run this file in a process of its own."""
-    subprocess.run([sys.executable, __file__, str(folder)], check=True, timeout=120)
+    done = forks.python([__file__, str(folder)], timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 @torch.no_grad()

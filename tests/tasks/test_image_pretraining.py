@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict, List
 
+import forks
 import numpy as np
 import pytest
 import torch
@@ -261,7 +260,7 @@ def test_pictures_are_read_without_the_extras_of_speech_and_text(data: Path) -> 
         "task.load_dataset('train')\n"
         "print(tuple(task.dataset('train')[0]['img'].shape))"
     )
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], text=True, capture_output=True, timeout=120)
+    done = forks.python(["-W", "ignore", "-c", code], imported="torch", timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "(3, 32, 32)"
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
+import forks
 import pytest
 import torch
 from models.tiny import tiny_model
@@ -68,6 +67,5 @@ def test_fairseqs_own_snippet_loads_a_model_of_ours(tmp_path: Path) -> None:
     section = {"_name": "data2vec_audio", **{key: getattr(model.cfg, key) for key in KEYS}}
     cfg = {**config(user_dir="data2vec_plugin"), "model": section}
     torch.save(trainer_state(cfg, model.state_dict()), tmp_path / "model.pt")
-    command = [sys.executable, "-W", "ignore", "-c", LOAD, str(tmp_path / "model.pt")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = forks.python(["-W", "ignore", "-c", LOAD, str(tmp_path / "model.pt")], imported="torch", timeout=120)
     assert done.stdout.split()[-2:] == ["Data2VecAudioModel", "AudioPretrainingTask"], done.stderr

@@ -36,7 +36,7 @@ def test_hydra_stops_a_sweep_with_one_folder_before_its_first_job(
     """By hydra's own sweeper and launcher, of whichever version; the jobs train nothing."""
     sweeps = {"one folder": RECIPE, "two": (*RECIPE, "checkpoint.save_dir='runs/${hydra:job.num}'")}
     code = SWEEPS.replace("sys.argv[1]", repr(json.dumps(sweeps)))
-    done = run_python(code, cwd=tmp_path, HYDRA_FULL_ERROR="1", PYTHONPATH=str(ROOT))
+    done = run_python(code, cwd=tmp_path, imported="torch", HYDRA_FULL_ERROR="1")
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     (_, none, said), (_, both, nothing) = (json.loads(line.partition(" ")[2]) for line in lines)
     assert (none, both, nothing) == ([], ["runs/0", "runs/1"], "")

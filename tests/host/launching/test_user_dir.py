@@ -63,7 +63,7 @@ def test_second_copy_of_the_plugin_gives_way(tmp_path: Path, caplog: Any) -> Non
 def test_folder_comes_before_name(run_python: Any, tmp_path: Path) -> None:
     package(tmp_path, "data2vec_plugin", "print('the folder')\n")
     code = "from fairseq import utils; from argparse import Namespace as N;"
-    done = run_python(code + "utils.import_user_module(N(user_dir='data2vec_plugin'))")
+    done = run_python(code + "utils.import_user_module(N(user_dir='data2vec_plugin'))", imported="torch")
     assert done.stdout == "the folder\n"
 
 
