@@ -4,6 +4,7 @@ One thread, because the tests are small, and several workers, with what they sta
 where the environment wants none, because hundreds of processes would compile the same modules.
 """
 
+import gc
 import os
 import sys
 
@@ -15,3 +16,12 @@ import forks  # noqa: E402, F401  # by which pytest's first process says that it
 import torch  # noqa: E402
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported by now stays, and need not be searched for garbage again and again."""
+    if "hydra.core.config_store" in sys.modules:
+        from one_config_store import keep_one_config_store
+
+        keep_one_config_store()
+    gc.freeze()

@@ -11,11 +11,9 @@ from typing import Any, Dict, List, NamedTuple
 from fairseq.dataclass.initialize import add_defaults, hydra_init
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
-from one_config_store import keep_one_config_store
 from speech import ROOT
 from upstream_recipes import folder_of
 
-keep_one_config_store()
 PROGRAM = "fairseq-hydra-train"
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "examples").glob("*/README.md"))]
 RECIPES = sorted((ROOT / "configs").glob("*.yaml"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, List
 
+import forks
 import pytest
 import torch
 
@@ -66,12 +66,12 @@ def test_one_process_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def two_processes(folder: Path, *words: str) -> List[Any]:
-    command = [sys.executable, "-c", WORKS_LONG]
-    running = [
-        subprocess.Popen([*command, str(rank), str(folder), *words], stdout=subprocess.PIPE, text=True)
-        for rank in range(2)
-    ]
-    return [(each.communicate(timeout=90)[0].strip(), each.returncode) for each in running]
+    def run(rank: int) -> Any:
+        done = forks.python(["-c", WORKS_LONG, str(rank), str(folder), *words], imported="torch", timeout=90)
+        return done.stdout.strip(), done.returncode
+
+    with ThreadPoolExecutor() as at_once:
+        return list(at_once.map(run, range(2)))
 
 
 def test_the_first_may_work_longer_than_processes_wait_for_each_other(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 from typing import Any, List
 
 import pytest
-from one_config_store import keep_one_config_store
 
 from data2vec_compat.registry import ARMED
 from data2vec_plugin.host.launching import takeover
@@ -27,7 +26,6 @@ CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 @pytest.fixture(autouse=True, scope="module")
 def explained() -> None:
     """pytest imports hydra by a loader of its own, out of the finder's sight; a patch runs but once."""
-    keep_one_config_store()
     for entry in ARMED:
         if entry.module == hydra_loader.__name__:
             entry.run(hydra_loader)
