@@ -13,6 +13,7 @@ REGISTERED = {
         "data2vec_vision",
         "data2vec_image_classification",
         "mtag",
+        "meme_classifier",
     ),
     "tasks": (
         "data2vec_audio_pretraining",
@@ -21,6 +22,7 @@ REGISTERED = {
         "image_pretraining",
         "image_classification",
         "unaligned_multimodal",
+        "meme_classification",
     ),
     "criterions": (
         "data2vec",
@@ -28,6 +30,7 @@ REGISTERED = {
         "data2vec_image_classification",
         "multimodal_regression",
         "multimodal_emotion",
+        "meme_score",
     ),
     "scoring": ("data2vec_asr",),
 }

@@ -1,0 +1,103 @@
+"""Vectors of a split's memes by frozen encoders: made once, kept in a folder, and trained on."""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...files.opening import read_bytes
+from ...files.unusable import UnusableFileError
+from ...files.writing import write_atomically
+from .memes import MemeDataset
+
+logger = logging.getLogger(__name__)
+
+Arrays = Dict[str, NDArray[Any]]
+Encode = Callable[[Dict[str, Any]], Dict[str, Tensor]]
+"""The ``net_input`` of a batch -> a vector a sample (B, D) of each part."""
+IDS = "ids"
+PREFETCHED = 2
+
+
+def features_of(dataset: MemeDataset, encode: Encode, batch: int = 32) -> Arrays:
+    """Vectors (N, D) of each part of all memes that can be used, in their order, and their numbers as ``ids``."""
+    found: List[Dict[str, Tensor]] = []
+    ids: List[int] = []
+    with ThreadPoolExecutor(PREFETCHED) as pool:
+        for start in range(0, len(dataset), batch):
+            rows = list(pool.map(dataset.__getitem__, range(start, min(start + batch, len(dataset)))))
+            sample = dataset.collater(rows)
+            if sample:
+                ids += sample["id"].tolist()
+                found.append({name: vectors.float().cpu() for name, vectors in encode(sample["net_input"]).items()})
+    if not found:
+        raise UnusableFileError.of(dataset.memes.path, "has no picture that can be used")
+    stacked = {name: torch.cat([each[name] for each in found]).numpy() for name in found[0]}
+    return {IDS: np.array(ids, dtype=np.int64), **stacked}
+
+
+def kept_features(folder: Path, name: str, make: Callable[[], Arrays], parts: Sequence[str]) -> Arrays:
+    """The arrays of ``folder``/``name``.npz, which are made, and kept there, if it does not hold them."""
+    path = folder / f"{name}.npz"
+    kept = _read(path, parts)
+    if kept is not None:
+        logger.info(f"{path}: {len(kept[IDS]):,} memes, whose features were kept")
+        return kept
+    made = make()
+    content = BytesIO()
+    save: Any = np.savez  # whose own keyword arguments are taken for the arrays' types
+    save(content, **made)
+    try:
+        write_atomically(path, content.getvalue())
+    except OSError as error:
+        logger.warning(f"{path} cannot be written ({error.strerror}); features are made again next time")
+    return made
+
+
+def _read(path: Path, parts: Sequence[str]) -> Optional[Arrays]:
+    """What was kept; None if nothing was, or if it is damaged, which is logged."""
+    if not path.is_file():
+        return None
+    try:
+        with np.load(BytesIO(read_bytes(path)), allow_pickle=False) as loaded:
+            arrays = dict(loaded)
+        count = len(arrays[IDS])
+        if all(len(arrays[part]) == count and np.isfinite(arrays[part]).all() for part in parts):
+            return arrays
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        logger.warning(f"{path} is damaged ({error}); features are made again")
+    return None
+
+
+class MemeFeatureDataset(MemeDataset):
+    """Memes as the vectors of frozen encoders; pictures are not looked at again."""
+
+    def __init__(self, dataset: MemeDataset, arrays: Arrays) -> None:
+        super().__init__(dataset.memes, None, dataset.seed, dataset.shuffled, dataset.bad_files.limit)
+        self.bad_files = dataset.bad_files
+        self.rows = {int(number): row for row, number in enumerate(arrays[IDS])}
+        self.parts = {name: torch.from_numpy(value) for name, value in arrays.items() if name != IDS}
+        for index in sorted(set(range(len(self))) - set(self.rows)):
+            self.bad_files.leave_out(index, "could not be used when features were made")
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        """``id``, and the ``row`` of its vectors, None for a picture that is left out."""
+        return {"id": index, "row": self.rows.get(index)}
+
+    def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
+        """``net_input`` with ``features``: (B, D) of each part."""
+        samples = [sample for sample in samples if sample["row"] is not None]
+        if not samples:
+            return {}
+        rows = torch.tensor([sample["row"] for sample in samples])
+        features = {name: vectors[rows] for name, vectors in self.parts.items()}
+        return self.batch([sample["id"] for sample in samples], {"features": features})

@@ -1,0 +1,79 @@
+"""The text in pictures, read by tesseract once and kept by the pictures' content."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from typing import List, Sequence
+
+from ...files.media.pictures import decode, read_picture
+from ...files.multimodal.meme_lists import SIDECAR, one_line
+from ...files.text.text_lines import read_text
+from ...files.unusable import UnusableFileError
+from ...files.writing import write_atomically
+
+OPTIONS = "--oem 1"
+"""The neural engine, as the published code has it."""
+
+
+def check_engine() -> None:
+    """Raise ValueError, with what to install, unless both the Python package and the program are there."""
+    missing = []
+    if find_spec("pytesseract") is None:
+        missing.append("the package pytesseract (pip install pytesseract)")
+    if shutil.which("tesseract") is None:
+        missing.append("the program tesseract, which pip does not bring (on Debian: apt install tesseract-ocr)")
+    if missing:
+        raise ValueError(
+            f"`task.ocr` is tesseract, but there is not: {'; '.join(missing)}. Install that, or set `task.ocr=sidecar` "
+            f"for text that lies in PICTURE{SIDECAR}, or `task.ocr=none`"
+        )
+
+
+class Tesseract:
+    """Reads pictures in ``language`` and keeps their text in ``folder``, where the same picture is found again.
+
+    Raises ValueError if an engine is not there.
+    """
+
+    def __init__(self, folder: Path, language: str = "eng", options: str = OPTIONS) -> None:
+        check_engine()
+        self.folder, self.language, self.options = folder, language, options
+
+    def texts(self, pictures: Sequence[Path]) -> List[str]:
+        """The text of each picture on one line; nothing for what is no picture, which whoever shows it will meet."""
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(self.text, pictures))
+
+    def text(self, picture: Path) -> str:
+        """The text of a picture, from the folder if it has been read before."""
+        try:
+            content = read_picture(picture)
+            kept = self.folder / f"{self._digest(content)}{SIDECAR}"
+            if not kept.is_file():
+                write_atomically(kept, self._read(content, str(picture)) + "\n")
+            return one_line(read_text(kept))
+        except UnusableFileError:
+            return ""
+
+    def _digest(self, content: bytes) -> str:
+        """Of a picture, and of how it is read."""
+        digest = hashlib.blake2b(f"{self.language} {self.options}\n".encode(), digest_size=12)
+        digest.update(content)
+        return digest.hexdigest()
+
+    def _read(self, content: bytes, name: str) -> str:
+        import pytesseract
+
+        picture = decode(content, name)
+        try:
+            found = pytesseract.image_to_string(picture, lang=self.language, config=self.options)
+        except (pytesseract.TesseractError, pytesseract.TesseractNotFoundError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise ValueError(
+                f"tesseract cannot read {name}: {reason}; see `task.ocr_language` and `task.ocr_options`"
+            ) from error
+        return one_line(found)

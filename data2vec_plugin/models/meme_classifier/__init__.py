@@ -1,0 +1,3 @@
+"""The registered model `meme_classifier`: encoders of pictures and of captions, the published MLP on both."""
+
+from .meme_model import MemeClassifierModel as MemeClassifierModel

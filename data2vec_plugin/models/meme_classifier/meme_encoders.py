@@ -1,0 +1,160 @@
+"""Encoders of data2vec's for pictures and captions, each a vector a sample, out of a checkpoint or out of ours."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional, Sequence
+
+import torch
+from fairseq.data import Dictionary
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+
+from ...checkpoints.encoder import Checkpoint, build_encoder, untrained
+from ...multimodal.meme_mlp import masked_mean
+from .caption_readers import CaptionReader, Data2VecReader, read_captions
+from .kept_files import Files, packed, unpacked
+
+Args = Dict[str, Any]
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class Pixels(nn.Module):
+    """Pixels from 0 to 1, normalised; with ``release_preprocessing`` blue first, and as they are."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], release_preprocessing: bool = False) -> None:
+        super().__init__()
+        self.release_preprocessing = release_preprocessing
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+
+    def forward(self, img: Tensor) -> Tensor:
+        """(B, 3, H, W) -> the same."""
+        img = img.to(self.mean.dtype)
+        return img.flip(1) if self.release_preprocessing else (img - self.mean) / self.std
+
+
+class Data2VecImage(nn.Module):
+    """Mean of the patches' vectors; the class token is left out."""
+
+    def __init__(self, args: Args, model: Any = None, release_preprocessing: bool = False) -> None:
+        super().__init__()
+        self.model = untrained({"model": args["model"]}) if model is None else model
+        self.model.remove_pretraining_modules()
+        self.pixels = Pixels(args["mean"], args["std"], release_preprocessing)
+        self.size = int(self.model.image.size)
+        self.dim = int(self.model.config.transformer.dim)
+
+    def forward(self, img: Tensor) -> Tensor:
+        """Pixels (B, 3, size, size) from 0 to 1 -> (B, dim)."""
+        tokens = self.model.embed(self.pixels(img), None)
+        patches: Tensor = self.model.encode(tokens).x
+        return patches.mean(1)
+
+
+class TextEncoder(nn.Module):
+    """What reads captions; its files are kept with its weights."""
+
+    model: Any
+    longest: int
+
+    def __init__(self, files: Optional[Files], max_tokens: int) -> None:
+        super().__init__()
+        self.files, self.max_tokens = files, max_tokens
+        self._reader: Optional[CaptionReader] = None
+
+    def make_reader(self, files: Files) -> CaptionReader:
+        """What cuts captions."""
+        raise NotImplementedError(f"{type(self).__name__} must say how captions are read")
+
+    def states(self, ids: Tensor, padding_mask: Tensor) -> Tensor:
+        """Vectors (B, T, C) of tokens (B, T)."""
+        raise NotImplementedError(f"{type(self).__name__} must encode tokens")
+
+    @property
+    def reader(self) -> CaptionReader:
+        """Made when first needed; raises ValueError if no file was loaded."""
+        if self.files is None:
+            raise ValueError("this model reads captions once its weights are loaded, with which its subwords are kept")
+        if self._reader is None:
+            self._reader = self.make_reader(self.files)
+        return self._reader
+
+    def forward(self, captions: Sequence[str]) -> Tensor:
+        """Captions -> mean of their tokens' vectors (B, C), in which padding does not count."""
+        longest = min(self.longest, self.max_tokens or self.longest)
+        ids, padding = read_captions(self.reader, captions, longest)
+        device = next(self.parameters()).device
+        ids, padding = ids.to(device), padding.to(device)
+        return masked_mean(self.states(ids, padding), padding)
+
+    def get_extra_state(self) -> Tensor:
+        """The files, as bytes."""
+        return packed(self.files or {})
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """The files of a checkpoint."""
+        self.files, self._reader = unpacked(state), None
+
+
+class Data2VecText(TextEncoder):
+    """Mean of the subwords' vectors, ``<s>`` and ``</s>`` among them."""
+
+    def __init__(self, args: Args, model: Any = None, files: Optional[Files] = None, max_tokens: int = 0) -> None:
+        super().__init__(files, max_tokens)
+        self.kind = str(args["subwords"])
+        self.model = untrained({"model": args["model"]}, as_many_symbols(args["symbols"])) if model is None else model
+        self.model.remove_pretraining_modules()
+        self.longest = min(self.model.max_positions(), self.model.text.max_positions)
+        self.dim = int(self.model.config.transformer.dim)
+
+    def make_reader(self, files: Files) -> CaptionReader:
+        """By the dictionary and the subwords of pre-training."""
+        return Data2VecReader(self.kind, files)
+
+    def states(self, ids: Tensor, padding_mask: Tensor) -> Tensor:
+        """Vectors (B, T, C)."""
+        encoded: Tensor = self.model.encode(self.model.embed(ids, padding_mask)).x
+        return encoded
+
+
+def image_from(checkpoint: Checkpoint, release_preprocessing: bool) -> tuple[Args, Data2VecImage]:
+    """What a pre-trained checkpoint's picture encoder is, and the encoder; raises ValueError for another modality's."""
+    check_modality(checkpoint, "image")
+    mean, std = (checkpoint.task.get(f"normalization_{name}") for name in ("mean", "std"))
+    args = {"model": section(checkpoint), "mean": list(mean or MEAN), "std": list(std or STD)}
+    return args, Data2VecImage(args, build_encoder(checkpoint, teacher=False), release_preprocessing)
+
+
+def text_from(checkpoint: Checkpoint, kind: str, files: Files, max_tokens: int) -> tuple[Args, Data2VecText]:
+    """The same of captions; ``kind`` and ``files`` are those of its subwords."""
+    check_modality(checkpoint, "text")
+    dictionary = Data2VecReader(kind, files).dictionary
+    args = {"model": section(checkpoint), "subwords": kind, "symbols": len(dictionary)}
+    return args, Data2VecText(args, build_encoder(checkpoint, False, dictionary), files, max_tokens)
+
+
+def check_modality(checkpoint: Checkpoint, modality: str) -> None:
+    """Raise ValueError unless a checkpoint's encoder is of the modality that its key names."""
+    if checkpoint.modality != modality:
+        raise ValueError(
+            f"`model.{modality}_path` is {checkpoint.path}, of model `{checkpoint.name}`, which reads "
+            f"{checkpoint.modality}"
+        )
+
+
+def section(checkpoint: Checkpoint) -> Args:
+    """The encoder's section of the configuration, with nothing left to interpolate."""
+    found: Any = OmegaConf.to_container(OmegaConf.create(checkpoint.root).model, resolve=True)
+    return dict(found)
+
+
+def as_many_symbols(count: int) -> Dictionary:
+    """A dictionary of a size, for a model whose own comes with its weights."""
+    dictionary = Dictionary()
+    for number in range(count - len(dictionary) - 1):
+        dictionary.add_symbol(f"{number}")
+    dictionary.add_symbol("<mask>")
+    return dictionary

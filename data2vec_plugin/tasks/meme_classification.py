@@ -1,0 +1,185 @@
+"""Memes: is a picture with its caption of a kind, or is it not? Labels of 0 and 1, a score for each."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+import torch
+from fairseq.dataclass import FairseqDataclass
+from fairseq.tasks import FairseqTask, register_task
+from omegaconf import II, MISSING
+
+from ..checkpoints.encoder import Checkpoint
+from ..config_keys import key
+from ..criterions.meme_metrics import best, smoothed
+from ..data.first_process import first_process_first
+from ..data.multimodal.meme_features import MemeFeatureDataset, features_of, kept_features
+from ..data.multimodal.meme_pictures import FITS, MIDDLE, MemePicture
+from ..data.multimodal.memes import IMAGE, OCR, PARTS, SIDECAR, TESSERACT, TEXT, MemeDataset, Memes
+from ..data.multimodal.ocr import OPTIONS, Tesseract
+from ..data.resumable import ResumableIterator
+from ..features.text_files import Given, find_text_files, subword_files, trained_on
+from ..files.opening import read_bytes
+from ..host.watching.task import Extent, WatchedTask
+from ..interop.fairseq.text_v1 import vocabulary_size
+from .empty_batches import EmptyBatches
+from .images import require_packages
+
+
+@dataclass
+class MemeClassificationConfig(FairseqDataclass):
+    """Keys of `meme_classification`."""
+
+    data: str = key(MISSING, "folder with SPLIT.tsv, or a folder SPLIT of two class folders, for every split")
+    positive: str = key("", "of two class folders the one whose pictures have label 1")
+    input_size: int = key(224, "pixels of a side of the square that a model sees")
+    fit: str = key(MIDDLE, "how pictures become squares: middle (cut out) or squash (published code)")
+    ocr: str = key(SIDECAR, "where text comes from that SPLIT.tsv lacks: sidecar (PICTURE.ocr), tesseract or none")
+    ocr_language: str = key("eng", "of tesseract, such as eng+spa")
+    ocr_options: str = key(OPTIONS, "of tesseract")
+    ocr_cache: Optional[str] = key(None, "folder where tesseract's texts are kept (DATA/ocr)")
+    feature_cache: Optional[str] = key(None, "folder where features of frozen encoders are kept (DATA/features)")
+    cache_features: bool = key(True, "make features of frozen encoders once, and not in every epoch")
+    smoothing: float = key(0.6, "of the accuracy over validations; 0: none")
+    bad_image_limit: int = key(0, "how many bad pictures each process leaves out; one more stops the run")
+    dictionary: Optional[str] = key(
+        None, "the caption encoder's dict.txt (beside its checkpoint, or where it was trained)"
+    )
+    sentencepiece: Optional[str] = key(None, "its SentencePiece model (spm.model beside dict.txt)")
+    gpt2_bpe: Optional[str] = key(None, "its folder with encoder.json and vocab.bpe")
+    cpu: bool = II("common.cpu")
+    train_split: str = II("dataset.train_subset")
+    seed: int = II("common.seed")
+
+
+@register_task("meme_classification", dataclass=MemeClassificationConfig)
+class MemeClassificationTask(EmptyBatches, WatchedTask, FairseqTask):
+    """Data sets of :class:`MemeDataset`; with frozen encoders, of the vectors that they make once."""
+
+    cfg: MemeClassificationConfig
+    memory_knobs = "lower `dataset.batch_size` (and raise `optimization.update_freq` to keep the batch)"
+
+    def __init__(self, cfg: MemeClassificationConfig) -> None:
+        check_values(cfg)
+        super().__init__(cfg)
+        self.model: Any = None
+        self.parts: List[str] = list(PARTS)
+        self.validated = ""
+
+    @classmethod
+    def setup_task(cls, cfg: MemeClassificationConfig, **unused: Any) -> "MemeClassificationTask":
+        """fairseq's entry point."""
+        return cls(cfg)
+
+    def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
+        """Build the model, and learn what it looks at; raises ValueError for one that sees pictures of another size."""
+        model = super().build_model(model_cfg, from_checkpoint)
+        self.parts = list(model.encoders)
+        size = model.encoders[IMAGE].size if IMAGE in self.parts else self.cfg.input_size
+        if size != self.cfg.input_size:
+            raise ValueError(
+                f"`task.input_size` is {self.cfg.input_size}, but the picture's encoder has {size}; set it so"
+            )
+        self.model = model
+        return model
+
+    def subword_files(self, checkpoint: Checkpoint) -> Tuple[str, Dict[str, bytes]]:
+        """The kind of subwords that a pre-trained text encoder reads, and its dictionary and models by file name."""
+        cfg = self.cfg
+        named = [None if path is None else Path(path) for path in (cfg.dictionary, cfg.sentencepiece, cfg.gpt2_bpe)]
+        given = Given(named[0], named[1], named[2])
+        folders = [checkpoint.path.parent, Path(cfg.data)]
+        found = find_text_files(given, checkpoint.task, folders, vocabulary_size(checkpoint.weights))
+        places = [found.dictionary_path.parent, *folders, *trained_on(checkpoint.task)]
+        kind, paths = subword_files(given, checkpoint.task, places)
+        names = {"sentencepiece": ["spm.model"]}.get(kind, [path.name for path in paths])
+        files = dict(zip(names, map(read_bytes, paths)))
+        return kind, {**files, "dict.txt": read_bytes(found.dictionary_path)}
+
+    def tokenizer_files(self, folder: Path) -> Dict[str, bytes]:
+        """The files of a tokenizer of Hugging Face's."""
+        names = ("vocab.txt", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json")
+        return {name: read_bytes(folder / name) for name in names if (folder / name).is_file()}
+
+    def load_dataset(self, split: str, task_cfg: Any = None, **kwargs: Any) -> None:
+        """List a split's memes with their captions; with frozen encoders make their features."""
+        dataset = self.memes(split)
+        dataset.bad_files.report_at_exit()
+        if self.model is not None and self.model.cfg.freeze and self.cfg.cache_features:
+            dataset = self.encoded(dataset, split)
+        self.datasets[split] = dataset
+
+    def memes(self, split: str) -> MemeDataset:
+        """Pictures and captions of a split."""
+        cfg = self.cfg
+        memes = Memes.of(Path(cfg.data), split, cfg.positive)
+        if TEXT in self.parts:
+            with first_process_first():
+                memes = memes.with_texts(cfg.ocr, self.engine().texts if cfg.ocr == TESSERACT else None)
+        transform = None
+        if IMAGE in self.parts:
+            require_packages()
+            transform = MemePicture(cfg.input_size, cfg.fit)
+        return MemeDataset(memes, transform, cfg.seed, split == cfg.train_split, cfg.bad_image_limit)
+
+    def engine(self) -> Tesseract:
+        """tesseract; raises ValueError if it is not there."""
+        cfg = self.cfg
+        return Tesseract(Path(cfg.ocr_cache or Path(cfg.data) / "ocr"), cfg.ocr_language, cfg.ocr_options)
+
+    def encoded(self, dataset: MemeDataset, split: str) -> MemeFeatureDataset:
+        """A split as features; those of training say what all are standardised by, unless that is known."""
+        device = torch.device("cuda" if torch.cuda.is_available() and not self.cfg.cpu else "cpu")
+        folder = Path(self.cfg.feature_cache or Path(self.cfg.data) / "features")
+        name = f"{split}-{self.model.digest(dataset.memes.digest, self.cfg.fit)}"
+        with first_process_first():
+            arrays = kept_features(
+                folder, name, lambda: features_of(dataset, self.model.encoder_on(device)), self.parts
+            )
+        if split == self.cfg.train_split and self.model.wants_statistics:
+            self.model.standardizer.follow(torch.cat([torch.from_numpy(arrays[part]) for part in self.parts], dim=1))
+        return MemeFeatureDataset(dataset, arrays)
+
+    def post_validate(self, model: Any, stats: Dict[str, Any], agg: Any) -> None:
+        """Add to what is logged the accuracy smoothed over all validations of a split, its best, and the factor."""
+        if "accuracy" in stats:
+            curve = model.validations.setdefault(self.validated, [])
+            curve.append(float(stats["accuracy"]))
+            smooth = smoothed(curve, self.cfg.smoothing)
+            stats.update(accuracy_smoothed=round(smooth[-1], 4), accuracy_smoothed_best=round(best(smooth), 4))
+            stats["smoothing"] = self.cfg.smoothing
+
+    def extent(self, dataset: Any) -> Extent:
+        """Memes in an epoch."""
+        return Extent(len(dataset), "memes", sum(not caption for caption in dataset.captions), "without a caption")
+
+    def get_batch_iterator(self, dataset: Any, *args: Any, **kwargs: Any) -> ResumableIterator:
+        """fairseq's own iterator, which on resume refuses other memes than it was saved with."""
+        self.validated = next((split for split, other in self.datasets.items() if other is dataset), "")
+        iterator = super().get_batch_iterator(dataset, *args, **kwargs)
+        return ResumableIterator(iterator, dataset.memes.path, dataset.memes.digest)
+
+    def max_positions(self) -> None:
+        """No meme is too long."""
+
+    @property
+    def source_dictionary(self) -> None:
+        """The model has the captions'."""
+
+    @property
+    def target_dictionary(self) -> None:
+        """There is none."""
+
+
+def check_values(cfg: MemeClassificationConfig) -> None:
+    """Raise ValueError for a value that no data set can be made with."""
+    for name, known in (("ocr", OCR), ("fit", FITS)):
+        if getattr(cfg, name) not in known:
+            raise ValueError(f"`task.{name}` is {getattr(cfg, name)!r}; expected one of {', '.join(known)}")
+    if not 0 <= cfg.smoothing < 1:
+        raise ValueError(f"`task.smoothing` is {cfg.smoothing}; expected 0 or more, and less than 1 (0.6 is usual)")
+    if cfg.bad_image_limit < 0 or cfg.input_size < 1:
+        raise ValueError(
+            f"`task.bad_image_limit` is {cfg.bad_image_limit}, `task.input_size` {cfg.input_size}; expected 0 or more, "
+            f"1 or more"
+        )
