@@ -4,7 +4,7 @@ The house, from the roof down; a part imports parts of lower floors only, and of
 
     cli          a subcommand is arguments and one call
     tasks        convert      corpora
-    models       features     glue       host
+    models       features     glue       host       memes
     checkpoints  data         criterions
     interop      decoding     scoring    doctor
     modalities   runs
@@ -32,7 +32,7 @@ FLOORS = (
     {"modalities", "multimodal", "runs"},
     {"interop", "decoding", "scoring", "doctor"},
     {"checkpoints", "data", "criterions"},
-    {"models", "features", "glue", "host"},
+    {"models", "features", "glue", "host", "memes"},
     {"tasks", "convert", "corpora"},
     {"cli"},
 )
@@ -55,6 +55,7 @@ ALLOWED: Dict[str, Set[str]] = {
     "models": {*METHOD, "checkpoints", "data", "interop"},
     "features": {*METHOD, "checkpoints", "data", "files", "interop"},
     "glue": {"data", "files", "runs"},
+    "memes": {*METHOD, "checkpoints", "criterions", "data", "files", "runs"},
     "corpora": {"data", "files", "glue"},
     "host": {"checkpoints", "core", "criterions", "data", "files", "interop", "runs"},
     "convert": {*METHOD, "checkpoints", "data", "features", "files", "interop"},

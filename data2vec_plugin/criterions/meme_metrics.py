@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
+Numbers = Union[Sequence[float], NDArray[Any]]
 NAMES = ("accuracy", "average_precision")
 THRESHOLD = 0.5
 """A higher score means 1."""
 
 
-def meme_scores(scores: Sequence[float], labels: Sequence[float]) -> Dict[str, float]:
+def meme_scores(scores: Numbers, labels: Numbers) -> Dict[str, float]:
     """Accuracy and average precision, from 0 to 1; raises ValueError unless there are as many of both, and some."""
     ours, theirs = checked(scores, labels)
     return {"accuracy": accuracy(ours, theirs), "average_precision": average_precision(ours, theirs)}
 
 
-def checked(scores: Sequence[float], labels: Sequence[float]) -> Tuple[Values, NDArray[np.bool_]]:
+def checked(scores: Numbers, labels: Numbers) -> Tuple[Values, NDArray[np.bool_]]:
     """Both as arrays (N,)."""
     ours, theirs = np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.float64)
     if ours.shape != theirs.shape or ours.ndim != 1 or not len(ours):

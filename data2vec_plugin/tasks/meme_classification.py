@@ -13,7 +13,7 @@ from ..checkpoints.encoder import Checkpoint
 from ..config_keys import key
 from ..criterions.meme_metrics import best, smoothed
 from ..data.first_process import first_process_first
-from ..data.multimodal.meme_features import MemeFeatureDataset, features_of, kept_features
+from ..data.multimodal.meme_features import Arrays, MemeFeatureDataset, features_of, kept_features
 from ..data.multimodal.meme_pictures import FITS, MIDDLE, MemePicture
 from ..data.multimodal.memes import IMAGE, OCR, PARTS, SIDECAR, TESSERACT, TEXT, MemeDataset, Memes
 from ..data.multimodal.ocr import OPTIONS, Tesseract
@@ -47,6 +47,7 @@ class MemeClassificationConfig(FairseqDataclass):
     )
     sentencepiece: Optional[str] = key(None, "its SentencePiece model (spm.model beside dict.txt)")
     gpt2_bpe: Optional[str] = key(None, "its folder with encoder.json and vocab.bpe")
+    symbols: bool = key(False, "captions are cut into the dictionary's symbols already")
     cpu: bool = II("common.cpu")
     train_split: str = II("dataset.train_subset")
     seed: int = II("common.seed")
@@ -87,7 +88,7 @@ class MemeClassificationTask(EmptyBatches, WatchedTask, FairseqTask):
         """The kind of subwords that a pre-trained text encoder reads, and its dictionary and models by file name."""
         cfg = self.cfg
         named = [None if path is None else Path(path) for path in (cfg.dictionary, cfg.sentencepiece, cfg.gpt2_bpe)]
-        given = Given(named[0], named[1], named[2])
+        given = Given(named[0], named[1], named[2], cfg.symbols)
         folders = [checkpoint.path.parent, Path(cfg.data)]
         found = find_text_files(given, checkpoint.task, folders, vocabulary_size(checkpoint.weights))
         places = [found.dictionary_path.parent, *folders, *trained_on(checkpoint.task)]
@@ -130,15 +131,20 @@ class MemeClassificationTask(EmptyBatches, WatchedTask, FairseqTask):
     def encoded(self, dataset: MemeDataset, split: str) -> MemeFeatureDataset:
         """A split as features; those of training say what all are standardised by, unless that is known."""
         device = torch.device("cuda" if torch.cuda.is_available() and not self.cfg.cpu else "cpu")
-        folder = Path(self.cfg.feature_cache or Path(self.cfg.data) / "features")
-        name = f"{split}-{self.model.digest(dataset.memes.digest, self.cfg.fit)}"
-        with first_process_first():
-            arrays = kept_features(
-                folder, name, lambda: features_of(dataset, self.model.encoder_on(device)), self.parts
-            )
+        arrays = self.arrays(dataset, split, device)
         if split == self.cfg.train_split and self.model.wants_statistics:
             self.model.standardizer.follow(torch.cat([torch.from_numpy(arrays[part]) for part in self.parts], dim=1))
         return MemeFeatureDataset(dataset, arrays)
+
+    def arrays(self, dataset: MemeDataset, split: str, device: torch.device) -> Arrays:
+        """Features of a split, made on a device, or kept from before, as only those of frozen encoders are."""
+        encode = self.model.encoder_on(device)
+        if not self.model.cfg.freeze:
+            return features_of(dataset, encode)
+        folder = Path(self.cfg.feature_cache or Path(self.cfg.data) / "features")
+        name = f"{split}-{self.model.digest(dataset.memes.digest, self.cfg.fit)}"
+        with first_process_first():
+            return kept_features(folder, name, lambda: features_of(dataset, encode), self.parts)
 
     def post_validate(self, model: Any, stats: Dict[str, Any], agg: Any) -> None:
         """Add to what is logged the accuracy smoothed over all validations of a split, its best, and the factor."""

@@ -41,14 +41,12 @@ class Memes:
 
     @classmethod
     def of(cls, data: Path, split: str, positive: str = "") -> Memes:
-        """Those of DATA/SPLIT.tsv, or of the two class folders in DATA/SPLIT, of which ``positive`` has label 1.
+        """Those of DATA/SPLIT.tsv, or else of the two class folders in DATA/SPLIT, of which ``positive`` has label 1.
 
-        Raises ValueError, and UnusableFileError where a file is to blame, if there is nothing to train on.
+        Raises UnusableFileError if there is nothing to train on.
         """
         path, folder = data / f"{split}.tsv", data / split
-        if path.is_file() and folder.is_dir():
-            raise UnusableFileError.of(path, f"split {split} is there twice, also as {folder}; take one of them away")
-        if folder.is_dir():
+        if folder.is_dir() and not path.is_file():
             return cls(folder, _of_classes(folder, positive))
         return cls(path, read_memes(path))
 

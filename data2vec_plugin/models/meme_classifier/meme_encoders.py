@@ -15,6 +15,7 @@ from .caption_readers import CaptionReader, Data2VecReader, read_captions
 from .kept_files import Files, packed, unpacked
 
 Args = Dict[str, Any]
+PRETRAINING = ("teacher", "final_proj", "mask_emb")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -41,8 +42,7 @@ class Data2VecImage(nn.Module):
 
     def __init__(self, args: Args, model: Any = None, release_preprocessing: bool = False) -> None:
         super().__init__()
-        self.model = untrained({"model": args["model"]}) if model is None else model
-        self.model.remove_pretraining_modules()
+        self.model = encoder_alone(untrained({"model": args["model"]}), args) if model is None else model
         self.pixels = Pixels(args["mean"], args["std"], release_preprocessing)
         self.size = int(self.model.image.size)
         self.dim = int(self.model.config.transformer.dim)
@@ -105,8 +105,9 @@ class Data2VecText(TextEncoder):
     def __init__(self, args: Args, model: Any = None, files: Optional[Files] = None, max_tokens: int = 0) -> None:
         super().__init__(files, max_tokens)
         self.kind = str(args["subwords"])
-        self.model = untrained({"model": args["model"]}, as_many_symbols(args["symbols"])) if model is None else model
-        self.model.remove_pretraining_modules()
+        if model is None:
+            model = encoder_alone(untrained({"model": args["model"]}, as_many_symbols(args["symbols"])), args)
+        self.model = model
         self.longest = min(self.model.max_positions(), self.model.text.max_positions)
         self.dim = int(self.model.config.transformer.dim)
 
@@ -124,16 +125,19 @@ def image_from(checkpoint: Checkpoint, release_preprocessing: bool) -> tuple[Arg
     """What a pre-trained checkpoint's picture encoder is, and the encoder; raises ValueError for another modality's."""
     check_modality(checkpoint, "image")
     mean, std = (checkpoint.task.get(f"normalization_{name}") for name in ("mean", "std"))
-    args = {"model": section(checkpoint), "mean": list(mean or MEAN), "std": list(std or STD)}
-    return args, Data2VecImage(args, build_encoder(checkpoint, teacher=False), release_preprocessing)
+    args = {**described(checkpoint), "mean": list(mean or MEAN), "std": list(std or STD)}
+    encoder = encoder_alone(build_encoder(checkpoint, teacher=False), args)
+    return args, Data2VecImage(args, encoder, release_preprocessing)
 
 
 def text_from(checkpoint: Checkpoint, kind: str, files: Files, max_tokens: int) -> tuple[Args, Data2VecText]:
     """The same of captions; ``kind`` and ``files`` are those of its subwords."""
     check_modality(checkpoint, "text")
     dictionary = Data2VecReader(kind, files).dictionary
-    args = {"model": section(checkpoint), "subwords": kind, "symbols": len(dictionary)}
-    return args, Data2VecText(args, build_encoder(checkpoint, False, dictionary), files, max_tokens)
+    args = {**described(checkpoint), "subwords": kind, "symbols": len(dictionary)}
+    return args, Data2VecText(
+        args, encoder_alone(build_encoder(checkpoint, False, dictionary), args), files, max_tokens
+    )
 
 
 def check_modality(checkpoint: Checkpoint, modality: str) -> None:
@@ -145,10 +149,22 @@ def check_modality(checkpoint: Checkpoint, modality: str) -> None:
         )
 
 
-def section(checkpoint: Checkpoint) -> Args:
-    """The encoder's section of the configuration, with nothing left to interpolate."""
+def described(checkpoint: Checkpoint) -> Args:
+    """The encoder's section of the configuration, with nothing left to interpolate, and whether it was fine-tuned."""
     found: Any = OmegaConf.to_container(OmegaConf.create(checkpoint.root).model, resolve=True)
-    return dict(found)
+    return {"model": dict(found), "fine_tuned": checkpoint.fine_tuned}
+
+
+def encoder_alone(model: Any, args: Args) -> Any:
+    """The model without what only pre-training needs; its final norm stays, as in `data2vec features`.
+
+    Fine-tuning has removed more, of pictures' encoders that norm too.
+    """
+    if args["fine_tuned"]:
+        model.remove_pretraining_modules()
+    for name in PRETRAINING:
+        setattr(model, name, None)
+    return model
 
 
 def as_many_symbols(count: int) -> Dictionary:

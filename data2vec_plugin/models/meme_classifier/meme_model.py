@@ -17,7 +17,7 @@ from ...multimodal.meme_mlp import ScoreMLP, Standardizer
 from ..starting.pretrained import keep_in_checkpoints, plain
 from .classic_encoders import BertText, VggImage, bert_from, vgg_from
 from .kept_files import packed, unpacked
-from .meme_config import BERT, IMAGE, TEXT, VGG, MemeClassifierConfig, check_values, chosen_parts
+from .meme_config import BERT, IMAGE, PARTS, TEXT, VGG, MemeClassifierConfig, check_values, chosen_parts
 from .meme_encoders import Data2VecImage, Data2VecText, image_from, text_from
 
 VALIDATIONS = "validations.json"
@@ -46,6 +46,7 @@ class MemeClassifierModel(BaseFairseqModel):
         for part in chosen_parts(cfg):
             begin = {IMAGE: image_encoder, TEXT: text_encoder}[part]
             encoders[part] = begin(cfg, task)
+        for part in PARTS:
             keep_in_checkpoints(cfg, f"{part}_path", None)
         return cls(cfg, encoders)
 
