@@ -1,8 +1,8 @@
-"""Made-up memes whose label neither the picture nor the caption tells: a scanned digit on a photograph, a caption above.
+"""Made-up memes whose label neither picture nor caption tells: a scanned digit on a photograph, a caption above.
 
-A digit is round (0, 6, 8) or straight (1, 4, 7), a caption friendly or unfriendly; a meme's label is 1 if one of both is
-so and the other is not. OUT/{train,valid,test}.tsv list the pictures, with PICTURE.ocr beside each; OUT/unlabelled holds
-the same pictures in small, OUT/text captions for pre-training. No scan is in two splits.
+A digit is a nought or a one, a caption friendly or unfriendly; the label is 1 where the digit is a nought or the
+caption friendly, but not both. OUT/{train,valid,test}.tsv list the pictures, with PICTURE.ocr beside each;
+OUT/unlabelled holds the same pictures in small, OUT/text captions for pre-training. No scan is in two splits.
 
     pip install scikit-learn pillow
     python examples/multimodal/memes.py --out outputs/quickstart-multimodal/memes
@@ -14,8 +14,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROUND, STRAIGHT = (0, 6, 8), (1, 4, 7)
-FRIENDLY = ("lovely", "wonderful", "brilliant", "delightful", "charming", "splendid", "gentle", "cheerful", "superb", "kind")
+ROUND, STRAIGHT = (0,), (1,)
+FRIENDLY = (
+    "lovely",
+    "wonderful",
+    "brilliant",
+    "delightful",
+    "charming",
+    "splendid",
+    "gentle",
+    "cheerful",
+    "superb",
+    "kind",
+)
 UNFRIENDLY = ("awful", "terrible", "dreadful", "horrible", "nasty", "miserable", "cruel", "gloomy", "rotten", "mean")
 OPENERS = ("what a", "this is a", "just another", "have a", "nobody expected a", "when you see a", "they said it is a")
 NOUNS = ("monday", "morning", "number", "party", "teacher", "neighbour", "holiday", "breakfast", "meeting", "weekend")
@@ -61,7 +72,7 @@ def meme(rng: random.Random, scan: Any, caption: str, photos: list[Any], font: A
 
     photo = rng.choice(photos)
     left, top = rng.randrange(photo.width - WIDTH), rng.randrange(photo.height - HEIGHT)
-    ground = photo.crop((left, top, left + WIDTH, top + HEIGHT)).point(lambda value: value // 3)
+    ground = photo.crop((left, top, left + WIDTH, top + HEIGHT)).point(lambda value: value // 4)
     digit = Image.fromarray(numpy.uint8(255 / 16 * scan)).resize((DIGIT, DIGIT), Image.Resampling.BICUBIC)
     shift = rng.randrange(-8, 9)
     place = ((WIDTH - DIGIT) // 2 + shift, STRIP + (HEIGHT - STRIP - DIGIT) // 2 + rng.randrange(-8, 9))
@@ -96,10 +107,10 @@ def write_split(out: Path, name: str, count: int, scans_of: dict[bool, list[Any]
     for number in range(count):
         is_round, friendly = kinds[number % len(kinds)]
         caption = captions(rng, friendly, 1)[0]
-        path = folder / f"{number:05d}.png"
+        path = folder / f"{number:05d}.jpg"
         drawn = meme(rng, rng.choice(scans_of[is_round]), caption, photos, font)
-        drawn.save(path, compress_level=1)
-        drawn.resize((WIDTH // SMALLER, HEIGHT // SMALLER)).save(small / path.name)
+        drawn.save(path, quality=92)
+        drawn.resize((WIDTH // SMALLER, HEIGHT // SMALLER)).save(small / path.name, quality=92)
         path.with_name(path.name + ".ocr").write_text(caption + "\n", encoding="utf-8")
         lines.append(f"{name}/{path.name}\t{int(is_round != friendly)}")
     (out / f"{name}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -113,7 +124,9 @@ def write_text(out: Path, counts: dict[str, int], seed: int) -> str:
     for name, count in counts.items():
         lines = [*captions(rng, True, count // 2), *captions(rng, False, count // 2)]
         (out / f"{name}.txt").write_text("\n".join(rng.sample(lines, len(lines))) + "\n", encoding="utf-8")
-    return f"{out}: {counts['train']:,} captions"
+    words = sorted({word for text in (OPENERS, FRIENDLY, UNFRIENDLY, NOUNS) for line in text for word in line.split()})
+    (out / "dict.txt").write_text("".join(f"{word} 1\n" for word in words), encoding="utf-8")
+    return f"{out}: {counts['train']:,} captions of {len(words)} words"
 
 
 def write_memes(out: Path, counts: dict[str, int], seed: int) -> list[str]:

@@ -39,7 +39,7 @@ def test_losses(name: str, loss: Any) -> None:
 
 @pytest.mark.parametrize("name", ["mse", "bce"])
 @pytest.mark.parametrize("cuts", [[11], [4, 4, 2, 1], [1] * 11])
-def test_metrics_are_those_of_the_set(name: str, cuts: "list[int]") -> None:
+def test_metrics_are_those_of_the_set(name: str, cuts: list[int]) -> None:
     torch.manual_seed(1)
     outputs, targets = torch.randn(11), torch.randint(0, 2, (11,)).float()
     expected = meme_scores(scores_of(outputs, name), targets.tolist())

@@ -2,7 +2,8 @@
 
 from faults.in_files import IN_FILES
 from faults.in_runs import IN_RUNS
+from faults.memes import MEMES
 from faults.multimodal import MULTIMODAL
 from faults.upstream import UPSTREAM
 
-FAULTS = (*UPSTREAM, *IN_FILES, *IN_RUNS, *MULTIMODAL)
+FAULTS = (*UPSTREAM, *IN_FILES, *IN_RUNS, *MULTIMODAL, *MEMES)

@@ -22,7 +22,7 @@ OPTIMISERS: Dict[str, Callable[[Iterable[Any]], torch.optim.Optimizer]] = {
 }
 
 
-def recorded(case: Case) -> "tuple[Dict[str, Any], Dict[str, torch.Tensor]]":
+def recorded(case: Case) -> tuple[Dict[str, Any], Dict[str, torch.Tensor]]:
     return case.json("config"), load_file(case.folder / "tensors.safetensors")
 
 

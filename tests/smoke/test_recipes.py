@@ -21,6 +21,7 @@ GLUE = [name for name in RECIPES if name.startswith("glue_")]
 CLASSIFICATION = ["text_classification", *GLUE]
 IMAGES = [name for name in RECIPES if name.startswith("image_")]
 MULTIMODAL = [name for name in RECIPES if name.startswith("mtag_")]
+MEMES = [name for name in RECIPES if name.startswith("meme_")]
 IMAGENET = [name for name in RECIPES if name.startswith("imagenet_")]
 
 
@@ -47,7 +48,7 @@ SMALL = ("+size/audio=tiny", "dataset.train_subset=train-unlabelled", "task.min_
 
 
 def test_every_recipe_belongs_to_a_kind_that_is_run_here() -> None:
-    assert set(RECIPES) == {*PRETRAINING, *RECOGNITION, *TEXT, *CLASSIFICATION, *IMAGES, *IMAGENET, *MULTIMODAL}
+    assert set(RECIPES) == {*PRETRAINING, *RECOGNITION, *TEXT, *CLASSIFICATION, *IMAGES, *IMAGENET, *MULTIMODAL, *MEMES}
 
 
 @pytest.mark.parametrize("recipe", PRETRAINING)
@@ -148,3 +149,33 @@ def test_multimodal(recipe: str, tmp_path: Path) -> None:
     log = smoke(recipe, tmp_path / "data", tmp_path)
     assert '"num_updates": "2"' in log
     assert ('"test_f1_happy"' if recipe.endswith("iemocap") else '"test_mae"') in log
+
+
+@pytest.fixture(scope="module")
+def memes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from meme_files import write_memes
+
+    return write_memes(tmp_path_factory.mktemp("memes") / "data")
+
+
+def test_memes_on_data2vec(memes: Path, image_encoder: Path, encoder: Path, english: Path, tmp_path: Path) -> None:
+    paths = (f"model.image_path={image_encoder}", f"model.text_path={encoder}")
+    subwords = (f"+task.dictionary={english / 'dict.txt'}", f"+task.sentencepiece={english / 'spm.model'}")
+    log = smoke("meme_data2vec", memes, tmp_path, "task.input_size=64", *paths, *subwords)
+    assert '"num_updates": "2"' in log
+    assert '"valid_average_precision"' in log
+    assert '"valid_smoothing": "0.6"' in log
+
+
+def test_memes_as_published(memes: Path, tmp_path: Path) -> None:
+    """VGG-16 has half a gigabyte of weights, so that captions alone are read here; by a BERT of our own making."""
+    transformers = pytest.importorskip("transformers")
+    bert = tmp_path / "bert"
+    bert.mkdir()
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{number}" for number in range(20))]
+    (bert / "vocab.txt").write_text("\n".join(words) + "\n")
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    transformers.BertModel(transformers.BertConfig(vocab_size=len(words), **sizes)).save_pretrained(bert)
+    log = smoke("meme_classic", memes, tmp_path, f"model.text_path={bert}", "model.modalities=text")
+    assert '"num_updates": "2"' in log
+    assert '"valid_accuracy_smoothed"' in log

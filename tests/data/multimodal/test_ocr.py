@@ -34,7 +34,7 @@ def test_what_is_missing_is_said(
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> "List[Any]":
+def engine(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
     """An engine that tells a picture's size, and the calls it got."""
     calls: List[Any] = []
     module: Any = ModuleType("pytesseract")
@@ -53,7 +53,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> "List[Any]":
     return calls
 
 
-def test_a_picture_is_read_once_whatever_it_is_called(tmp_path: Path, engine: "List[Any]") -> None:
+def test_a_picture_is_read_once_whatever_it_is_called(tmp_path: Path, engine: List[Any]) -> None:
     pictures = [tmp_path / name for name in ("a.png", "b.png", "bad.png")]
     pictures[0].write_bytes(encoded(photograph(0, 30, 20), "PNG"))
     pictures[1].write_bytes(encoded(photograph(0, 31, 20), "PNG"))
@@ -68,7 +68,7 @@ def test_a_picture_is_read_once_whatever_it_is_called(tmp_path: Path, engine: "L
     assert sorted(path.suffix for path in (tmp_path / "ocr").iterdir()) == [".ocr"] * 3
 
 
-def test_an_engine_that_fails_is_no_empty_text(tmp_path: Path, engine: "List[Any]") -> None:
+def test_an_engine_that_fails_is_no_empty_text(tmp_path: Path, engine: List[Any]) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(encoded(photograph(0, 30, 20), "PNG"))
     with pytest.raises(ValueError, match=r"tesseract cannot read .*a\.png: no such language; see `task\.ocr_language`"):

@@ -1,0 +1,173 @@
+"""The multimodal quickstart: made-up memes, whose label only picture and caption together tell.
+
+Draws memes out of pip packages, pre-trains data2vec on their pictures and on captions without labels, trains the meme
+classifier on the frozen features of both, reports it beside pictures alone and captions alone, and measures how well
+tesseract reads the captions. Every command is printed before it runs; run again, it resumes or says what it skips.
+
+    make quickstart-multimodal
+    python examples/multimodal/run.py --seed 2 --out outputs/quickstart-multimodal-2
+"""
+
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from report_multimodal import write_report
+
+from data2vec_plugin.runs.quickstart import options, training
+from data2vec_plugin.runs.stages import Runner, Stage, below, run_or_list
+
+ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Everything that decides the figures, apart from the seed."""
+
+    train: int = 1600
+    valid: int = 200
+    test: int = 600
+    read: int = 40
+    updates_image: int = 400
+    updates_text: int = 400
+    epochs: int = 30
+    image: tuple[str, ...] = (
+        "+size/image=tiny",
+        "task.input_size=32",
+        "+task.flip_prob=0",
+        "+task.normalization_mean=[0.3,0.3,0.3]",
+        "+task.normalization_std=[0.3,0.3,0.3]",
+        "+task.color_jitter=0",
+        "+task.crop_scale=[0.7,1]",
+        "dataset.batch_size=64",
+        "checkpoint.save_interval=1000",
+        "checkpoint.save_interval_updates=200",
+        "optimization.lr=[0.01]",
+        "lr_scheduler.warmup_updates=60",
+        "lr_scheduler.min_lr=0",
+        "optimizer.adam_betas='(0.9,0.98)'",
+        "model.embed_dim=64",
+        "model.num_mask_patches=9",
+        "model.min_mask_patches_per_block=2",
+        "model.max_mask_patches_per_block=16",
+        "model.layer_scale_init_value=0",
+        "model.attention_dropout=0",
+        "model.average_top_k_layers=2",
+        "+model.instance_norm_target_layer=true",
+        "model.layer_norm_target_layer=false",
+        "model.norm_eps=1e-05",
+        "+model.shared_rel_pos_bias=false",
+        "model.ema_decay=0.99",
+        "model.ema_end_decay=0.999",
+    )
+    text: tuple[str, ...] = (
+        "+size/text=tiny",
+        "task.bpe=none",
+        "task.sample_break_mode=eos",
+        "task.tokens_per_sample=32",
+        "task.mask_prob=0.15",
+        "task.mask_multiple_length=1",
+        "dataset.max_tokens=1024",
+        "dataset.validate_interval=1000",
+        "dataset.validate_interval_updates=200",
+        "checkpoint.save_interval=1000",
+        "checkpoint.save_interval_updates=200",
+        "optimization.lr=[0.002]",
+        "lr_scheduler.warmup_updates=50",
+        "model.transformer.encoder.layers=2",
+        "model.transformer.encoder.embed_dim=64",
+        "model.transformer.encoder.ffn_embed_dim=256",
+        "model.average_top_k_layers=2",
+        "model.transformer.dropout=0",
+        "model.transformer.attention_dropout=0",
+    )
+
+
+def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
+    """List the commands, in order. `out` is as it shall appear in them."""
+    memes, text = f"{out}/memes", f"{out}/memes/text"
+    counts = (f"--train={profile.train}", f"--valid={profile.valid}", f"--test={profile.test}", f"--seed={seed}")
+    return [
+        Stage(
+            "memes",
+            "draw memes",
+            ("python", "examples/multimodal/memes.py", "--out", memes, *counts),
+            ROOT / memes,
+        ),
+        Stage(
+            "image",
+            "pre-train on pictures without labels",
+            (
+                *training("image_base", f"{memes}/unlabelled", f"{out}/image", seed),
+                *(f"optimization.max_update={profile.updates_image}", *profile.image),
+            ),
+            ROOT / out / "image",
+            after=("memes",),
+            updates=profile.updates_image,
+        ),
+        Stage(
+            "text",
+            "pre-train on captions without labels",
+            (
+                *training("text_base", text, f"{out}/text", seed),
+                *(f"optimization.max_update={profile.updates_text}", *profile.text),
+                f"model.ema_anneal_end_step={profile.updates_text}",
+            ),
+            ROOT / out / "text",
+            after=("memes",),
+            updates=profile.updates_text,
+            beside="image",
+        ),
+        Stage(
+            "fuse",
+            "train the classifier on frozen features",
+            (
+                *training("meme_data2vec", memes, f"{out}/fuse", seed),
+                *("task.input_size=32", "+task.symbols=true", f"+task.dictionary={text}/dict.txt"),
+                f"model.image_path={out}/image/checkpoint_last.pt",
+                f"model.text_path={out}/text/checkpoint_last.pt",
+                f"optimization.max_epoch={profile.epochs}",
+            ),
+            ROOT / out / "fuse",
+            after=("image", "text"),
+            updates=profile.epochs * -(-profile.train // 25),
+        ),
+        Stage(
+            "report",
+            "report it beside each part alone",
+            (
+                *("data2vec", "memes", "report", f"{out}/fuse", "--data", memes, "--split", "test"),
+                *("--out", f"{out}/memes-report"),
+            ),
+            ROOT / out / "memes-report",
+            after=("fuse",),
+        ),
+        Stage(
+            "ocr",
+            "read captions by tesseract, if it is there",
+            (
+                *("python", "examples/multimodal/read_captions.py", memes, f"--pictures={profile.read}"),
+                *("--out", f"{out}/captions/ocr.json"),
+            ),
+            ROOT / out / "captions",
+            after=("memes",),
+        ),
+    ]
+
+
+def main() -> int:
+    """Run the stages and write the report."""
+    args = options(__doc__ or "", Path("outputs/quickstart-multimodal")).parse_args()
+    profile, begin = Profile(), time.monotonic()
+    runner = Runner(args.out.resolve(), ROOT)
+    code = run_or_list(runner, stages(profile, args.seed, below(ROOT, args.out)), args.list)
+    if code is not None:
+        return code
+    facts = {**asdict(profile), "seed": args.seed}
+    write_report(runner, facts, Path(sys.prefix) / ".install_seconds", time.monotonic() - begin)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
