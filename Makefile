@@ -62,8 +62,8 @@ smoke: $(TOOLS)  ## run each recipe for two updates with the real fairseq-hydra-
 quickstart: $(STAMP)  ## speech, from nothing to a table in ten minutes (PROFILE=long: a longer budget)
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/quickstart/run.py --profile $(or $(PROFILE),quick)
 
-quickstart-%: $(STAMP)  ## text or image, the same: English or pictures out of a pip package, a classifier
-	@test -f examples/$*/run.py || { echo "there are quickstart, quickstart-text and quickstart-image"; exit 2; }
+quickstart-%: $(STAMP)  ## text, image or multimodal, the same: out of pip packages, a classifier
+	@test -f examples/$*/run.py || { echo "there are quickstart, quickstart-text, -image and -multimodal"; exit 2; }
 	@test $* != text || $(BIN)/python -c 'import gensim' 2>/dev/null || $(PIP) install -q 'gensim>=4.3'
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/$*/run.py
 

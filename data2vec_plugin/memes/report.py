@@ -149,7 +149,8 @@ def show(found: Dict[str, Any]) -> None:
     if found["accuracy_smoothed_best"] is not None:
         print(
             f"validations on {found['validated_split']}: best accuracy {found['accuracy_best_validation']:.3f}, "
-            f"smoothed with factor {found['smoothing']:g} {found['accuracy_smoothed_best']:.3f}; a best of many is optimistic"
+            f"smoothed with factor {found['smoothing']:g} {found['accuracy_smoothed_best']:.3f}; a best of many is "
+            f"optimistic"
         )
     print(found["note"])
 

@@ -29,9 +29,9 @@ class Profile:
     valid: int = 200
     test: int = 600
     read: int = 40
-    updates_image: int = 400
-    updates_text: int = 400
-    epochs: int = 30
+    updates_image: int = 250
+    updates_text: int = 300
+    epochs: int = 12
     image: tuple[str, ...] = (
         "+size/image=tiny",
         "task.input_size=32",

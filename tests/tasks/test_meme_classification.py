@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, List, Tuple
 
 import pytest
 import torch
@@ -30,7 +30,8 @@ def batch_of(task: Any, split: str) -> Dict[str, Any]:
 
 
 def test_features_that_are_kept_give_the_scores_of_the_pictures(encoders: Tuple[Path, Path], data: Path) -> None:
-    scores = []
+    scores: List[torch.Tensor] = []
+    known: Dict[str, Any] = {}
     for cached in (True, False):
         task = task_on(data, cache_features=cached)
         torch.manual_seed(0)
