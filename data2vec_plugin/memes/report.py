@@ -19,8 +19,8 @@ from .report_picture import draw_report
 from .trained import Split, Trained, encode_split, load_trained, scores_on
 
 WEAK = (
-    "Labels say by which source a picture was found, not what people think of it; this must not moderate anybody "
-    "without a person who looks."
+    "Labels of this kind are weak: they often say where a picture was found, not what people think of it. This must "
+    "not moderate anybody without a person who looks."
 )
 
 

@@ -18,9 +18,9 @@ SHOWN = 6
 def draw_report(found: Dict[str, Any], path: Path) -> None:
     """Draw all panels of :func:`data2vec_plugin.memes.report.results` into a file."""
     layout = [["curve"] * 3 + ["bars"] * 3, ["confusion"] * 3 + ["validations"] * 3, list("012345")]
-    with picture(path, STYLE, figsize=(11, 11)) as (figure, whole):
+    with picture(path, STYLE, figsize=(11, 9.5)) as (figure, whole):
         whole.remove()
-        panels = figure.subplot_mosaic(layout, height_ratios=(1, 1, 0.75))
+        panels = figure.subplot_mosaic(layout, height_ratios=(1, 1, 0.6))
         draw_curve(panels["curve"], found)
         draw_bars(panels["bars"], found)
         draw_confusion(panels["confusion"], found)
@@ -30,7 +30,7 @@ def draw_report(found: Dict[str, Any], path: Path) -> None:
         title = f"{found['memes']:,} memes of {found['split']}: accuracy {found['accuracy']:.3f}"
         figure.suptitle(title, x=0.07, ha="left", fontsize=13)
         figure.text(0.07, 0.015, fill(found["note"], 150), color=GREY, fontsize=8)
-        figure.subplots_adjust(0.07, 0.08, 0.97, 0.92, wspace=0.6, hspace=0.38)
+        figure.subplots_adjust(0.07, 0.08, 0.97, 0.92, wspace=0.4, hspace=0.4)
 
 
 def draw_curve(axes: Any, found: Dict[str, Any]) -> None:
