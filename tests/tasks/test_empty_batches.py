@@ -22,10 +22,11 @@ from data2vec_plugin.tasks.data2vec_audio_pretraining import Data2VecAudioPretra
 from data2vec_plugin.tasks.data2vec_masked_lm import Data2VecMaskedLMTask
 from data2vec_plugin.tasks.image_classification import ImageClassificationTask
 from data2vec_plugin.tasks.image_pretraining import ImagePretrainingTask
+from data2vec_plugin.tasks.meme_classification import MemeClassificationTask
 
 TASKS = (
     *(Data2VecAsrTask, Data2VecAudioPretrainingTask, Data2VecMaskedLMTask),
-    *(ImageClassificationTask, ImagePretrainingTask),
+    *(ImageClassificationTask, ImagePretrainingTask, MemeClassificationTask),
 )
 
 

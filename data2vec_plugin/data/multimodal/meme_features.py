@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...files.opening import read_bytes
+from ...files.arrays import read_arrays
 from ...files.unusable import UnusableFileError
 from ...files.writing import write_atomically
 from .memes import MemeDataset
@@ -68,12 +67,11 @@ def _read(path: Path, parts: Sequence[str]) -> Optional[Arrays]:
     if not path.is_file():
         return None
     try:
-        with np.load(BytesIO(read_bytes(path)), allow_pickle=False) as loaded:
-            arrays = dict(loaded)
+        arrays = read_arrays(path)
         count = len(arrays[IDS])
         if all(len(arrays[part]) == count and np.isfinite(arrays[part]).all() for part in parts):
             return arrays
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (UnusableFileError, KeyError) as error:
         logger.warning(f"{path} is damaged ({error}); features are made again")
     return None
 
