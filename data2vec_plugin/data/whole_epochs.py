@@ -34,6 +34,29 @@ class SharedEpoch:
         return True
 
 
+class ShuffledEpoch(SharedEpoch):
+    """Mixed into a data set that, if it is ``shuffled``, is put into new batches in every epoch."""
+
+    def __init__(self, seed: int, shuffled: bool) -> None:
+        super().__init__()
+        self.seed, self.shuffled = seed, shuffled
+
+    def __len__(self) -> int:
+        """How many samples there are."""
+        raise NotImplementedError(f"{type(self).__name__} must say how many samples it has")
+
+    def ordered_indices(self) -> NDArray[np.int64]:
+        """All samples, in training in the epoch's order."""
+        if not self.shuffled:
+            return np.arange(len(self))
+        return np.random.default_rng((self.seed, self.epoch)).permutation(len(self))
+
+    @property
+    def can_reuse_epoch_itr_across_epochs(self) -> bool:
+        """An epoch's batches are its own."""
+        return not self.shuffled
+
+
 class AllBatches:
     """Mixed in before one of fairseq's data sets."""
 

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
+import numpy as np
 import torch
 from fairseq.dataclass import FairseqDataclass
 from fairseq.tasks import FairseqTask, register_task
+from numpy.typing import NDArray
 from omegaconf import II, MISSING
 
 from ..checkpoints.encoder import Checkpoint
@@ -155,9 +157,10 @@ class MemeClassificationTask(EmptyBatches, WatchedTask, FairseqTask):
             stats.update(accuracy_smoothed=round(smooth[-1], 4), accuracy_smoothed_best=round(best(smooth), 4))
             stats["smoothing"] = self.cfg.smoothing
 
-    def extent(self, dataset: Any) -> Extent:
+    def extent(self, dataset: Any, indices: NDArray[np.int64]) -> Extent:
         """Memes in an epoch."""
-        return Extent(len(dataset), "memes", sum(not caption for caption in dataset.captions), "without a caption")
+        told = [bool(dataset.captions[index]) for index in indices]
+        return Extent(len(told), "memes", sum(told), "captions")
 
     def get_batch_iterator(self, dataset: Any, *args: Any, **kwargs: Any) -> ResumableIterator:
         """fairseq's own iterator, which on resume refuses other memes than it was saved with."""

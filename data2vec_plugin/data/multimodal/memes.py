@@ -19,7 +19,7 @@ from ...files.multimodal.meme_lists import Meme, read_memes, text_beside
 from ...files.unusable import UnusableFileError
 from ..bad_files import BadFileError, BadFiles
 from ..image.tree import ImageTree
-from ..whole_epochs import AllBatches, CountedSamples, SharedEpoch
+from ..whole_epochs import AllBatches, CountedSamples, ShuffledEpoch
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def _of_classes(folder: Path, positive: str) -> List[Meme]:
     return [Meme(Path(tree.name(place)), int(mark)) for place, mark in enumerate(marked)]
 
 
-class MemeDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
+class MemeDataset(ShuffledEpoch, AllBatches, CountedSamples, FairseqDataset):
     """Pictures as ``img`` (3, size, size), what a model needs of them, and captions; in training in another order.
 
     Pictures that cannot be used are left out, counted and named, up to ``bad_limit``; one more raises
@@ -124,9 +124,8 @@ class MemeDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
         shuffled: bool = False,
         bad_limit: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(seed, shuffled)
         self.memes, self.transform = memes, transform
-        self.seed, self.shuffled = seed, shuffled
         self.labels, self.captions = memes.labels, memes.captions
         self.bad_files = BadFiles(len(memes.items), bad_limit, self.name_of, MemeFileError, "bad_image_limit")
 
@@ -164,14 +163,3 @@ class MemeDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
         target = torch.from_numpy(self.labels[np.array(ids)])
         counts = {"ntokens": len(ids), "nsentences": len(ids)}
         return {"id": torch.tensor(ids), "net_input": net_input, "target": target, **counts}
-
-    def ordered_indices(self) -> NDArray[np.int64]:
-        """All memes, in training in the epoch's order."""
-        if not self.shuffled:
-            return np.arange(len(self))
-        return np.random.default_rng((self.seed, self.epoch)).permutation(len(self))
-
-    @property
-    def can_reuse_epoch_itr_across_epochs(self) -> bool:
-        """An epoch's batches are its own."""
-        return not self.shuffled

@@ -26,7 +26,7 @@ from ...files.multimodal.sequences import (
 from ...files.unusable import UnusableFileError
 from ...multimodal.relations import edge_count
 from ..bad_files import BadFileError, BadFiles
-from ..whole_epochs import CountedSamples, SharedEpoch
+from ..whole_epochs import CountedSamples, ShuffledEpoch
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Split:
         return np.array([edge_count(row, all_to_all) for row in lengths], dtype=np.int64)
 
 
-class MultimodalDataset(SharedEpoch, CountedSamples, FairseqDataset):
+class MultimodalDataset(ShuffledEpoch, CountedSamples, FairseqDataset):
     """Features of each modality with a label; those of a training split are put into new batches in every epoch.
 
     ``max_edges`` bounds the edges of a batch's graphs, whose size grows with the product of lengths.
@@ -118,9 +118,9 @@ class MultimodalDataset(SharedEpoch, CountedSamples, FairseqDataset):
         stats: Optional[Mapping[str, Features]] = None,
         all_to_all: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(seed, shuffled)
         self.split, self.target, self.modalities = split, target, tuple(modalities)
-        self.seed, self.shuffled, self.max_edges = seed, shuffled, max_edges
+        self.max_edges = max_edges
         self.stats = stats or {}
         self.edges = split.edges(modalities, all_to_all)
         self.bad_files = BadFiles(len(self), bad_limit, self.name_of, MultimodalFileError, "bad_sample_limit")
@@ -182,17 +182,6 @@ class MultimodalDataset(SharedEpoch, CountedSamples, FairseqDataset):
             "ntokens": count,
             "nsentences": count,
         }
-
-    def ordered_indices(self) -> Indices:
-        """All samples, in training in the epoch's order."""
-        if not self.shuffled:
-            return np.arange(len(self))
-        return np.random.default_rng((self.seed, self.epoch)).permutation(len(self))
-
-    @property
-    def can_reuse_epoch_itr_across_epochs(self) -> bool:
-        """An epoch's batches are its own."""
-        return not self.shuffled
 
     def batch_by_size(
         self,
