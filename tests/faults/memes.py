@@ -45,11 +45,4 @@ MEMES = (
         "average",
         ("tests/criterions/test_meme.py", "tests/parity/test_meme_mlp.py"),
     ),
-    Fault(  # memes: the last batch is left out
-        "P7",
-        "AllBatches.batch_by_size",
-        "len(remainder)",
-        "False",
-        ("tests/data/multimodal/test_memes.py",),
-    ),
 )

@@ -70,6 +70,7 @@ def test_frozen_encoders_stay_in_evaluation_and_learn_nothing(encoders: Tuple[Pa
     assert all(torch.equal(first[name], second[name]) for name in first)
     model(pixels(), CAPTIONS).sum().backward()
     assert all(parameter.grad is None for parameter in model.encoders.parameters())
+    assert not any(parameter.requires_grad for parameter in model.encoders.parameters())  # fairseq's optimizer asks
     assert all(parameter.grad is not None for parameter in model.classifier.parameters())
     assert model.update_rules() == {}
 
