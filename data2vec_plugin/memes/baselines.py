@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, Iterator, List, Sequence
 
 import numpy as np
 import torch
@@ -36,13 +37,24 @@ class Fit:
 def fitted_scores(train: Split, test: Split, parts: Sequence[str], fit: Fit) -> NDArray[np.float64]:
     """Scores (N,) on ``test`` by an MLP on the standardised features of ``parts``, fitted on ``train``."""
     inputs, others = (torch.cat([split.features[part] for part in parts], dim=1) for split in (train, test))
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), one_thread():
         torch.manual_seed(fit.seed)
         standardizer, classifier = Standardizer(inputs.size(1)), ScoreMLP(inputs.size(1), fit.hidden, fit.dropout)
         standardizer.follow(inputs)
         train_classifier(classifier, standardizer(inputs), torch.from_numpy(train.labels), fit)
     with torch.no_grad():
         return np.array(scores_of(classifier.eval()(standardizer(others)), fit.loss))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Steps of so small a model take several times as long where threads wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def train_classifier(classifier: ScoreMLP, inputs: Tensor, labels: Tensor, fit: Fit) -> None:
