@@ -77,14 +77,14 @@ def told_of(read: dict[str, Any]) -> str:
 
 def draw(logs: dict[str, dict[str, Series]], report: dict[str, Any], path: Path) -> None:
     """Draw three panels."""
-    with picture(path, STYLE, 1, 3, figsize=(16, 5.4)) as (figure, panels):
+    with picture(path, STYLE, 1, 3, figsize=(20, 5.8)) as (figure, panels):
         draw_loss(panels[0], logs["image"], "patch", NORMAL)
         panels[0].set_title("Pictures: pre-training loss")
         draw_loss(panels[1], logs["text"], "word", NORMAL)
         panels[1].set_title("Captions: pre-training loss")
         draw_bars(panels[2], report["memes"])
         figure.suptitle(f"data2vec on memes, seed {report['settings']['seed']}", x=0.05, ha="left", fontsize=14)
-        figure.subplots_adjust(0.05, 0.22, 0.98, 0.86, wspace=0.2)
+        figure.subplots_adjust(0.04, 0.22, 0.98, 0.86, wspace=0.25)
 
 
 def draw_bars(axes: Any, memes: dict[str, Any]) -> None:
