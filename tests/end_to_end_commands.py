@@ -16,6 +16,9 @@ TINY = (
     "model.conv_feature_layers='[(16,10,5)] + [(16,3,2)] * 4 + [(16,2,2)] * 2'",
 )
 
+LONG = ("dataset.max_tokens=160000", "task.max_sample_size=40000")
+"""What the run that many tests share has instead, and whatever is compared with it."""
+
 
 def pretrain_command(data: Path, folder: Path, updates: int, *overrides: str) -> List[str]:
     """The README's pre-training command, on a model that trains in seconds; a checkpoint at every third update."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from end_to_end_commands import pretrain_command
+from end_to_end_commands import LONG, pretrain_command
 from forked_commands import run
 from speech import synthesise
 
@@ -31,12 +31,10 @@ def speech_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def pretrained(speech_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of six updates, its log beside its checkpoints."""
-
-    longer = ("dataset.max_tokens=160000", "task.max_sample_size=40000")
+    """A run of six updates on long clips, its log beside its checkpoints."""
 
     def pretrain(folder: Path) -> None:
-        command = pretrain_command(speech_data, folder, 6, "common.tensorboard_logdir=tensorboard", *longer)
+        command = pretrain_command(speech_data, folder, 6, "common.tensorboard_logdir=tensorboard", *LONG)
         (folder / "train.log").write_text(run(command, cwd=folder))
 
     return made_once("pretrained", pretrain, tmp_path_factory)

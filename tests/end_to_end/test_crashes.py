@@ -2,7 +2,8 @@
 
 All but the first are forks, which a signal ends as it ends a process of its own.
 
-`DATA2VEC_KILLS=10` kills ten runs; the moments are drawn from the run's number, so that a failure can be repeated.
+`DATA2VEC_KILLS=10` kills ten runs, in updates, while they save, and every third also as it validates and draws curves;
+the moments are drawn from the number of the run, so that a failure can be repeated.
 """
 
 import os
@@ -26,6 +27,11 @@ pytestmark = pytest.mark.xdist_group("crashes")
 
 UPDATES = 9
 INTERRUPTED_RUN = Path(__file__).parent / "interrupted_run.py"
+WATCHED = (
+    *("dataset.disable_validation=false", "dataset.validate_interval_updates=2"),
+    "common.tensorboard_logdir=curves",
+)
+"""Each second update is followed by a validation."""
 KILLS = int(os.environ.get("DATA2VEC_KILLS", "2"))
 
 
@@ -78,6 +84,7 @@ def test_kill_at_a_random_moment(speech_data: Path, tmp_path: Path, unbroken: Pa
     rng, workers = random.Random(number), 2 * (number % 2)
     update, delay = rng.randrange(UPDATES - 2), rng.random() / 4
     words, log = command(speech_data, tmp_path, workers), tmp_path / "first.log"
+    words += WATCHED if number % 3 == 2 else ()
     code = interrupted(words, log, update, delay, signal.SIGKILL, speech.end if number == 0 else end)
     assert code == -signal.SIGKILL
     had_saved = (tmp_path / "checkpoint_last.pt").exists()

@@ -6,7 +6,7 @@ from typing import Dict
 
 import pytest
 import torch
-from end_to_end_commands import pretrain_command
+from end_to_end_commands import LONG, pretrain_command
 from forked_commands import run
 
 from data2vec_plugin.runs.training_log import read_training_log
@@ -47,7 +47,7 @@ def test_tensorboard_has_the_same_curves(pretrained: Path) -> None:
 def test_resumed_equals_unbroken_to_the_digit(speech_data: Path, pretrained: Path, tmp_path: Path) -> None:  # B26
     saved = next(pretrained.glob("checkpoint_*_3.pt"))
     shutil.copy(saved, tmp_path / "checkpoint_last.pt")
-    resumed = run(pretrain_command(speech_data, tmp_path, 6), cwd=tmp_path)
+    resumed = run(pretrain_command(speech_data, tmp_path, 6, *LONG), cwd=tmp_path)
     unbroken = losses((pretrained / "train.log").read_text(), tmp_path)
     assert sorted(unbroken) == [1, 2, 3, 4, 5, 6]
     again = losses(resumed, tmp_path)
@@ -72,7 +72,7 @@ def test_stock_task_and_criterion_train_our_model(speech_data: Path, tmp_path: P
 
 
 def test_two_workers_give_the_losses_of_none(speech_data: Path, pretrained: Path, tmp_path: Path) -> None:
-    log = run(pretrain_command(speech_data, tmp_path, 6, "dataset.num_workers=2"), cwd=tmp_path)
+    log = run(pretrain_command(speech_data, tmp_path, 6, "dataset.num_workers=2", *LONG), cwd=tmp_path)
     assert losses(log, tmp_path) == losses((pretrained / "train.log").read_text(), tmp_path)
 
 

@@ -69,11 +69,12 @@ def mismatch_explained(trainer: Any, filename: str) -> Iterator[None]:
 
 def tell_other_seed(trainer: Any, path: str, state: Mapping[str, Any]) -> None:
     """Warn of a run that goes on under another seed than its checkpoint's: what follows is another run's."""
+    if not isinstance(trainer.task, WatchedTask):
+        return
     saved = OmegaConf.select(OmegaConf.create({"cfg": state.get("cfg")}), "cfg.common.seed")
-    seed = trainer.cfg.common.seed
-    if saved is not None and saved != seed and isinstance(trainer.task, WatchedTask):
+    if saved is not None and saved != trainer.cfg.common.seed:
         logger.warning(
-            f"`common.seed` is {seed}, and {path} was saved with {saved}: order, crops and masks go on as another "
+            f"`common.seed` is {trainer.cfg.common.seed}, and {path} was saved with {saved}: order, crops and masks go on as another "
             f"run's, and what is left of a begun epoch may be samples that it has seen. For the same run give "
             f"`common.seed={saved}`"
         )
