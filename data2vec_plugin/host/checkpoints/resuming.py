@@ -72,9 +72,12 @@ def tell_other_seed(trainer: Any, path: str, state: Mapping[str, Any]) -> None:
     if not isinstance(trainer.task, WatchedTask):
         return
     saved = OmegaConf.select(OmegaConf.create({"cfg": state.get("cfg")}), "cfg.common.seed")
-    if saved is not None and saved != trainer.cfg.common.seed:
+    if saved is None:
+        return
+    seed = trainer.cfg.common.seed
+    if saved != seed:
         logger.warning(
-            f"`common.seed` is {trainer.cfg.common.seed}, and {path} was saved with {saved}: order, crops and masks go on as another "
+            f"`common.seed` is {seed}, and {path} was saved with {saved}: order, crops and masks go on as another "
             f"run's, and what is left of a begun epoch may be samples that it has seen. For the same run give "
             f"`common.seed={saved}`"
         )
