@@ -24,7 +24,7 @@ class ImagePretrainingTask(ImageTask):
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model and learn from its keys what its masks look like."""
         model = super().build_model(model_cfg, from_checkpoint)
-        self.masker = block_masker(self.cfg.input_size, model_cfg)
+        self.masker = block_masker(self.cfg.input_size, getattr(model, "cfg", model_cfg))
         return model
 
     def load_dataset(self, split: str, task_cfg: Any = None, **kwargs: Any) -> None:
