@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Dict, Iterator, Mapping, NamedTuple, Tuple
+from typing import Any, Dict, Iterable, Iterator, Mapping, NamedTuple, Tuple
 
 import torch
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
@@ -71,9 +71,7 @@ class Checkpoint:
     def digest(self, teacher: bool) -> str:
         """Of configuration and weights, the teacher's too if it is what computes."""
         content = hashlib.sha256(json.dumps(self.root["model"], sort_keys=True, default=str).encode())
-        for name, tensor in sorted(tensors(self.weights, teacher)):
-            content.update(name.encode())
-            content.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        add_tensors(content, sorted(tensors(self.weights, teacher)))
         return content.hexdigest()[:16]
 
 
@@ -227,6 +225,13 @@ def untrained(root: Mapping[str, Any], dictionary: Any = None) -> Any:
     if "compile_encoder" in cfg:
         cfg.compile_encoder = False  # widths change from batch to batch
     return build_model(cfg, SimpleNamespace(source_dictionary=dictionary), from_checkpoint=True)
+
+
+def add_tensors(content: Any, named: Iterable[Tuple[str, Tensor]]) -> None:
+    """Let a digest of hashlib's take in tensors, each with its name."""
+    for name, tensor in named:
+        content.update(name.encode())
+        content.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
 
 
 def tensors(weights: Mapping[str, Any], nested: bool) -> Iterator[Tuple[str, Tensor]]:

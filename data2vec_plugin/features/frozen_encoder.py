@@ -75,7 +75,6 @@ class FrozenEncoder:
         several = isinstance(source, (list, tuple))
         inputs = self._sized_up(source if several else [source], several)
         batching = Batching(batch_limit(batch, self.reader), self.model.config.reference_compat)
-        places = {id(each): place for place, each in enumerate(inputs)}
         found: List[Optional[Tensor]] = [None] * len(inputs)
         for group in batching.groups(inputs):
             rows = [_loaded(each) for each in group]
@@ -83,7 +82,7 @@ class FrozenEncoder:
             for each, (features, _) in zip(group, taken_apart(self.reader, rows, outputs, wanted)):
                 if not bool(features.isfinite().all()):
                     raise ValueError(f"{each.item.place}: its features are not finite")
-                found[places[id(each)]] = features
+                found[int(each.item.name)] = features
         for remark in self.reader.remarks():
             warnings.warn(remark, stacklevel=2)
         return found if several else found[0]

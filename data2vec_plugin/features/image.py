@@ -31,10 +31,8 @@ class ImageReader:
     def __init__(self, task: Mapping[str, Any], size: int) -> None:
         if find_spec("torchvision") is None:
             raise ValueError("pictures are read with torchvision, which `data2vec doctor` says how to install")
-        default = Normalization()
-        mean, std = task.get("normalization_mean") or default.mean, task.get("normalization_std") or default.std
         self.size = size
-        self.normalization = Normalization(tuple(mean), tuple(std))
+        self.normalization = Normalization.of_checkpoint(task)
         self.transform = evaluation_transform(size, self.normalization)
 
     def settings(self) -> Dict[str, object]:

@@ -16,13 +16,19 @@ DICTIONARY, PIECES = "dict.txt", "spm.model"
 
 @dataclass(frozen=True)
 class TextFiles:
-    """A dictionary with ``<mask>``, what cuts text, from where both came, and a digest of the latter."""
+    """A dictionary with ``<mask>``, what cuts text, of which ``kind``, from where both came, a digest of the latter."""
 
     dictionary: Any
     dictionary_path: Path
     subwords: Subwords
-    cut_by: str
+    kind: str
+    paths: List[Path]
     digest: str
+
+    @property
+    def cut_by(self) -> str:
+        """What cuts text, for people."""
+        return " and ".join(map(str, self.paths)) or "text that is cut already"
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,7 @@ def find_text_files(given: Given, task: Mapping[str, Any], folders: List[Path], 
     content = hashlib.sha256(kind.encode())
     for file in files:
         content.update(read_bytes(file))
-    cut_by = " and ".join(map(str, files)) or "text that is cut already"
-    return TextFiles(dictionary, path, subwords, cut_by, content.hexdigest()[:16])
+    return TextFiles(dictionary, path, subwords, kind, files, content.hexdigest()[:16])
 
 
 def trained_on(task: Mapping[str, Any]) -> List[Path]:

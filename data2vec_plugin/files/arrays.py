@@ -1,17 +1,19 @@
-"""The one opener of NumPy's archives (.npz): arrays by name, none of them an object."""
+"""The one reader and writer of NumPy's archives (.npz): arrays by name, none of them an object."""
 
 from __future__ import annotations
 
 import io
 import os
 import zipfile
-from typing import Any, Dict, Union
+from pathlib import Path
+from typing import Any, Dict, Mapping, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .opening import read_bytes, said_size
 from .unusable import UnusableFileError
+from .writing import replacing
 
 LARGEST = 1 << 30
 """Bytes that the arrays of one file may have; a packed file of a megabyte can claim a thousand times as much."""
@@ -29,6 +31,13 @@ def read_arrays(path: Union[str, os.PathLike[str]], packed: bool = True) -> Dict
     except Exception as error:  # zip and NumPy let out many kinds where a file is not what it says
         reason = str(error) or type(error).__name__
         raise UnusableFileError.of(path, f"cannot be read ({reason}); expected NumPy's .npz") from error
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], durably: bool = False) -> None:
+    """Write arrays, whole or not at all; ``durably`` as :func:`.writing.replacing` has it."""
+    save: Any = np.savez  # whose own keyword arguments are taken for the arrays' types
+    with replacing(path, durably) as part, part.open("wb") as file:
+        save(file, **arrays)
 
 
 def _check_sizes(path: Union[str, os.PathLike[str]], content: io.BytesIO, packed: bool) -> None:

@@ -12,6 +12,7 @@ from fairseq import checkpoint_utils
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..checkpoints.encoder import updates
 from ..checkpoints.saved_file import read_checkpoint
 from ..criterions.meme_score import scores_of
 from ..data.multimodal.meme_features import IDS
@@ -74,9 +75,7 @@ def load_trained(run: Path, data: Path, **task_keys: Any) -> Trained:
         raise ValueError(f"{path} is of model `{name}`; expected `{MODEL}`, as `configs/meme_*.yaml` train it")
     overrides = {"data": str(data), **{key: value for key, value in task_keys.items() if value is not None}}
     models, saved, task = checkpoint_utils.load_model_ensemble_and_task([str(path)], arg_overrides=overrides)
-    history = state.get("optimizer_history") or [{}]
-    updates = int(history[-1].get("num_updates", 0))
-    return Trained(path, models[0].eval(), task, str(saved.criterion.get("loss", "mse")), updates)
+    return Trained(path, models[0].eval(), task, str(saved.criterion.get("loss", "mse")), updates(state))
 
 
 def encode_split(trained: Trained, name: str, device: torch.device) -> Split:

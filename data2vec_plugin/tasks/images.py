@@ -6,7 +6,6 @@ from typing import Any, Dict
 
 import numpy as np
 import torch
-from fairseq.tasks import FairseqTask
 from numpy.typing import NDArray
 
 from ..data.image.datasets import Order
@@ -17,11 +16,12 @@ from ..doctor.remedies import for_package
 from ..host.watching.task import Extent, WatchedTask
 from .empty_batches import EmptyBatches
 from .image_config import ImageTaskConfig, check_values, normalization
+from .without_tokens import TaskWithoutTokens
 
 PACKAGES = ("PIL", "torchvision")
 
 
-class ImageTask(EmptyBatches, WatchedTask, FairseqTask):
+class ImageTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
     """A fairseq task whose data sets are :class:`ImageDataset`."""
 
     cfg: ImageTaskConfig
@@ -31,11 +31,6 @@ class ImageTask(EmptyBatches, WatchedTask, FairseqTask):
         check_values(cfg)
         super().__init__(cfg)
         self.normalization = normalization(cfg)
-
-    @classmethod
-    def setup_task(cls, cfg: ImageTaskConfig, **unused: Any) -> "ImageTask":
-        """fairseq's entry point; its main branch says when it evaluates a checkpoint, which makes no difference."""
-        return cls(cfg)
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model; raises ValueError for one that sees pictures of another size."""
@@ -61,17 +56,6 @@ class ImageTask(EmptyBatches, WatchedTask, FairseqTask):
         """fairseq's own iterator, which on resume refuses other pictures than it was saved with."""
         iterator = super().get_batch_iterator(dataset, *args, **kwargs)
         return ResumableIterator(iterator, dataset.source.root, dataset.source.digest)
-
-    def max_positions(self) -> None:
-        """No picture is too long."""
-
-    @property
-    def source_dictionary(self) -> None:
-        """Pictures have none."""
-
-    @property
-    def target_dictionary(self) -> None:
-        """Classes have none."""
 
 
 def require_packages() -> None:

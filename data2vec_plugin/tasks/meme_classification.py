@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 import torch
 from fairseq.dataclass import FairseqDataclass
-from fairseq.tasks import FairseqTask, register_task
+from fairseq.tasks import register_task
 from numpy.typing import NDArray
 from omegaconf import II, MISSING
 
@@ -20,12 +20,13 @@ from ..data.multimodal.meme_pictures import FITS, MIDDLE, MemePicture
 from ..data.multimodal.memes import IMAGE, OCR, PARTS, SIDECAR, TESSERACT, TEXT, MemeDataset, Memes
 from ..data.multimodal.ocr import OPTIONS, Tesseract
 from ..data.resumable import ResumableIterator
-from ..features.text_files import Given, find_text_files, subword_files, trained_on
+from ..features.text_files import Given, find_text_files
 from ..files.opening import read_bytes
 from ..host.watching.task import Extent, WatchedTask
 from ..interop.fairseq.text_v1 import vocabulary_size
 from .empty_batches import EmptyBatches
 from .images import require_packages
+from .without_tokens import TaskWithoutTokens
 
 
 @dataclass
@@ -56,7 +57,7 @@ class MemeClassificationConfig(FairseqDataclass):
 
 
 @register_task("meme_classification", dataclass=MemeClassificationConfig)
-class MemeClassificationTask(EmptyBatches, WatchedTask, FairseqTask):
+class MemeClassificationTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
     """Data sets of :class:`MemeDataset`; with frozen encoders, of the vectors that they make once."""
 
     cfg: MemeClassificationConfig
@@ -68,11 +69,6 @@ class MemeClassificationTask(EmptyBatches, WatchedTask, FairseqTask):
         self.model: Any = None
         self.parts: List[str] = list(PARTS)
         self.validated = ""
-
-    @classmethod
-    def setup_task(cls, cfg: MemeClassificationConfig, **unused: Any) -> "MemeClassificationTask":
-        """fairseq's entry point."""
-        return cls(cfg)
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model, and learn what it looks at; raises ValueError for one that sees pictures of another size."""
@@ -93,11 +89,9 @@ class MemeClassificationTask(EmptyBatches, WatchedTask, FairseqTask):
         given = Given(named[0], named[1], named[2], cfg.symbols)
         folders = [checkpoint.path.parent, Path(cfg.data)]
         found = find_text_files(given, checkpoint.task, folders, vocabulary_size(checkpoint.weights))
-        places = [found.dictionary_path.parent, *folders, *trained_on(checkpoint.task)]
-        kind, paths = subword_files(given, checkpoint.task, places)
-        names = {"sentencepiece": ["spm.model"]}.get(kind, [path.name for path in paths])
-        files = dict(zip(names, map(read_bytes, paths)))
-        return kind, {**files, "dict.txt": read_bytes(found.dictionary_path)}
+        names = {"sentencepiece": ["spm.model"]}.get(found.kind, [path.name for path in found.paths])
+        files = dict(zip(names, map(read_bytes, found.paths)))
+        return found.kind, {**files, "dict.txt": read_bytes(found.dictionary_path)}
 
     def tokenizer_files(self, folder: Path) -> Dict[str, bytes]:
         """The files of a tokenizer of Hugging Face's."""
@@ -167,17 +161,6 @@ class MemeClassificationTask(EmptyBatches, WatchedTask, FairseqTask):
         self.validated = next((split for split, other in self.datasets.items() if other is dataset), "")
         iterator = super().get_batch_iterator(dataset, *args, **kwargs)
         return ResumableIterator(iterator, dataset.memes.path, dataset.memes.digest)
-
-    def max_positions(self) -> None:
-        """No meme is too long."""
-
-    @property
-    def source_dictionary(self) -> None:
-        """The model has the captions'."""
-
-    @property
-    def target_dictionary(self) -> None:
-        """There is none."""
 
 
 def check_values(cfg: MemeClassificationConfig) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 from fairseq.dataclass import FairseqDataclass
-from fairseq.tasks import FairseqTask, register_task
+from fairseq.tasks import register_task
 from numpy.typing import NDArray
 from omegaconf import II, MISSING
 
@@ -17,6 +17,7 @@ from ..files.multimodal.sequences import MODALITIES, read_features, read_stats
 from ..files.unusable import UnusableFileError
 from ..host.watching.task import Extent, WatchedTask
 from .empty_batches import EmptyBatches
+from .without_tokens import TaskWithoutTokens
 
 REGRESSION, EMOTIONS = TARGETS = ("regression", "emotions")
 
@@ -42,7 +43,7 @@ class UnalignedMultimodalConfig(FairseqDataclass):
 
 
 @register_task("unaligned_multimodal", dataclass=UnalignedMultimodalConfig)
-class UnalignedMultimodalTask(EmptyBatches, WatchedTask, FairseqTask):
+class UnalignedMultimodalTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
     """Data sets of :class:`MultimodalDataset`; the model's channels and outputs are taken from them."""
 
     cfg: UnalignedMultimodalConfig
@@ -56,11 +57,6 @@ class UnalignedMultimodalTask(EmptyBatches, WatchedTask, FairseqTask):
         self.outputs = self.target.outputs
         self.modalities: Sequence[str] = MODALITIES
         self.all_to_all = False
-
-    @classmethod
-    def setup_task(cls, cfg: UnalignedMultimodalConfig, **unused: Any) -> "UnalignedMultimodalTask":
-        """fairseq's entry point."""
-        return cls(cfg)
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model, and learn which modalities it looks at; raises ValueError if it predicts something else."""
@@ -124,17 +120,6 @@ class UnalignedMultimodalTask(EmptyBatches, WatchedTask, FairseqTask):
         """fairseq's own iterator, which on resume refuses other samples than it was saved with."""
         iterator = super().get_batch_iterator(dataset, *args, **kwargs)
         return ResumableIterator(iterator, dataset.split.path, dataset.split.digest)
-
-    def max_positions(self) -> None:
-        """No sample is too long."""
-
-    @property
-    def source_dictionary(self) -> None:
-        """There is none."""
-
-    @property
-    def target_dictionary(self) -> None:
-        """There is none."""
 
 
 def emotion_list(cfg: UnalignedMultimodalConfig) -> List[str]:

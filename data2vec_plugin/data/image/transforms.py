@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 from numpy.random import Generator
@@ -30,6 +30,12 @@ class Normalization:
 
     mean: Tuple[float, ...] = (0.485, 0.456, 0.406)
     std: Tuple[float, ...] = (0.229, 0.224, 0.225)
+
+    @classmethod
+    def of_checkpoint(cls, task: Mapping[str, Any]) -> Normalization:
+        """What a checkpoint's task says; where it says nothing, ImageNet's."""
+        mean, std = (task.get(f"normalization_{name}") for name in ("mean", "std"))
+        return cls(tuple(mean or cls.mean), tuple(std or cls.std))
 
 
 class Transform:

@@ -10,9 +10,10 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...files.arrays import write_arrays
 from ...files.locks import writing
 from ...files.multimodal.mult_pickle import Arrays, labels_of, read_mult_pickle
-from ...files.multimodal.sequences import MODALITIES, STATS, finite, save_arrays, write_samples
+from ...files.multimodal.sequences import MODALITIES, STATS, finite, write_samples
 from ...files.unusable import UnusableFileError
 from ...files.writing import write_atomically
 
@@ -42,7 +43,7 @@ class Moments:
             deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
             arrays[f"{modality}_mean"] = mean.astype(np.float32)
             arrays[f"{modality}_std"] = np.where(deviation > 0, deviation, 1).astype(np.float32)
-        save_arrays(path, arrays)
+        write_arrays(path, arrays)
 
 
 def convert_pickle(path: Path, out: Path, keep_padding: bool = False) -> Dict[str, Tuple[int, int]]:
@@ -77,7 +78,7 @@ def _write_split(
         features = {modality: array for modality, array in features.items() if len(array)}
         if not features:
             continue
-        save_arrays(folder / f"{number:06d}.npz", features)
+        write_arrays(folder / f"{number:06d}.npz", features)
         if split == "train":
             moments.add(features)
         lengths = [len(features.get(modality, ())) for modality in MODALITIES]

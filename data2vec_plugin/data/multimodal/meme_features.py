@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
@@ -13,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...files.arrays import read_arrays
+from ...files.arrays import read_arrays, write_arrays
 from ...files.unusable import UnusableFileError
-from ...files.writing import write_atomically
 from .memes import MemeDataset
 
 logger = logging.getLogger(__name__)
@@ -52,11 +50,8 @@ def kept_features(folder: Path, name: str, make: Callable[[], Arrays], parts: Se
         logger.info(f"{path}: {len(kept[IDS]):,} memes, whose features were kept")
         return kept
     made = make()
-    content = BytesIO()
-    save: Any = np.savez  # whose own keyword arguments are taken for the arrays' types
-    save(content, **made)
     try:
-        write_atomically(path, content.getvalue())
+        write_arrays(path, made)
     except OSError as error:
         logger.warning(f"{path} cannot be written ({error.strerror}); features are made again next time")
     return made

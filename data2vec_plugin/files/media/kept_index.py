@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import os
 import zlib
 from pathlib import Path
-from typing import BinaryIO, Iterable, Optional, Tuple
+from typing import Any, BinaryIO, Dict, Iterable, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import read_arrays
+from ..arrays import read_arrays, write_arrays
 from ..names import FileNames
 from ..opening import opened, size_of
 from ..unusable import UnusableFileError
-from ..writing import replacing
 from .tar_index import TarIndex, read_index
 
 logger = logging.getLogger(__name__)
@@ -133,21 +131,18 @@ def _names(buffer: NDArray[np.uint8], ends: NDArray[np.int64]) -> FileNames:
 
 def _save(index: TarIndex, known: Marks, stamp: NDArray[np.int64], kept: Path) -> None:
     """Keep an index; where that is not allowed, say so and go on without."""
-    content = io.BytesIO()
-    np.savez(
-        content,
-        names=index.names.buffer,
-        name_ends=index.names.ends,
-        offsets=index.offsets,
-        sizes=index.sizes,
-        classes=index.classes.buffer,
-        class_ends=index.classes.ends,
-        marks=known,
-        stamp=stamp,
-    )
+    arrays: Dict[str, NDArray[Any]] = {
+        "names": index.names.buffer,
+        "name_ends": index.names.ends,
+        "offsets": index.offsets,
+        "sizes": index.sizes,
+        "classes": index.classes.buffer,
+        "class_ends": index.classes.ends,
+        "marks": known,
+        "stamp": stamp,
+    }
     try:
-        with replacing(kept, durably=True) as part:  # else a power cut may leave the name without the content
-            part.write_bytes(content.getvalue())
+        write_arrays(kept, arrays, durably=True)  # else a power cut may leave the name without the content
     except OSError as error:
         logger.warning(
             f"the index cannot be kept as {kept} ({error}), so every start looks through the archives again; "

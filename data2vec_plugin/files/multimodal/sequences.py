@@ -180,12 +180,6 @@ def read_stats(folder: Path, modalities: Sequence[str]) -> Dict[str, Features]:
         ) from error
 
 
-def save_arrays(path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-    """Write an .npz."""
-    save: Any = np.savez  # whose own keyword arguments are taken for the arrays' types
-    save(path, **arrays)
-
-
 def write_samples(path: Path, root: str, rows: Sequence[Tuple[str, str, Sequence[int]]]) -> None:
     """Write a manifest; ``rows`` are id, file below ``root``, and frames of vision, text and audio."""
     lines = ["\t".join([name, file, *map(str, lengths)]) for name, file, lengths in rows]

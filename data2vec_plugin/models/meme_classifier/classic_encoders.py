@@ -9,10 +9,11 @@ from typing import Any, Dict, Optional
 from torch import Tensor, nn
 
 from ...checkpoints.saved_file import read_file
+from ...data.image.transforms import Normalization
 from ...interop.mismatch import explain, own_shapes, shapes
 from .caption_readers import VOCABULARY, BertReader, CaptionReader
 from .kept_files import Files
-from .meme_encoders import MEAN, STD, Args, Pixels, TextEncoder
+from .meme_encoders import Args, Pixels, TextEncoder
 
 VGG_SIZE, VGG_DIM = 224, 4096
 BEFORE_RELU, BEHIND_RELU = 4, 5
@@ -33,7 +34,7 @@ class VggImage(nn.Module):
 
         self.model = vgg16(weights=None)
         self.model.classifier = self.model.classifier[: BEHIND_RELU if relu else BEFORE_RELU]
-        self.pixels = Pixels(MEAN, STD, release_preprocessing)
+        self.pixels = Pixels(Normalization.mean, Normalization.std, release_preprocessing)
 
     def forward(self, img: Tensor) -> Tensor:
         """Pixels (B, 3, 224, 224) from 0 to 1 -> (B, 4096)."""

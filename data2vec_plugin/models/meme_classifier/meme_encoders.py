@@ -10,13 +10,13 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from ...checkpoints.encoder import Checkpoint, build_encoder, untrained
+from ...data.image.transforms import Normalization
 from ...multimodal.meme_mlp import masked_mean
 from .caption_readers import CaptionReader, Data2VecReader, read_captions
 from .kept_files import Files, packed, unpacked
 
 Args = Dict[str, Any]
 PRETRAINING = ("teacher", "final_proj", "mask_emb")
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Pixels(nn.Module):
@@ -124,8 +124,8 @@ class Data2VecText(TextEncoder):
 def image_from(checkpoint: Checkpoint, release_preprocessing: bool) -> tuple[Args, Data2VecImage]:
     """What a pre-trained checkpoint's picture encoder is, and the encoder; raises ValueError for another modality's."""
     check_modality(checkpoint, "image")
-    mean, std = (checkpoint.task.get(f"normalization_{name}") for name in ("mean", "std"))
-    args = {**described(checkpoint), "mean": list(mean or MEAN), "std": list(std or STD)}
+    normalization = Normalization.of_checkpoint(checkpoint.task)
+    args = {**described(checkpoint), "mean": list(normalization.mean), "std": list(normalization.std)}
     encoder = encoder_alone(build_encoder(checkpoint, teacher=False), args)
     return args, Data2VecImage(args, encoder, release_preprocessing)
 

@@ -11,7 +11,7 @@ import torch
 from fairseq.models import BaseFairseqModel, register_model, register_model_architecture
 from torch import Tensor, nn
 
-from ...checkpoints.encoder import open_checkpoint
+from ...checkpoints.encoder import add_tensors, open_checkpoint
 from ...core.update_rules import UpdateRule
 from ...multimodal.meme_mlp import ScoreMLP, Standardizer
 from ..starting.pretrained import keep_in_checkpoints, plain
@@ -106,9 +106,7 @@ class MemeClassifierModel(BaseFairseqModel):
         cfg = self.cfg
         told = (cfg.modalities, cfg.max_tokens, cfg.vgg_relu, cfg.release_preprocessing, *others)
         found = hashlib.sha256(repr([str(each) for each in told]).encode())
-        for name, tensor in self.encoders.state_dict().items():
-            found.update(name.encode())
-            found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        add_tensors(found, self.encoders.state_dict().items())
         return found.hexdigest()[:12]
 
     def get_extra_state(self) -> Tensor:

@@ -1,0 +1,25 @@
+"""What a task of fairseq's answers whose samples are no tokens: it has no dictionaries, and no sample is too long."""
+
+from typing import Any
+
+from fairseq.tasks import FairseqTask
+
+
+class TaskWithoutTokens(FairseqTask):
+    """Pictures, memes, sequences of features."""
+
+    @classmethod
+    def setup_task(cls, cfg: Any, **unused: Any) -> Any:
+        """fairseq's entry point; its main branch says when it evaluates a checkpoint, which makes no difference."""
+        return cls(cfg)
+
+    def max_positions(self) -> None:
+        """No sample is too long."""
+
+    @property
+    def source_dictionary(self) -> None:
+        """There is none."""
+
+    @property
+    def target_dictionary(self) -> None:
+        """There is none."""
