@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, List, Tuple
 
 import numpy as np
 import pytest
+import torch
 from fuzz.bounds import bounded, settled
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from data2vec_plugin.files.media.pictures import decode, read_picture
 from data2vec_plugin.files.media.tar_index import read_index
 from data2vec_plugin.files.multimodal.mult_pickle import read_mult_pickle
 from data2vec_plugin.files.multimodal.sequences import Sample, read_features, read_stats
+from data2vec_plugin.models.meme_classifier.kept_files import packed, unpacked
 
 Changes = List[Tuple[int, bytes]]
 changes = st.lists(st.tuples(st.integers(0, 1 << 20), st.binary(min_size=1, max_size=8)), min_size=1, max_size=6)
@@ -127,3 +129,13 @@ PICKLES: Dict[str, Callable[[Path], Any]] = {"mosi.pkl": read_mult_pickle}
 @given(made=changes, cut=st.integers(0, 2000))
 def test_any_pickle(tmp_path: Path, name: str, made: Changes, cut: int) -> None:
     settled(changed(once(tmp_path / "whole.pkl", write_pickle), name, made, cut), PICKLES[name])
+
+
+@bounded(60)
+@given(made=changes, cut=st.integers(0, 100))
+def test_any_files_that_a_checkpoint_keeps(tmp_path: Path, made: Changes, cut: int) -> None:
+    """They are bytes in a tensor, so that the message names the checkpoint by these words alone."""
+    files = {"dict.txt": b"a 1\n" * 40, "spm.model": bytes(range(256))}
+    whole = once(tmp_path / "whole.bin", lambda path: path.write_bytes(bytes(packed(files).tolist())))
+    content = changed(whole, "files kept in the checkpoint", made, cut).read_bytes()
+    settled(whole.with_name("files kept in the checkpoint"), lambda _: unpacked(torch.tensor(list(content)).byte()))

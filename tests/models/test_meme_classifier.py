@@ -161,6 +161,14 @@ def test_kept_files_come_back_and_damage_is_told() -> None:
         unpacked(packed(files)[:50])
 
 
+def test_an_entry_that_claims_a_password_is_damage() -> None:
+    content = packed({"dict.txt": b"a 1\n"})
+    central = bytes(content.tolist()).rindex(b"PK\x01\x02")
+    content[central + 8] |= 1
+    with pytest.raises(ValueError, match="are damaged"):
+        unpacked(content)
+
+
 def test_vgg_is_cut_before_its_last_relu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     models = pytest.importorskip("torchvision.models")
     from data2vec_plugin.models.meme_classifier import classic_encoders

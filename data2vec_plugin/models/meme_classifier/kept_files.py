@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -33,7 +34,7 @@ def unpacked(content: Tensor) -> Files:
             if sum(member.file_size for member in archive.infolist()) > LARGEST:
                 raise ValueError(f"the files kept in the checkpoint are larger than {LARGEST:,} bytes")
             return {name: archive.read(name) for name in archive.namelist()}
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"the files kept in the checkpoint are damaged ({error})") from error
 
 
