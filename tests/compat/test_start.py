@@ -28,12 +28,26 @@ def test_imports_nothing_at_start(run_python) -> None:
     assert done.stdout.split() == ["data2vec_compat"]
 
 
+COSTS = """
+import os, sys, time
+sys.path.append({root!r})
+line, finders, costs = compile({line!r}, "line", "exec"), list(sys.meta_path), []
+for _ in range(50):
+    sys.meta_path[:] = finders
+    sys.modules.pop("data2vec_compat", None)
+    began = time.process_time()
+    exec(line)
+    costs.append(time.process_time() - began)
+print(min(costs), len(sys.meta_path) - len(finders))
+"""
+
+
 def test_costs_less_than_a_millisecond(run_python, tmp_path) -> None:
-    code = f"import os, sys, time; sys.path.append({str(ROOT)!r}); t = time.perf_counter()\n{LINE}"
-    code += "print(time.perf_counter() - t)"
+    """Of the processor, the cheapest of fifty: how busy the machine is does not count."""
     compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path / "cache")}
-    seconds = [float(run_python(code, "-S", **compiled).stdout) for _ in range(6)]
-    assert min(seconds[1:]) < 1e-3
+    seconds, started = run_python(COSTS.format(root=str(ROOT), line=LINE), "-S", **compiled).stdout.split()
+    assert started == "1"
+    assert float(seconds) < 1e-3
 
 
 def test_package_gone(run_python) -> None:
