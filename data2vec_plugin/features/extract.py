@@ -67,6 +67,17 @@ class Progress:
         self.skipped[item.place] = reason
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A checkpoint's encoder, on its device, with what it was asked for."""
+
+    checkpoint: Checkpoint
+    model: Data2Vec
+    reader: Reader
+    wanted: Wanted
+    batching: Batching
+
+
 def extract(job: Job) -> int:
     """Make the features that are not there yet; 1 if more items were skipped than ``bad_limit``.
 
@@ -75,6 +86,11 @@ def extract(job: Job) -> int:
     """
     checkpoint = open_checkpoint(job.checkpoint)
     items = read_items(job.input, checkpoint.modality, job.root, job.column)
+    return extract_items(job, open_encoder(job, checkpoint), items)
+
+
+def open_encoder(job: Job, checkpoint: Checkpoint) -> Opened:
+    """Build the encoder; raises ValueError for options that do not fit it."""
     beside = job.input if job.input.is_dir() else job.input.parent
     device = chosen_device(job.device)
     model, reader = prepare(checkpoint, job.teacher, beside, job.text, job.truncate)
@@ -85,30 +101,33 @@ def extract(job: Job) -> int:
     if job.workers < 1:
         raise ValueError(f"`--workers` is {job.workers}; expected 1 or more")
     batching = Batching(batch_limit(job.batch, reader), model.config.reference_compat, job.workers)
+    return Opened(checkpoint, model, reader, wanted, batching)
+
+
+def extract_items(job: Job, opened: Opened, items: List[Item]) -> int:
+    """The same of ``items``, whatever listed them."""
     with FolderLock(job.out):
-        store = open_store(job.out, items, job.format, wanted.pool != NONE)
-        keep_settings(job.out, settings(job, checkpoint, reader, wanted))
-        for line in described(checkpoint, reader):
+        store = open_store(job.out, items, job.format, opened.wanted.pool != NONE)
+        keep_settings(job.out, settings(job, opened))
+        for line in described(opened.checkpoint, opened.reader):
             print(line)
-        return make_missing(job, model, reader, wanted, batching, store, items)
+        return make_missing(job, opened, store, items)
 
 
-def make_missing(
-    job: Job, model: Data2Vec, reader: Reader, wanted: Wanted, batching: Batching, store: Store, items: List[Item]
-) -> int:
+def make_missing(job: Job, opened: Opened, store: Store, items: List[Item]) -> int:
     """Features of the items that have none yet, into the store; 1 if more were skipped than ``job.bad_limit``."""
     pending = [item for item in items if not store.index.has(item)]
     progress = Progress()
     started = time.monotonic()
     try:
         with terminated_as_interrupted():
-            found = batches(pending, reader, batching, progress.bad)
+            found = batches(pending, opened.reader, opened.batching, progress.bad)
             for batch in shown(found, len(pending), progress):
-                encode_batch(model, reader, wanted, batch, store, progress)
+                encode_batch(opened, batch, store, progress)
         store.finish()
     finally:
         store.close()
-        report(job, reader, progress, len(items), len(items) - len(pending), time.monotonic() - started)
+        report(job, opened.reader, progress, len(items), len(items) - len(pending), time.monotonic() - started)
     return 1 if len(progress.skipped) > job.bad_limit else 0
 
 
@@ -124,10 +143,9 @@ def shown(found: Iterator[Batch], total: int, progress: Progress) -> Iterator[Ba
         bar.update(progress.items + len(progress.skipped) - bar.n)
 
 
-def encode_batch(
-    model: Data2Vec, reader: Reader, wanted: Wanted, batch: Batch, store: Store, progress: Progress
-) -> None:
+def encode_batch(opened: Opened, batch: Batch, store: Store, progress: Progress) -> None:
     """Features of one batch into the store; raises ValueError if it does not fit into the device's memory."""
+    model, reader, wanted = opened.model, opened.reader, opened.wanted
     try:
         outputs = encode(model, *reader.collate(batch.rows), wanted)
     except torch.cuda.OutOfMemoryError as error:
@@ -145,9 +163,10 @@ def encode_batch(
         progress.frames += frames
 
 
-def settings(job: Job, checkpoint: Checkpoint, reader: Reader, wanted: Wanted) -> Dict[str, object]:
+def settings(job: Job, opened: Opened) -> Dict[str, object]:
     """All that decides what the features are and how they are stored."""
-    layers = ",".join(LAST if layer is None else str(layer) for layer in wanted.layers)
+    checkpoint = opened.checkpoint
+    layers = ",".join(LAST if layer is None else str(layer) for layer in opened.wanted.layers)
     return {
         "model": checkpoint.name,
         "weights": checkpoint.digest(job.teacher),
@@ -156,7 +175,7 @@ def settings(job: Job, checkpoint: Checkpoint, reader: Reader, wanted: Wanted) -
         "pool": job.pool,
         "format": job.format,
         "half": job.half,
-        **reader.settings(),
+        **opened.reader.settings(),
     }
 
 

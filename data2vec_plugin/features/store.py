@@ -151,3 +151,25 @@ def open_store(folder: Path, order: Sequence[Item], kind: str, pooled: bool) -> 
     if find_spec("safetensors") is None:
         raise ValueError("`--format safetensors` needs the package: pip install safetensors")
     return Shards(folder, order)
+
+
+class KeptFeatures:
+    """The features of a folder by item's name, read when they are asked for; a matrix stays mapped."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows = Index(folder).rows
+        self._matrices: Dict[str, Features] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.rows
+
+    def __getitem__(self, name: str) -> Features:
+        """An item's features, (frames, channels) or pooled (channels,); raises KeyError if there are none."""
+        row = self.rows[name]
+        if not row.key:
+            features: Features = np.load(self.folder / row.file)
+            return features
+        if row.file not in self._matrices:
+            self._matrices[row.file] = np.load(self.folder / row.file, mmap_mode="r")
+        return np.asarray(self._matrices[row.file][int(row.key)])

@@ -3,48 +3,19 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...files.arrays import write_arrays
 from ...files.locks import writing
 from ...files.multimodal.mult_pickle import Arrays, labels_of, read_mult_pickle
-from ...files.multimodal.sequences import MODALITIES, STATS, finite, write_samples
+from ...files.multimodal.sequences import MODALITIES, STATS, finite
 from ...files.unusable import UnusableFileError
-from ...files.writing import write_atomically
+from .sample_folders import Moments, SplitWriter
 
 logger = logging.getLogger(__name__)
-
-FEATURES = "features"
-
-
-@dataclass
-class Moments:
-    """Sums over frames of each modality, for mean and standard deviation."""
-
-    sums: Dict[str, List[Any]] = field(default_factory=dict)
-
-    def add(self, features: Mapping[str, NDArray[np.float32]]) -> None:
-        """Count the frames of a sample."""
-        for modality, array in features.items():
-            rows = array.astype(np.float64)
-            found = self.sums.setdefault(modality, [0, 0.0, 0.0])
-            self.sums[modality] = [found[0] + len(rows), found[1] + rows.sum(0), found[2] + (rows**2).sum(0)]
-
-    def save(self, path: Path) -> None:
-        """Write ``{modality}_mean`` and ``{modality}_std``, (channels,) each; a constant channel has deviation 1."""
-        arrays = {}
-        for modality, (count, total, squares) in self.sums.items():
-            mean = total / count
-            deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
-            arrays[f"{modality}_mean"] = mean.astype(np.float32)
-            arrays[f"{modality}_std"] = np.where(deviation > 0, deviation, 1).astype(np.float32)
-        write_arrays(path, arrays)
-
 
 def convert_pickle(path: Path, out: Path, keep_padding: bool = False) -> Dict[str, Tuple[int, int]]:
     """Write every split of a pickle to ``out``; how many samples each has, and how many were dropped.
@@ -66,32 +37,19 @@ def _write_split(
     path: Path, out: Path, split: str, arrays: Arrays, keep_padding: bool, moments: Moments
 ) -> Tuple[int, int]:
     _, labels = labels_of(path, split, arrays["labels"])
-    folder = out / FEATURES / split
-    folder.mkdir(parents=True, exist_ok=True)
-    rows: List[Tuple[str, str, Sequence[int]]] = []
-    kept: List[str] = []
+    written = SplitWriter(out, split, moments)
     for number, label in enumerate(labels):
         features = {
             modality: _frames(path, f"{split}, {modality}, sample {number}", arrays[modality][number], keep_padding)
             for modality in MODALITIES
         }
-        features = {modality: array for modality, array in features.items() if len(array)}
-        if not features:
-            continue
-        write_arrays(folder / f"{number:06d}.npz", features)
-        if split == "train":
-            moments.add(features)
-        lengths = [len(features.get(modality, ())) for modality in MODALITIES]
-        rows.append((_name(arrays, number), f"{split}/{number:06d}.npz", lengths))
-        kept.append(" ".join(f"{value}" for value in np.atleast_1d(label).tolist()))
-    if not rows:
+        written.add(number, _name(arrays, number), features, " ".join(f"{v}" for v in np.atleast_1d(label).tolist()))
+    if not written.rows:
         raise UnusableFileError.of(path, f"`{split}` has no sample with a frame")
-    write_samples(out / f"{split}.tsv", FEATURES, rows)
-    write_atomically(out / f"{split}.label", "\n".join(kept) + "\n")
-    dropped = len(labels) - len(rows)
-    if dropped:
-        logger.warning(f"{path}, {split}: dropped {dropped} of {len(labels)} samples, which have no frame, and labels")
-    return len(rows), dropped
+    written.finish()
+    if written.dropped:
+        logger.warning(f"{path}, {split}: dropped {written.told_of_dropped()}")
+    return len(written.rows), len(written.dropped)
 
 
 def _frames(path: Path, name: str, padded: NDArray[Any], keep_padding: bool) -> NDArray[np.float32]:
