@@ -12,23 +12,32 @@ from .index import INDEX
 SETTINGS = "features.json"
 
 
-def keep_settings(folder: Path, settings: Dict[str, object]) -> None:
+def keep_settings(folder: Path, settings: Dict[str, object], name: str = SETTINGS) -> None:
     """Write the settings to a new folder; raises ValueError, naming what differs, for one that has others."""
-    path = folder / SETTINGS
+    path = folder / name
     if not path.is_file():
         if (folder / INDEX).is_file():
-            raise ValueError(f"{folder} holds {INDEX}, but not {SETTINGS}; give another `--out`, or delete {folder}")
+            raise ValueError(f"{folder} holds {INDEX}, but not {name}; give another `--out`, or delete {folder}")
         write_atomically(path, json.dumps(settings, indent=2) + "\n")
         return
-    try:
-        kept = dict(json.loads(path.read_text("utf-8")))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}); give another `--out`, or delete {folder}") from error
-    wanted = json.loads(json.dumps(settings))
-    different = [key for key in {**kept, **wanted} if kept.get(key) != wanted.get(key)]
-    if different:
-        told = "; ".join(f"`{key}` was {kept.get(key)!r}, is {wanted.get(key)!r}" for key in different)
+    told = difference(read_settings(path), settings)
+    if told:
         raise ValueError(
             f"{folder} holds features that were made otherwise: {told}. Give another `--out`, or delete {folder} to "
             f"make all of them again"
         )
+
+
+def read_settings(path: Path) -> Dict[str, object]:
+    """What a folder's features were made with; raises ValueError for a damaged file."""
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); give another `--out`, or delete {path.parent}") from error
+
+
+def difference(kept: Dict[str, object], settings: Dict[str, object]) -> str:
+    """Which settings were others, for people; empty if none."""
+    wanted = json.loads(json.dumps(settings))
+    different = [key for key in {**kept, **wanted} if kept.get(key) != wanted.get(key)]
+    return "; ".join(f"`{key}` was {kept.get(key)!r}, is {wanted.get(key)!r}" for key in different)

@@ -8,16 +8,13 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 import torch
-from fairseq import checkpoint_utils
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..checkpoints.encoder import updates
-from ..checkpoints.saved_file import read_checkpoint
+from ..checkpoints.trained_run import load_run
 from ..criterions.meme_score import scores_of
 from ..data.multimodal.meme_features import IDS
 
-BEST, LAST = "checkpoint_best.pt", "checkpoint_last.pt"
 MODEL = "meme_classifier"
 
 
@@ -52,30 +49,13 @@ class Split:
         return len(self.labels)
 
 
-def checkpoint_of(run: Path) -> Path:
-    """A checkpoint, or a run's best, or else its last; raises ValueError if there is none."""
-    if run.is_file():
-        return run
-    found = [run / name for name in (BEST, LAST) if (run / name).is_file()]
-    if not found:
-        raise ValueError(f"{run} holds neither {BEST} nor {LAST}; give a run's folder, or a checkpoint")
-    return found[0]
-
-
 def load_trained(run: Path, data: Path, **task_keys: Any) -> Trained:
     """Read a run's model, to be used on ``data``; keys of its task that are not None replace those it was trained with.
 
     Raises ValueError for a checkpoint of another model.
     """
-    path = checkpoint_of(run)
-    state = read_checkpoint(path)
-    cfg = state.get("cfg") or {}
-    name = (cfg.get("model") or {}).get("_name")
-    if name != MODEL:
-        raise ValueError(f"{path} is of model `{name}`; expected `{MODEL}`, as `configs/meme_*.yaml` train it")
-    overrides = {"data": str(data), **{key: value for key, value in task_keys.items() if value is not None}}
-    models, saved, task = checkpoint_utils.load_model_ensemble_and_task([str(path)], arg_overrides=overrides)
-    return Trained(path, models[0].eval(), task, str(saved.criterion.get("loss", "mse")), updates(state))
+    found = load_run(run, MODEL, "configs/meme_*.yaml", {"data": str(data), **task_keys})
+    return Trained(found.path, found.model, found.task, str(found.criterion.get("loss", "mse")), found.num_updates)
 
 
 def encode_split(trained: Trained, name: str, device: torch.device) -> Split:

@@ -14,9 +14,10 @@ from meme_files import model_section, task_on, write_encoders
 from models.tiny_text import trainer_state
 from omegaconf import OmegaConf
 
+from data2vec_plugin.checkpoints.trained_run import checkpoint_of
 from data2vec_plugin.cli.main import main
 from data2vec_plugin.memes.baselines import Fit, fitted_scores, subsets
-from data2vec_plugin.memes.trained import Split, checkpoint_of, encode_split, load_trained, scores_on
+from data2vec_plugin.memes.trained import Split, encode_split, load_trained, scores_on
 
 
 def write_exclusive(folder: Path) -> Path:
