@@ -3,7 +3,7 @@
 The house, from the roof down; a part imports parts of lower floors only, and of those what `ALLOWED` says:
 
     cli          a subcommand is arguments and one call
-    tasks        convert      corpora
+    tasks        convert      corpora    clips
     models       features     glue       host       memes
     checkpoints  data         criterions
     interop      decoding     scoring    doctor
@@ -33,7 +33,7 @@ FLOORS = (
     {"interop", "decoding", "scoring", "doctor"},
     {"checkpoints", "data", "criterions"},
     {"models", "features", "glue", "host", "memes"},
-    {"tasks", "convert", "corpora"},
+    {"tasks", "convert", "corpora", "clips"},
     {"cli"},
 )
 METHOD = {"core", "modalities", "multimodal"}
@@ -56,6 +56,7 @@ ALLOWED: Dict[str, Set[str]] = {
     "features": {*METHOD, "checkpoints", "data", "files", "interop"},
     "glue": {"data", "files", "runs"},
     "memes": {*METHOD, "checkpoints", "criterions", "data", "files", "runs"},
+    "clips": {*METHOD, "checkpoints", "criterions", "data", "features", "files"},
     "corpora": {"data", "files", "glue"},
     "host": {"checkpoints", "core", "criterions", "data", "files", "interop", "runs"},
     "convert": {*METHOD, "checkpoints", "data", "features", "files", "interop"},

@@ -36,13 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--workers", type=int, default=2, metavar="N", help="threads that read files (2)")
     add("--bad-limit", type=int, default=0, metavar="N", help="exit with 1 if more items had to be skipped (0)")
     add("--root", type=Path, metavar="DIR", help="what a list's relative paths are relative to (where you stand)")
-    add_text(parser.add_argument_group("text"))
+    text = parser.add_argument_group("text")
+    text.add_argument("--column", metavar="NAME", help="of the .tsv")
+    add_text(text)
 
 
 def add_text(group: "argparse._ArgumentGroup") -> None:
     """Declare the options that only a text model knows."""
     add = group.add_argument
-    add("--column", metavar="NAME", help="of the .tsv")
     add("--dict", type=Path, metavar="FILE", help="dict.txt (beside LIST or the checkpoint, or where it was trained)")
     subwords = group.add_mutually_exclusive_group()
     subwords.add_argument("--sentencepiece", type=Path, metavar="MODEL", help="a .model (spm.model beside dict.txt)")

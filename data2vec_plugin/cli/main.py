@@ -26,7 +26,9 @@ COMMANDS: Dict[str, Command] = {
     "subwords": Command("data2vec_plugin.cli.subwords", "learn subwords from text, and their dictionary"),
     "sentences": Command("data2vec_plugin.cli.sentences", "encode your own labelled sentences for fine-tuning"),
     "features": Command("data2vec_plugin.cli.features", "make frozen features of speech, text or images"),
-    "multimodal": Command("data2vec_plugin.cli.multimodal", "prepare sequences of several modalities"),
+    "multimodal": Command(
+        "data2vec_plugin.cli.multimodal", "prepare sequences of several modalities, predict from them"
+    ),
     "memes": Command("data2vec_plugin.cli.memes", "say what a trained meme classifier gets right and wrong"),
     "convert": Command("data2vec_plugin.cli.convert", "turn checkpoints into Hugging Face models, and back"),
     "inspect": Command("data2vec_plugin.cli.inspect_checkpoint", "say what a checkpoint is, without running it"),

@@ -81,7 +81,10 @@ def settings_of(streams: Mapping[str, Stream]) -> Dict[str, object]:
 
 def make_all(streams: Mapping[str, Stream], tables: Sequence[ClipTable]) -> bool:
     """Make the features of all streams; whether few enough files were bad."""
-    return all([stream.make(list(items_of(stream, tables))) for stream in streams.values()])
+    made = [
+        stream.make(list(items_of(stream, tables))) for stream in streams.values()
+    ]  # so that all bad files are told
+    return all(made)
 
 
 def write_split(table: ClipTable, streams: Mapping[str, Stream], out: Path, name: str, moments: Moments) -> Encoded:

@@ -1,11 +1,13 @@
 """Speech from eSpeak NG (pip package `espeakng-loader`) through its C interface."""
 
+from __future__ import annotations
+
 import ctypes
 import math
-from typing import TYPE_CHECKING
+from typing import Any, List
 
-if TYPE_CHECKING:
-    import numpy
+import numpy
+from numpy.typing import NDArray
 
 
 class Espeak:
@@ -20,19 +22,19 @@ class Espeak:
         try:
             import espeakng_loader
         except ImportError as error:
-            raise SystemExit("error: the quickstart's corpus needs `pip install espeakng-loader`") from error
+            raise ValueError("the quickstart's speech needs eSpeak NG: pip install espeakng-loader") from error
 
         self._library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
         data = str(espeakng_loader.get_data_path()).encode()
         self.sample_rate: int = self._library.espeak_Initialize(self._SYNCHRONOUS, 0, data, self._DONT_EXIT)
         if self.sample_rate <= 0:
             raise RuntimeError(f"eSpeak NG found no data in {data.decode()}; reinstall the package")
-        self._chunks: list[bytes] = []
+        self._chunks: List[bytes] = []
         self._callback = self._CALLBACK(self._collect)  # kept: C holds only a pointer to it
         self._library.espeak_SetSynthCallback(self._callback)
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(seed))
 
-    def _collect(self, samples: "ctypes._Pointer[ctypes.c_short]", count: int, _: int) -> int:
+    def _collect(self, samples: Any, count: int, _: int) -> int:
         if samples and count > 0:
             self._chunks.append(ctypes.string_at(samples, 2 * count))
         return 0
@@ -54,13 +56,12 @@ class Espeak:
         return b"".join(self._chunks)
 
 
-def resample(samples: "numpy.ndarray", source: int, target: int) -> "numpy.ndarray":
+def resample(samples: NDArray[numpy.float64], source: int, target: int) -> NDArray[numpy.float64]:
     """Change the rate of a clip (float, one channel) by cutting its spectrum: exact, no filter."""
-    import numpy
-
     factor = math.gcd(source, target)
     blocks = -(-len(samples) * factor // source) + 1  # one block of silence against wrap-around
     before, after = blocks * source // factor, blocks * target // factor
     spectrum = numpy.fft.rfft(samples, before)[: after // 2 + 1]
     length = round(len(samples) * target / source)
-    return numpy.fft.irfft(spectrum, after)[:length] * (after / before)
+    resampled: NDArray[numpy.float64] = numpy.fft.irfft(spectrum, after)[:length] * (after / before)
+    return resampled

@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from espeak import Espeak, resample
+from data2vec_plugin.runs.espeak import Espeak, resample
 
 SAMPLE_RATE = 16000
 UTTERANCES_PER_CHAPTER = 50

@@ -17,6 +17,7 @@ from .sample_folders import Moments, SplitWriter
 
 logger = logging.getLogger(__name__)
 
+
 def convert_pickle(path: Path, out: Path, keep_padding: bool = False) -> Dict[str, Tuple[int, int]]:
     """Write every split of a pickle to ``out``; how many samples each has, and how many were dropped.
 

@@ -1,4 +1,4 @@
-"""Folders of samples as the task reads them: SPLIT.tsv, SPLIT.label, features below, statistics of the training split."""
+"""Folders of samples as the task reads them: SPLIT.tsv, SPLIT.label, features below, statistics of training frames."""
 
 from __future__ import annotations
 

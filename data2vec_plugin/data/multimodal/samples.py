@@ -66,7 +66,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Split:
-    """The samples of a split that have a frame, with their labels."""
+    """The samples of a split that have a frame, with their labels, if it has any."""
 
     path: Path
     samples: List[Sample]
@@ -74,11 +74,11 @@ class Split:
     dropped: int
 
     @classmethod
-    def of(cls, folder: Path, name: str, target: Target, modalities: Sequence[str]) -> Split:
+    def of(cls, folder: Path, name: str, target: Target, modalities: Sequence[str], labelled: bool = True) -> Split:
         """Read manifest and labels; samples without a frame of ``modalities`` are dropped, with their labels."""
         path = folder / f"{name}.tsv"
         samples = read_samples(path)
-        labels = target.read(folder / f"{name}.label", len(samples))
+        labels = target.read(folder / f"{name}.label", len(samples)) if labelled else []
         used = [MODALITIES.index(modality) for modality in modalities]
         kept = [place for place, sample in enumerate(samples) if any(sample.lengths[index] for index in used)]
         dropped = len(samples) - len(kept)
@@ -86,7 +86,7 @@ class Split:
             logger.warning(f"{path}: dropped {dropped} of {len(samples)} samples, which have no frame, and labels")
         if not kept:
             raise UnusableFileError.of(path, f"no sample has a frame of {', '.join(modalities)}")
-        return cls(path, [samples[place] for place in kept], [labels[place] for place in kept], dropped)
+        return cls(path, [samples[place] for place in kept], [labels[place] for place in kept if labelled], dropped)
 
     @property
     def digest(self) -> str:
@@ -163,7 +163,10 @@ class MultimodalDataset(ShuffledEpoch, CountedSamples, FairseqDataset):
         }
 
     def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
-        """``net_input`` with ``modalities`` (B, L, channels) and ``frames`` (B, L), the latter for the host alone."""
+        """``net_input`` with ``modalities`` (B, L, channels) and ``frames`` (B, L), the latter for the host alone.
+
+        ``target`` is there where the split has labels.
+        """
         samples = [sample for sample in samples if sample["features"] is not None]
         if not samples:
             return {}
@@ -173,15 +176,11 @@ class MultimodalDataset(ShuffledEpoch, CountedSamples, FairseqDataset):
             if any(name in sample["features"] for sample in samples):
                 padded[name], frames[name] = _padded(samples, name)
         count = len(ids)
-        target = self.target.tensor([self.split.labels[index] for index in ids])
         net_input = {"modalities": padded, "frames": frames}
-        return {
-            "id": torch.tensor(ids),
-            "net_input": net_input,
-            "target": target,
-            "ntokens": count,
-            "nsentences": count,
-        }
+        batch = {"id": torch.tensor(ids), "net_input": net_input, "ntokens": count, "nsentences": count}
+        if self.split.labels:
+            batch["target"] = self.target.tensor([self.split.labels[index] for index in ids])
+        return batch
 
     def batch_by_size(
         self,

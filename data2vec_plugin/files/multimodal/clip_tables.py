@@ -48,7 +48,9 @@ def read_clips(path: Path) -> ClipTable:
     columns = rows[0].fields
     modalities = tuple(name for name in MODALITIES if name in columns)
     if not modalities:
-        raise UnusableFileError.of(path, f"no column `vision`, `text` or `audio`; expected a header such as {HEADER}", 1)
+        raise UnusableFileError.of(
+            path, f"no column `vision`, `text` or `audio`; expected a header such as {HEADER}", 1
+        )
     clips = [_clip(path.parent, row, modalities) for row in rows]
     _check_names(path, clips)
     labelled = "label" in columns
