@@ -57,6 +57,11 @@ def add_encoders(parser: argparse.ArgumentParser) -> None:
     add("--layer", default="last", metavar="N", help="block of all encoders, from 0, or last: their output (last)")
     add("--teacher", action="store_true", help="of the average of the weights (EMA) instead of the student")
     add("--audio-rate", type=float, default=10.0, metavar="N", help="frames of audio a second at most, averaged (10)")
+    add(
+        "--patches",
+        action="store_true",
+        help="frames of vision are the patches of each picture, not the picture's mean",
+    )
     add("--batch", type=float, metavar="N", help="as in `data2vec features`")
     add("--device", metavar="NAME", help="cpu, cuda or cuda:N (a GPU if there is one)")
     add("--bad-limit", type=int, default=0, metavar="N", help="stop if more files of a stream cannot be used (0)")
@@ -73,6 +78,7 @@ def wanted(args: argparse.Namespace) -> "Wanted":
         layer=args.layer,
         teacher=args.teacher,
         audio_rate=args.audio_rate,
+        patches=args.patches,
         text=Given(args.dict, args.sentencepiece, args.gpt2_bpe, args.symbols),
         truncate=args.too_long == "truncate",
         batch=args.batch,

@@ -32,12 +32,16 @@ Frames = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Wanted:
-    """How features are made: an encoder a stream, a block, and how many frames of audio a second has at most."""
+    """How features are made: an encoder a stream, a block, and how many frames of audio a second has at most.
+
+    A picture is one frame, the mean over its patches, or with ``patches`` one for each of them.
+    """
 
     encoders: Mapping[str, Path]
     layer: str = LAST
     teacher: bool = False
     audio_rate: float = AUDIO_RATE
+    patches: bool = False
     text: Given = field(default_factory=Given)
     truncate: bool = False
     batch: Optional[float] = None
@@ -64,7 +68,7 @@ class Stream:
             input=beside,
             out=out / modality,
             layer=wanted.layer,
-            pool=MEAN if modality == VISION else NONE,
+            pool=MEAN if modality == VISION and not wanted.patches else NONE,
             teacher=wanted.teacher,
             batch=wanted.batch,
             device=wanted.device,
@@ -114,7 +118,7 @@ class Stream:
     def frames(self, kept: KeptFeatures, items: Sequence[Item]) -> Frames:
         """Frames (L, channels) of a clip; raises KeyError if an item turned out bad."""
         if self.modality == VISION:
-            return np.stack([kept[item.name] for item in items])
+            return np.concatenate([np.atleast_2d(kept[item.name]) for item in items])
         [rows] = [kept[item.name] for item in items]
         return rows[1:-1] if self.modality == TEXT else block_means(rows, self.averaged)
 

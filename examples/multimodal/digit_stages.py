@@ -26,9 +26,8 @@ class DigitProfile:
     updates_image: int = 250
     updates_text: int = 200
     updates_audio: int = 200
-    updates_fusion: int = 1200
+    updates_fusion: int = 500
     batch: int = 64
-    audio_rate: int = 10
     image: tuple[str, ...] = (
         "+size/image=tiny",
         "task.input_size=32",
@@ -44,9 +43,10 @@ class DigitProfile:
         "optimizer.adam_betas='(0.9,0.98)'",
         "model.embed_dim=64",
         "model.depth=3",
-        "model.num_mask_patches=9",
-        "model.min_mask_patches_per_block=2",
-        "model.max_mask_patches_per_block=16",
+        "model.patch_size=16",
+        "model.num_mask_patches=2",
+        "model.min_mask_patches_per_block=1",
+        "model.max_mask_patches_per_block=2",
         "model.layer_scale_init_value=0",
         "model.attention_dropout=0",
         "model.average_top_k_layers=2",
@@ -94,17 +94,23 @@ class DigitProfile:
         "model.encoder_layerdrop=0",
     )
     fusion: tuple[str, ...] = (
-        "task.target=emotions",
-        "+task.emotions=sum",
-        "+task.classes=3",
+        "task.emotions='scanned,written,spoken,sum'",
+        "task.classes=3",
         "+task.normalize=true",
-        "criterion._name=multimodal_emotion",
+        "dataset.valid_subset=valid",
+        "dataset.validate_interval=2",
+        "checkpoint.save_interval=2",
         "optimization.lr=[0.003]",
+        "lr_scheduler._name=polynomial_decay",
+        *(f"~lr_scheduler.{name}" for name in ("lr_shrink", "lr_patience", "lr_threshold")),
+        "+lr_scheduler.warmup_updates=50",
+        "model.dim=128",
         "model.layers=2",
+        "+model.prune_type=none",
         "+model.residual=true",
         "+model.activation=gelu",
+        "+model.input_dropout=0.2",
         "model.attention_dropout=0",
-        "+model.input_dropout=0.1",
     )
 
 
@@ -128,7 +134,7 @@ def made(profile: DigitProfile, seed: int, out: str, root: Path) -> list[Stage]:
             "write scans of digits",
             (
                 *("python", "examples/image/pictures.py", "--out", pictures, "--size=32"),
-                *("--valid=20", "--test=50", f"--seed={seed}"),
+                *("--valid=15", "--test=45", f"--seed={seed}"),
             ),
             root / pictures,
         ),
@@ -170,7 +176,8 @@ def pretrained(profile: DigitProfile, seed: int, out: str, root: Path) -> list[S
 def encoders(out: str, streams: tuple[str, ...] = STREAMS) -> tuple[str, ...]:
     """Return the options that name the encoders."""
     paths = [f"--{stream}={out}/digits-{ENCODERS[stream]}/checkpoint_last.pt" for stream in streams]
-    return (*paths, *(("--symbols", f"--dict={out}/digits/text/dict.txt") if "text" in streams else ()))
+    patches = ("--patches",) if "vision" in streams else ()
+    return (*paths, *patches, *(("--symbols", f"--dict={out}/digits/text/dict.txt") if "text" in streams else ()))
 
 
 def fused(profile: DigitProfile, seed: int, out: str, root: Path) -> list[Stage]:
@@ -191,7 +198,8 @@ def fused(profile: DigitProfile, seed: int, out: str, root: Path) -> list[Stage]
                 (
                     *training("mtag_iemocap", f"{out}/encoded", f"{out}/mtag-{name}", seed),
                     *(f"optimization.max_update={profile.updates_fusion}", f"dataset.batch_size={profile.batch}"),
-                    *(*profile.fusion, f"model.modalities='{','.join(streams)}'"),
+                    *(*profile.fusion, f"+lr_scheduler.total_num_update={profile.updates_fusion}"),
+                    f"+model.modalities='{','.join(streams)}'",
                 ),
                 root / out / f"mtag-{name}",
                 after=("encode",),

@@ -13,7 +13,13 @@ from data2vec_plugin.runs.tables import print_table
 from data2vec_plugin.runs.training_log import Series, read_training_log
 
 NORMAL = "a fall, then a slow decline, while the predictions' variance climbs"
-CHANCE = 0.5
+STREAMS = ("vision", "text", "audio")
+SUM = "accuracy_sum"
+LOSSES = (
+    ("image", "patch", "Memes' pictures"),
+    ("text", "word", "Memes' captions"),
+    ("digits-audio", "frame", "Spoken digits"),
+)
 
 
 def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, seconds: float) -> None:
@@ -26,11 +32,12 @@ def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, s
         seconds: that this call of the quickstart took.
     """
     out = runner.out
-    logs = {name: read_training_log(runner.log(name)) for name in ("image", "text")}
+    logs = {name: read_training_log(runner.log(name)) for name in ("image", "text", "digits-audio")}
     memes = json.loads((out / "memes-report" / "report.json").read_text(encoding="utf-8"))
     read = json.loads((out / "captions" / "ocr.json").read_text(encoding="utf-8"))
     report = {
         "memes": meme_results(memes, read),
+        "digits": digit_results({name: predictions(out, name) for name in ("fusion", *STREAMS)}),
         **runner.costs(install_seconds, seconds),
         "settings": facts,
     }
@@ -55,16 +62,44 @@ def meme_results(memes: dict[str, Any], read: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def predictions(out: Path, name: str) -> dict[str, Any]:
+    """Return what a run on the digits said of the test clips."""
+    found: dict[str, Any] = json.loads((out / f"predicted-{name}" / "predictions.json").read_text(encoding="utf-8"))
+    return found
+
+
+def digit_results(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return how often the sum was right, and each digit, by what a run has seen."""
+    metrics = {name: run["metrics"] for name, run in found.items()}
+    own = dict(zip(STREAMS, ("scanned", "written", "spoken")))
+    return {
+        "accuracy_fusion": round(metrics["fusion"][SUM], 4),
+        "accuracy_single": {name: round(metrics[name][SUM], 4) for name in STREAMS},
+        "accuracy_of_each_digit_fusion": {
+            name: round(metrics["fusion"][f"accuracy_{digit}"], 4) for name, digit in own.items()
+        },
+        "accuracy_of_its_own_digit": {
+            name: round(metrics[name][f"accuracy_{digit}"], 4) for name, digit in own.items()
+        },
+        "clips": found["fusion"]["predicted"],
+    }
+
+
 def show(report: dict[str, Any]) -> None:
-    """Print the table."""
-    memes = report["memes"]
-    rows = [("picture and caption", f"{memes['accuracy_fusion']:.3f}")]
-    rows += [(f"{part} alone", f"{accuracy:.3f}") for part, accuracy in memes["accuracy_single"].items()]
-    print_table(
-        f"{memes['memes']} test memes, label: is one of digit and caption so, and not both?", ("", "accuracy"), rows
-    )
+    """Print the tables."""
+    memes, digits = report["memes"], report["digits"]
+    title = f"{memes['memes']} test memes, label: is one of digit and caption so, and not both?"
+    print_table(title, ("", "accuracy"), table("picture and caption", memes))
+    title = f"{digits['clips']} test clips, label: the sum of three digits modulo 3"
+    print_table(title, ("", "accuracy"), table("scanned, written and spoken", digits))
     print(told_of(memes["ocr"]))
     print(f"{clock(report['seconds_total'])} in all, installation {clock(report['seconds_install'])}")
+
+
+def table(together: str, results: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return a row for all parts, and one for each alone."""
+    alone = [(f"{part} alone", f"{accuracy:.3f}") for part, accuracy in results["accuracy_single"].items()]
+    return [(together, f"{results['accuracy_fusion']:.3f}"), *alone]
 
 
 def told_of(read: dict[str, Any]) -> str:
@@ -76,29 +111,37 @@ def told_of(read: dict[str, Any]) -> str:
 
 
 def draw(logs: dict[str, dict[str, Series]], report: dict[str, Any], path: Path) -> None:
-    """Draw three panels."""
-    with picture(path, STYLE, 1, 3, figsize=(20, 5.8)) as (figure, panels):
-        draw_loss(panels[0], logs["image"], "patch", NORMAL)
-        panels[0].set_title("Pictures: pre-training loss")
-        draw_loss(panels[1], logs["text"], "word", NORMAL)
-        panels[1].set_title("Captions: pre-training loss")
-        draw_bars(panels[2], report["memes"])
-        figure.suptitle(f"data2vec on memes, seed {report['settings']['seed']}", x=0.05, ha="left", fontsize=14)
-        figure.subplots_adjust(0.04, 0.22, 0.98, 0.86, wspace=0.25)
+    """Draw five panels: what was pre-trained, and what was made of it."""
+    layout = [[name for name, _, _ in LOSSES for _ in range(2)], ["memes"] * 3 + ["digits"] * 3]
+    with picture(path, STYLE, figsize=(18, 11)) as (figure, whole):
+        whole.remove()
+        panels = figure.subplot_mosaic(layout)
+        for name, noun, title in LOSSES:
+            draw_loss(panels[name], logs[name], noun, NORMAL)
+            panels[name].set_title(f"{title}: pre-training loss")
+        memes, digits = report["memes"], report["digits"]
+        draw_bars(panels["memes"], memes, "both", 1 / 2, f"Memes: {memes['memes']} of the test split")
+        draw_bars(
+            panels["digits"], digits, "all three", 1 / 3, f"Sums of digits: {digits['clips']} clips of the test split"
+        )
+        figure.suptitle(
+            f"data2vec on several modalities, seed {report['settings']['seed']}", x=0.04, ha="left", fontsize=14
+        )
+        figure.subplots_adjust(0.04, 0.09, 0.98, 0.91, wspace=0.9, hspace=0.5)
 
 
-def draw_bars(axes: Any, memes: dict[str, Any]) -> None:
-    """Test accuracy of both parts and of each alone."""
-    single = memes["accuracy_single"]
-    heights = [memes["accuracy_fusion"], *single.values()]
+def draw_bars(axes: Any, results: dict[str, Any], together: str, chance: float, title: str) -> None:
+    """Test accuracy of all parts and of each alone."""
+    single = results["accuracy_single"]
+    heights = [results["accuracy_fusion"], *single.values()]
     drawn = axes.bar(range(len(heights)), heights, 0.6, color=[BLUE, *[ORANGE] * len(single)])
     axes.bar_label(drawn, fmt="%.3f", padding=2)
-    axes.set_xticks(range(len(heights)), ["both", *(f"{part} alone" for part in single)])
-    axes.axhline(CHANCE, color=GREY, linestyle=":", linewidth=1)
+    axes.set_xticks(range(len(heights)), [together, *(f"{part} alone" for part in single)])
+    axes.axhline(chance, color=GREY, linestyle=":", linewidth=1)
     axes.grid(visible=False, axis="x")
     axes.set_ylim(0, 1.08)
-    axes.set_title(f"Test: {memes['memes']} memes")
+    axes.set_title(title)
     axes.set_ylabel("accuracy")
     caption(
-        axes, "Dotted: guessing, which is all that a part alone can do, since\nthe label is the one kind or the other."
+        axes, "Dotted: guessing, which is all that a part alone can do: whatever it\nshows, every label is as frequent."
     )

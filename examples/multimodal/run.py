@@ -1,8 +1,10 @@
-"""The multimodal quickstart: made-up memes, whose label only picture and caption together tell.
+"""The multimodal quickstart: made-up memes and sums of digits, which no part of them alone can tell.
 
 Draws memes out of pip packages, pre-trains data2vec on their pictures and on captions without labels, trains the meme
 classifier on the frozen features of both, reports it beside pictures alone and captions alone, and measures how well
-tesseract reads the captions. Every command is printed before it runs; run again, it resumes or says what it skips.
+tesseract reads the captions. Then clips of three digits, scanned, written and spoken: pre-trains data2vec on each,
+trains MTAG on the frozen features of the three and of each alone, and asks all four for the sum of new clips modulo 3.
+Every command is printed before it runs; run again, it resumes or says what it skips.
 
     make quickstart-multimodal
     python examples/multimodal/run.py --seed 2 --out outputs/quickstart-multimodal-2
@@ -13,6 +15,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from digit_stages import DigitProfile, digit_stages
 from report_multimodal import write_report
 
 from data2vec_plugin.runs.quickstart import options, training
@@ -23,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
 
 @dataclass(frozen=True)
 class Profile:
-    """Everything that decides the figures, apart from the seed."""
+    """Everything that decides the figures of the memes, apart from the seed."""
 
     train: int = 1600
     valid: int = 200
@@ -159,12 +162,13 @@ def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
 def main() -> int:
     """Run the stages and write the report."""
     args = options(__doc__ or "", Path("outputs/quickstart-multimodal")).parse_args()
-    profile, begin = Profile(), time.monotonic()
-    runner = Runner(args.out.resolve(), ROOT)
-    code = run_or_list(runner, stages(profile, args.seed, below(ROOT, args.out)), args.list)
+    memes, digits, begin = Profile(), DigitProfile(), time.monotonic()
+    runner, out = Runner(args.out.resolve(), ROOT), below(ROOT, args.out)
+    commands = [*stages(memes, args.seed, out), *digit_stages(digits, args.seed, out, ROOT)]
+    code = run_or_list(runner, commands, args.list)
     if code is not None:
         return code
-    facts = {**asdict(profile), "seed": args.seed}
+    facts = {"memes": asdict(memes), "digits": asdict(digits), "seed": args.seed}
     write_report(runner, facts, Path(sys.prefix) / ".install_seconds", time.monotonic() - begin)
     return 0
 
