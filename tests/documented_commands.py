@@ -43,6 +43,14 @@ def in_header(path: Path) -> List[Written]:
     return [Written(path, 2, text.group())] if text else []
 
 
+def swept(command: str) -> List[str]:
+    """The commands of a ``--multirun`` over files of a folder of configurations; a command that sweeps over none."""
+    found = re.search(r"(\+[a-z_]+/[a-z_/]+=)([a-z_0-9]+(?:,[a-z_0-9]+)+)", command)
+    if found is None or "--multirun" not in command:
+        return [command]
+    return [command.replace(found.group(), found.group(1) + choice) for choice in found.group(2).split(",")]
+
+
 def composed(command: str, *more: str) -> Any:
     """What fairseq would be given: hydra's composition, with the defaults of whatever has a name.
 

@@ -6,7 +6,7 @@ from typing import Iterator, Tuple
 
 import hydra
 import pytest
-from documented_commands import DOCUMENTS, PROGRAM, RECIPES, Written, composed, in_header, in_readme
+from documented_commands import DOCUMENTS, PROGRAM, RECIPES, Written, composed, in_header, in_readme, swept
 from omegaconf import OmegaConf
 from speech import ROOT
 
@@ -31,7 +31,8 @@ def accepted(text: str, *more: str) -> None:
     if "hydra/launcher=" in text:
         pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     try:
-        composed(text, *more)
+        for each in swept(text):
+            composed(each, *more)
     except FileNotFoundError as error:
         pytest.skip(f"this fairseq has no {error}")
 
