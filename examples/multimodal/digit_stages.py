@@ -3,17 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from small_models import IMAGE, SELDOM, TEXT
+
 from data2vec_plugin.runs.quickstart import training
 from data2vec_plugin.runs.stages import Stage
 
 STREAMS = ("vision", "text", "audio")
 RUNS = {"fusion": (STREAMS, "all three streams"), **{name: ((name,), f"{name} alone") for name in STREAMS}}
 ENCODERS = {"vision": "image", "text": "text", "audio": "audio"}
-SELDOM = (
-    *("dataset.validate_interval=1000", "dataset.validate_interval_updates=200"),
-    *("checkpoint.save_interval=1000", "checkpoint.save_interval_updates=200"),
-)
-"""Validations and checkpoints of a pre-training."""
 
 
 @dataclass(frozen=True)
@@ -29,51 +26,19 @@ class DigitProfile:
     updates_fusion: int = 500
     batch: int = 64
     image: tuple[str, ...] = (
-        "+size/image=tiny",
-        "task.input_size=32",
-        "+task.flip_prob=0",
+        *IMAGE,
         "+task.normalization_mean=[0.3,0.3,0.3]",
         "+task.normalization_std=[0.37,0.37,0.37]",
-        "+task.color_jitter=0",
         "+task.crop_scale=[0.8,1]",
-        "dataset.batch_size=64",
         "optimization.lr=[0.005]",
         "lr_scheduler.warmup_updates=40",
-        "lr_scheduler.min_lr=0",
-        "optimizer.adam_betas='(0.9,0.98)'",
-        "model.embed_dim=64",
         "model.depth=3",
         "model.patch_size=16",
         "model.num_mask_patches=2",
         "model.min_mask_patches_per_block=1",
         "model.max_mask_patches_per_block=2",
-        "model.layer_scale_init_value=0",
-        "model.attention_dropout=0",
-        "model.average_top_k_layers=2",
-        "+model.instance_norm_target_layer=true",
-        "model.layer_norm_target_layer=false",
-        "model.norm_eps=1e-05",
-        "+model.shared_rel_pos_bias=false",
-        "model.ema_decay=0.99",
-        "model.ema_end_decay=0.999",
     )
-    text: tuple[str, ...] = (
-        "+size/text=tiny",
-        "task.bpe=none",
-        "task.sample_break_mode=eos",
-        "task.tokens_per_sample=32",
-        "task.mask_prob=0.15",
-        "task.mask_multiple_length=1",
-        "dataset.max_tokens=1024",
-        "optimization.lr=[0.002]",
-        "lr_scheduler.warmup_updates=50",
-        "model.transformer.encoder.layers=2",
-        "model.transformer.encoder.embed_dim=64",
-        "model.transformer.encoder.ffn_embed_dim=256",
-        "model.average_top_k_layers=2",
-        "model.transformer.dropout=0",
-        "model.transformer.attention_dropout=0",
-    )
+    text: tuple[str, ...] = TEXT
     audio: tuple[str, ...] = (
         "+size/audio=tiny",
         "task.min_sample_size=1600",

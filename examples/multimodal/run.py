@@ -17,6 +17,7 @@ from pathlib import Path
 
 from digit_stages import DigitProfile, digit_stages
 from report_multimodal import write_report
+from small_models import IMAGE, SELDOM, TEXT
 
 from data2vec_plugin.runs.quickstart import options, training
 from data2vec_plugin.runs.stages import Runner, Stage, below, run_or_list
@@ -36,55 +37,19 @@ class Profile:
     updates_text: int = 300
     epochs: int = 12
     image: tuple[str, ...] = (
-        "+size/image=tiny",
-        "task.input_size=32",
-        "+task.flip_prob=0",
+        *IMAGE,
         "+task.normalization_mean=[0.3,0.3,0.3]",
         "+task.normalization_std=[0.3,0.3,0.3]",
-        "+task.color_jitter=0",
         "+task.crop_scale=[0.7,1]",
-        "dataset.batch_size=64",
         "checkpoint.save_interval=1000",
         "checkpoint.save_interval_updates=200",
         "optimization.lr=[0.01]",
         "lr_scheduler.warmup_updates=60",
-        "lr_scheduler.min_lr=0",
-        "optimizer.adam_betas='(0.9,0.98)'",
-        "model.embed_dim=64",
         "model.num_mask_patches=9",
         "model.min_mask_patches_per_block=2",
         "model.max_mask_patches_per_block=16",
-        "model.layer_scale_init_value=0",
-        "model.attention_dropout=0",
-        "model.average_top_k_layers=2",
-        "+model.instance_norm_target_layer=true",
-        "model.layer_norm_target_layer=false",
-        "model.norm_eps=1e-05",
-        "+model.shared_rel_pos_bias=false",
-        "model.ema_decay=0.99",
-        "model.ema_end_decay=0.999",
     )
-    text: tuple[str, ...] = (
-        "+size/text=tiny",
-        "task.bpe=none",
-        "task.sample_break_mode=eos",
-        "task.tokens_per_sample=32",
-        "task.mask_prob=0.15",
-        "task.mask_multiple_length=1",
-        "dataset.max_tokens=1024",
-        "dataset.validate_interval=1000",
-        "dataset.validate_interval_updates=200",
-        "checkpoint.save_interval=1000",
-        "checkpoint.save_interval_updates=200",
-        "optimization.lr=[0.002]",
-        "lr_scheduler.warmup_updates=50",
-        "model.transformer.encoder.layers=2",
-        "model.transformer.encoder.embed_dim=64",
-        "model.transformer.encoder.ffn_embed_dim=256",
-        "model.average_top_k_layers=2",
-        "model.transformer.dropout=0",
-        "model.transformer.attention_dropout=0",
-    )
+    text: tuple[str, ...] = (*TEXT, *SELDOM)
 
 
 def stages(profile: Profile, seed: int, out: str) -> list[Stage]:

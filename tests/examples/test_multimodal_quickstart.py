@@ -29,7 +29,7 @@ COUNTS = {"train": 16, "valid": 8, "test": 12}
 
 @pytest.fixture(scope="module")
 def example() -> Iterator[SimpleNamespace]:
-    names = ("memes", "digits", "digit_stages", "read_captions", "report_multimodal", "run")
+    names = ("memes", "digits", "digit_stages", "small_models", "read_captions", "report_multimodal", "run")
     with scripts("multimodal", *names) as found:
         yield found
 
