@@ -113,7 +113,7 @@ def told_of(read: dict[str, Any]) -> str:
 def draw(logs: dict[str, dict[str, Series]], report: dict[str, Any], path: Path) -> None:
     """Draw five panels: what was pre-trained, and what was made of it."""
     layout = [[name for name, _, _ in LOSSES for _ in range(2)], ["memes"] * 3 + ["digits"] * 3]
-    with picture(path, STYLE, figsize=(18, 11)) as (figure, whole):
+    with picture(path, STYLE, figsize=(21, 12)) as (figure, whole):
         whole.remove()
         panels = figure.subplot_mosaic(layout)
         for name, noun, title in LOSSES:
@@ -127,7 +127,7 @@ def draw(logs: dict[str, dict[str, Series]], report: dict[str, Any], path: Path)
         figure.suptitle(
             f"data2vec on several modalities, seed {report['settings']['seed']}", x=0.04, ha="left", fontsize=14
         )
-        figure.subplots_adjust(0.04, 0.09, 0.98, 0.91, wspace=0.9, hspace=0.5)
+        figure.subplots_adjust(0.04, 0.13, 0.98, 0.92, wspace=0.7, hspace=0.5)
 
 
 def draw_bars(axes: Any, results: dict[str, Any], together: str, chance: float, title: str) -> None:

@@ -13,6 +13,7 @@ pytest.importorskip("torchvision")
 from clip_files import COLUMNS, ROWS, features_of, multimodal, options, write_clips, write_stream_encoders, write_table
 from features.made import features, read
 from models.tiny import DIM
+from models.tiny_vision import N
 from speech import write_clip
 
 from data2vec_plugin import load
@@ -185,3 +186,11 @@ def test_block_means(size: int) -> None:
     rows = np.random.default_rng(0).normal(size=(7, 2)).astype(np.float32)
     expected = np.stack([rows[start : start + size].mean(0) for start in range(0, 7, size)])
     np.testing.assert_allclose(block_means(rows, size), expected, atol=1e-6)
+
+
+def test_patches_are_frames_of_their_own(clips: Path, encoders: Encoders, data: Path, tmp_path: Path) -> None:
+    table, out = clips / "train.tsv", tmp_path / "out"
+    assert multimodal("encode", table, "--out", out, "--patches", *options({"vision": encoders["vision"]})) == 0
+    patches, means = (features_of(folder, "train", 0)["vision"] for folder in (out, data))
+    assert patches.shape == (3 * N, DIM)
+    np.testing.assert_allclose(patches.reshape(3, N, DIM).mean(1), means, atol=1e-5)
