@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Tuple
+from typing import Any, List, Tuple, Union
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .block_attention import SLOPE, BlockAttention
+from .blocks import BlockEdges
+from .dropout import dropped
 from .graph import DenseEdges, Edges, SparseEdges
 
-SLOPE = 0.2
-DRAWS = 4
-"""Draws of 16 bits in a number of 64."""
+Attention = Union[Tensor, List[List[Tensor]]]
 CHUNK = 2**16
 """Edges whose messages are in memory at a time."""
 
@@ -37,13 +38,15 @@ class RelationAttention(nn.Module):
         for weights in (self.lin, self.att_l, self.att_r):
             nn.init.uniform_(weights, -(bound := math.sqrt(6 / sum(weights.shape[-2:]))), bound)
 
-    def forward(self, x: Tensor, types: Tensor, edges: Edges) -> Tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, types: Tensor, edges: Edges) -> Tuple[Tensor, Attention]:
         """Nodes (B, N, D) of ``types`` (B, N) -> what they become, and the attention before dropout.
 
-        The latter is (B, H, N, N), target and source, or (E, H) of sparse edges; what the former holds where there is
-        no edge does not count.
+        The latter is (B, H, N, N), target and source, or (E, H) of sparse edges, or (H, targets, width) of every graph's
+        blocks; what it holds where there is no edge does not count.
         """
         by_head = self.project(x, types).unflatten(-1, (self.heads, -1))
+        if isinstance(edges, BlockEdges):
+            return self.by_blocks(by_head, edges)
         sources = torch.einsum("bnhc,rhc->bhnr", by_head, self.att_l)
         targets = torch.einsum("bnhc,rhc->bhnr", by_head, self.att_r)
         if isinstance(edges, DenseEdges):
@@ -56,6 +59,16 @@ class RelationAttention(nn.Module):
             mixed = WeightedSum.apply(self.dropped(attention), flat, edges.source, edges.target).view_as(x)
         return mixed + self.bias, attention
 
+    def by_blocks(self, by_head: Tensor, edges: BlockEdges) -> Tuple[Tensor, Attention]:
+        """What nodes (B, N, H, C) become, and the attention, over blocks."""
+        sources = torch.einsum("bnhc,rhc->bhrn", by_head, self.att_l)
+        targets = torch.einsum("bnhc,rhc->bhrn", by_head, self.att_r)
+        attention: List[List[Tensor]] = []
+        drop = self.dropout if self.training else 0.0
+        nodes = by_head.transpose(1, 2).contiguous()
+        mixed = BlockAttention.apply(nodes, sources, targets, edges, attention, drop)
+        return mixed.transpose(1, 2).flatten(2) + self.bias, attention
+
     def project(self, x: Tensor, types: Tensor) -> Tensor:
         """Each node by the matrix of its type, (B, N, D)."""
         every = torch.matmul(x.unsqueeze(0), self.lin.unsqueeze(1))  # (types, B, N, D)
@@ -64,21 +77,7 @@ class RelationAttention(nn.Module):
 
     def dropped(self, attention: Tensor) -> Tensor:
         """Attention after dropout."""
-        if not self.training or self.dropout == 0:
-            return attention
-        if attention.is_cuda:
-            return F.dropout(attention, self.dropout)
-        return attention * kept_on_cpu(attention, self.dropout)
-
-
-def kept_on_cpu(like: Tensor, dropout: float) -> Tensor:
-    """Dropout's factors, 0 or 1 / (1 - ``dropout``), four drawn at a time, since drawing is most of its cost.
-
-    ``dropout`` is rounded to a 65,536th.
-    """
-    numbers = torch.empty(-(-like.numel() // DRAWS), dtype=torch.int64).random_(-(2**63), None)
-    kept = numbers.view(torch.int16)[: like.numel()] >= round(dropout * 2**16) - 2**15
-    return kept.view_as(like).to(like.dtype).div_(1 - dropout)
+        return dropped(attention, self.dropout) if self.training and self.dropout else attention
 
 
 def dense_attention(sources: Tensor, targets: Tensor, edges: DenseEdges) -> Tensor:

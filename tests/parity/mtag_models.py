@@ -14,7 +14,7 @@ from data2vec_plugin.multimodal.relations import LENGTH, MODALITIES, EdgeConfig
 
 from parity.cases import below  # isort: skip
 
-DENSE_AND_SPARSE = ("dense", "sparse")
+DENSE_AND_SPARSE = ("dense", "sparse", "blocks")
 
 
 def mtag_config(recorded: Mapping[str, Any], implementation: str, scope: str = "") -> MTAGConfig:
