@@ -13,15 +13,15 @@ from .dropout import kept
 
 SLOPE = 0.2
 """Of the LeakyReLU that scores go through."""
-PART = 2**17
-"""Scores that are worked on at a time: of all heads, in fp32, half a megabyte."""
+PART = 2**18
+"""Scores that are worked on at a time: of all heads, in fp32, a megabyte."""
 
 
 class BlockAttention(torch.autograd.Function):
     """What every node becomes; the gradient is written out, since autograd would keep every step between.
 
-    Nodes (B, H, N, C), their scores as sources and as targets (B, H, R, N) -> (B, H, N, C). ``attention`` is filled with
-    that of every graph's blocks, (H, targets, width), before dropout, which takes the share ``drop``.
+    Nodes (B, H, N, C), their scores as sources and as targets (B, H, R, N) -> (B, H, N, C). ``attention`` is filled
+    with that of every graph's blocks, (H, targets, width), before dropout, which takes the share ``drop``.
     """
 
     @staticmethod
@@ -74,7 +74,9 @@ class BlockAttention(torch.autograd.Function):
 class _Forward:
     """A block's scores, attention and sums; ``nodes`` and ``sources`` have a node more at either end."""
 
-    def __init__(self, block: Block, alive: Alive, nodes: Tensor, sources: Tensor, targets: Tensor, drop: float) -> None:
+    def __init__(
+        self, block: Block, alive: Alive, nodes: Tensor, sources: Tensor, targets: Tensor, drop: float
+    ) -> None:
         self.block, self.alive, self.drop = block, alive, drop
         self.nodes, self.sources, self.targets = nodes, sources, targets
         shape = (nodes.size(0), block.targets.stop - block.targets.start, block.width)

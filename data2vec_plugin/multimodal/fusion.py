@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
 import torch
@@ -34,14 +34,16 @@ class Trace:
     layout: Optional[Layout] = None
     nodes: List[Tensor] = field(default_factory=list)
     edges: List[Edges] = field(default_factory=list)
-    attention: List[Tensor] = field(default_factory=list)
+    attention: List[Attention] = field(default_factory=list)
     readout: Optional[Tensor] = None
 
     def follow(self, x: Tensor, edges: Edges, attention: Attention) -> None:
         """Take down a layer: nodes that come out, edges that it saw, their attention; blocks as matrices."""
         self.nodes.append(x)
-        self.edges.append(as_matrices(edges))
-        self.attention.append((edges.matrix(attention, 0) if isinstance(edges, BlockEdges) else attention).detach())
+        self.edges.append(edges if isinstance(edges, SparseEdges) else as_matrices(edges))
+        if isinstance(edges, BlockEdges) and not isinstance(attention, Tensor):
+            attention = edges.matrix(attention, 0)
+        self.attention.append(attention)
 
 
 class MTAG(NodeEncoder):
@@ -84,7 +86,7 @@ class MTAG(NodeEncoder):
                 edges = self.pruned(edges, attention)
         readout = self.readout(x, real, edges)
         if trace is not None:
-            trace.edges.append(as_matrices(edges))
+            trace.edges.append(edges if isinstance(edges, SparseEdges) else as_matrices(edges))
             trace.readout = readout
         outputs: Tensor = self.head(readout)
         return outputs
@@ -135,8 +137,8 @@ def nonzero_rows(inputs: Mapping[str, Tensor]) -> Frames:
     return {name: (x != 0).any(-1).cpu().numpy() for name, x in inputs.items()}
 
 
-def as_matrices(edges: Edges) -> Edges:
-    """Edges as matrices where they are blocks."""
+def as_matrices(edges: Union[DenseEdges, BlockEdges]) -> DenseEdges:
+    """Blocks as matrices."""
     return DenseEdges(edges.relations(), edges.counts) if isinstance(edges, BlockEdges) else edges
 
 
@@ -148,7 +150,7 @@ def tied_nodes(edges: Edges, real: Tensor) -> Tensor:
         tied.index_add_(0, edges.source, between)
         tied.index_add_(0, edges.target, between)
         return tied.view_as(real) > 0
-    edges = as_matrices(edges)
+    relations = as_matrices(edges).relations
     loops = torch.eye(real.size(1), dtype=torch.bool, device=real.device)
-    between_nodes = (edges.relations >= 0) & ~loops
+    between_nodes = (relations >= 0) & ~loops
     return between_nodes.any(1) | between_nodes.any(2)

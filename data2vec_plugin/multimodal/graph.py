@@ -18,7 +18,7 @@ DENSE_WASTE = 6.0
 """Places of node pairs for each edge from which on a list of edges is cheaper than a matrix."""
 DENSE_PLACES = 2**26
 """Node pairs of a batch above which a matrix, of which attention makes several, takes too much memory."""
-BLOCK_EDGES = 20_000
+BLOCK_EDGES = 40_000
 """Edges of a batch's graphs, on average, from which on blocks are cheaper than matrices on a CPU."""
 
 

@@ -19,17 +19,19 @@ from .relation_attention import Attention
 def prune(edges: Edges, attention: Attention, config: PruneConfig) -> Edges:
     """The edges that stay, ⌊keep · E⌋ of every graph, or of the batch, by their mean attention over heads.
 
-    ``attention`` is what a layer has given beside its nodes. Among equals the first stay, in the order of graph, target,
-    source: all forms keep the same.
+    ``attention`` is what a layer has given beside its nodes. Among equals the first stay, in the order of graph,
+    target, source: all forms keep the same.
     """
-    by_batch = config.scope == BATCH
-    drawn = config.kind == RANDOM
+    by_batch, drawn = config.scope == BATCH, config.kind == RANDOM
     if isinstance(edges, BlockEdges):
-        return _prune_blocks(edges, [[ranks(x, 0, drawn) for x in blocks] for blocks in attention], config.keep, by_batch)
-    scores = ranks(attention, 1, drawn)
+        scores = [[ranks(block, 0, drawn) for block in blocks] for blocks in attention]
+        return _prune_blocks(edges, scores, config.keep, by_batch)
+    if not isinstance(attention, Tensor):
+        raise TypeError("got the attention of blocks for edges that are none")
+    found = ranks(attention, 1, drawn)
     if isinstance(edges, DenseEdges):
-        return _prune_dense(edges, scores, config.keep, by_batch)
-    return _prune_sparse(edges, scores, config.keep, by_batch)
+        return _prune_dense(edges, found, config.keep, by_batch)
+    return _prune_sparse(edges, found, config.keep, by_batch)
 
 
 def ranks(attention: Tensor, heads: int, drawn: bool) -> Tensor:

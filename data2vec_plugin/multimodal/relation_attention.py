@@ -41,8 +41,8 @@ class RelationAttention(nn.Module):
     def forward(self, x: Tensor, types: Tensor, edges: Edges) -> Tuple[Tensor, Attention]:
         """Nodes (B, N, D) of ``types`` (B, N) -> what they become, and the attention before dropout.
 
-        The latter is (B, H, N, N), target and source, or (E, H) of sparse edges, or (H, targets, width) of every graph's
-        blocks; what it holds where there is no edge does not count.
+        The latter is (B, H, N, N), target and source, or (E, H) of sparse edges, or (H, targets, width) of every
+        graph's blocks; what it holds where there is no edge does not count.
         """
         by_head = self.project(x, types).unflatten(-1, (self.heads, -1))
         if isinstance(edges, BlockEdges):

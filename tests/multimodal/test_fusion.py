@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from data2vec_plugin.multimodal.dropout import dropped
 from data2vec_plugin.multimodal.fusion import MTAG, Trace
 from data2vec_plugin.multimodal.graph import build_edges, given_edges, is_dense_cheaper
 from data2vec_plugin.multimodal.options import MTAGConfig, PruneConfig
 from data2vec_plugin.multimodal.pruning import largest
-from data2vec_plugin.multimodal.dropout import dropped
 from data2vec_plugin.multimodal.relation_attention import RelationAttention
 from data2vec_plugin.multimodal.relations import EdgeConfig, edge_count, relation_matrix
 
