@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .blocks import Alive, Block, BlockEdges
+from .edge_blocks import Alive, Block, BlockEdges
 from .dropout import kept
 
 SLOPE = 0.2

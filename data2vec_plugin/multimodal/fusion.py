@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .blocks import BlockEdges
+from .edge_blocks import BlockEdges
 from .graph import DenseEdges, Edges, Layout, SparseEdges, build_edges, node_layout
 from .nodes import NodeEncoder
 from .options import NONE, RANDOM, MTAGConfig

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .blocks import BlockEdges, block_edges
+from .edge_blocks import BlockEdges, block_edges
 from .options import AUTO, BLOCKS, DENSE
 from .relations import EdgeConfig, Relations, relation_matrix
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .blocks import Alive, BlockEdges
+from .edge_blocks import Alive, BlockEdges
 from .graph import DenseEdges, Edges, SparseEdges
 from .options import BATCH, RANDOM, PruneConfig
 from .relation_attention import Attention

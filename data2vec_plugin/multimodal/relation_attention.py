@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .block_attention import SLOPE, BlockAttention
-from .blocks import BlockEdges
+from .edge_blocks import BlockEdges
 from .dropout import dropped
 from .graph import DenseEdges, Edges, SparseEdges
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from data2vec_plugin.multimodal.dropout import dropped
 from data2vec_plugin.multimodal.fusion import MTAG, Trace
-from data2vec_plugin.multimodal.graph import build_edges, given_edges, is_dense_cheaper
+from data2vec_plugin.multimodal.graph import are_blocks_cheaper, build_edges, given_edges, is_dense_cheaper
 from data2vec_plugin.multimodal.options import MTAGConfig, PruneConfig
 from data2vec_plugin.multimodal.pruning import largest
 from data2vec_plugin.multimodal.relation_attention import RelationAttention
@@ -127,6 +127,29 @@ def test_a_node_without_edges_becomes_the_bias(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_a_node_that_pruning_cuts_off_becomes_the_bias(form: str) -> None:
+    made = model(implementation=form, prune=PruneConfig(keep=0.15), layers=3)
+    torch.nn.init.normal_(made.layers[-1].bias)
+    trace = Trace()
+    made(batch((6, 3, 4), (5, 0, 6)), trace=trace)
+    for graph, real in enumerate((13, 11)):
+        relations = trace.edges[2].relations[graph] if form != "sparse" else dense_of(trace.edges[2], graph)
+        cut_off = (relations[:real] < 0).all(1)
+        assert 0 < int(cut_off.sum()) < real
+        assert torch.equal(trace.nodes[-1][graph][:real][cut_off], made.layers[-1].bias.expand(int(cut_off.sum()), -1))
+
+
+@pytest.mark.parametrize("all_to_all", [False, True])
+@pytest.mark.parametrize("lengths", [(7, 3, 5), (1, 2, 3), (0, 4, 1), (5, 0, 0)])
+def test_blocks_are_the_matrices(lengths: Any, all_to_all: bool) -> None:
+    settings = EdgeConfig(all_to_all=all_to_all)
+    every = [lengths, (4, 4, 4), (0, 0, 0)]
+    blocks, dense = (build_edges(every, settings, form, CPU) for form in ("blocks", "dense"))
+    assert torch.equal(blocks.relations(), dense.relations)
+    assert blocks.counts == dense.counts
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_isolated_nodes_leave_the_mean_exactly(form: str) -> None:
     made = model(implementation=form, remove_isolated=True, prune=PruneConfig(keep=0.2), layers=2)
     trace = Trace()
@@ -138,9 +161,10 @@ def test_isolated_nodes_leave_the_mean_exactly(form: str) -> None:
     assert relative(trace.readout[0], trace.nodes[-1][0][tied].mean(0)) < 1e-6
 
 
-def dense_of(edges: Any) -> Tensor:
+def dense_of(edges: Any, graph: int = 0) -> Tensor:
     relations = torch.full((edges.size, edges.size), -1)
-    relations[edges.target, edges.source] = edges.relation
+    here = edges.target // edges.size == graph
+    relations[edges.target[here] % edges.size, edges.source[here] % edges.size] = edges.relation[here]
     return relations
 
 
@@ -189,6 +213,9 @@ def test_the_cheaper_form_is_chosen() -> None:
     assert is_dense_cheaper(1, 925, 465_269)
     assert not is_dense_cheaper(32, 925, 100_000)
     assert not is_dense_cheaper(1, 20_000, 200_000_000)
+    assert are_blocks_cheaper((465_269,), CPU)
+    assert not are_blocks_cheaper((465_269, 0) * 20 + (0,) * 500, CPU)
+    assert not are_blocks_cheaper((465_269,), torch.device("cuda"))
 
 
 def test_only_the_chosen_relations_scores_are_kept_for_an_edge() -> None:
