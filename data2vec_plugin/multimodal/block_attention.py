@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .edge_blocks import Alive, Block, BlockEdges
 from .dropout import kept
+from .edge_blocks import Alive, Block, BlockEdges
 
 SLOPE = 0.2
 """Of the LeakyReLU that scores go through."""

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .block_attention import SLOPE, BlockAttention
-from .edge_blocks import BlockEdges
 from .dropout import dropped
+from .edge_blocks import BlockEdges
 from .graph import DenseEdges, Edges, SparseEdges
 
 Attention = Union[Tensor, List[List[Tensor]]]

@@ -1,7 +1,7 @@
 """Do more unaligned streams help, and do pruning and kinds of edges? MTAG on real speech, nine speakers to be told.
 
-Trains each row by `--multirun` over three seeds, tests it after the last epoch, and writes the accuracies beside those of a
-logistic regression on mean cepstra. Run again, it goes on or says what it skips.
+Trains each row by `--multirun` over three seeds, tests it after the last epoch, and writes the accuracies beside that
+of a logistic regression on mean cepstra. Run again, it goes on or says what it skips.
 
     pip install --no-deps aeon scikit-learn
     python examples/mtag/japanese_vowels.py --out outputs/japanese-vowels
@@ -74,7 +74,8 @@ def accuracies(out: Path) -> dict[str, list[float]]:
     """Test accuracy of every row after the last epoch, a number a seed."""
     return {
         name: [
-            read_training_log(out / "runs" / name / str(seed) / "train.log")["test/accuracy"].values[-1] for seed in SEEDS
+            read_training_log(out / "runs" / name / str(seed) / "train.log")["test/accuracy"].values[-1]
+            for seed in SEEDS
         ]
         for name in ROWS
     }

@@ -1,8 +1,8 @@
 """JapaneseVowels as unaligned sequences: real speech, cut into three streams that keep time by clocks of their own.
 
-Nine speakers say two vowels: 270 utterances to train on, 370 to test on, of 7 to 29 frames of 12 cepstra. Cepstra 0 to 3
-become `vision` and keep every frame, 4 to 7 `text` with every second, 8 to 11 `audio` with every third; label: who speaks.
-The recordings lie in the package aeon, of which nothing else is used:
+Nine speakers say two vowels: 270 utterances to train on, 370 to test on, of 7 to 29 frames of 12 cepstra. Cepstra 0 to
+3 become `vision` and keep every frame, 4 to 7 `text` with every second, 8 to 11 `audio` with every third; label: who
+speaks. The recordings lie in the package aeon, of which nothing else is used:
 
     pip install --no-deps aeon
     python examples/mtag/vowel_streams.py --out outputs/japanese-vowels/data

@@ -1,4 +1,4 @@
-"""The meme classifier by the real commands: a run that stops and goes on, to the digit, with fairseq's average of weights."""
+"""The meme classifier by the real commands: a run stops and goes on to the digit, with fairseq's average of weights."""
 
 from __future__ import annotations
 
