@@ -3,7 +3,7 @@
 Trains each row by `--multirun` over three seeds, tests it after the last epoch, and writes the accuracies beside that
 of a logistic regression on mean cepstra. Run again, it goes on or says what it skips.
 
-    pip install --no-deps aeon scikit-learn
+    pip install --no-deps aeon scikit-learn joblib threadpoolctl
     python examples/mtag/japanese_vowels.py --out outputs/japanese-vowels
 """
 
@@ -26,7 +26,7 @@ from data2vec_plugin.runs.training_log import read_training_log
 ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
 
 SEEDS = (0, 1, 2)
-EPOCHS, BATCH = 40, 32
+EPOCHS, BATCH = 40, 16
 ROWS = {  # name: what it is, its keys
     "one": ("one stream", ("+model.modalities=vision",)),
     "two": ("two streams", ("+model.modalities='vision,text'",)),

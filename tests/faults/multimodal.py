@@ -131,7 +131,7 @@ MULTIMODAL = (
         "M13",
         "_Forward.mixed",
         "weights.mul_(self.alive.reached[rows])",
-        "pass",
+        "None",
         (f"{FUSION}::test_a_node_that_pruning_cuts_off_becomes_the_bias",),
     ),
     Fault(  # blocks: the ends of a modality's chain are tied to the next modality's nodes, beside which they lie
