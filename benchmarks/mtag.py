@@ -39,7 +39,7 @@ def geometric_layer(layer: RelationAttention) -> Any:
             index = torch.stack([edges.source, edges.target])
             at = ((edges.source, self.layer.att_l), (edges.target, self.layer.att_r))
             tables = [torch.einsum("nhc,rhc->nrh", by_head, vectors) for _, vectors in at]
-            scores = sum(table[nodes, edges.relation] for table, (nodes, _) in zip(tables, at))
+            scores = sum(chosen(table, nodes, edges.relation) for table, (nodes, _) in zip(tables, at))
             attention = softmax(F.leaky_relu(scores, SLOPE), edges.target, num_nodes=len(flat))
             mixed = self.propagate(index, x=by_head, weights=self.layer.dropped(attention))
             return mixed.view_as(x) + self.layer.bias, attention
@@ -48,6 +48,11 @@ def geometric_layer(layer: RelationAttention) -> Any:
             return x_j * weights.unsqueeze(-1)
 
     return Layer()
+
+
+def chosen(table: Tensor, nodes: Tensor, relation: Tensor) -> Tensor:
+    """Scores (E, H) of edges out of a table (N, R, H)."""
+    return table.flatten(0, 1).index_select(0, nodes * table.size(1) + relation)
 
 
 def all_relations_layer(layer: RelationAttention, x: Tensor, types: Tensor, edges: SparseEdges) -> Tensor:
@@ -78,7 +83,7 @@ def layer_works(lengths: Tuple[int, ...]) -> Dict[str, Callable[[], None]]:
     }
     geometric = geometric_layer(layer)
     results = [form() for form in forms.values()]
-    worst = max(float((result - results[0]).abs().max()) for result in results)
+    worst = max(float((result - results[0]).detach().abs().max()) for result in results)
     if worst > 1e-5:
         raise RuntimeError(f"the forms differ by {worst}")
     return {name: (lambda form=form: form().square().sum().backward()) for name, form in forms.items()}

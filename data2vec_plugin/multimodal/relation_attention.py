@@ -98,16 +98,16 @@ def sparse_attention(sources: Tensor, targets: Tensor, edges: SparseEdges) -> Te
     """Scores of nodes as sources and as targets, (B, H, N, R) each -> attention (E, H)."""
     relations, heads = sources.size(3), sources.size(1)
     at_source, at_target = (
-        scores.permute(0, 2, 3, 1).reshape(-1, heads)[nodes * relations + edges.relation]
+        scores.permute(0, 2, 3, 1).reshape(-1, heads).index_select(0, nodes * relations + edges.relation)
         for scores, nodes in ((sources, edges.source), (targets, edges.target))
     )
     scores = F.leaky_relu(at_source + at_target, SLOPE)
     nodes = sources.size(0) * sources.size(2)
     index = edges.target.unsqueeze(1).expand_as(scores)
     peaks = scores.new_full((nodes, heads), -math.inf).scatter_reduce(0, index, scores.detach(), "amax")
-    exponents = (scores - peaks[edges.target]).exp()
+    exponents = (scores - peaks.index_select(0, edges.target)).exp()
     totals = exponents.new_zeros(nodes, heads).index_add(0, edges.target, exponents)
-    return exponents / totals[edges.target]
+    return exponents / totals.index_select(0, edges.target)
 
 
 class WeightedSum(torch.autograd.Function):
@@ -119,7 +119,7 @@ class WeightedSum(torch.autograd.Function):
         ctx.save_for_backward(weights, nodes, source, target)
         sums = torch.zeros_like(nodes)
         for part in _parts(len(source)):
-            sums.index_add_(0, target[part], weights[part].unsqueeze(-1) * nodes[source[part]])
+            sums.index_add_(0, target[part], weights[part].unsqueeze(-1) * nodes.index_select(0, source[part]))
         return sums
 
     @staticmethod
@@ -127,8 +127,8 @@ class WeightedSum(torch.autograd.Function):
         weights, nodes, source, target = ctx.saved_tensors
         to_weights, to_nodes = torch.empty_like(weights), torch.zeros_like(nodes)
         for part in _parts(len(source)):
-            arriving = grad[target[part]]
-            to_weights[part] = (arriving * nodes[source[part]]).sum(-1)
+            arriving = grad.index_select(0, target[part])
+            to_weights[part] = (arriving * nodes.index_select(0, source[part])).sum(-1)
             to_nodes.index_add_(0, source[part], weights[part].unsqueeze(-1) * arriving)
         return to_weights, to_nodes, None, None
 

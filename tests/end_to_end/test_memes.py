@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("memes")
 KEYS = (
     "+run=cpu",
     *(f"task.input_size={PIXELS}", "+task.symbols=true", "model.hidden=8"),
-    *("optimization.max_epoch=3", "dataset.batch_size=5", "common.log_interval=1"),
+    *("optimization.max_epoch=2", "dataset.batch_size=5", "common.log_interval=1"),
     *("checkpoint.no_epoch_checkpoints=false", "ema.store_ema=true", "ema.ema_decay=0.5", "ema.ema_fp32=true"),
 )
 
@@ -47,7 +47,7 @@ def saved(folder: Path) -> Dict[str, Any]:
 def test_a_run_stops_and_goes_on_to_the_digit(files: Tuple[Path, Tuple[Path, Path]]) -> None:
     folder = files[0]
     whole = train(files, "whole")
-    halves = train(files, "halves", f"checkpoint.restore_file={folder / 'whole' / 'checkpoint2.pt'}")
+    halves = train(files, "halves", f"checkpoint.restore_file={folder / 'whole' / 'checkpoint1.pt'}")
     states = [saved(folder / name) for name in ("whole", "halves")]
     for part in ("model", "ema"):
         ours, theirs = (state["model"] if part == "model" else state["extra_state"]["ema"] for state in states)

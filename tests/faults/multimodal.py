@@ -65,7 +65,7 @@ MULTIMODAL = (
     Fault(  # the same, of a list
         "M6b",
         "sparse_attention",
-        "scores.permute(0, 2, 3, 1).reshape(-1, heads)[nodes * relations + edges.relation]",
+        "scores.permute(0, 2, 3, 1).reshape(-1, heads).index_select(0, nodes * relations + edges.relation)",
         "scores.permute(0, 2, 3, 1).flatten(0, 1)[nodes]"
         ".gather(1, edges.relation.view(-1, 1, 1).expand(-1, 1, heads)).squeeze(1)",
         (f"{FUSION}::test_only_the_chosen_relations_scores_are_kept_for_an_edge",),
