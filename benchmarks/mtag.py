@@ -20,6 +20,7 @@ SIZES = {"7.5k": (58, 20, 41), "75k": (180, 40, 150), "465k": (500, 50, 375)}
 MOSI = {"vision": (500, 20), "text": (50, 300), "audio": (375, 5)}
 """Padded lengths and channels of CMU-MOSI."""
 CPU = torch.device("cpu")
+FORMS = ("sparse", "dense", "blocks")
 
 
 def geometric_layer(layer: RelationAttention) -> Any:
@@ -38,7 +39,7 @@ def geometric_layer(layer: RelationAttention) -> Any:
             index = torch.stack([edges.source, edges.target])
             at = ((edges.source, self.layer.att_l), (edges.target, self.layer.att_r))
             tables = [torch.einsum("nhc,rhc->nrh", by_head, vectors) for _, vectors in at]
-            scores = sum(table[nodes, edges.relation] for table, (nodes, _) in zip(tables, at))
+            scores = sum(chosen(table, nodes, edges.relation) for table, (nodes, _) in zip(tables, at))
             attention = softmax(F.leaky_relu(scores, SLOPE), edges.target, num_nodes=len(flat))
             mixed = self.propagate(index, x=by_head, weights=self.layer.dropped(attention))
             return mixed.view_as(x) + self.layer.bias, attention
@@ -47,6 +48,11 @@ def geometric_layer(layer: RelationAttention) -> Any:
             return x_j * weights.unsqueeze(-1)
 
     return Layer()
+
+
+def chosen(table: Tensor, nodes: Tensor, relation: Tensor) -> Tensor:
+    """Scores (E, H) of edges out of a table (N, R, H)."""
+    return table.flatten(0, 1).index_select(0, nodes * table.size(1) + relation)
 
 
 def all_relations_layer(layer: RelationAttention, x: Tensor, types: Tensor, edges: SparseEdges) -> Tensor:
@@ -70,15 +76,14 @@ def layer_works(lengths: Tuple[int, ...]) -> Dict[str, Callable[[], None]]:
     layer = RelationAttention(DIM, HEADS, 3, 27, dropout=0.0)
     x = torch.randn(1, sum(lengths), DIM, requires_grad=True)
     types = torch.repeat_interleave(torch.arange(3), torch.tensor(lengths)).unsqueeze(0)
-    edges = {form: build_edges([lengths], EdgeConfig(), form, CPU) for form in ("dense", "sparse")}
+    edges = {form: build_edges([lengths], EdgeConfig(), form, CPU) for form in (*FORMS, "auto")}
     forms: Dict[str, Callable[[], Tensor]] = {
         "torch_geometric": lambda: geometric(x, types, edges["sparse"])[0],
-        "sparse": lambda: layer(x, types, edges["sparse"])[0],
-        "dense": lambda: layer(x, types, edges["dense"])[0],
+        **{form: (lambda form=form: layer(x, types, edges[form])[0]) for form in edges},
     }
     geometric = geometric_layer(layer)
     results = [form() for form in forms.values()]
-    worst = max(float((result - results[0]).abs().max()) for result in results)
+    worst = max(float((result - results[0]).detach().abs().max()) for result in results)
     if worst > 1e-5:
         raise RuntimeError(f"the forms differ by {worst}")
     return {name: (lambda form=form: form().square().sum().backward()) for name, form in forms.items()}
@@ -89,11 +94,10 @@ def peak_memory(lengths: Tuple[int, ...]) -> Dict[str, float]:
     layer = RelationAttention(DIM, HEADS, 3, 27, dropout=0.0)
     x = torch.randn(1, sum(lengths), DIM, requires_grad=True)
     types = torch.repeat_interleave(torch.arange(3), torch.tensor(lengths)).unsqueeze(0)
-    sparse, dense = (build_edges([lengths], EdgeConfig(), form, CPU) for form in ("sparse", "dense"))
-    works = {
-        "all 27 relations": lambda: all_relations_layer(layer, x, types, sparse),
-        "sparse": lambda: layer(x, types, sparse)[0],
-        "dense": lambda: layer(x, types, dense)[0],
+    edges = {form: build_edges([lengths], EdgeConfig(), form, CPU) for form in FORMS}
+    works: Dict[str, Callable[[], Tensor]] = {
+        "all 27 relations": lambda: all_relations_layer(layer, x, types, edges["sparse"]),
+        **{form: (lambda form=form: layer(x, types, edges[form])[0]) for form in FORMS},
     }
     return {name: allocated(lambda work=work: work().square().sum().backward()) for name, work in works.items()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
 import torch
@@ -11,11 +11,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .graph import Edges, Layout, SparseEdges, build_edges, node_layout
+from .edge_blocks import BlockEdges
+from .graph import DenseEdges, Edges, Layout, SparseEdges, build_edges, node_layout
 from .nodes import NodeEncoder
 from .options import NONE, RANDOM, MTAGConfig
 from .pruning import prune
-from .relation_attention import RelationAttention
+from .relation_attention import Attention, RelationAttention
 from .relations import MODALITIES
 
 Frames = Mapping[str, NDArray[np.bool_]]
@@ -33,8 +34,16 @@ class Trace:
     layout: Optional[Layout] = None
     nodes: List[Tensor] = field(default_factory=list)
     edges: List[Edges] = field(default_factory=list)
-    attention: List[Tensor] = field(default_factory=list)
+    attention: List[Attention] = field(default_factory=list)
     readout: Optional[Tensor] = None
+
+    def follow(self, x: Tensor, edges: Edges, attention: Attention) -> None:
+        """Take down a layer: nodes that come out, edges that it saw, their attention; blocks as matrices."""
+        self.nodes.append(x)
+        self.edges.append(edges if isinstance(edges, SparseEdges) else as_matrices(edges))
+        if isinstance(edges, BlockEdges) and not isinstance(attention, Tensor):
+            attention = edges.matrix(attention, 0)
+        self.attention.append(attention)
 
 
 class MTAG(NodeEncoder):
@@ -70,11 +79,14 @@ class MTAG(NodeEncoder):
         if trace is not None:
             trace.layout = layout
             trace.nodes.append(x)
-        for layer in self.layers:
-            x, edges = self.step(layer, x, types, edges, trace)
+        for place, layer in enumerate(self.layers, start=1):
+            x, attention = self.mix(layer, x, types, edges, trace)
+            # nobody asks which edges are left after the last layer, unless
+            if place < len(self.layers) or self.config.remove_isolated or trace is not None:
+                edges = self.pruned(edges, attention)
         readout = self.readout(x, real, edges)
         if trace is not None:
-            trace.edges.append(edges)
+            trace.edges.append(edges if isinstance(edges, SparseEdges) else as_matrices(edges))
             trace.readout = readout
         outputs: Tensor = self.head(readout)
         return outputs
@@ -91,19 +103,21 @@ class MTAG(NodeEncoder):
         x = F.dropout(rows.gather(1, index), self.config.input_dropout, self.training)
         return x.masked_fill(~real, 0), layout
 
-    def step(
+    def mix(
         self, layer: nn.Module, x: Tensor, types: Tensor, edges: Edges, trace: Optional[Trace]
-    ) -> Tuple[Tensor, Edges]:
-        """One layer, and the edges that the next is to see."""
+    ) -> Tuple[Tensor, Attention]:
+        """One layer: what nodes become, and what they paid attention to."""
         mixed, attention = layer(x, types, edges)
         x = ACTIVATIONS[self.config.activation](x + mixed if self.config.residual else mixed)
         if trace is not None:
-            trace.nodes.append(x)
-            trace.edges.append(edges)
-            trace.attention.append(attention.detach())
+            trace.follow(x, edges, attention)
+        return x, attention
+
+    def pruned(self, edges: Edges, attention: Attention) -> Edges:
+        """The edges that the next layer is to see."""
         if self.config.prune.kind == NONE or (self.config.prune.kind == RANDOM and not self.training):
-            return x, edges
-        return x, prune(edges, attention.detach().mean(1), self.config.prune)
+            return edges
+        return prune(edges, attention, self.config.prune)
 
     def readout(self, x: Tensor, real: Tensor, edges: Edges) -> Tensor:
         """Mean of a graph's nodes (B, D), with ``remove_isolated`` of those that an edge still ties to another.
@@ -123,6 +137,11 @@ def nonzero_rows(inputs: Mapping[str, Tensor]) -> Frames:
     return {name: (x != 0).any(-1).cpu().numpy() for name, x in inputs.items()}
 
 
+def as_matrices(edges: Union[DenseEdges, BlockEdges]) -> DenseEdges:
+    """Blocks as matrices."""
+    return DenseEdges(edges.relations(), edges.counts) if isinstance(edges, BlockEdges) else edges
+
+
 def tied_nodes(edges: Edges, real: Tensor) -> Tensor:
     """Which nodes (B, N) have an edge to or from another node."""
     if isinstance(edges, SparseEdges):
@@ -131,6 +150,7 @@ def tied_nodes(edges: Edges, real: Tensor) -> Tensor:
         tied.index_add_(0, edges.source, between)
         tied.index_add_(0, edges.target, between)
         return tied.view_as(real) > 0
+    relations = as_matrices(edges).relations
     loops = torch.eye(real.size(1), dtype=torch.bool, device=real.device)
-    between_nodes = (edges.relations >= 0) & ~loops
+    between_nodes = (relations >= 0) & ~loops
     return between_nodes.any(1) | between_nodes.any(2)

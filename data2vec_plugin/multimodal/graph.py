@@ -10,13 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .options import AUTO, DENSE
+from .edge_blocks import BlockEdges, block_edges
+from .options import AUTO, BLOCKS, DENSE
 from .relations import EdgeConfig, Relations, relation_matrix
 
 DENSE_WASTE = 6.0
 """Places of node pairs for each edge from which on a list of edges is cheaper than a matrix."""
 DENSE_PLACES = 2**26
 """Node pairs of a batch above which a matrix, of which attention makes several, takes too much memory."""
+BLOCK_EDGES = 40_000
+"""Edges of a batch's graphs, on average, from which on blocks are cheaper than matrices on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class SparseEdges:
         return replace(self, source=source, target=target, relation=relation, counts=tuple(counts))
 
 
-Edges = Union[DenseEdges, SparseEdges]
+Edges = Union[DenseEdges, SparseEdges, BlockEdges]
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,16 @@ def build_edges(
     matrices = [relation_matrix(row, config) for row in lengths]
     size = max(max(map(len, matrices)), 1)
     counts = tuple(int((matrix >= 0).sum()) for matrix in matrices)
+    if implementation == BLOCKS or (implementation == AUTO and are_blocks_cheaper(counts, device)):
+        return block_edges(matrices, lengths, size)
     if implementation == DENSE or (implementation == AUTO and is_dense_cheaper(len(matrices), size, sum(counts))):
         return dense_edges(matrices, counts, size, device)
     return sparse_edges(matrices, counts, size, device)
+
+
+def are_blocks_cheaper(counts: Sequence[int], device: torch.device) -> bool:
+    """Whether graphs are so large that one after the other, by blocks, is faster than all at once."""
+    return device.type == "cpu" and sum(counts) >= BLOCK_EDGES * len(counts)
 
 
 def is_dense_cheaper(graphs: int, size: int, edges: int) -> bool:

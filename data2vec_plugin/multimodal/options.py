@@ -9,7 +9,7 @@ from .relations import MODALITIES, EdgeConfig
 
 TOPK, RANDOM, NONE = PRUNINGS = ("topk", "random", "none")
 GRAPH, BATCH = SCOPES = ("graph", "batch")
-AUTO, DENSE, SPARSE = IMPLEMENTATIONS = ("auto", "dense", "sparse")
+AUTO, DENSE, SPARSE, BLOCKS = IMPLEMENTATIONS = ("auto", "dense", "sparse", "blocks")
 ACTIVATIONS = ("lrelu", "gelu")
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Tuple
+from typing import Any, List, Tuple, Union
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .block_attention import SLOPE, BlockAttention
+from .dropout import dropped
+from .edge_blocks import BlockEdges
 from .graph import DenseEdges, Edges, SparseEdges
 
-SLOPE = 0.2
-DRAWS = 4
-"""Draws of 16 bits in a number of 64."""
+Attention = Union[Tensor, List[List[Tensor]]]
 CHUNK = 2**16
 """Edges whose messages are in memory at a time."""
 
@@ -37,13 +38,15 @@ class RelationAttention(nn.Module):
         for weights in (self.lin, self.att_l, self.att_r):
             nn.init.uniform_(weights, -(bound := math.sqrt(6 / sum(weights.shape[-2:]))), bound)
 
-    def forward(self, x: Tensor, types: Tensor, edges: Edges) -> Tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, types: Tensor, edges: Edges) -> Tuple[Tensor, Attention]:
         """Nodes (B, N, D) of ``types`` (B, N) -> what they become, and the attention before dropout.
 
-        The latter is (B, H, N, N), target and source, or (E, H) of sparse edges; what the former holds where there is
-        no edge does not count.
+        The latter is (B, H, N, N), target and source, or (E, H) of sparse edges, or (H, targets, width) of every
+        graph's blocks; what it holds where there is no edge does not count.
         """
         by_head = self.project(x, types).unflatten(-1, (self.heads, -1))
+        if isinstance(edges, BlockEdges):
+            return self.by_blocks(by_head, edges)
         sources = torch.einsum("bnhc,rhc->bhnr", by_head, self.att_l)
         targets = torch.einsum("bnhc,rhc->bhnr", by_head, self.att_r)
         if isinstance(edges, DenseEdges):
@@ -56,6 +59,16 @@ class RelationAttention(nn.Module):
             mixed = WeightedSum.apply(self.dropped(attention), flat, edges.source, edges.target).view_as(x)
         return mixed + self.bias, attention
 
+    def by_blocks(self, by_head: Tensor, edges: BlockEdges) -> Tuple[Tensor, Attention]:
+        """What nodes (B, N, H, C) become, and the attention, over blocks."""
+        sources = torch.einsum("bnhc,rhc->bhrn", by_head, self.att_l)
+        targets = torch.einsum("bnhc,rhc->bhrn", by_head, self.att_r)
+        attention: List[List[Tensor]] = []
+        drop = self.dropout if self.training else 0.0
+        nodes = by_head.transpose(1, 2).contiguous()
+        mixed = BlockAttention.apply(nodes, sources, targets, edges, attention, drop)
+        return mixed.transpose(1, 2).flatten(2) + self.bias, attention
+
     def project(self, x: Tensor, types: Tensor) -> Tensor:
         """Each node by the matrix of its type, (B, N, D)."""
         every = torch.matmul(x.unsqueeze(0), self.lin.unsqueeze(1))  # (types, B, N, D)
@@ -64,21 +77,7 @@ class RelationAttention(nn.Module):
 
     def dropped(self, attention: Tensor) -> Tensor:
         """Attention after dropout."""
-        if not self.training or self.dropout == 0:
-            return attention
-        if attention.is_cuda:
-            return F.dropout(attention, self.dropout)
-        return attention * kept_on_cpu(attention, self.dropout)
-
-
-def kept_on_cpu(like: Tensor, dropout: float) -> Tensor:
-    """Dropout's factors, 0 or 1 / (1 - ``dropout``), four drawn at a time, since drawing is most of its cost.
-
-    ``dropout`` is rounded to a 65,536th.
-    """
-    numbers = torch.empty(-(-like.numel() // DRAWS), dtype=torch.int64).random_(-(2**63), None)
-    kept = numbers.view(torch.int16)[: like.numel()] >= round(dropout * 2**16) - 2**15
-    return kept.view_as(like).to(like.dtype).div_(1 - dropout)
+        return dropped(attention, self.dropout) if self.training and self.dropout else attention
 
 
 def dense_attention(sources: Tensor, targets: Tensor, edges: DenseEdges) -> Tensor:
@@ -99,16 +98,16 @@ def sparse_attention(sources: Tensor, targets: Tensor, edges: SparseEdges) -> Te
     """Scores of nodes as sources and as targets, (B, H, N, R) each -> attention (E, H)."""
     relations, heads = sources.size(3), sources.size(1)
     at_source, at_target = (
-        scores.permute(0, 2, 3, 1).reshape(-1, heads)[nodes * relations + edges.relation]
+        scores.permute(0, 2, 3, 1).reshape(-1, heads).index_select(0, nodes * relations + edges.relation)
         for scores, nodes in ((sources, edges.source), (targets, edges.target))
     )
     scores = F.leaky_relu(at_source + at_target, SLOPE)
     nodes = sources.size(0) * sources.size(2)
     index = edges.target.unsqueeze(1).expand_as(scores)
     peaks = scores.new_full((nodes, heads), -math.inf).scatter_reduce(0, index, scores.detach(), "amax")
-    exponents = (scores - peaks[edges.target]).exp()
+    exponents = (scores - peaks.index_select(0, edges.target)).exp()
     totals = exponents.new_zeros(nodes, heads).index_add(0, edges.target, exponents)
-    return exponents / totals[edges.target]
+    return exponents / totals.index_select(0, edges.target)
 
 
 class WeightedSum(torch.autograd.Function):
@@ -120,7 +119,7 @@ class WeightedSum(torch.autograd.Function):
         ctx.save_for_backward(weights, nodes, source, target)
         sums = torch.zeros_like(nodes)
         for part in _parts(len(source)):
-            sums.index_add_(0, target[part], weights[part].unsqueeze(-1) * nodes[source[part]])
+            sums.index_add_(0, target[part], weights[part].unsqueeze(-1) * nodes.index_select(0, source[part]))
         return sums
 
     @staticmethod
@@ -128,8 +127,8 @@ class WeightedSum(torch.autograd.Function):
         weights, nodes, source, target = ctx.saved_tensors
         to_weights, to_nodes = torch.empty_like(weights), torch.zeros_like(nodes)
         for part in _parts(len(source)):
-            arriving = grad[target[part]]
-            to_weights[part] = (arriving * nodes[source[part]]).sum(-1)
+            arriving = grad.index_select(0, target[part])
+            to_weights[part] = (arriving * nodes.index_select(0, source[part])).sum(-1)
             to_nodes.index_add_(0, source[part], weights[part].unsqueeze(-1) * arriving)
         return to_weights, to_nodes, None, None
 

@@ -10,16 +10,18 @@ import pytest
 import torch
 from torch import Tensor
 
+from data2vec_plugin.multimodal.dropout import dropped
 from data2vec_plugin.multimodal.fusion import MTAG, Trace
-from data2vec_plugin.multimodal.graph import build_edges, given_edges, is_dense_cheaper
+from data2vec_plugin.multimodal.graph import are_blocks_cheaper, build_edges, given_edges, is_dense_cheaper
 from data2vec_plugin.multimodal.options import MTAGConfig, PruneConfig
 from data2vec_plugin.multimodal.pruning import largest
-from data2vec_plugin.multimodal.relation_attention import RelationAttention, kept_on_cpu
+from data2vec_plugin.multimodal.relation_attention import RelationAttention
 from data2vec_plugin.multimodal.relations import EdgeConfig, edge_count, relation_matrix
 
 DIMS = {"vision": 4, "text": 6, "audio": 3}
 SMALL = MTAGConfig(DIMS, dim=16, layers=3)
 CPU = torch.device("cpu")
+FORMS = ("dense", "sparse", "blocks")
 
 
 def model(**settings: Any) -> MTAG:
@@ -49,20 +51,21 @@ def relative(ours: Tensor, theirs: Tensor) -> float:
 
 
 @pytest.mark.parametrize("prune_type", ["topk", "none"])
-def test_dense_and_sparse_have_the_same_values_and_gradients(prune_type: str) -> None:
+def test_all_forms_have_the_same_values_and_gradients(prune_type: str) -> None:
     inputs = batch((7, 3, 5), (2, 6, 0), (1, 1, 1))
     gradients, outputs = {}, {}
-    for form in ("dense", "sparse"):
+    for form in FORMS:
         made = model(implementation=form, prune=PruneConfig(prune_type), residual=True, activation="gelu")
         outputs[form] = made(inputs)
         outputs[form].square().sum().backward()
         gradients[form] = {name: weights.grad for name, weights in made.named_parameters()}
-    assert relative(outputs["dense"], outputs["sparse"]) < 2e-6
-    for name, gradient in gradients["dense"].items():
-        assert relative(gradient, gradients["sparse"][name]) < 1e-4, name
+    for form in ("dense", "blocks"):
+        assert relative(outputs[form], outputs["sparse"]) < 2e-6
+        for name, gradient in gradients[form].items():
+            assert relative(gradient, gradients["sparse"][name]) < 1e-4, (form, name)
 
 
-@pytest.mark.parametrize("form", ["dense", "sparse"])
+@pytest.mark.parametrize("form", FORMS)
 def test_gradients_are_those_of_finite_differences(form: str) -> None:
     torch.manual_seed(1)
     layer = RelationAttention(8, 2, 3, 27, dropout=0.0).double()
@@ -72,7 +75,7 @@ def test_gradients_are_those_of_finite_differences(form: str) -> None:
     assert torch.autograd.gradcheck(lambda nodes: layer(nodes, types, edges)[0], (x,))
 
 
-@pytest.mark.parametrize("form", ["dense", "sparse"])
+@pytest.mark.parametrize("form", FORMS)
 def test_a_sample_does_not_depend_on_its_batch(form: str) -> None:
     """The published code ranks the edges of all graphs of a batch together, so that batch mates change predictions."""
     inputs = batch((9, 3, 5), (2, 6, 4), (5, 0, 2))
@@ -104,7 +107,7 @@ def test_one_head_and_a_graph_of_one_edge() -> None:
     assert torch.isfinite(made(batch((1, 0, 0)))).all()
 
 
-@pytest.mark.parametrize("form", ["dense", "sparse"])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("remove_isolated", [False, True])
 def test_an_empty_graph_gives_finite_numbers(form: str, remove_isolated: bool) -> None:
     made = model(implementation=form, remove_isolated=remove_isolated).train()
@@ -114,7 +117,7 @@ def test_an_empty_graph_gives_finite_numbers(form: str, remove_isolated: bool) -
     assert all(torch.isfinite(weights.grad).all() for weights in made.parameters())
 
 
-@pytest.mark.parametrize("form", ["dense", "sparse"])
+@pytest.mark.parametrize("form", FORMS)
 def test_a_node_without_edges_becomes_the_bias(form: str) -> None:
     layer = RelationAttention(8, 2, 3, 27, dropout=0.0)
     torch.nn.init.normal_(layer.bias)
@@ -123,25 +126,49 @@ def test_a_node_without_edges_becomes_the_bias(form: str) -> None:
     assert torch.equal(mixed[0, 2], layer.bias)
 
 
-@pytest.mark.parametrize("form", ["dense", "sparse"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_node_that_pruning_cuts_off_becomes_the_bias(form: str) -> None:
+    made = model(implementation=form, prune=PruneConfig(keep=0.15), layers=3)
+    torch.nn.init.normal_(made.layers[-1].bias)
+    trace = Trace()
+    made(batch((6, 3, 4), (5, 0, 6)), trace=trace)
+    for graph, real in enumerate((13, 11)):
+        relations = trace.edges[2].relations[graph] if form != "sparse" else dense_of(trace.edges[2], graph)
+        cut_off = (relations[:real] < 0).all(1)
+        assert 0 < int(cut_off.sum()) < real
+        assert torch.equal(trace.nodes[-1][graph][:real][cut_off], made.layers[-1].bias.expand(int(cut_off.sum()), -1))
+
+
+@pytest.mark.parametrize("all_to_all", [False, True])
+@pytest.mark.parametrize("lengths", [(7, 3, 5), (1, 2, 3), (0, 4, 1), (5, 0, 0)])
+def test_blocks_are_the_matrices(lengths: Any, all_to_all: bool) -> None:
+    settings = EdgeConfig(all_to_all=all_to_all)
+    every = [lengths, (4, 4, 4), (0, 0, 0)]
+    blocks, dense = (build_edges(every, settings, form, CPU) for form in ("blocks", "dense"))
+    assert torch.equal(blocks.relations(), dense.relations)
+    assert blocks.counts == dense.counts
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_isolated_nodes_leave_the_mean_exactly(form: str) -> None:
     made = model(implementation=form, remove_isolated=True, prune=PruneConfig(keep=0.2), layers=2)
     trace = Trace()
     made(batch((6, 3, 4)), trace=trace)
-    relations = trace.edges[-1].relations[0] if form == "dense" else dense_of(trace.edges[-1])
+    relations = trace.edges[-1].relations[0] if form != "sparse" else dense_of(trace.edges[-1])
     off = (relations >= 0) & ~torch.eye(13, dtype=torch.bool)
     tied = off.any(0) | off.any(1)
     assert 0 < int(tied.sum()) < 13
     assert relative(trace.readout[0], trace.nodes[-1][0][tied].mean(0)) < 1e-6
 
 
-def dense_of(edges: Any) -> Tensor:
+def dense_of(edges: Any, graph: int = 0) -> Tensor:
     relations = torch.full((edges.size, edges.size), -1)
-    relations[edges.target, edges.source] = edges.relation
+    here = edges.target // edges.size == graph
+    relations[edges.target[here] % edges.size, edges.source[here] % edges.size] = edges.relation[here]
     return relations
 
 
-@pytest.mark.parametrize("form", ["dense", "sparse"])
+@pytest.mark.parametrize("form", FORMS)
 def test_random_pruning_draws_in_training_and_leaves_evaluation_alone(form: str) -> None:
     """The published code keeps the first edges of the list, in evaluation too."""
     made = model(implementation=form, prune=PruneConfig("random", 0.5), input_dropout=0.0, attention_dropout=0.0)
@@ -154,7 +181,7 @@ def test_random_pruning_draws_in_training_and_leaves_evaluation_alone(form: str)
         trace = Trace()
         made(cut(inputs, 0), trace=trace)
         left = trace.edges[1]
-        relations = left.relations[0] if form == "dense" else dense_of(left)
+        relations = left.relations[0] if form != "sparse" else dense_of(left)
         assert int((relations >= 0).sum()) == total // 2
         seen |= {tuple(place) for place in (relations >= 0).nonzero().tolist()}
     assert len(seen) > 0.99 * total
@@ -186,6 +213,9 @@ def test_the_cheaper_form_is_chosen() -> None:
     assert is_dense_cheaper(1, 925, 465_269)
     assert not is_dense_cheaper(32, 925, 100_000)
     assert not is_dense_cheaper(1, 20_000, 200_000_000)
+    assert are_blocks_cheaper((465_269,), CPU)
+    assert not are_blocks_cheaper((465_269, 0) * 20 + (0,) * 500, CPU)
+    assert not are_blocks_cheaper((465_269,), torch.device("cuda"))
 
 
 def test_only_the_chosen_relations_scores_are_kept_for_an_edge() -> None:
@@ -193,7 +223,7 @@ def test_only_the_chosen_relations_scores_are_kept_for_an_edge() -> None:
     layer = RelationAttention(16, 4, 3, 27, dropout=0.0)
     lengths = (180, 40, 150)
     x, types = torch.randn(1, 370, 16, requires_grad=True), torch.zeros(1, 370, dtype=torch.long)
-    for form in ("dense", "sparse"):
+    for form in FORMS:
         kept: Dict[int, int] = {}
         with torch.autograd.graph.saved_tensors_hooks(
             lambda x: kept.update({x.untyped_storage().data_ptr(): x.untyped_storage().nbytes()}) or x,  # noqa: B023
@@ -205,7 +235,7 @@ def test_only_the_chosen_relations_scores_are_kept_for_an_edge() -> None:
 
 def test_dropout_on_a_cpu_keeps_the_share_and_the_mean() -> None:
     torch.manual_seed(0)
-    factors = kept_on_cpu(torch.empty(1001, 101), 0.1)
+    factors = dropped(torch.ones(1001, 101), 0.1)
     assert sorted(factors.unique().tolist()) == pytest.approx([0, 1 / 0.9])
     assert float(factors.mean()) == pytest.approx(1, abs=0.01)
 

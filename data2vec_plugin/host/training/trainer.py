@@ -18,6 +18,7 @@ from ..watching.best_checkpoint import kept_the_wrong_way
 from ..watching.plan import GIB, peak_memory, plan
 from ..watching.task import WatchedTask, faults_explained, let_observe
 from ..watching.together import listen, stop_together, stops_together
+from .average import WeightAverage
 from .optimizer import group_parameters
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,10 @@ class Data2VecTrainer(Trainer):
     def _build_optimizer(self) -> None:
         super()._build_optimizer()
         group_parameters(self)
+
+    def _build_ema(self) -> None:
+        if self.cfg.ema.store_ema:
+            self._ema = WeightAverage(self._model, self.cfg.ema, self.device)
 
     def get_train_iterator(self, *args: Any, **kwargs: Any) -> Any:
         """The batches of an epoch; the first time the run is announced."""
