@@ -18,6 +18,7 @@ from data2vec_plugin.core.block_masking import BlockMaskConfig, BlockMasker
 from data2vec_plugin.data.image.datasets import MaskedImageDataset
 from data2vec_plugin.data.image.transforms import Normalization, pretraining_transform
 from data2vec_plugin.data.image.tree import ImageTree
+from data2vec_plugin.data.sample_seeds import SampleSeeds
 
 PICTURES = 96
 BATCH = 32
@@ -68,7 +69,7 @@ def ours(folder: Path) -> MaskedImageDataset:
     """With masks, which the other does not make."""
     transform = pretraining_transform(224, Normalization(), (0.08, 1.0), 0.4)
     masker = BlockMasker(BlockMaskConfig(), 14, 14)
-    return MaskedImageDataset(masker, ImageTree(folder, labelled=False), transform, seed=1)
+    return MaskedImageDataset(masker, SampleSeeds(1), ImageTree(folder, labelled=False), transform)
 
 
 def epoch(dataset: Any, workers: int) -> Work:

@@ -13,6 +13,7 @@ import soundfile
 import torch
 
 from data2vec_plugin.data.audio.clips import SeededAudioDataset
+from data2vec_plugin.data.sample_seeds import SampleSeeds
 
 LINES = 300_000
 FILES = 50
@@ -63,7 +64,7 @@ def memory_of(pid: int) -> float:
 
 def worker_memory(manifest: Path) -> Iterator[float]:
     """MiB of the two loader workers together, after each tenth of an epoch of short clips."""
-    data = SeededAudioDataset(str(manifest), 16_000, 1, None)
+    data = SeededAudioDataset(str(manifest), 16_000, SampleSeeds(1), None)
     batches: List[List[int]] = torch.randperm(LINES).reshape(-1, 100).tolist()
     loader = torch.utils.data.DataLoader(data, batch_sampler=batches, num_workers=2, collate_fn=len)
     iterator = iter(loader)

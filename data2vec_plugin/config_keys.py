@@ -1,13 +1,46 @@
-"""Keys of registered dataclasses: how ours are declared, and what a misspelt one is told."""
+"""Keys of registered dataclasses: how ours are declared, what a misspelt or a bad one is told."""
 
+from contextlib import contextmanager
 from dataclasses import field
-from typing import Any
+from typing import Any, Dict, Iterator, Mapping
 
 from omegaconf.errors import ConfigKeyError
 
+from .core.config import SettingError
 from .host.launching.unknown_keys import UnknownKeyError, message
 
-__all__ = ["UnknownKeyError", "key", "merge_with_parent"]
+__all__ = ["UnknownKeyError", "key", "merge_with_parent", "told_by_key"]
+
+
+def span_keys(kind: str) -> Dict[str, str]:
+    """The keys of a speech model for fields of a span mask; ``kind`` is `mask`, or `mask_channel`."""
+    fields = ("prob", "length", "selection", "other", "min_space", "dropout")
+    return {**{name: f"model.{kind}_{name}" for name in fields}, "no_overlap": f"model.no_{kind}_overlap"}
+
+
+FRAME_KEYS, CHANNEL_KEYS = span_keys("mask"), span_keys("mask_channel")
+BLOCK_KEYS = {
+    "patches": "model.num_mask_patches",
+    "min_patches": "model.min_mask_patches_per_block",
+    "max_patches": "model.max_mask_patches_per_block",
+}
+TOKEN_KEYS = {
+    "prob": "task.mask_prob",
+    "length": "task.mask_multiple_length",
+    "other": "task.mask_stdev",
+    "keep": "task.leave_unmasked_prob",
+    "random": "task.random_token_prob",
+}
+"""Which key a field of the core's masks was taken from."""
+
+
+@contextmanager
+def told_by_key(keys: Mapping[str, str]) -> Iterator[None]:
+    """A setting that the core refuses is told by the key that it was taken from."""
+    try:
+        yield
+    except SettingError as error:
+        raise error.by_keys(keys) from error
 
 
 def key(default: Any, text: str) -> Any:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from .config import LEAST_MASKED, MOST_MASKED
+from .config import LEAST_MASKED, MOST_MASKED, SettingError
+from .masking import BoolRows, Masker
 
 BoolGrid = NDArray[np.bool_]
 Block = Tuple[slice, slice]
@@ -33,41 +34,46 @@ class BlockMaskConfig:
 
     def __post_init__(self) -> None:
         if self.patches < 1:
-            raise ValueError(f"`num_mask_patches` is {self.patches}; expected at least 1 patch to regress")
+            raise SettingError("patches", self.patches, "at least 1 patch to regress")
         if self.min_patches < 1:
-            raise ValueError(f"`min_mask_patches_per_block` is {self.min_patches}; expected at least 1")
+            raise SettingError("min_patches", self.min_patches, "at least 1")
         if self.max_patches < self.min_patches:
-            raise ValueError(
-                f"`max_mask_patches_per_block` is {self.max_patches}, less than `min_mask_patches_per_block`, which is "
-                f"{self.min_patches}; expected at least as many"
-            )
+            least = f"{self.max_patches}, less than `min_patches`, which is {self.min_patches}"
+            raise SettingError("max_patches", least, "at least as many")
         if not 0 < self.min_aspect <= 1:
-            raise ValueError(f"`min_aspect` is {self.min_aspect}; expected a ratio of sides in (0, 1]")
+            raise SettingError("min_aspect", self.min_aspect, "a ratio of sides in (0, 1]")
 
 
-class BlockMasker:
-    """Draws the mask of one image of ``rows`` by ``columns`` patches.
+class BlockMasker(Masker):
+    """Draws blocks of an image of ``height`` by ``width`` patches, which follow one another row by row in its mask.
 
     At least one patch is hidden and at least one is not; otherwise no more than ``patches``, and somewhat fewer
     where no further block fits.
 
-    >>> BlockMasker(BlockMaskConfig(), 14, 14).sample(np.random.default_rng(0)).shape
-    (14, 14)
+    >>> BlockMasker(BlockMaskConfig(), 14, 14).draw([196], [np.random.default_rng(0)]).indices.shape
+    torch.Size([1, 196])
     """
 
-    def __init__(self, config: BlockMaskConfig, rows: int, columns: int) -> None:
-        if rows * columns < 2:
-            raise ValueError(
-                f"an image of {rows} x {columns} patches leaves nothing to see once one is masked; expected at "
-                f"least two: raise `image_size` or lower `patch_size`"
+    def __init__(self, config: BlockMaskConfig, height: int, width: int) -> None:
+        if height * width < 2:
+            raise SettingError(
+                "grid",
+                f"{height} x {width} patches, which leaves nothing to see once one is masked",
+                "at least two",
             )
         self.config = config
-        self.rows = rows
-        self.columns = columns
+        self.grid = height, width
+
+    def rows(self, sizes: Sequence[int], width: int, rngs: Sequence[Generator]) -> BoolRows:
+        """(images, ``width``); raises ValueError where an image has more or fewer patches than the grid."""
+        patches = self.grid[0] * self.grid[1]
+        if {*sizes, width} != {patches}:
+            raise ValueError(f"`sizes`: got {sorted({*sizes, width})} patches; expected {patches} in each image")
+        return np.stack([self.sample(rng).reshape(-1) for rng in rngs])
 
     def sample(self, rng: Generator) -> BoolGrid:
-        """One mask (rows, columns), True where hidden."""
-        mask = np.zeros((self.rows, self.columns), dtype=bool)
+        """One mask (height, width), True where hidden."""
+        mask = np.zeros(self.grid, dtype=bool)
         remaining = min(self.config.patches, mask.size - 1)
         while remaining > 0:
             block = self._block(mask, remaining, rng)
@@ -80,14 +86,15 @@ class BlockMasker:
         return mask
 
     def check_share(self) -> None:
-        """Raise ValueError, by the name of the key, for masks that hide next to nothing or next to everything."""
-        size = self.rows * self.columns
-        share = self.config.patches / size
+        """Raise SettingError for masks that hide next to nothing or next to everything."""
+        height, width = self.grid
+        share = self.config.patches / (height * width)
         if share < LEAST_MASKED or share > MOST_MASKED:
-            raise ValueError(
-                f"`num_mask_patches` is {self.config.patches} of {self.rows} x {self.columns} patches, "
-                f"{100 * share:.3g} % of an image; expected {100 * LEAST_MASKED:g} to {100 * MOST_MASKED:g} %, since "
-                f"what is hidden is regressed from what is not (120 of 196 are 61 %)"
+            raise SettingError(
+                "patches",
+                f"{self.config.patches} of {height} x {width} patches, {100 * share:.3g} % of an image",
+                f"{100 * LEAST_MASKED:g} to {100 * MOST_MASKED:g} %, since what is hidden is regressed from what is "
+                f"not (120 of 196 are 61 %)",
             )
 
     def _block(self, mask: BoolGrid, remaining: int, rng: Generator) -> Optional[Block]:
@@ -100,9 +107,9 @@ class BlockMasker:
             area = config.min_patches + (most - config.min_patches) * rng.random()
             aspect = math.exp(widest * (2 * rng.random() - 1))
             height, width = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
-            if not (0 < height < self.rows and 0 < width < self.columns):
+            if not (0 < height < self.grid[0] and 0 < width < self.grid[1]):
                 continue
-            top, left = rng.integers(self.rows - height + 1), rng.integers(self.columns - width + 1)
+            top, left = rng.integers(self.grid[0] - height + 1), rng.integers(self.grid[1] - width + 1)
             block = slice(top, top + height), slice(left, left + width)
             if 0 < np.count_nonzero(~mask[block]) <= most:
                 return block

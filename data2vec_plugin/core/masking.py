@@ -1,4 +1,4 @@
-"""Span masks as pure functions of explicit random generators (section 4.2; wav2vec 2.0, section 3.2).
+"""What draws masks, and span masks as pure functions of explicit generators (section 4.2; wav2vec 2.0, section 3.2).
 
 Sampling is NumPy's, on the host: the model receives ready indices and never waits for the device.
 A row's generator comes from (seed, epoch, sample id), so a mask's spans depend neither on batch nor on worker. What
@@ -8,6 +8,7 @@ row's generator, as ``dropout`` does; recorded masks pin that.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import List, Optional, Sequence
 
 import numpy as np
@@ -23,8 +24,16 @@ Indices = NDArray[np.int64]
 BoolRows = NDArray[np.bool_]
 
 
-def row_generator(seed: int, epoch: int, index: int) -> Generator:
-    """The generator of sample ``index`` in ``epoch``, seeded as the reference seeds its seeded masks."""
+def row_generator(seed: int, epoch: int, index: int, copy: int = 0) -> Generator:
+    """The generator of a mask of sample ``index`` in ``epoch``, its own; a sample may be masked in several copies."""
+    return np.random.default_rng((seed, epoch, index, copy))
+
+
+def hashed_row_generator(seed: int, epoch: int, index: int) -> Generator:
+    """The same as the reference has it, and recorded masks: one of at most a million.
+
+    Its remainder is one of floats, which leaves few of them: 1.28 million samples share 38,609 in an epoch.
+    """
     return np.random.default_rng(int(hash((seed, epoch, index)) % 1e6))
 
 
@@ -50,10 +59,9 @@ def span_mask(
 
     No row is ever masked whole: one position stays visible. With ``same_share`` every row is trimmed, one
     position at a time, to the smallest share in the batch; ``trim_to_count`` trims to the smallest *count*,
-    as the reference does, which starves long rows when lengths differ.
+    as the reference does, which starves long rows when lengths differ. Nor does ``dropout`` show a masked row whole.
     """
-    if len(sizes) != len(generators):
-        raise ValueError(f"`generators`: got {len(generators)} for {len(sizes)} rows; expected one for each row")
+    check_generators(len(sizes), generators)
     rows = [_row_spans(size, config, rng) for size, rng in zip(sizes, generators)]
     mask = np.zeros((len(rows), width), dtype=bool)
     goals = _equal_goals(rows, sizes, config, trim_to_count)
@@ -61,9 +69,9 @@ def span_mask(
         # the reference equalises and drops with the last row's generator; recorded masks pin that
         mask[row, _resize(masked, goal, size, generators[-1])] = True
         if config.dropout > 0:
-            visible = np.flatnonzero(mask[row])
-            holes = int(np.rint(len(visible) * config.dropout))
-            mask[row, generators[-1].choice(visible, holes, replace=False)] = False
+            hidden = np.flatnonzero(mask[row])
+            holes = min(int(np.rint(len(hidden) * config.dropout)), max(len(hidden) - 1, 0))
+            mask[row, generators[-1].choice(hidden, holes, replace=False)] = False
     return mask
 
 
@@ -140,11 +148,31 @@ def _resize(masked: Indices, goal: Optional[int], size: int, rng: Generator) -> 
     return np.concatenate([masked, rng.choice(visible, goal - len(masked), replace=False)])
 
 
-class SpanMasker:
-    """Draws the time and channel masks of a batch; one object per kind of mask.
+class Masker(ABC):
+    """Draws the masks of a batch on the host; a subclass says how rows are masked."""
+
+    def draw(
+        self, sizes: Sequence[int], rngs: Sequence[Generator], copies: int = 1, width: Optional[int] = None
+    ) -> Mask:
+        """Mask rows of the given unpadded ``sizes``, ``copies`` times each: (rows · copies, ``width``), on the CPU.
+
+        A row's copies follow one another, each by its own of ``rngs``. The width is the longest row's if not given.
+        """
+        each = [size for size in sizes for _ in range(copies)]
+        check_generators(len(each), rngs)
+        longest = max(each, default=0) if width is None else width
+        return Mask.of_rows(self.rows(each, longest, rngs))
+
+    @abstractmethod
+    def rows(self, sizes: Sequence[int], width: int, rngs: Sequence[Generator]) -> BoolRows:
+        """(rows, ``width``), True where hidden; ``rngs`` are one for each row."""
+
+
+class SpanMasker(Masker):
+    """Draws spans over time or over channels; one object per kind of mask.
 
     >>> masker = SpanMasker(SpanMaskConfig(prob=0.5, length=4))
-    >>> masker.sample([40, 40], 40, [row_generator(1, 1, i) for i in (0, 1)]).indices.shape
+    >>> masker.draw([40, 40], [row_generator(1, 1, i) for i in (0, 1)]).indices.shape
     torch.Size([2, 40])
     """
 
@@ -152,17 +180,28 @@ class SpanMasker:
         self.config = config
         self.trim_to_count = trim_to_count
 
-    def sample(self, sizes: Sequence[int], width: int, generators: Sequence[Generator]) -> Mask:
-        """Mask rows of the given unpadded ``sizes`` in a (rows, ``width``) batch; on the CPU."""
-        return mask_from_indices(torch.from_numpy(self.rows(sizes, width, generators)))
-
-    def rows(self, sizes: Sequence[int], width: int, generators: Sequence[Generator]) -> BoolRows:
-        """The same as a NumPy array."""
-        return span_mask(sizes, width, self.config, generators, self.trim_to_count)
+    def rows(self, sizes: Sequence[int], width: int, rngs: Sequence[Generator]) -> BoolRows:
+        """See :func:`span_mask`."""
+        return span_mask(sizes, width, self.config, rngs, self.trim_to_count)
 
 
-def mask_from_indices(indices: Tensor, positions: Optional[Tensor] = None) -> Mask:
-    """Wrap a given (B, T) bool mask. Without ``positions`` they are counted, which waits for a CUDA tensor."""
-    if positions is None:
-        positions = indices.reshape(-1).nonzero().squeeze(1)
-    return Mask(indices=indices, positions=positions)
+def check_hides(mask: Mask, padding_mask: Optional[Tensor]) -> None:
+    """Raise ValueError for a mask that hides nothing, with what is wrong: the rows, or the mask.
+
+    ``padding_mask`` (B, T) is True where the batch is padded; it is looked at only where nothing is hidden.
+    """
+    if mask.count > 0:
+        return
+    rows, longest = mask.indices.shape
+    if padding_mask is not None and padding_mask.numel() > 0:
+        longest = int((~padding_mask).sum(1).max())
+    batch = f"nothing is masked, so there is nothing to regress, in a batch of {rows} rows of at most {longest} tokens"
+    if rows == 0 or longest < 2:
+        raise ValueError(f"{batch}: a row needs two, one to hide and one to see; leave shorter ones out")
+    raise ValueError(f"{batch}: the mask hides none of them; raise the share that is masked above 0")
+
+
+def check_generators(rows: int, rngs: Sequence[Generator]) -> None:
+    """Raise ValueError unless there is a generator for each row."""
+    if len(rngs) != rows:
+        raise ValueError(f"`generators`: got {len(rngs)} for {rows} rows; expected one for each row")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .config import Data2VecConfig
 from .loss import regression_loss
-from .masking import mask_from_indices
+from .masking import check_hides
 from .outputs import Data2VecOutput, EncoderOutput, Mask, Tokens
 from .targets import average_targets, rows_suffice
 from .teacher import Teacher
@@ -73,8 +73,7 @@ class Data2Vec(nn.Module):
                 f"`mask_indices` has shape {tuple(mask.indices.shape)}, expected {tuple(tokens.x.shape[:2])}: "
                 f"one entry for each token"
             )
-        if mask.count == 0:
-            raise ValueError("nothing is masked, so there is nothing to regress: raise `mask_prob` above 0")
+        check_hides(mask, tokens.padding_mask)
         return mask
 
     def masked(self, tokens: Tokens, mask: Optional[Mask]) -> Tokens:
@@ -189,6 +188,4 @@ def to_device(mask: Mask, device: torch.device) -> Mask:
 
 def given_mask(indices: Tensor, positions: Optional[Tensor] = None, channels: Optional[Tensor] = None) -> Mask:
     """A mask from outside: (B, T) bool, optionally its flat positions (N,) and channels (B, C) or (B, T, C)."""
-    mask = mask_from_indices(indices.bool(), positions)
-    mask.channels = None if channels is None else channels.bool()
-    return mask
+    return Mask.given(indices, positions, channels)

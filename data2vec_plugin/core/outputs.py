@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional
+from typing import Dict, List, Mapping, Optional
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -36,10 +38,56 @@ class Mask:
     positions: Tensor
     channels: Optional[Tensor] = None
 
+    @classmethod
+    def of(cls, entries: Mapping[str, Tensor]) -> Mask:
+        """The mask that :meth:`as_dict` made such entries of; raises ValueError for others."""
+        unknown = sorted(set(entries) - {"indices", "positions", "channels"})
+        if unknown or "indices" not in entries:
+            raise ValueError(
+                f"a mask has the entries {', '.join(f'`{name}`' for name in entries) or 'none'}; expected `indices`, "
+                f"and, if there are any, `positions` and `channels`"
+            )
+        return cls.given(**entries)
+
+    @classmethod
+    def given(cls, indices: Tensor, positions: Optional[Tensor] = None, channels: Optional[Tensor] = None) -> Mask:
+        """A mask from outside. Without ``positions`` they are counted, which waits for a CUDA tensor.
+
+        Raises ValueError where ``positions`` are not those of ``indices``, as far as that is known without waiting.
+        """
+        indices = indices.bool()
+        if positions is None:
+            positions = _flat_positions(indices)
+        elif indices.device.type == positions.device.type == "cpu":
+            _check_positions(positions, _flat_positions(indices))
+        return cls(indices, positions, None if channels is None else channels.bool())
+
+    @classmethod
+    def of_rows(cls, rows: NDArray[np.bool_]) -> Mask:
+        """What a masker has drawn: (B, T), True where hidden."""
+        return cls(torch.from_numpy(rows), torch.from_numpy(np.flatnonzero(rows)))
+
+    def as_dict(self) -> Dict[str, Tensor]:
+        """The tensors by name, as a sample carries them: hosts move dicts to a device, and know no classes of ours."""
+        entries = {"indices": self.indices, "positions": self.positions}
+        return entries if self.channels is None else {**entries, "channels": self.channels}
+
     @property
     def count(self) -> int:
         """Number of masked positions, known without a device synchronisation."""
         return self.positions.numel()
+
+
+def _flat_positions(indices: Tensor) -> Tensor:
+    return indices.reshape(-1).nonzero().squeeze(1)
+
+
+def _check_positions(positions: Tensor, counted: Tensor) -> None:
+    if not torch.equal(positions, counted):
+        raise ValueError(
+            f"`positions` of a mask are {positions.numel()} ({positions.flatten()[:5].tolist()}, …), but its `indices` "
+            f"hide {counted.numel()} ({counted[:5].tolist()}, …); expected the ascending flat indices of the same"
+        )
 
 
 def at_rows(x: Tensor, rows: Optional[Tensor]) -> Tensor:

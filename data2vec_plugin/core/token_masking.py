@@ -9,8 +9,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from .config import SpanMaskConfig
-from .masking import span_mask
+from .config import SettingError, SpanMaskConfig
+from .masking import SpanMasker
 
 Ids = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -30,10 +30,8 @@ class TokenMaskConfig:
 
     def __post_init__(self) -> None:
         if self.keep < 0 or self.random < 0 or self.keep + self.random > 1:
-            raise ValueError(
-                f"`leave_unmasked_prob` is {self.keep} and `random_token_prob` {self.random}; expected shares of the "
-                f"masked tokens, together at most 1"
-            )
+            got = f"{self.keep} and `random` {self.random}"
+            raise SettingError("keep", got, "shares of the masked tokens, together at most 1")
 
 
 class TokenMasker:
@@ -57,8 +55,9 @@ class TokenMasker:
         if config.random <= 0:
             replacements = None
         elif replacements is None:
-            raise ValueError("`random_token_prob` is above 0, but there are no symbols to draw from")
+            raise SettingError("random", config.random, "0 where there are no symbols to draw from")
         self.config = config
+        self.spans = SpanMasker(config.spans)
         self.mask_symbol = mask_symbol
         self.cumulative = None if replacements is None else shares_below(replacements)
         self.word_starts = word_starts
@@ -78,28 +77,25 @@ class TokenMasker:
     def hidden(self, ids: Ids, rng: Generator) -> Flags:
         """Spans over tokens, or over words (T,); a row that stays whole by chance hides one."""
         if self.word_starts is None:
-            return self._spans(len(ids), rng)
+            return self._runs(len(ids), rng)
         starts = self.word_starts[ids]
         starts[0] = True
         words = np.cumsum(starts) - 1
-        hidden: Flags = self._spans(int(words[-1]) + 1, rng)[words]
+        hidden: Flags = self._runs(int(words[-1]) + 1, rng)[words]
         return hidden
 
-    def _spans(self, size: int, rng: Generator) -> Flags:
-        rows: Flags = span_mask([size], size, self.config.spans, [rng])[0]
-        return rows
+    def _runs(self, size: int, rng: Generator) -> Flags:
+        row: Flags = self.spans.rows([size], size, [rng])[0]
+        return row
 
 
 def shares_below(odds: NDArray[np.float64]) -> NDArray[np.float64]:
     """Cumulative shares (V,), the last exactly 1, so that no draw falls on a symbol without odds.
 
-    Raises ValueError where no symbol has any.
+    Raises SettingError where no symbol has any.
     """
     sums = np.cumsum(odds, dtype=np.float64)
     if len(sums) == 0 or not sums[-1] > 0:
-        raise ValueError(
-            "no symbol may replace a hidden one: the counts in dict.txt are all 0; "
-            "turn `task.freq_weighted_replacement` off, or set `task.random_token_prob=0`"
-        )
+        raise SettingError("replacements", "without odds for any symbol", "some symbol that may replace a hidden one")
     shares: NDArray[np.float64] = sums / sums[-1]
     return shares

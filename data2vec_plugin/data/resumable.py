@@ -9,12 +9,14 @@ from fairseq.data.iterators import CountingIterator, EpochBatchIterating
 
 from .bad_files import BadFileError
 from .loader_workers import InWorkers
+from .sample_seeds import SampleSeeds
 
 Met = Callable[[BadFileError], None]
 
 KEY = "data2vec_manifest"
 SHARDS = "data2vec_shards"
 BATCHES = "data2vec_batches"
+RULE = "data2vec_sample_seeds"
 
 DECIDE_BATCHES = (
     *("dataset.max_tokens", "dataset.batch_size", "dataset.required_batch_size_multiple"),
@@ -71,6 +73,8 @@ class ResumableIterator(EpochBatchIterating):
     In other batches of the same data it would be other samples, too: within an epoch, :class:`BatchesChangedError` is
     raised where there are more of them, or fewer.
 
+    ``seeds`` are what samples are drawn by: a position says by which rule, and whoever goes on from it has that one.
+
     ``met`` takes note of a file that ends the run, if that must not be raised here.
     """
 
@@ -78,13 +82,21 @@ class ResumableIterator(EpochBatchIterating):
     batches: Optional[UntilBadFile] = None
     """The current epoch's, if ``met`` is there."""
 
-    def __init__(self, iterator: EpochBatchIterating, manifest: Path, digest: str, take_turns: bool = False) -> None:
+    def __init__(
+        self,
+        iterator: EpochBatchIterating,
+        manifest: Path,
+        digest: str,
+        take_turns: bool = False,
+        seeds: Optional[SampleSeeds] = None,
+    ) -> None:
         self.iterator = iterator
         if not isinstance(iterator.collate_fn, InWorkers):
             iterator.collate_fn = InWorkers(iterator.collate_fn)
         self.manifest = manifest
         self.digest = digest
         self.take_turns = take_turns
+        self.seeds = seeds
 
     def __len__(self) -> int:
         return len(self.iterator)
@@ -143,9 +155,10 @@ class ResumableIterator(EpochBatchIterating):
         return bool(self.iterator.end_of_epoch())
 
     def state_dict(self) -> Dict[str, Any]:
-        """fairseq's position, of how many processes it is, the data's digest, and the batches of all processes."""
+        """fairseq's position, of how many processes, the data's digest, all processes' batches, and the seeds' rule."""
         known = {SHARDS: self.iterator.num_shards, KEY: self.digest, BATCHES: len(self.iterator.frozen_batches)}
-        return {**self.iterator.state_dict(), **known}
+        rule = {} if self.seeds is None else {RULE: self.seeds.rule}
+        return {**self.iterator.state_dict(), **known, **rule}
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
         """Go to a saved position; raises :class:`ManifestChangedError` if it is of other data.
@@ -168,6 +181,8 @@ class ResumableIterator(EpochBatchIterating):
         seen = position * state_dict.get(SHARDS, ours)
         if position > 0:
             self._check_batches(seen, state_dict.get(BATCHES))
+        if self.seeds is not None:
+            self.seeds.go_on(state_dict.get(RULE))
         self.iterator.load_state_dict({**state_dict, "iterations_in_epoch": seen // ours})
 
     def _check_batches(self, seen: int, saved: Optional[int]) -> None:

@@ -66,6 +66,12 @@ EXTENSIONS = (
         "a recipe that contradicts a checkpoint of ours is told so in a line, not by a bare assertion",
     ),
     Extension(
+        "fairseq.models.wav2vec.wav2vec2_asr",
+        "Wav2VecEncoder.forward",
+        "host.training.encoder_masks.encode",
+        "masks of fine-tuning are drawn where clips are loaded: the encoder between would draw others, and wait for it",
+    ),
+    Extension(
         "fairseq.dataclass.utils",
         "merge_with_parent",
         "config_keys.merge_with_parent",

@@ -100,7 +100,7 @@ class AudioData2Vec(Data2Vec):
     def sample_mask(self, tokens: Tokens) -> Mask:
         """Draw time and channel masks on the host, seeded by torch's CPU generator."""
         batch, width, dim = tokens.x.shape
-        mask = self.masker.sample(unpadded_sizes(tokens), width, batch_generators(batch))
+        mask = self.masker.draw(unpadded_sizes(tokens), batch_generators(batch), width=width)
         mask.channels = self.sample_channels(batch, dim)
         return to_device(mask, tokens.x.device)
 

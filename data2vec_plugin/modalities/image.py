@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..core.block_masking import BlockMaskConfig, BlockMasker
 from ..core.config import Data2VecConfig
-from ..core.masking import batch_generators, mask_from_indices
+from ..core.masking import batch_generators
 from ..core.model import Data2Vec, to_device
 from ..core.outputs import Mask, Tokens
 from ..core.relative_positions import Grid, RelativePositionBias
@@ -125,9 +125,8 @@ class ImageData2Vec(Data2Vec):
 
     def sample_mask(self, tokens: Tokens) -> Mask:
         """Draw the blocks of every image on the host, seeded by torch's CPU generator."""
-        grids = [self.masker.sample(rng) for rng in batch_generators(len(tokens.x))]
-        indices = torch.stack([torch.from_numpy(grid).flatten() for grid in grids])
-        return to_device(mask_from_indices(indices), tokens.x.device)
+        images, patches = tokens.x.shape[:2]
+        return to_device(self.masker.draw([patches] * images, batch_generators(images)), tokens.x.device)
 
     def predict(self, x: Tensor) -> Tensor:
         """Prediction head at the masked positions; upstream makes one and then compares its input with the targets."""

@@ -5,14 +5,14 @@ wrappers read.
 """
 
 import logging
-from typing import Any, Dict, MutableMapping, Optional, Tuple
+from typing import Any, Dict, Mapping, MutableMapping, Optional, Tuple
 
 from fairseq.models import BaseFairseqModel
 from torch import Tensor
 
 from ..core.loss import mean_deviation
 from ..core.model import Data2Vec
-from ..core.outputs import Data2VecOutput, EncoderOutput
+from ..core.outputs import Data2VecOutput, EncoderOutput, Mask
 from ..interop.layout import Layout
 
 logger = logging.getLogger(__name__)
@@ -68,6 +68,18 @@ class CheckpointedModel(Data2Vec, BaseFairseqModel):
             entry = dict(saved)
             self.layout.teacher_from_upstream(entry)
             self.ensure_teacher().load_state_dict(entry, fallback_updates=max(self.num_updates - 1, 0))
+
+
+def mask_of_loader(mask: Any, *parts: Optional[Tensor]) -> Optional[Mask]:
+    """The mask that ``mask`` holds as a dict, which our loader draws; None where it says only whether to mask.
+
+    Raises ValueError for a dict that is no mask, and for one beside the ``parts`` in which upstream gives a mask.
+    """
+    if not isinstance(mask, Mapping):
+        return None
+    if any(part is not None for part in parts):
+        raise ValueError("`mask` holds a whole mask, and further arguments parts of one; expected one or the other")
+    return Mask.of(mask)
 
 
 def training_result(output: Data2VecOutput, decay: float, num_updates: int, loss: str = "regression") -> Dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Optional, Tuple
 from fairseq.dataclass import FairseqDataclass
 from omegaconf import II
 
-from ..config_keys import key
+from ..config_keys import CHANNEL_KEYS, FRAME_KEYS, key, told_by_key
 from ..core.config import (
     Data2VecConfig,
     LossConfig,
@@ -147,7 +147,18 @@ def method_config(cfg: Data2VecAudioConfig) -> Data2VecConfig:
         targets=_target_config(cfg),
         teacher=TeacherConfig(_scope(cfg), cfg.ema_decay, cfg.ema_end_decay, cfg.ema_anneal_end_step),
         loss=LossConfig(cfg.loss_beta, cfg.loss_scale),
-        mask=SpanMaskConfig(
+        mask=frame_masks(cfg),
+        channel_mask=channel_masks(cfg),
+        channel_mask_before=cfg.mask_channel_before,
+        input_dropout=cfg.dropout_input,
+        reference_compat=cfg.reference_compat,
+    )
+
+
+def frame_masks(cfg: Data2VecAudioConfig) -> SpanMaskConfig:
+    """Which frames are masked; raises ValueError, by the key, for a value that cannot be."""
+    with told_by_key(FRAME_KEYS):
+        return SpanMaskConfig(
             prob=cfg.mask_prob,
             length=cfg.mask_length,
             selection=cfg.mask_selection,
@@ -157,19 +168,20 @@ def method_config(cfg: Data2VecAudioConfig) -> Data2VecConfig:
             min_space=cfg.mask_min_space,
             same_share=cfg.require_same_masks,
             dropout=cfg.mask_dropout,
-        ),
-        channel_mask=SpanMaskConfig(
+        )
+
+
+def channel_masks(cfg: Data2VecAudioConfig) -> SpanMaskConfig:
+    """The same of channels."""
+    with told_by_key(CHANNEL_KEYS):
+        return SpanMaskConfig(
             prob=cfg.mask_channel_prob,
             length=cfg.mask_channel_length,
             selection=cfg.mask_channel_selection,
             other=cfg.mask_channel_other,
             no_overlap=cfg.no_mask_channel_overlap,
             min_space=cfg.mask_channel_min_space,
-        ),
-        channel_mask_before=cfg.mask_channel_before,
-        input_dropout=cfg.dropout_input,
-        reference_compat=cfg.reference_compat,
-    )
+        )
 
 
 def audio_config(cfg: Data2VecAudioConfig) -> AudioConfig:

@@ -1,6 +1,6 @@
 """The registered speech model: upstream's name, keys, forward arguments and results on our core."""
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Mapping, Optional, Union
 
 from fairseq.models import register_model
 from torch import Tensor, nn
@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from ..core.masking import batch_generators
 from ..core.model import given_mask
 from ..core.outputs import Mask
+from ..data.brought_mask import brought
 from ..interop.fairseq import audio_v1
 from ..modalities.audio import AudioData2Vec
 from ..modalities.conv_spec import output_length
-from ._for_fairseq import CheckpointedModel, features_result, if_padded, training_result
+from ._for_fairseq import CheckpointedModel, features_result, if_padded, mask_of_loader, training_result
 from .audio_config import Data2VecAudioConfig, audio_config, method_config
 from .starting.begun_speech import begin_with
 
@@ -37,7 +38,7 @@ class Data2VecAudioModel(CheckpointedModel, AudioData2Vec):
         self,
         source: Tensor,
         padding_mask: Optional[Tensor] = None,
-        mask: bool = True,
+        mask: Union[bool, Mapping[str, Tensor]] = True,
         features_only: bool = False,
         layer: Optional[int] = None,
         mask_indices: Optional[Tensor] = None,
@@ -47,8 +48,9 @@ class Data2VecAudioModel(CheckpointedModel, AudioData2Vec):
     ) -> Dict[str, Any]:
         """One step of pre-training, or features.
 
-        ``source`` (B, samples); ``padding_mask`` (B, samples), True where padded; ``mask_indices`` (B, T) bool
-        and ``mask_channel_indices`` (B, C) or (B, T, C) bool replace the masks that are drawn otherwise, each its own;
+        ``source`` (B, samples); ``padding_mask`` (B, samples), True where padded; ``mask`` says whether to mask, or is
+        a whole mask as our loader draws it (:meth:`Mask.as_dict`). In parts, ``mask_indices`` (B, T) bool and
+        ``mask_channel_indices`` (B, C) or (B, T, C) bool replace the masks that are drawn otherwise, each its own;
         ``mask_positions`` (N,) are the flat indices of ``mask_indices``, which spare a wait for the device.
         ``layer`` stops after that layer (0-based). ``padding_count`` is upstream's and not needed. Raises ValueError
         for ``mask=False`` without ``features_only``: pre-training regresses what is masked.
@@ -56,11 +58,13 @@ class Data2VecAudioModel(CheckpointedModel, AudioData2Vec):
         if not (mask or features_only):
             raise ValueError("`mask` is False, but pre-training regresses masked frames: add `features_only=True`")
         padding_mask = None if padding_mask is None else if_padded(padding_mask)
-        if mask and mask_indices is None and mask_channel_indices is not None:
+        given = mask_of_loader(mask, mask_indices, mask_positions, mask_channel_indices)
+        if mask and given is None and mask_indices is None and mask_channel_indices is not None:
             mask_indices = self._drawn_frames(source, padding_mask)
-        given = None if mask_indices is None else self._given_mask(mask_indices, mask_positions, mask_channel_indices)
+        if mask_indices is not None:
+            given = self._given_mask(mask_indices, mask_positions, mask_channel_indices)
         if features_only:
-            return self.features(source, padding_mask, mask, given, layer)
+            return self.features(source, padding_mask, bool(mask), given, layer)
         output = super().forward(source, padding_mask, given)
         return training_result(output, self.ensure_teacher().decay, self.num_updates)
 
@@ -70,7 +74,7 @@ class Data2VecAudioModel(CheckpointedModel, AudioData2Vec):
         lengths = [samples] * batch if padding_mask is None else (~padding_mask).sum(1).tolist()
         sizes = [max(output_length(length, self.audio.conv_layers), 1) for length in lengths]
         width = output_length(samples, self.audio.conv_layers)
-        return self.masker.sample(sizes, width, batch_generators(batch)).indices.to(source.device)
+        return self.masker.draw(sizes, batch_generators(batch), width=width).indices.to(source.device)
 
     def _given_mask(self, indices: Tensor, positions: Optional[Tensor], channels: Optional[Tensor]) -> Mask:
         """The caller's time mask, with channels drawn where they are configured and not given."""
@@ -103,7 +107,7 @@ class Data2VecAudioModel(CheckpointedModel, AudioData2Vec):
         **kwargs: Any,
     ) -> Dict[str, Any]:
         """What ``wav2vec_ctc`` calls; see :meth:`features`."""
-        return self.forward(source, padding_mask, mask=mask, features_only=True, layer=layer, **kwargs)
+        return self.forward(source, padding_mask, mask=brought(mask), features_only=True, layer=layer, **kwargs)
 
     def begin_with(self, path: str, checkpoint: Dict[str, Any], anew: bool) -> None:
         """Called with what the trainer has read, before it loads: wav2vec 2.0 and HuBERT may begin a new run."""

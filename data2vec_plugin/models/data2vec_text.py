@@ -1,7 +1,7 @@
 """The registered text model: upstream's name, keys, forward arguments and results on our core."""
 
 from argparse import Namespace
-from typing import Any, Dict, List, MutableMapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, MutableMapping, Optional, Tuple, Union
 
 import torch
 from fairseq import hub_utils
@@ -13,7 +13,7 @@ from ..core.outputs import Mask
 from ..interop.fairseq import text_v1
 from ..modalities.text import TextData2Vec
 from ._classification_heads import ClassificationHeads
-from ._for_fairseq import CheckpointedModel, if_padded, training_result
+from ._for_fairseq import CheckpointedModel, if_padded, mask_of_loader, training_result
 from ._text_hub import TextHub
 from .text_config import Data2VecTextConfig, method_config, text_config
 
@@ -55,23 +55,27 @@ class Data2VecTextModel(CheckpointedModel, TextData2Vec):
         mask_indices: Optional[Tensor] = None,
         mask_positions: Optional[Tensor] = None,
         padded: Optional[bool] = None,
+        mask: Optional[Mapping[str, Tensor]] = None,
         **unused: Any,
     ) -> Union[Dict[str, Any], Features]:
         """One step of pre-training, or features (B, T, C), or a head's output, with a dict of what else there is.
 
         ``src_tokens`` (B, T) are masked ids; ``target_tokens`` (B, T) the whole sentence, or, as fairseq's
-        ``masked_lm`` gives it, the hidden ids alone with padding between. ``mask_indices`` (B, T) bool names the
-        positions to regress, ``mask_positions`` (N,) are their flat indices, which spare a wait for the device,
-        as does ``padded``: whether there is padding at all. Further keys of fairseq's samples are not needed.
+        ``masked_lm`` gives it, the hidden ids alone with padding between. ``mask`` holds the positions to regress as
+        our loader draws them (:meth:`Mask.as_dict`); in parts, ``mask_indices`` (B, T) bool names them, and
+        ``mask_positions`` (N,) are their flat indices, which spare a wait for the device, as does ``padded``: whether
+        there is padding at all. Further keys of fairseq's samples are not needed.
         """
         padding_mask = self._padding(src_tokens, padded)
         if features_only or classification_head_name is not None:
             return self.features(src_tokens, padding_mask, return_all_hiddens, classification_head_name)
         if target_tokens is None:
             raise ValueError("`target_tokens` is missing: pre-training needs `task.include_target_tokens=true`")
-        mask = self._mask(src_tokens, target_tokens, mask_indices, mask_positions)
+        given = mask_of_loader(mask, mask_indices, mask_positions)
+        if given is None:
+            given = self._mask(src_tokens, target_tokens, mask_indices, mask_positions)
         whole = target_tokens if self.config.reference_compat else self._whole(src_tokens, target_tokens)
-        output = super().forward(src_tokens, padding_mask, mask, whole)
+        output = super().forward(src_tokens, padding_mask, given, whole)
         result = training_result(output, self.ensure_teacher().decay, self.num_updates, loss="main")
         return {**result, "logs": {"ema_decay": result["ema_decay"]}}
 

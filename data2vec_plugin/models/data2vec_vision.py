@@ -1,6 +1,6 @@
 """The registered image model: upstream's name, keys, forward arguments and results on our core."""
 
-from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 from fairseq.models import register_model
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from ..core.outputs import Mask
 from ..core.update_rules import UpdateRule, update_rules
 from ..interop.fairseq import vision_v1
 from ..modalities.image import ImageData2Vec
-from ._for_fairseq import CheckpointedModel, training_result
+from ._for_fairseq import CheckpointedModel, mask_of_loader, training_result
 from .vision_config import Data2VecVisionConfig, image_config, method_config
 
 BELOW_THE_BLOCKS = ("patch_embed.", "extra_tokens")
@@ -36,17 +36,19 @@ class Data2VecVisionModel(CheckpointedModel, ImageData2Vec):
     def forward(  # type: ignore[override]
         self,
         img: Tensor,
-        mask: Union[bool, Tensor] = True,
+        mask: Union[bool, Tensor, Mapping[str, Tensor]] = True,
         layer_results: bool = False,
         mask_positions: Optional[Tensor] = None,
     ) -> Dict[str, Any]:
         """One step of pre-training on images (B, channels, size, size); features where there is no mask.
 
-        ``mask`` is True to draw one, or (B, rows, columns) bool of patches; ``mask_positions`` (N,) int64 are its
-        flat indices into B·rows·columns, which spare a wait for the device. With ``mask=False`` or
-        ``layer_results`` the result is that of :meth:`features`.
+        ``mask`` is True to draw one, or one as our loader draws it (:meth:`Mask.as_dict`), or (B, rows, columns) bool
+        of patches; ``mask_positions`` (N,) int64 are then its flat indices, which spare a wait for the device. With
+        ``mask=False`` or ``layer_results`` the result is that of :meth:`features`.
         """
-        given = self._given_mask(mask, mask_positions) if isinstance(mask, Tensor) else None
+        given = mask_of_loader(mask, mask_positions)
+        if isinstance(mask, Tensor):
+            given = self._given_mask(mask, mask_positions)
         masked = given is not None or bool(mask)
         if layer_results or not masked:
             return self.features(img, masked, given, layer_results)

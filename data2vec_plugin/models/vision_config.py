@@ -9,7 +9,7 @@ from typing import Optional
 from fairseq.dataclass import FairseqDataclass
 from omegaconf import II
 
-from ..config_keys import key
+from ..config_keys import BLOCK_KEYS, key, told_by_key
 from ..core.block_masking import BlockMaskConfig
 from ..core.config import Data2VecConfig, LossConfig, TargetConfig, TeacherConfig, TransformerConfig
 from ..modalities.image import ImageConfig
@@ -106,12 +106,20 @@ def method_config(cfg: Data2VecVisionConfig) -> Data2VecConfig:
 def image_config(cfg: Data2VecVisionConfig) -> ImageConfig:
     """What images add to them; raises ValueError for sizes that do not fit together."""
     positions = "shared" if cfg.shared_rel_pos_bias else "layers"
+    with told_by_key(BLOCK_KEYS):
+        mask = BlockMaskConfig(cfg.num_mask_patches, cfg.min_mask_patches_per_block, cfg.max_mask_patches_per_block)
+    if cfg.image_size == cfg.patch_size:
+        raise ValueError(
+            f"`model.patch_size` and `model.image_size` are {cfg.patch_size}, an image of one patch, which leaves "
+            f"nothing to see once it is masked; expected two patches at least: raise `model.image_size` or lower "
+            f"`model.patch_size`"
+        )
     return ImageConfig(
         size=cfg.image_size,
         patch=cfg.patch_size,
         channels=cfg.in_channels,
         positions=positions if cfg.rel_pos_bias else "none",
-        mask=BlockMaskConfig(cfg.num_mask_patches, cfg.min_mask_patches_per_block, cfg.max_mask_patches_per_block),
+        mask=mask,
     )
 
 

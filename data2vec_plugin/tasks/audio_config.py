@@ -59,6 +59,7 @@ class AsrTaskConfig(AudioTaskConfig):
     eval_bleu_print_samples: bool = key(False, "print samples in validation")
     autoregressive: bool = key(False, "targets as decoder input, for sequence-to-sequence models")
     target_dictionary: Optional[str] = key(None, "dictionary file, instead of dict.LABELS.txt in `data`")
+    train_split: str = II("dataset.train_subset")
 
 
 UNSUPPORTED = {

@@ -12,8 +12,10 @@ from fairseq.tasks.audio_finetuning import AudioFinetuningTask, LabelEncoder, la
 
 from ..checkpoints.saved_dictionary import check_same_symbols, saved_dictionary, where_they_differ
 from ..checkpoints.saved_file import read_checkpoint
-from ..core.config import SpanMaskConfig
-from ..data.audio.clips import CheckedAudioDataset
+from ..config_keys import span_keys, told_by_key
+from ..core.config import MOST_MASKED, SpanMaskConfig
+from ..data.audio.clips import CheckedAudioDataset, LoaderMasks, MaskedAudioDataset
+from ..data.sample_seeds import BY_MODEL, SampleSeeds
 from ..data.text.dictionary_file import load_dictionary
 from ..decoding.greedy import GreedyCtcGenerator
 from ..files.text.transcripts import check_symbols, read_labels
@@ -22,7 +24,7 @@ from ..modalities.audio import AudioData2Vec
 from ..modalities.conv_spec import receptive_field
 from .audio_config import AsrTaskConfig, refuse_unsupported
 from .data2vec_audio_pretraining import text_compression
-from .speech import SpeechTask
+from .speech import SpeechTask, loader_masks
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +55,20 @@ def check_masks(model_cfg: Any) -> None:
         share = getattr(model_cfg, prob, None) or 0  # omegaconf 2.0 gives None for a key that is not there
         if share > 0:
             apart = bool(getattr(model_cfg, f"no_{kind}_overlap", False))
-            mask = SpanMaskConfig(share, getattr(model_cfg, length, None) or 10, no_overlap=apart)
-            mask.check_visible(prob, length)
+            with told_by_key(span_keys(kind)):
+                mask = SpanMaskConfig(share, getattr(model_cfg, length, None) or 10, no_overlap=apart)
+            check_visible(mask, prob, length)
+
+
+def check_visible(mask: SpanMaskConfig, prob: str, length: str) -> None:
+    """Raise ValueError, by the names of the keys, for masks that leave next to nothing to recognise."""
+    share = mask.expected_share()
+    if share > MOST_MASKED:
+        raise ValueError(
+            f"`model.{prob}` {mask.prob} with `model.{length}` {mask.length} hides {100 * share:.3g} % of the "
+            f"input (`model.apply_mask`); expected at most {100 * MOST_MASKED:g} %, since words are recognised "
+            f"from the rest: lower `model.{prob}`"
+        )
 
 
 @register_task("data2vec_asr", dataclass=AsrTaskConfig)
@@ -69,10 +83,12 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         super().__init__(cfg)
         refuse_unsupported(cfg, "audio_finetuning")
         self.shortest_clip = 0
+        self.masks: Optional[LoaderMasks] = None
+        self.seeds = SampleSeeds(cfg.seed, of_before=BY_MODEL)
         self._of_checkpoint = False  # whether the dictionary came out of one
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
-        """Build the model and learn from it how short a clip may be.
+        """Build the model and learn from it how short a clip may be, and what its masks look like.
 
         Raises ValueError if ``model.w2v_path`` is no checkpoint of a speech model, or masks leave nothing to train on.
         """
@@ -87,6 +103,8 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
             raise ValueError(f"`model.w2v_path` is {model_cfg.w2v_path}: {reason}") from error
         encoders = [module for module in model.modules() if isinstance(module, AudioData2Vec)]
         self.shortest_clip = max((receptive_field(encoder.audio.conv_layers) for encoder in encoders), default=0)
+        if encoders and getattr(model_cfg, "apply_mask", False):
+            self.masks = loader_masks(encoders[0])
         return model
 
     def load_target_dictionary(self) -> Optional[Dictionary]:
@@ -146,17 +164,20 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         ``task_cfg`` is a checkpoint's own task: how it was trained decides whether clips are normalised.
         """
         cfg = task_cfg or self.cfg
-        audio = CheckedAudioDataset(
-            os.path.join(self.cfg.data, f"{split}.tsv"),
-            sample_rate=cfg.get("sample_rate", self.cfg.sample_rate),
-            shortest=self.shortest_clip,
-            bad_limit=self.cfg.bad_audio_limit,
-            max_sample_size=self.cfg.max_sample_size,
-            min_sample_size=self.cfg.min_sample_size,
-            pad=True,
-            normalize=cfg.normalize,
-            text_compression_level=text_compression(self.cfg.text_compression_level),
-        )
+        manifest = os.path.join(self.cfg.data, f"{split}.tsv")
+        options = {
+            "sample_rate": cfg.get("sample_rate", self.cfg.sample_rate),
+            "shortest": self.shortest_clip,
+            "bad_limit": self.cfg.bad_audio_limit,
+            "max_sample_size": self.cfg.max_sample_size,
+            "min_sample_size": self.cfg.min_sample_size,
+            "normalize": cfg.normalize,
+            "text_compression_level": text_compression(self.cfg.text_compression_level),
+        }
+        if self.masks is not None and split == self.cfg.train_split:
+            audio: CheckedAudioDataset = MaskedAudioDataset(manifest, self.seeds, self.masks, **options)
+        else:
+            audio = CheckedAudioDataset(manifest, pad=True, **options)
         audio.bad_files.report_at_exit()
         self.datasets[split] = self._with_labels(audio, split)
 

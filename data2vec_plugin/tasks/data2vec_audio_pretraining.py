@@ -6,10 +6,12 @@ from typing import Any, Optional
 from fairseq.tasks import register_task
 from fairseq.tasks.audio_pretraining import AudioPretrainingTask
 
+from ..config_keys import FRAME_KEYS, told_by_key
 from ..data.audio.clips import LoaderMasks, SeededAudioDataset
+from ..data.sample_seeds import SampleSeeds
 from ..modalities.audio import AudioData2Vec
 from .audio_config import AudioTaskConfig, refuse_unsupported
-from .speech import SpeechTask
+from .speech import SpeechTask, loader_masks
 
 
 @register_task("data2vec_audio_pretraining", dataclass=AudioTaskConfig)
@@ -22,6 +24,7 @@ class Data2VecAudioPretrainingTask(SpeechTask, AudioPretrainingTask):
         super().__init__(cfg)
         refuse_unsupported(cfg, "audio_pretraining")
         self.masks: Optional[LoaderMasks] = None
+        self.seeds = SampleSeeds(cfg.seed)
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model and learn from it what its masks look like.
@@ -30,11 +33,10 @@ class Data2VecAudioPretrainingTask(SpeechTask, AudioPretrainingTask):
         """
         model = super().build_model(model_cfg, from_checkpoint)
         if isinstance(model, AudioData2Vec) and not from_checkpoint:
-            model.config.check_pretraining()
+            with told_by_key(FRAME_KEYS):
+                model.config.check_pretraining()
         if isinstance(model, AudioData2Vec) and model.config.mask.prob > 0:
-            channels = model.channel_masker if model.config.channel_mask.prob > 0 else None
-            dim = model.config.transformer.dim
-            self.masks = LoaderMasks(model.audio.conv_layers, model.masker, channels, dim)
+            self.masks = loader_masks(model)
         return model
 
     def load_dataset(self, split: str, task_cfg: Any = None, **kwargs: Any) -> None:
@@ -43,7 +45,7 @@ class Data2VecAudioPretrainingTask(SpeechTask, AudioPretrainingTask):
         dataset = SeededAudioDataset(
             os.path.join(self.cfg.data, f"{split}.tsv"),
             sample_rate=cfg.get("sample_rate", self.cfg.sample_rate),
-            seed=self.cfg.seed,
+            seeds=self.seeds,
             masks=self.masks,
             bad_limit=self.cfg.bad_audio_limit,
             max_sample_size=self.cfg.max_sample_size,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..core.token_masking import TokenMasker
 from ..data.first_process import first_process_first
 from ..data.resumable import ResumableIterator
+from ..data.sample_seeds import SampleSeeds
 from ..data.text.binarised import KNOWN, binarised, with_ending
 from ..data.text.blocks import blocks_digest, load_lines, text_blocks
 from ..data.text.dictionary_file import load_dictionary
@@ -40,6 +41,7 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         check_supported(cfg)
         super().__init__(cfg, dictionary)
         self.masks = mask_config(cfg)
+        self.seeds = SampleSeeds(cfg.seed)
 
     @classmethod
     def setup_task(cls, cfg: MaskedTextConfig, **kwargs: Any) -> "Data2VecMaskedLMTask":
@@ -74,7 +76,7 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         lines = load_lines(prefix, self.source_dictionary, source, combine)
         blocks = text_blocks(lines, split, self.cfg, self.source_dictionary, source)
         masker = TokenMasker(self.masks, self.mask_idx, self.replacements(), self._word_starts(encoder))
-        self.datasets[split] = MaskedTextDataset(blocks, masker, self.source_dictionary.pad(), self.cfg.seed)
+        self.datasets[split] = MaskedTextDataset(blocks, masker, self.source_dictionary.pad(), self.seeds)
 
     def _binarised(self, text: Path, encoder: Subwords) -> Path:
         """Binaries of a raw text; of several processes the first makes them."""
@@ -117,11 +119,19 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         )
 
     def replacements(self) -> "np.ndarray":
-        """Odds of every symbol to replace a hidden one (V,): alike, or as frequent as in the dictionary's count."""
+        """Odds of every symbol to replace a hidden one (V,): alike, or as frequent as in the dictionary's count.
+
+        Raises ValueError where symbols are to be drawn, and none has any.
+        """
         dictionary = self.source_dictionary
         odds = np.array(dictionary.count if self.cfg.freq_weighted_replacement else [1] * len(dictionary), dtype=float)
         odds[: dictionary.nspecial] = 0
         odds[self.mask_idx] = 0
+        if self.masks.random > 0 and not odds.sum() > 0:
+            raise ValueError(
+                "no symbol may replace a hidden one: the counts in dict.txt are all 0; "
+                "turn `task.freq_weighted_replacement` off, or set `task.random_token_prob=0`"
+            )
         return odds
 
     def _word_starts(self, encoder: Optional[Subwords]) -> Optional["np.ndarray"]:
@@ -138,4 +148,4 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         iterator = super().get_batch_iterator(dataset, *args, **kwargs)
         digest = blocks_digest(dataset.sizes, self.source_dictionary)
         take_turns = len(utils.split_paths(self.cfg.data)) > 1
-        return ResumableIterator(iterator, Path(self.cfg.data), digest, take_turns)
+        return ResumableIterator(iterator, Path(self.cfg.data), digest, take_turns, self.seeds)

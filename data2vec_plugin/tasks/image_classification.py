@@ -36,7 +36,7 @@ class ImageClassificationTask(EvaluatesAverage, ImageTask):
         source = self.open_source(split, labelled=True)
         self._check_classes(split, source)
         options = self.dataset_options(split, self.cfg.repeated_augmentation)
-        dataset = LabelledImageDataset(source, self.transform(split), **options)
+        dataset = LabelledImageDataset(source, self.transform(split), seed=self.cfg.seed, **options)
         dataset.bad_files.report_at_exit()
         self.datasets[split] = dataset
 

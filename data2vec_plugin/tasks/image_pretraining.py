@@ -4,9 +4,12 @@ from typing import Any, Optional
 
 from fairseq.tasks import register_task
 
+from ..config_keys import BLOCK_KEYS, told_by_key
 from ..core.block_masking import BlockMaskConfig, BlockMasker
 from ..data.image.datasets import ImageDataset, MaskedImageDataset
 from ..data.image.transforms import pretraining_transform
+from ..data.sample_seeds import SampleSeeds
+from ..modalities.image import ImageData2Vec
 from .image_config import ImagePretrainingConfig
 from .images import ImageTask
 
@@ -16,15 +19,24 @@ class ImagePretrainingTask(ImageTask):
     """Draws crops and masks in the loader from (seed, epoch, sample id), for a ``data2vec_vision`` model."""
 
     cfg: ImagePretrainingConfig
+    seeds: SampleSeeds
 
     def __init__(self, cfg: ImagePretrainingConfig) -> None:
         super().__init__(cfg)
         self.masker: Optional[BlockMasker] = None
+        self.seeds = SampleSeeds(cfg.seed)
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
-        """Build the model and learn from its keys what its masks look like."""
+        """Build the model and learn from its keys what its masks look like.
+
+        Raises ValueError for settings that cannot pre-train; a model out of a checkpoint may serve another purpose.
+        """
         model = super().build_model(model_cfg, from_checkpoint)
         self.masker = block_masker(self.cfg.input_size, getattr(model, "cfg", model_cfg))
+        if isinstance(model, ImageData2Vec) and not from_checkpoint:
+            model.config.check_targets()
+            with told_by_key(BLOCK_KEYS):
+                model.masker.check_share()
         return model
 
     def load_dataset(self, split: str, task_cfg: Any = None, **kwargs: Any) -> None:
@@ -36,9 +48,9 @@ class ImagePretrainingTask(ImageTask):
         )
         options = self.dataset_options(split)
         if self.masker is None:
-            dataset = ImageDataset(source, transform, **options)
+            dataset = ImageDataset(source, transform, cfg.seed, **options)
         else:
-            dataset = MaskedImageDataset(self.masker, source, transform, **options)
+            dataset = MaskedImageDataset(self.masker, self.seeds, source, transform, **options)
         dataset.bad_files.report_at_exit()
         self.datasets[split] = dataset
 
@@ -48,6 +60,7 @@ def block_masker(size: int, model_cfg: Any) -> Optional[BlockMasker]:
     patches = getattr(model_cfg, "num_mask_patches", None)
     if not patches:
         return None
-    config = BlockMaskConfig(patches, model_cfg.min_mask_patches_per_block, model_cfg.max_mask_patches_per_block)
     side = size // model_cfg.patch_size
-    return BlockMasker(config, side, side)
+    with told_by_key(BLOCK_KEYS):
+        config = BlockMaskConfig(patches, model_cfg.min_mask_patches_per_block, model_cfg.max_mask_patches_per_block)
+        return BlockMasker(config, side, side)

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from ..data.image.datasets import Order
 from ..data.image.source import ImageSource
 from ..data.image.split import open_split
 from ..data.resumable import ResumableIterator
+from ..data.sample_seeds import SampleSeeds
 from ..doctor.remedies import for_package
 from ..host.watching.task import Extent, WatchedTask
 from .empty_batches import EmptyBatches
@@ -25,6 +26,7 @@ class ImageTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
     """A fairseq task whose data sets are :class:`ImageDataset`."""
 
     cfg: ImageTaskConfig
+    seeds: Optional[SampleSeeds] = None
     memory_knobs = "lower `dataset.batch_size` (and raise `optimization.update_freq` to keep the batch)"
 
     def __init__(self, cfg: ImageTaskConfig) -> None:
@@ -43,10 +45,10 @@ class ImageTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
         return open_split(Path(self.cfg.data), split, labelled, self.cfg.index_dir)
 
     def dataset_options(self, split: str, views: int = 1) -> Dict[str, Any]:
-        """What every image data set is made with; that of the training split is shuffled."""
+        """What every image data set is made with besides its seed; that of the training split is shuffled."""
         training = split == self.cfg.train_split
         order = Order(shuffled=training, views=views if training else 1)
-        return {"seed": self.cfg.seed, "bad_limit": self.cfg.bad_image_limit, "order": order}
+        return {"bad_limit": self.cfg.bad_image_limit, "order": order}
 
     def extent(self, dataset: Any, indices: NDArray[np.int64]) -> Extent:
         """Pictures in an epoch."""
@@ -55,7 +57,7 @@ class ImageTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
     def get_batch_iterator(self, dataset: Any, *args: Any, **kwargs: Any) -> ResumableIterator:
         """fairseq's own iterator, which on resume refuses other pictures than it was saved with."""
         iterator = super().get_batch_iterator(dataset, *args, **kwargs)
-        return ResumableIterator(iterator, dataset.source.root, dataset.source.digest)
+        return ResumableIterator(iterator, dataset.source.root, dataset.source.digest, seeds=self.seeds)
 
 
 def require_packages() -> None:

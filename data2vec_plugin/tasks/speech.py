@@ -6,9 +6,11 @@ from typing import Any, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.audio.clips import CheckedAudioDataset
+from ..data.audio.clips import CheckedAudioDataset, LoaderMasks
 from ..data.resumable import ResumableIterator
+from ..data.sample_seeds import SampleSeeds
 from ..host.watching.task import Extent, WatchedTask
+from ..modalities.audio import AudioData2Vec
 from .empty_batches import EmptyBatches
 
 logger = logging.getLogger(__name__)
@@ -18,6 +20,7 @@ class SpeechTask(EmptyBatches, WatchedTask):
     """Mixed into a fairseq task whose data sets are :class:`CheckedAudioDataset`, or wrap one."""
 
     _max_tokens: Optional[int] = None
+    seeds: SampleSeeds
 
     def extent(self, dataset: Any, indices: NDArray[np.int64]) -> Extent:
         """Hours of speech in an epoch, as they are after cropping."""
@@ -35,7 +38,7 @@ class SpeechTask(EmptyBatches, WatchedTask):
         self._max_tokens = max_tokens
         iterator = super().get_batch_iterator(dataset, max_tokens, *args, **kwargs)  # type: ignore[misc]
         audio = audio_of(dataset)
-        return ResumableIterator(iterator, audio.manifest, audio.digest)
+        return ResumableIterator(iterator, audio.manifest, audio.digest, seeds=self.seeds)
 
     def filter_indices_by_size(
         self, indices: Any, dataset: Any, max_positions: Any = None, ignore_invalid_inputs: bool = False
@@ -61,6 +64,12 @@ class SpeechTask(EmptyBatches, WatchedTask):
         more = f", and {len(too_long) - 1:,} more" if len(too_long) > 1 else ""
         logger.warning(f"left out {len(too_long):,} of {len(indices):,} clips, because {limit}: {longest}{more}")
         return fits
+
+
+def loader_masks(model: AudioData2Vec) -> LoaderMasks:
+    """What the loader has to know of a model to draw its masks."""
+    channels = model.channel_masker if model.config.channel_mask.prob > 0 else None
+    return LoaderMasks(model.audio.conv_layers, model.masker, channels, model.config.transformer.dim)
 
 
 def clips_that_fit(audio: CheckedAudioDataset, indices: Any, max_tokens: Optional[int]) -> Tuple[Any, Any]:

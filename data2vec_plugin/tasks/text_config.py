@@ -5,7 +5,7 @@ from typing import Any, Optional
 
 from fairseq.tasks.masked_lm import MaskedLMConfig
 
-from ..config_keys import key
+from ..config_keys import TOKEN_KEYS, key, told_by_key
 from ..core.config import SpanMaskConfig
 from ..core.token_masking import TokenMaskConfig
 
@@ -34,16 +34,17 @@ SUBWORDS = ("none", "sentencepiece", "gpt2")
 
 def mask_config(cfg: MaskedTextConfig) -> TokenMaskConfig:
     """The core's settings; raises ValueError for masks that hide nothing or everything."""
-    spans = SpanMaskConfig(
-        prob=cfg.mask_prob,
-        length=cfg.mask_multiple_length,
-        selection="normal" if cfg.mask_stdev > 0 else "static",
-        other=cfg.mask_stdev,
-        min_masks=1,
-        same_share=False,
-    )
-    spans.check_share(length="mask_multiple_length")
-    return TokenMaskConfig(spans, keep=cfg.leave_unmasked_prob, random=cfg.random_token_prob)
+    with told_by_key(TOKEN_KEYS):
+        spans = SpanMaskConfig(
+            prob=cfg.mask_prob,
+            length=cfg.mask_multiple_length,
+            selection="normal" if cfg.mask_stdev > 0 else "static",
+            other=cfg.mask_stdev,
+            min_masks=1,
+            same_share=False,
+        )
+        spans.check_share()
+        return TokenMaskConfig(spans, keep=cfg.leave_unmasked_prob, random=cfg.random_token_prob)
 
 
 def name_of_subwords(bpe: Any) -> str:

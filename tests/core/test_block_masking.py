@@ -73,9 +73,9 @@ def test_patches_come_in_blocks() -> None:
 @pytest.mark.parametrize(
     ("settings", "key"),
     [
-        ({"patches": 0}, "num_mask_patches"),
-        ({"min_patches": 0}, "min_mask_patches_per_block"),
-        ({"max_patches": 15}, "max_mask_patches_per_block"),
+        ({"patches": 0}, "patches"),
+        ({"min_patches": 0}, "min_patches"),
+        ({"max_patches": 15}, "max_patches"),
         ({"min_aspect": 0.0}, "min_aspect"),
     ],
 )
@@ -87,11 +87,11 @@ def test_settings_that_cannot_mask_are_refused(settings: Dict[str, Any], key: st
 @pytest.mark.parametrize(("patches", "share"), [(190, "96.9"), (300, "153"), (1, "0.51")])
 def test_a_share_that_cannot_be_learned_from_is_refused(patches: int, share: str) -> None:
     masker = BlockMasker(BlockMaskConfig(patches, 1, 1), 14, 14)
-    with pytest.raises(ValueError, match=rf"`num_mask_patches` is {patches} of 14 x 14 .* {share} % .* 1 to 95 %"):
+    with pytest.raises(ValueError, match=rf"`patches` is {patches} of 14 x 14 .* {share} % .* 1 to 95 %"):
         masker.check_share()
     BlockMasker(BlockMaskConfig(120), 14, 14).check_share()
 
 
 def test_a_single_patch_cannot_be_masked() -> None:
-    with pytest.raises(ValueError, match="`patch_size`"):
+    with pytest.raises(ValueError, match=r"`grid` is 1 x 1 patches, .* expected at least two"):
         BlockMasker(BlockMaskConfig(), 1, 1)

@@ -24,9 +24,7 @@ def test_expected_share_is_what_is_drawn(config: SpanMaskConfig) -> None:
     ],
 )
 def test_masks_that_hide_nothing_or_everything_are_refused(mask: SpanMaskConfig, hidden: str) -> None:
-    with pytest.raises(
-        ValueError, match=rf"`mask_prob` {mask.prob} .* hides {hidden} of the input; expected 1 to 95 %"
-    ):
+    with pytest.raises(ValueError, match=rf"`prob` is {mask.prob}, .* hides {hidden} of the input; expected 1 to 95 %"):
         Data2VecConfig(mask=mask).check_pretraining()
 
 

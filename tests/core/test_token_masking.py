@@ -141,15 +141,15 @@ def test_no_draw_gives_a_symbol_without_odds(draw: float, symbol: int) -> None:
 
 @pytest.mark.parametrize(("keep", "random"), [(-0.1, 0.1), (0.1, -0.1), (0.6, 0.5)])
 def test_bad_shares_are_refused(keep: float, random: float) -> None:
-    message = f"`leave_unmasked_prob` is {keep} and `random_token_prob` {random}; expected shares"
+    message = f"`keep` is {keep} and `random` {random}; expected shares"
     with pytest.raises(ValueError, match=message):
         TokenMaskConfig(keep=keep, random=random)
 
 
 def test_random_words_need_symbols_to_draw_from() -> None:
-    with pytest.raises(ValueError, match="`random_token_prob` is above 0, but there are no symbols"):
+    with pytest.raises(ValueError, match=r"`random` is 0\.1; expected 0 where there are no symbols"):
         masker(replacements=None)
-    with pytest.raises(ValueError, match=r"counts in dict\.txt are all 0.*freq_weighted_replacement"):
+    with pytest.raises(ValueError, match="`replacements` is without odds for any symbol"):
         masker(replacements=np.zeros(SYMBOLS))
     masker(TokenMaskConfig(random=0), replacements=None)
     masker(TokenMaskConfig(random=0), replacements=np.zeros(SYMBOLS))

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from data2vec_plugin.data.audio.clips import AudioFileError, SeededAudioDataset
 from data2vec_plugin.data.bad_files import BadFiles
+from data2vec_plugin.data.sample_seeds import SampleSeeds
 
 LENGTH = 30_000
 FAULTS = {
@@ -42,7 +43,7 @@ def manifest(tmp_path: Path) -> Path:
 
 
 def dataset(manifest: Path, **options: Any) -> SeededAudioDataset:
-    return SeededAudioDataset(str(manifest), 16_000, 1, None, normalize=True, **options)
+    return SeededAudioDataset(str(manifest), 16_000, SampleSeeds(1), None, normalize=True, **options)
 
 
 @pytest.mark.parametrize("name", FAULTS)

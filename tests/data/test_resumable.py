@@ -9,6 +9,7 @@ from speech import write_clip, write_manifest
 
 from data2vec_plugin.data.audio.clips import AudioFileError, SeededAudioDataset
 from data2vec_plugin.data.resumable import STAND_IN, BatchesChangedError, ManifestChangedError, ResumableIterator
+from data2vec_plugin.data.sample_seeds import SampleSeeds
 
 SIZES = {f"{name}.wav": 30_000 for name in "abcd"}
 
@@ -16,7 +17,7 @@ SIZES = {f"{name}.wav": 30_000 for name in "abcd"}
 def iterator(
     manifest: Path, shards: int = 1, bad_limit: int = 0, take_turns: bool = False, clips: int = 1
 ) -> ResumableIterator:
-    data = SeededAudioDataset(str(manifest), 16_000, 1, None, bad_limit=bad_limit)
+    data = SeededAudioDataset(str(manifest), 16_000, SampleSeeds(1), None, bad_limit=bad_limit)
     batches = [list(range(len(data)))[first : first + clips] for first in range(0, len(data), clips)]
     return ResumableIterator(
         EpochBatchIterator(data, data.collater, batches, num_shards=shards), data.manifest, data.digest, take_turns

@@ -83,9 +83,10 @@ def test_binaries_and_raw_text_give_the_same_batches(words: Path, tmp_path: Path
     dictionary = write_words_dictionary(binaries, lines())
     write_binaries(binaries / "train", lines(), dictionary)
     left, right = (batch(loaded(folder, sample_break_mode=mode)) for folder in (words, binaries))
-    for key, value in left.items():
-        assert torch.equal(torch.as_tensor(value), torch.as_tensor(right[key])), key
-    assert int(left["mask_indices"].sum()) == len(left["mask_positions"]) > 0
+    for key, value in {**left, **left["mask"]}.items():
+        if key != "mask":
+            assert torch.equal(torch.as_tensor(value), torch.as_tensor({**right, **right["mask"]}[key])), key
+    assert int(left["mask"]["indices"].sum()) == len(left["mask"]["positions"]) > 0
 
 
 @pytest.mark.parametrize("kind", ["sentencepiece", "gpt2"])
@@ -133,11 +134,11 @@ def test_whole_words_are_masked(pieces: Path) -> None:
     dictionary = make_task(pieces).source_dictionary
     subwords = SentencePiece(pieces / "spm.model")
     inputs = batch(dataset, 10)
-    begins = torch.zeros_like(inputs["mask_indices"])
+    begins = torch.zeros_like(inputs["mask"]["indices"])
     for row, ids in enumerate(inputs["target_tokens"].tolist()):
         starts = [index < dictionary.nspecial or subwords.starts_word(dictionary[index]) for index in ids]
         begins[row] = torch.tensor(starts)
-    hidden = inputs["mask_indices"]
+    hidden = inputs["mask"]["indices"]
     inside = ~begins[:, 1:] & inputs["target_tokens"][:, 1:].ne(1)
     assert inside.any()
     assert not (hidden[:, 1:] != hidden[:, :-1])[inside].any()
@@ -149,15 +150,15 @@ def test_spans_as_published_mask_all_they_hide(words: Path) -> None:
     task = make_task(words, **keys)
     task.load_dataset("train")
     inputs = batch(task.dataset("train"), 15)
-    assert torch.equal(inputs["src_tokens"].eq(task.mask_idx), inputs["mask_indices"])
-    assert 0.2 < inputs["mask_indices"].float().mean() < 0.45
+    assert torch.equal(inputs["src_tokens"].eq(task.mask_idx), inputs["mask"]["indices"])
+    assert 0.2 < inputs["mask"]["indices"].float().mean() < 0.45
 
 
 def test_words_of_berts_masks_are_real_ones(words: Path) -> None:
     task = make_task(words, random_token_prob=1.0, leave_unmasked_prob=0.0, mask_prob=0.5)
     task.load_dataset("train")
     inputs = batch(task.dataset("train"), 15)
-    drawn = inputs["src_tokens"][inputs["mask_indices"]]
+    drawn = inputs["src_tokens"][inputs["mask"]["indices"]]
     assert int(drawn.min()) >= task.source_dictionary.nspecial
     assert task.mask_idx not in drawn.tolist()
 
@@ -253,9 +254,9 @@ def test_keys_and_defaults_are_fairseqs(words: Path) -> None:
         ("skip_masking", True, r"`task\.skip_masking` is True; this task supports False only"),
         ("d2v2_multi", True, r"`task\.d2v2_multi` is True"),
         ("bpe", "wordpiece", r"`task\.bpe` is 'wordpiece'; expected one of none, sentencepiece, gpt2"),
-        ("mask_prob", 0.0, r"`mask_prob` 0\.0 .* hides 0 % of the input"),
-        ("mask_prob", 1.0, r"`mask_prob` 1\.0 with `mask_multiple_length` 1 hides 100 % of the input"),
-        ("leave_unmasked_prob", 0.95, r"`leave_unmasked_prob` is 0\.95 and `random_token_prob` 0\.1"),
+        ("mask_prob", 0.0, r"`task\.mask_prob` is 0\.0, .* hides 0 % of the input"),
+        ("mask_prob", 1.0, r"`task\.mask_prob` is 1\.0, which with `task\.mask_multiple_length` 1 hides 100 % of"),
+        ("leave_unmasked_prob", 0.95, r"`task\.leave_unmasked_prob` is 0\.95 and `task\.random_token_prob` 0\.1"),
     ],
 )
 def test_settings_that_cannot_train_are_refused(words: Path, key: str, value: Any, message: str) -> None:

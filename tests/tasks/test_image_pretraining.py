@@ -76,7 +76,7 @@ def iterator(task: Any, split: str = "train", epoch: int = 1, **options: Any) ->
 def contents(batches: Any) -> List[Any]:
     """What is comparable of batches."""
     return [
-        (batch["id"].tolist(), *(batch["net_input"][key] for key in sorted(batch["net_input"]))) for batch in batches
+        (batch["id"].tolist(), batch["net_input"]["img"], *batch["net_input"]["mask"].values()) for batch in batches
     ]
 
 
@@ -110,10 +110,10 @@ def test_masks_follow_the_models_keys(data: Path) -> None:
     dataset = task.dataset("train")
     assert isinstance(dataset, MaskedImageDataset)
     inputs = dataset.collater([dataset[index] for index in range(8)])["net_input"]
-    assert inputs["mask"].shape == (8, 4, 4)
-    counts = inputs["mask"].flatten(1).sum(1)
+    assert inputs["mask"]["indices"].shape == (8, 16)
+    counts = inputs["mask"]["indices"].sum(1)
     assert 1 <= int(counts.min()) <= int(counts.max()) <= 6
-    assert len(inputs["mask_positions"]) == int(counts.sum())
+    assert len(inputs["mask"]["positions"]) == int(counts.sum())
 
 
 def test_without_a_model_or_its_keys_there_are_no_masks(data: Path) -> None:
@@ -215,7 +215,11 @@ def test_it_says_how_many_pictures_there_are(data: Path) -> None:
     [
         ({"patch_size": 7, "image_size": 32}, {}, r"`task\.input_size` is 32, which patches of 7 .* such as 35"),
         ({"image_size": 224}, {}, r"`task\.input_size` is 32, `model\.image_size` 224"),
-        ({"num_mask_patches": 6, "min_mask_patches_per_block": 9}, {}, "`max_mask_patches_per_block` is 8"),
+        (
+            {"num_mask_patches": 6, "min_mask_patches_per_block": 9},
+            {},
+            r"`model\.max_mask_patches_per_block` is 8, less than `model\.min_mask",
+        ),
         ({}, {"input_size": 0}, r"`task\.input_size` is 0"),
         ({}, {"normalization_mean": [0.5]}, r"`task\.normalization_mean` is \[0\.5\]; expected three"),
         ({}, {"normalization_std": [0.2, 0.0, 0.2]}, r"`task\.normalization_std` .* above 0"),

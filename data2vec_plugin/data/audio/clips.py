@@ -17,16 +17,19 @@ import numpy as np
 import torch
 from fairseq.data import FileAudioDataset
 from fairseq.data.text_compressor import TextCompressionLevel, TextCompressor
+from numpy.random import Generator
 from torch import Tensor
 
 from ...core.config import ConvSpec
-from ...core.masking import SpanMasker, row_generator
+from ...core.masking import SpanMasker
+from ...core.outputs import Mask
 from ...files.media.audio import read_samples
 from ...files.names import FileNames
 from ...files.text.manifests import check_manifest, manifest_digest, manifest_root
 from ...files.unusable import UnusableFileError
 from ...modalities.conv_spec import output_length, samples_for
 from ..bad_files import BadFileError, BadFiles
+from ..sample_seeds import SampleSeeds
 from ..whole_epochs import AllBatches, SharedEpoch
 
 logger = logging.getLogger(__name__)
@@ -51,6 +54,17 @@ class LoaderMasks:
     def shortest_clip(self) -> int:
         """Samples of the shortest clip that can hide one span and still show a frame."""
         return samples_for(self.time.config.length + 1, self.conv_layers)
+
+    def draw(self, lengths: Sequence[int], rngs: Sequence[Generator]) -> Mask:
+        """Masks of clips of ``lengths`` samples, of which the longest is as wide as their batch.
+
+        A clip shorter than one frame has one, as in the model.
+        """
+        frames = [max(output_length(length, self.conv_layers), 1) for length in lengths]
+        mask = self.time.draw(frames, rngs)
+        if self.channels is not None:
+            mask.channels = self.channels.draw([self.dim] * len(frames), rngs).indices
+        return mask
 
 
 class CheckedAudioDataset(AllBatches, FileAudioDataset):
@@ -161,7 +175,7 @@ class SeededAudioDataset(SharedEpoch, CheckedAudioDataset):
         self,
         manifest_path: str,
         sample_rate: int,
-        seed: int,
+        seeds: SampleSeeds,
         masks: Optional[LoaderMasks],
         **options: Any,
     ) -> None:
@@ -172,11 +186,11 @@ class SeededAudioDataset(SharedEpoch, CheckedAudioDataset):
             )
         CheckedAudioDataset.__init__(self, manifest_path, sample_rate, shortest=shortest, **options)
         SharedEpoch.__init__(self)
-        self.seed = seed
+        self.seeds = seeds
         self.masks = masks
 
     def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
-        """Crop or pad to one length and mask: ``source`` (B, samples), ``mask_indices`` (B, T), and more."""
+        """Crop or pad to one length and mask: ``source`` (B, samples), ``mask`` as :meth:`Mask.as_dict` has it."""
         samples = [sample for sample in samples if sample["source"] is not None]
         if not samples:
             return {}
@@ -191,20 +205,29 @@ class SeededAudioDataset(SharedEpoch, CheckedAudioDataset):
         if min(lengths) < width:
             net_input["padding_mask"] = torch.arange(width) >= torch.tensor(lengths).unsqueeze(1)
         if self.masks is not None:
-            net_input.update(self._masks(self.masks, ids, lengths, width))
+            rngs = [self.seeds.of_mask(self.epoch, index) for index in ids]
+            net_input["mask"] = self.masks.draw(lengths, rngs).as_dict()
         return {"id": torch.tensor(ids), "net_input": net_input}
 
     def _crop(self, source: Tensor, index: int, length: int) -> Tensor:
-        rng = np.random.default_rng((self.seed, self.epoch, index))
-        start = int(rng.integers(len(source) - length + 1))
+        start = int(self.seeds.of_view(self.epoch, index).integers(len(source) - length + 1))
         return source[start : start + length]
 
-    def _masks(self, masks: LoaderMasks, ids: List[int], lengths: List[int], width: int) -> Dict[str, Tensor]:
-        frames = [output_length(length, masks.conv_layers) for length in lengths]
-        rngs = [row_generator(self.seed, self.epoch, index) for index in ids]
-        mask = masks.time.sample(frames, output_length(width, masks.conv_layers), rngs)
-        drawn = {"mask_indices": mask.indices, "mask_positions": mask.positions}
-        if masks.channels is not None:
-            rows = masks.channels.rows([masks.dim] * len(ids), masks.dim, rngs)
-            drawn["mask_channel_indices"] = torch.from_numpy(rows)
-        return drawn
+
+class MaskedAudioDataset(SharedEpoch, CheckedAudioDataset):
+    """Whole clips for fine-tuning, padded as fairseq does it, with masks drawn from (seed, epoch, id)."""
+
+    def __init__(self, manifest_path: str, seeds: SampleSeeds, masks: LoaderMasks, **options: Any) -> None:
+        CheckedAudioDataset.__init__(self, manifest_path, pad=True, **options)
+        SharedEpoch.__init__(self)
+        self.seeds = seeds
+        self.masks = masks
+
+    def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
+        """fairseq's batch with its ``mask``; without where the run began with masks that the model draws."""
+        batch: Dict[str, Any] = super().collater(samples)
+        if batch and self.seeds.masks_are_drawn:
+            lengths: List[int] = (~batch["net_input"]["padding_mask"]).sum(1).tolist()
+            rngs = [self.seeds.of_mask(self.epoch, index) for index in batch["id"].tolist()]
+            batch["net_input"]["mask"] = self.masks.draw(lengths, rngs).as_dict()
+        return batch

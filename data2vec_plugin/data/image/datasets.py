@@ -12,14 +12,15 @@ from typing import Any, Dict, List
 import numpy as np
 import torch
 from fairseq.data import FairseqDataset
+from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ...core.block_masking import BlockMasker
-from ...core.masking import row_generator
 from ...files.media.pictures import decode
 from ...files.unusable import UnusableFileError
 from ..bad_files import BadFileError, BadFiles
+from ..sample_seeds import SampleSeeds
 from ..whole_epochs import AllBatches, CountedSamples, SharedEpoch
 from .source import ImageSource
 from .transforms import Transform
@@ -90,9 +91,11 @@ class ImageDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
         except UnusableFileError as error:
             self.bad_files.leave_out(picture, f"{error.fault}; replace it or take it out", error)
             return {"id": sample, "img": None}
-        # the epoch's and the sample's own generator
-        rng = np.random.default_rng((self.seed, self.epoch, sample))
-        return {"id": sample, "img": self.transform(image, rng)}
+        return {"id": sample, "img": self.transform(image, self.rng(sample))}
+
+    def rng(self, sample: int) -> Generator:
+        """The epoch's and the sample's own generator, for its transform."""
+        return np.random.default_rng((self.seed, self.epoch, sample))
 
     def _ids(self) -> Indices:
         """Ids of the epoch by place; drawn once by every worker."""
@@ -109,7 +112,7 @@ class ImageDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
         net_input = {"img": torch.stack([sample["img"] for sample in samples]), **self.beside(ids)}
         return {"id": torch.tensor(ids), "net_input": net_input, "ntokens": len(ids), "nsentences": len(ids)}
 
-    def beside(self, ids: List[int]) -> Dict[str, Tensor]:
+    def beside(self, ids: List[int]) -> Dict[str, Any]:
         """What the model gets beside the pictures; nothing here."""
         return {}
 
@@ -121,15 +124,22 @@ class ImageDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
 class MaskedImageDataset(ImageDataset):
     """Pictures with the patches that are hidden from the student."""
 
-    def __init__(self, masker: BlockMasker, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(
+        self, masker: BlockMasker, seeds: SampleSeeds, source: ImageSource, transform: Transform, **options: Any
+    ) -> None:
+        super().__init__(source, transform, seeds.seed, **options)
         self.masker = masker
+        self.seeds = seeds
 
-    def beside(self, ids: List[int]) -> Dict[str, Tensor]:
-        """``mask`` (B, rows, columns) bool and the same as ascending flat ``mask_positions`` (N,)."""
-        rows = [self.masker.sample(row_generator(self.seed, self.epoch, index)) for index in ids]
-        mask = torch.from_numpy(np.stack(rows))
-        return {"mask": mask, "mask_positions": mask.view(-1).nonzero().squeeze(1)}
+    def rng(self, sample: int) -> Generator:
+        """Not that of the sample's mask."""
+        return self.seeds.of_view(self.epoch, sample)
+
+    def beside(self, ids: List[int]) -> Dict[str, Any]:
+        """``mask`` as :meth:`Mask.as_dict` has it, patches row by row."""
+        rngs = [self.seeds.of_mask(self.epoch, index) for index in ids]
+        height, width = self.masker.grid
+        return {"mask": self.masker.draw([height * width] * len(ids), rngs).as_dict()}
 
 
 class LabelledImageDataset(ImageDataset):

@@ -10,8 +10,9 @@ from fairseq.data import FairseqDataset
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...core.masking import row_generator
+from ...core.outputs import Mask
 from ...core.token_masking import TokenMasker
+from ..sample_seeds import SampleSeeds
 from ..whole_epochs import AllBatches, SharedEpoch
 
 
@@ -21,12 +22,12 @@ class MaskedTextDataset(SharedEpoch, AllBatches, FairseqDataset):
     What is hidden depends neither on the batch nor on the worker nor on how often the run was interrupted.
     """
 
-    def __init__(self, blocks: Any, masker: TokenMasker, pad: int, seed: int) -> None:
+    def __init__(self, blocks: Any, masker: TokenMasker, pad: int, seeds: SampleSeeds) -> None:
         super().__init__()
         self.blocks = blocks
         self.masker = masker
         self.pad = pad
-        self.seed = seed
+        self.seeds = seeds
         self.sizes: NDArray[np.int64] = np.asarray(blocks.sizes)
 
     def __len__(self) -> int:
@@ -35,25 +36,24 @@ class MaskedTextDataset(SharedEpoch, AllBatches, FairseqDataset):
     def __getitem__(self, index: int) -> Dict[str, Any]:
         """``id``, the ``whole`` block (T,), what the student sees of it and what is ``hidden``, bool (T,)."""
         whole: Tensor = self.blocks[index]
-        seen, hidden = self.masker.sample(whole.numpy(), row_generator(self.seed, self.epoch, index))
+        seen, hidden = self.masker.sample(whole.numpy(), self.seeds.of_mask(self.epoch, index))
         return {"id": index, "whole": whole, "seen": torch.from_numpy(seen), "hidden": torch.from_numpy(hidden)}
 
     def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
-        """Pad to one length: ``src_tokens``, ``target_tokens``, ``mask_indices`` (B, T), ``mask_positions`` (N,)."""
+        """Pad to one length: ``src_tokens``, ``target_tokens`` (B, T), ``mask`` as :meth:`Mask.as_dict` has it."""
         if not samples:
             return {}
         lengths = [len(sample["whole"]) for sample in samples]
         width = max(lengths)
         seen, whole = (torch.full((len(samples), width), self.pad) for _ in range(2))
-        hidden = torch.zeros(len(samples), width, dtype=torch.bool)
+        hidden = np.zeros((len(samples), width), dtype=bool)
         for row, (sample, length) in enumerate(zip(samples, lengths)):
             seen[row, :length], whole[row, :length] = sample["seen"], sample["whole"]
             hidden[row, :length] = sample["hidden"]
         net_input = {
             "src_tokens": seen,
             "target_tokens": whole,
-            "mask_indices": hidden,
-            "mask_positions": hidden.view(-1).nonzero().squeeze(1),
+            "mask": Mask.of_rows(hidden).as_dict(),
             "padded": min(lengths) < width,
         }
         ids = torch.tensor([sample["id"] for sample in samples])
@@ -73,7 +73,7 @@ class MaskedTextDataset(SharedEpoch, AllBatches, FairseqDataset):
 
     def ordered_indices(self) -> NDArray[np.int64]:
         """Blocks of like length together, in an order drawn from the seed."""
-        shuffled = np.random.default_rng(self.seed).permutation(len(self))
+        shuffled = np.random.default_rng(self.seeds.seed).permutation(len(self))
         return shuffled[np.argsort(self.sizes[shuffled], kind="stable")]
 
     @property

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from data2vec_plugin.core.config import SpanMaskConfig
 from data2vec_plugin.core.masking import SpanMasker
 from data2vec_plugin.data.audio.clips import AudioFileError, CheckedAudioDataset, LoaderMasks, SeededAudioDataset
+from data2vec_plugin.data.sample_seeds import SampleSeeds
 
 LAYERS = [(8, 10, 5), (8, 3, 2), (8, 3, 2), (8, 3, 2), (8, 3, 2), (8, 2, 2), (8, 2, 2)]
 SIZES = {"a.wav": 30_000, "b.flac": 24_000, "c.wav": 18_000}
@@ -32,7 +33,7 @@ def manifest(tmp_path: Path) -> Path:
 
 def dataset(manifest: Path, seed: int = 1, **options: Any) -> SeededAudioDataset:
     options.setdefault("masks", masks())
-    return SeededAudioDataset(str(manifest), 16_000, seed, normalize=True, **options)
+    return SeededAudioDataset(str(manifest), 16_000, SampleSeeds(seed), normalize=True, **options)
 
 
 def test_crops_and_masks_follow_seed_epoch_and_id_only(manifest: Path) -> None:
@@ -43,8 +44,8 @@ def test_crops_and_masks_follow_seed_epoch_and_id_only(manifest: Path) -> None:
     other = second.collater([second[i] for i in (2, 0)])["net_input"]
     torch.testing.assert_close(whole["source"][0], other["source"][1], rtol=0, atol=0)
     torch.testing.assert_close(whole["source"][2], other["source"][0], rtol=0, atol=0)
-    assert torch.equal(whole["mask_indices"][0], other["mask_indices"][1])
-    assert torch.equal(whole["mask_indices"][2], other["mask_indices"][0])
+    assert torch.equal(whole["mask"]["indices"][0], other["mask"]["indices"][1])
+    assert torch.equal(whole["mask"]["indices"][2], other["mask"]["indices"][0])
 
 
 def test_padded_rows_whose_masks_may_differ_know_nothing_of_their_batch(manifest: Path) -> None:
@@ -54,9 +55,9 @@ def test_padded_rows_whose_masks_may_differ_know_nothing_of_their_batch(manifest
     for row in (0, 1, 2):
         alone = dataset(manifest, pad=True, masks=free)
         net_input = alone.collater([alone[row]])["net_input"]
-        frames = net_input["mask_indices"].size(1)
-        assert torch.equal(whole["mask_indices"][row, :frames], net_input["mask_indices"][0])
-        assert not whole["mask_indices"][row, frames:].any()
+        frames = net_input["mask"]["indices"].size(1)
+        assert torch.equal(whole["mask"]["indices"][row, :frames], net_input["mask"]["indices"][0])
+        assert not whole["mask"]["indices"][row, frames:].any()
         torch.testing.assert_close(
             whole["source"][row, : net_input["source"].size(1)], net_input["source"][0], rtol=0, atol=0
         )
@@ -70,7 +71,7 @@ def test_another_epoch_or_seed_gives_another_crop_and_mask(manifest: Path) -> No
     seeded = reseeded.collater([reseeded[0], reseeded[2]])["net_input"]
     for other in (later, seeded):
         assert not torch.equal(first["source"][0], other["source"][0])
-        assert not torch.equal(first["mask_indices"], other["mask_indices"])
+        assert not torch.equal(first["mask"]["indices"], other["mask"]["indices"])
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -92,11 +93,11 @@ def test_workers_that_outlive_an_epoch_draw_anew(manifest: Path, workers: int) -
 def test_masks_come_with_their_positions_and_leave_padding_out(manifest: Path) -> None:
     data = dataset(manifest, pad=True, masks=masks(channel_prob=0.5))
     batch = data.collater([data[i] for i in (0, 1, 2)])["net_input"]
-    indices = batch["mask_indices"]
-    assert torch.equal(indices.flatten().nonzero().squeeze(1), batch["mask_positions"])
+    indices = batch["mask"]["indices"]
+    assert torch.equal(indices.flatten().nonzero().squeeze(1), batch["mask"]["positions"])
     frames = (~batch["padding_mask"]).sum(1) // 320
     assert all(not indices[row, int(count) :].any() for row, count in enumerate(frames))
-    assert batch["mask_channel_indices"].shape == (3, 8)
+    assert batch["mask"]["channels"].shape == (3, 8)
 
 
 def test_without_masks_the_model_is_left_to_draw_them(manifest: Path) -> None:
@@ -152,7 +153,7 @@ def test_nine_frames_are_too_few_for_a_mask_of_ten(tmp_path: Path) -> None:  # B
     data = dataset(write_manifest(tmp_path / "train.tsv", tmp_path, sizes))
     for epoch in range(1, 50):
         data.set_epoch(epoch)
-        indices = data.collater([data[0]])["net_input"]["mask_indices"]
+        indices = data.collater([data[0]])["net_input"]["mask"]["indices"]
         assert indices.shape == (1, 11)
         assert 0 < int(indices.sum()) < 11
 

@@ -26,6 +26,7 @@ from data2vec_plugin.data.image.datasets import (
 from data2vec_plugin.data.image.shards import ImageShards
 from data2vec_plugin.data.image.transforms import Normalization, evaluation_transform, pretraining_transform
 from data2vec_plugin.data.image.tree import ImageTree
+from data2vec_plugin.data.sample_seeds import SampleSeeds
 
 MASKER = BlockMasker(BlockMaskConfig(patches=6, min_patches=2), 4, 4)
 TRANSFORM = pretraining_transform(32, Normalization(), (0.08, 1.0), 0.4)
@@ -37,7 +38,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def masked(root: Path, seed: int = 1, **options: Any) -> MaskedImageDataset:
-    return MaskedImageDataset(MASKER, ImageTree(root, labelled=False), TRANSFORM, seed=seed, **options)
+    return MaskedImageDataset(MASKER, SampleSeeds(seed), ImageTree(root, labelled=False), TRANSFORM, **options)
 
 
 def batch(data: ImageDataset, ids: List[int]) -> Dict[str, Any]:
@@ -47,9 +48,9 @@ def batch(data: ImageDataset, ids: List[int]) -> Dict[str, Any]:
 
 def test_pictures_and_masks_follow_seed_epoch_and_id_only(root: Path) -> None:
     whole, other = batch(masked(root), [0, 1, 2]), batch(masked(root), [2, 0])
-    for key in ("img", "mask"):
-        assert torch.equal(whole[key][0], other[key][1])
-        assert torch.equal(whole[key][2], other[key][0])
+    for left, right in ((whole["img"], other["img"]), (whole["mask"]["indices"], other["mask"]["indices"])):
+        assert torch.equal(left[0], right[1])
+        assert torch.equal(left[2], right[0])
 
 
 def test_another_epoch_or_seed_gives_other_ones(root: Path) -> None:
@@ -58,15 +59,16 @@ def test_another_epoch_or_seed_gives_other_ones(root: Path) -> None:
     data.set_epoch(2)
     for other in (batch(data, [0, 1]), seeded):
         assert not torch.equal(first["img"], other["img"])
-        assert not torch.equal(first["mask"], other["mask"])
+        assert not torch.equal(first["mask"]["indices"], other["mask"]["indices"])
 
 
 def test_masks_come_with_their_positions(root: Path) -> None:
     inputs = batch(masked(root), [3, 5, 6])
     assert inputs["img"].shape == (3, 3, 32, 32)
-    assert inputs["mask"].shape == (3, 4, 4)
-    assert inputs["mask"].dtype == torch.bool
-    assert torch.equal(inputs["mask"].flatten().nonzero().squeeze(1), inputs["mask_positions"])
+    indices = inputs["mask"]["indices"]
+    assert indices.shape == (3, 16)
+    assert indices.dtype == torch.bool
+    assert torch.equal(indices.flatten().nonzero().squeeze(1), inputs["mask"]["positions"])
 
 
 def test_workers_make_the_same_samples_and_notice_the_epoch(root: Path) -> None:
@@ -77,7 +79,8 @@ def test_workers_make_the_same_samples_and_notice_the_epoch(root: Path) -> None:
         data.set_epoch(epoch)
         for found, ids in zip(loader, batches):
             expected = batch(data, ids)
-            assert all(torch.equal(found["net_input"][key], expected[key]) for key in expected)
+            assert torch.equal(found["net_input"]["img"], expected["img"])
+            assert torch.equal(found["net_input"]["mask"]["indices"], expected["mask"]["indices"])
 
 
 def test_a_worker_that_is_not_forked_gets_all_it_needs(root: Path) -> None:
@@ -181,7 +184,7 @@ def test_up_to_the_limit_they_are_left_out_by_all_workers_together(faulty: Path)
     loader = DataLoader(data, batch_sampler=[[0, 1], [2, 3]], num_workers=2, collate_fn=data.collater)
     first, second = list(loader)
     assert first["id"].tolist() == [0]
-    assert first["net_input"]["mask"].shape == (1, 4, 4)
+    assert first["net_input"]["mask"]["indices"].shape == (1, 16)
     assert second == {}
     assert data.bad_files.indices == [1, 2, 3]
     strict = masked(faulty, bad_limit=2)

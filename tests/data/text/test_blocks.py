@@ -10,6 +10,7 @@ from fairseq.data import Dictionary
 from fairseq.tasks.masked_lm import MaskedLMConfig, MaskedLMTask
 from text import as_lists, lines, write_binaries, write_words_dictionary
 
+from data2vec_plugin.data.sample_seeds import SampleSeeds
 from data2vec_plugin.data.text.blocks import blocks_digest, load_lines, text_blocks
 from data2vec_plugin.data.text.masked import MaskedTextDataset
 
@@ -123,7 +124,7 @@ def test_older_binaries_are_read_beforehand(tmp_path: Path, words: Dictionary, m
     """`fairseq-preprocess --dataset-impl cached`: fairseq's iterator asks for `prefetch`, also through our wrapper."""
     cfg, source = config(tmp_path, mode), tmp_path / "old"
     read = load_lines(write_binaries(source, ROWS, words, impl="cached"), words, source)
-    data = MaskedTextDataset(text_blocks(read, "old", cfg, words, source), masker=None, pad=1, seed=1)
+    data = MaskedTextDataset(text_blocks(read, "old", cfg, words, source), masker=None, pad=1, seeds=SampleSeeds(1))
     assert data.supports_prefetch
     data.prefetch(range(len(data)))
     assert as_lists(data.blocks) == as_lists(blocks(cfg, words))

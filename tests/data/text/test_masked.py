@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from data2vec_plugin.core.config import SpanMaskConfig
 from data2vec_plugin.core.token_masking import TokenMaskConfig, TokenMasker
+from data2vec_plugin.data.sample_seeds import SampleSeeds
 from data2vec_plugin.data.text.masked import MaskedTextDataset
 
 PAD, MASK, SYMBOLS = 1, 59, 60
@@ -27,7 +28,7 @@ def blocks(sizes: List[int] = SIZES) -> BaseWrapperDataset:
 def dataset(seed: int = 1, sizes: List[int] = SIZES) -> MaskedTextDataset:
     odds = np.array([0.0] * 4 + [1.0] * (MASK - 4) + [0.0])
     masker = TokenMasker(TokenMaskConfig(SpanMaskConfig(0.3, 1, min_masks=1, same_share=False)), MASK, odds)
-    return MaskedTextDataset(blocks(sizes), masker, PAD, seed)
+    return MaskedTextDataset(blocks(sizes), masker, PAD, SampleSeeds(seed))
 
 
 def same(left: Dict[str, Any], right: Dict[str, Any]) -> bool:
@@ -38,9 +39,10 @@ def test_masks_follow_seed_epoch_and_id_only() -> None:
     first, second = dataset(), dataset()
     batch = first.collater([first[index] for index in (0, 1, 2)])["net_input"]
     other = second.collater([second[index] for index in (2, 4, 0)])["net_input"]
-    for key in ("src_tokens", "mask_indices", "target_tokens"):
-        assert torch.equal(batch[key][0], other[key][2])
-        assert torch.equal(batch[key][2], other[key][0])
+    pairs = [(batch[key], other[key]) for key in ("src_tokens", "target_tokens")]
+    for left, right in [*pairs, (batch["mask"]["indices"], other["mask"]["indices"])]:
+        assert torch.equal(left[0], right[2])
+        assert torch.equal(left[2], right[0])
 
 
 def test_another_epoch_seed_or_id_gives_another_mask() -> None:
@@ -84,12 +86,12 @@ def test_batches_are_padded_and_hold_the_positions_of_their_masks() -> None:
     assert inputs["padded"] is True
     assert torch.equal(inputs["src_tokens"].eq(PAD), padding)
     assert torch.equal(inputs["target_tokens"].eq(PAD), padding)
-    assert not inputs["mask_indices"][padding].any()
-    assert torch.equal(inputs["mask_indices"].flatten().nonzero().squeeze(1), inputs["mask_positions"])
-    assert inputs["mask_indices"].any(dim=1).all()
+    assert not inputs["mask"]["indices"][padding].any()
+    assert torch.equal(inputs["mask"]["indices"].flatten().nonzero().squeeze(1), inputs["mask"]["positions"])
+    assert inputs["mask"]["indices"].any(dim=1).all()
     for row, index in enumerate((1, 0, 3)):
         assert torch.equal(inputs["target_tokens"][row, : SIZES[index]], data.blocks[index])
-    shown = ~inputs["mask_indices"]
+    shown = ~inputs["mask"]["indices"]
     assert torch.equal(inputs["src_tokens"][shown], inputs["target_tokens"][shown])
     assert batch["id"].tolist() == [1, 0, 3]
     assert (batch["ntokens"], batch["nsentences"]) == (48, 3)

@@ -1,0 +1,75 @@
+"""What is drawn for a sample follows from (seed, epoch, id) alone, by the rule that its run began with."""
+
+from __future__ import annotations
+
+import logging
+from typing import Optional
+
+import numpy as np
+import torch
+from numpy.random import Generator
+
+from ..core.masking import hashed_row_generator, row_generator
+
+logger = logging.getLogger(__name__)
+
+OWN, HASHED, BY_MODEL = "own", "hashed", "by_model"
+"""Every sample has generators of its own; one of the reference's few; or masks are left to the model."""
+RULES = (OWN, HASHED, BY_MODEL)
+
+
+class SampleSeeds:
+    """The generators of a run's samples. ``of_before`` is the rule of runs whose checkpoints do not tell theirs.
+
+    A new run has rule ``own``. The rule lies in shared memory: a run learns from its checkpoint how it began when its
+    data sets are there already, and perhaps their workers.
+
+    >>> seeds = SampleSeeds(1)
+    >>> seeds.of_mask(epoch=2, index=7).integers(1000) != seeds.of_view(epoch=2, index=7).integers(1000)
+    True
+    """
+
+    def __init__(self, seed: int, of_before: str = HASHED) -> None:
+        self.seed = seed
+        self.of_before = of_before
+        self._rule = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    @property
+    def rule(self) -> str:
+        """One of ``RULES``, as a checkpoint says it."""
+        return RULES[int(self._rule)]
+
+    @property
+    def masks_are_drawn(self) -> bool:
+        """Whether masks are drawn here, and not by the model."""
+        return self.rule != BY_MODEL
+
+    def go_on(self, saved: Optional[str]) -> None:
+        """Take the rule of a checkpoint that a run goes on from; None is one that does not tell.
+
+        Raises ValueError for a rule that is not known here.
+        """
+        rule = self.of_before if saved is None else saved
+        if rule not in RULES:
+            raise ValueError(
+                f"the checkpoint's masks were drawn by the rule {rule!r}; expected one of {', '.join(RULES)}: go on "
+                f"with the version that wrote it, or begin its data anew by `checkpoint.reset_dataloader=true`"
+            )
+        self._rule.fill_(RULES.index(rule))
+        if rule != OWN:
+            logger.info(f"masks are drawn as when this run began (rule `{rule}`); new runs draw them otherwise")
+
+    def of_mask(self, epoch: int, index: int, copy: int = 0) -> Generator:
+        """What draws a mask of a sample."""
+        if self.rule == HASHED:
+            return hashed_row_generator(self.seed, epoch, index)
+        return row_generator(self.seed, epoch, index, copy)
+
+    def of_view(self, epoch: int, index: int) -> Generator:
+        """What draws a sample's crop, and whatever else is not its mask.
+
+        NumPy fills up a seed of less than four numbers with zeros, so that (seed, epoch, id) is that of copy 0's mask:
+        hence the fifth.
+        """
+        of_before = (self.seed, epoch, index)
+        return np.random.default_rng((*of_before, 0, 1) if self.rule == OWN else of_before)
