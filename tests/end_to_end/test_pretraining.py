@@ -9,6 +9,8 @@ import torch
 from end_to_end_commands import LONG, pretrain_command
 from forked_commands import run
 
+from data2vec_plugin.data.resumable import RULE
+from data2vec_plugin.data.sample_seeds import HASHED, OWN
 from data2vec_plugin.runs.training_log import read_training_log
 
 pytestmark = pytest.mark.xdist_group("speech")
@@ -89,3 +91,19 @@ def test_missing_audio_file_stops_with_manifest_and_line(speech_data: Path, tmp_
     log = run(pretrain_command(tmp_path, tmp_path / "out", 2), expect=1, cwd=tmp_path)
     assert "valid.tsv, line 4: " in log
     assert "gone.flac does not exist" in log
+
+
+def test_a_checkpoint_that_does_not_say_how_masks_are_drawn_is_gone_on_with_as_before(
+    speech_data: Path, pretrained: Path, tmp_path: Path
+) -> None:
+    """One written before it was said, or by upstream; a run that only starts from its weights is a new one."""
+    state = torch.load(next(pretrained.glob("checkpoint_*_3.pt")), map_location="cpu", weights_only=False)
+    assert state["extra_state"]["train_iterator"].pop(RULE) == OWN
+    before = tmp_path / "before.pt"
+    torch.save(state, before)
+    starts = {"restore_file": (4, HASHED), "finetune_from_model": (1, OWN)}
+    for key, (updates, rule) in starts.items():
+        folder = tmp_path / key
+        run(pretrain_command(speech_data, folder, updates, *LONG, f"checkpoint.{key}={before}"), cwd=tmp_path)
+        saved = torch.load(folder / "checkpoint_last.pt", map_location="cpu", weights_only=False)
+        assert saved["extra_state"]["train_iterator"][RULE] == rule
