@@ -18,7 +18,8 @@ def span_keys(kind: str) -> Dict[str, str]:
     return {**{name: f"model.{kind}_{name}" for name in fields}, "no_overlap": f"model.no_{kind}_overlap"}
 
 
-FRAME_KEYS, CHANNEL_KEYS = span_keys("mask"), span_keys("mask_channel")
+FRAME_KEYS = span_keys("mask")
+CHANNEL_KEYS = span_keys("mask_channel")
 BLOCK_KEYS = {
     "patches": "model.num_mask_patches",
     "min_patches": "model.min_mask_patches_per_block",

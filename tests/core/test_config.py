@@ -2,7 +2,7 @@
 
 import pytest
 
-from data2vec_plugin.core.config import Data2VecConfig, SpanMaskConfig, TargetConfig, TransformerConfig
+from data2vec_plugin.core.config import Data2VecConfig, SettingError, SpanMaskConfig, TargetConfig, TransformerConfig
 from data2vec_plugin.core.masking import SpanMasker, row_generator
 
 
@@ -36,3 +36,14 @@ def test_more_target_layers_than_layers_are_refused() -> None:
 
 def test_the_published_settings_pass() -> None:
     Data2VecConfig().check_pretraining()
+
+
+def test_a_setting_is_told_by_the_keys_of_whoever_took_it_from_a_user() -> None:
+    error = SettingError("prob", "3.5, which with `length` 10 hides 98 %", "less than `other`")
+    assert str(error) == "`prob` is 3.5, which with `length` 10 hides 98 %; expected less than `other`"
+    told = error.by_keys({"prob": "model.mask_prob", "length": "model.mask_length"})
+    assert (
+        str(told)
+        == "`model.mask_prob` is 3.5, which with `model.mask_length` 10 hides 98 %; expected less than `other`"
+    )
+    assert told.field == "model.mask_prob"

@@ -2,8 +2,9 @@
 
 from faults.in_files import IN_FILES
 from faults.in_runs import IN_RUNS
+from faults.masks import MASKS
 from faults.memes import MEMES
 from faults.multimodal import MULTIMODAL
 from faults.upstream import UPSTREAM
 
-FAULTS = (*UPSTREAM, *IN_FILES, *IN_RUNS, *MULTIMODAL, *MEMES)
+FAULTS = (*UPSTREAM, *IN_FILES, *IN_RUNS, *MULTIMODAL, *MEMES, *MASKS)

@@ -114,3 +114,21 @@ def test_every_key_reaches_the_core() -> None:
         return method_config(cfg), audio_config(cfg)
 
     assert not [key for key, value in changes.items() if settings(**{key: value}) == settings()]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("mask_length", 0, r"`model\.mask_length` is 0; expected at least 1 position"),
+        ("mask_prob", -0.5, r"`model\.mask_prob` is -0\.5; expected 0 \(no mask\) or more"),
+        ("mask_dropout", 1.0, r"`model\.mask_dropout` is 1\.0"),
+        ("mask_selection", "often", r"`model\.mask_selection` is 'often'; expected static"),
+        ("mask_channel_length", 0, r"`model\.mask_channel_length` is 0"),
+        ("mask_channel_selection", "often", r"`model\.mask_channel_selection` is 'often'"),
+    ],
+)
+def test_masks_that_cannot_be_are_told_by_their_key(key: str, value: Any, told: str) -> None:
+    cfg = Data2VecAudioConfig()
+    setattr(cfg, key, value)
+    with pytest.raises(ValueError, match=told):
+        method_config(cfg)

@@ -11,6 +11,7 @@ from fairseq.models import MODEL_REGISTRY
 from models.tiny import DIM, FRAMES, LAYERS, SAMPLES, batch, tiny_model
 from torch import Tensor
 
+from data2vec_plugin.core.outputs import Mask
 from data2vec_plugin.models.data2vec_audio import Data2VecAudioModel
 
 
@@ -206,3 +207,22 @@ def test_a_mask_that_hides_nothing_or_has_another_width_is_refused() -> None:
         model(batch(), mask_indices=torch.zeros(2, FRAMES, dtype=torch.bool))
     with pytest.raises(ValueError, match=rf"`mask_indices` has shape \(2, {FRAMES + 1}\), expected \(2, {FRAMES}\)"):
         model(batch(), mask_indices=torch.ones(2, FRAMES + 1, dtype=torch.bool))
+
+
+def test_a_whole_mask_is_what_its_parts_are() -> None:
+    model, indices = tiny_model(mask_channel_prob=0.3, mask_channel_length=2), hidden(range(5, 15), range(20, 26))
+    channels = torch.arange(DIM).expand(2, -1) < 3
+    whole = Mask.given(indices, channels=channels).as_dict()
+    in_parts = model(batch(), mask_indices=indices, mask_channel_indices=channels)
+    assert torch.equal(model(batch(), mask=whole)["predictions"], in_parts["predictions"])
+    features = model.eval().extract_features(batch(), mask=True, mask_indices=indices, mask_channel_indices=channels)
+    assert torch.equal(model.extract_features(batch(), mask=whole)["x"], features["x"])
+
+
+def test_a_mask_that_contradicts_itself_is_refused() -> None:
+    model, indices = tiny_model(), hidden(range(5, 15))
+    with pytest.raises(ValueError, match="`mask` holds a whole mask, and further arguments parts of one"):
+        model(batch(), mask=Mask.given(indices).as_dict(), mask_indices=indices)
+    positions = indices.flatten().nonzero().squeeze(1) + 1
+    with pytest.raises(ValueError, match=r"`positions` of a mask are .* expected the ascending flat indices"):
+        model(batch(), mask_indices=indices, mask_positions=positions)

@@ -12,6 +12,7 @@ from fairseq.models import MODEL_REGISTRY
 from models.tiny_text import DIM, LAYERS, MASK, PAD, T, dictionary, tiny_text, whole
 from torch import Tensor
 
+from data2vec_plugin.core.outputs import Mask
 from data2vec_plugin.models.data2vec_text import Data2VecTextModel
 
 MASKED, KEPT, RANDOM = [2, 3, 7], [5], [8]
@@ -107,8 +108,13 @@ def test_given_indices_and_positions_are_the_mask() -> None:
     assert torch.equal(result["mask_indices"], indices)
     positions = indices.flatten().nonzero().squeeze(1)
     again: Any = tiny_text()(inputs["src_tokens"], original, mask_indices=indices, mask_positions=positions)
-    assert torch.equal(again["predictions"], result["predictions"])
+    whole_mask = Mask.given(indices).as_dict()
+    as_one: Any = tiny_text()(inputs["src_tokens"], original, mask=whole_mask)
+    for other in (again, as_one):
+        assert torch.equal(other["predictions"], result["predictions"])
     assert result["sample_size"] == 3
+    with pytest.raises(ValueError, match="`mask` holds a whole mask, and further arguments parts of one"):
+        tiny_text()(inputs["src_tokens"], original, mask=whole_mask, mask_indices=indices)
 
 
 def test_training_gives_upstreams_keys_and_every_gradient() -> None:

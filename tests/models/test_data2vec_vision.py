@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from fairseq.models import MODEL_REGISTRY
 from models.tiny_vision import DIM, LAYERS, SIDE, N, grid_mask, images, tiny_vision
 
+from data2vec_plugin.core.outputs import Mask
 from data2vec_plugin.models.data2vec_vision import Data2VecVisionModel
 
 
@@ -88,6 +89,8 @@ def test_a_given_mask_is_the_mask() -> None:
     for mask in (grid_mask(), grid_mask().long()):
         again = model(images(), mask=mask, mask_positions=positions)
         assert torch.equal(again["predictions"], result["predictions"])
+    as_one = model(images(), mask=Mask.given(grid_mask().flatten(1)).as_dict())
+    assert torch.equal(as_one["predictions"], result["predictions"])
 
 
 def test_a_drawn_mask_follows_torchs_seed() -> None:

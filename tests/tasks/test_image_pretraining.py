@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 pytest.importorskip("torchvision")
 
 from images import samples, write_shard, write_tree
+from models.tiny_vision import section
 
 from data2vec_plugin.data.image.datasets import ImageDataset, MaskedImageDataset, Order
 from data2vec_plugin.data.image.transforms import Transform
@@ -233,6 +234,21 @@ def test_settings_that_cannot_train_are_told(
 ) -> None:
     with pytest.raises(ValueError, match=fault):
         loaded(data, keys=keys, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        ({"num_mask_patches": 16}, r"`model\.num_mask_patches` is 16 of 4 x 4 patches, 100 % .*expected 1 to 95 %"),
+        ({"average_top_k_layers": 5}, "`average_top_k_layers` is 5, but the encoder has 3 layers"),
+    ],
+)
+def test_models_that_cannot_pretrain_are_refused(data: Path, settings: Dict[str, Any], fault: str) -> None:
+    task = make_task(data, input_size=16)
+    with pytest.raises(ValueError, match=fault):
+        task.build_model(OmegaConf.create(section(**settings)))
+    task.build_model(OmegaConf.create(section(**settings)), from_checkpoint=True)
+    task.build_model(OmegaConf.create(section()))
 
 
 @pytest.mark.parametrize("name", ["torchvision", "PIL"])
