@@ -14,11 +14,11 @@ __all__ = ["UnknownKeyError", "key", "merge_with_parent", "told_by_key"]
 
 def span_keys(kind: str) -> Dict[str, str]:
     """The keys of a speech model for fields of a span mask; ``kind`` is `mask`, or `mask_channel`."""
-    fields = ("prob", "length", "selection", "other", "min_space", "dropout")
+    fields = ("prob", "length", "selection", "other", "min_space")
     return {**{name: f"model.{kind}_{name}" for name in fields}, "no_overlap": f"model.no_{kind}_overlap"}
 
 
-FRAME_KEYS = span_keys("mask")
+FRAME_KEYS = {**span_keys("mask"), "dropout": "model.mask_dropout"}
 CHANNEL_KEYS = span_keys("mask_channel")
 BLOCK_KEYS = {
     "patches": "model.num_mask_patches",

@@ -4,7 +4,7 @@ A default decides what an absent key in somebody's YAML or checkpoint means, so 
 """
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Any, Mapping, Optional, Tuple
 
 from fairseq.dataclass import FairseqDataclass
 from omegaconf import II
@@ -147,41 +147,18 @@ def method_config(cfg: Data2VecAudioConfig) -> Data2VecConfig:
         targets=_target_config(cfg),
         teacher=TeacherConfig(_scope(cfg), cfg.ema_decay, cfg.ema_end_decay, cfg.ema_anneal_end_step),
         loss=LossConfig(cfg.loss_beta, cfg.loss_scale),
-        mask=frame_masks(cfg),
-        channel_mask=channel_masks(cfg),
+        mask=span_masks(cfg, FRAME_KEYS, min_masks=1, same_share=cfg.require_same_masks),
+        channel_mask=span_masks(cfg, CHANNEL_KEYS),
         channel_mask_before=cfg.mask_channel_before,
         input_dropout=cfg.dropout_input,
         reference_compat=cfg.reference_compat,
     )
 
 
-def frame_masks(cfg: Data2VecAudioConfig) -> SpanMaskConfig:
-    """Which frames are masked; raises ValueError, by the key, for a value that cannot be."""
-    with told_by_key(FRAME_KEYS):
-        return SpanMaskConfig(
-            prob=cfg.mask_prob,
-            length=cfg.mask_length,
-            selection=cfg.mask_selection,
-            other=cfg.mask_other,
-            min_masks=1,
-            no_overlap=cfg.no_mask_overlap,
-            min_space=cfg.mask_min_space,
-            same_share=cfg.require_same_masks,
-            dropout=cfg.mask_dropout,
-        )
-
-
-def channel_masks(cfg: Data2VecAudioConfig) -> SpanMaskConfig:
-    """The same of channels."""
-    with told_by_key(CHANNEL_KEYS):
-        return SpanMaskConfig(
-            prob=cfg.mask_channel_prob,
-            length=cfg.mask_channel_length,
-            selection=cfg.mask_channel_selection,
-            other=cfg.mask_channel_other,
-            no_overlap=cfg.no_mask_channel_overlap,
-            min_space=cfg.mask_channel_min_space,
-        )
+def span_masks(cfg: Data2VecAudioConfig, keys: Mapping[str, str], **more: Any) -> SpanMaskConfig:
+    """Masks whose fields have these ``keys``; raises ValueError, by the key, for a value that cannot be."""
+    with told_by_key(keys):
+        return SpanMaskConfig(**{name: getattr(cfg, key.partition(".")[2]) for name, key in keys.items()}, **more)
 
 
 def audio_config(cfg: Data2VecAudioConfig) -> AudioConfig:
