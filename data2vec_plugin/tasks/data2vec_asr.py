@@ -103,7 +103,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
             raise ValueError(f"`model.w2v_path` is {model_cfg.w2v_path}: {reason}") from error
         encoders = [module for module in model.modules() if isinstance(module, AudioData2Vec)]
         self.shortest_clip = max((receptive_field(encoder.audio.conv_layers) for encoder in encoders), default=0)
-        if encoders and getattr(model_cfg, "apply_mask", False):
+        if encoders and getattr(model_cfg, "apply_mask", False) and not from_checkpoint:
             self.masks = loader_masks(encoders[0])
         return model
 
