@@ -43,7 +43,7 @@ def encoder_weights(checkpoint: Checkpoint, layout: Layout, model: Any, teacher:
         state.update({prefix + name: value for name, value in entry.items()})
     if checkpoint.fine_tuned:
         model.remove_pretraining_modules()
-    check(f"checkpoint {checkpoint.path}", state, shapes(nn.Module.state_dict(model)))
+    check(f"checkpoint {checkpoint.path}", state, shapes(plain_state(model)))
     return single(state)
 
 
@@ -54,10 +54,10 @@ def completed(source: str, state: Weights, model: Any, pretrained: bool) -> Tupl
     """
     if not pretrained:
         model.remove_pretraining_modules()
-    wanted = nn.Module.state_dict(model)
+    wanted = plain_state(model)
     absent = [name for name in wanted if name not in state and name.startswith(FRESH)]
     check(source, state, {name: shape for name, shape in shapes(wanted).items() if name not in absent})
-    head = fresh(model.final_proj) if pretrained else {}
+    head = fresh(model.method.predictor) if pretrained else {}
     made = {name: head.get(name, torch.zeros(wanted[name].shape)) for name in absent}
     return {**single(state), **made}, absent
 
@@ -68,6 +68,13 @@ def first_teacher(state: Weights, model: Any, layout: Layout) -> Weights:
     entry = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
     layout.teacher_to_upstream(entry)
     return entry
+
+
+def plain_state(model: Any) -> Dict[str, Any]:
+    """The state of one of our models with plain names, without a teacher."""
+    state: Dict[str, Any] = nn.Module.state_dict(model)
+    model.layout.to_plain(state)
+    return state
 
 
 def outline(root: Mapping[str, Any], symbols: int) -> Any:

@@ -73,8 +73,8 @@ class TransformerConfig:
 class TargetConfig:
     """Which teacher signals are averaged and how they are normalised (section 3.3).
 
-    By default statistics run over time and leave padding out. ``reference_compat`` includes padding, as the
-    reference implementation does; ``reference_axes`` takes the axes that its speech model mistook for others.
+    Statistics run over time and leave padding out; ``reference_axes`` takes the axes that the reference's speech model
+    mistook for others.
     """
 
     top_k: int = 8
@@ -85,7 +85,6 @@ class TargetConfig:
     layer_norm: bool = False
     layer_norm_average: bool = False
     instance_norm_average: bool = False
-    reference_compat: bool = False
     reference_axes: bool = False
 
     def __post_init__(self) -> None:

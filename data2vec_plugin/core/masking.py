@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .config import SpanMaskConfig
-from .outputs import Mask
+from .outputs import Mask, Tokens
 
 Indices = NDArray[np.int64]
 BoolRows = NDArray[np.bool_]
@@ -183,6 +183,31 @@ class SpanMasker(Masker):
     def rows(self, sizes: Sequence[int], width: int, rngs: Sequence[Generator]) -> BoolRows:
         """See :func:`span_mask`."""
         return span_mask(sizes, width, self.config, rngs, self.trim_to_count)
+
+
+class BatchMasker:
+    """Masks a batch to which the loader brought no mask, on the host; torch's CPU generator is the seed.
+
+    ``channels``, if any are to be masked, draws which of ``dim``.
+    """
+
+    def __init__(self, masker: Masker, channels: Optional[Masker] = None, dim: int = 0) -> None:
+        self.masker = masker
+        self.channels = channels
+        self.dim = dim
+
+    def drawn(self, tokens: Tokens) -> Mask:
+        """A mask on the tokens' device."""
+        rows, width = tokens.x.shape[:2]
+        mask = self.masker.draw(tokens.sizes(), batch_generators(rows), width=width)
+        mask.channels = self.drawn_channels(rows)
+        return mask.to(tokens.x.device)
+
+    def drawn_channels(self, rows: int) -> Optional[Tensor]:
+        """Masked channels (B, C) bool; None where none are configured."""
+        if self.channels is None:
+            return None
+        return self.channels.draw([self.dim] * rows, batch_generators(rows), width=self.dim).indices
 
 
 def check_hides(mask: Mask, padding_mask: Optional[Tensor]) -> None:

@@ -18,6 +18,17 @@ class Tokens:
     x: Tensor
     padding_mask: Optional[Tensor] = None
 
+    def sizes(self) -> List[int]:
+        """Lengths of the rows without their padding; waits for the device if they are padded there."""
+        if self.padding_mask is None:
+            return [self.x.size(1)] * len(self.x)
+        sizes: List[int] = (~self.padding_mask).sum(1).tolist()
+        return sizes
+
+    def detached(self) -> Tokens:
+        """The same without a way back for gradients."""
+        return Tokens(self.x.detach(), self.padding_mask)
+
     def led_by(self, extra: Tensor) -> Tokens:
         """The same with the tokens ``extra`` (1, E, C) in front of every row."""
         rows, count = len(self.x), extra.size(1)
@@ -71,6 +82,11 @@ class Mask:
         """The tensors by name, as a sample carries them: hosts move dicts to a device, and know no classes of ours."""
         entries = {"indices": self.indices, "positions": self.positions}
         return entries if self.channels is None else {**entries, "channels": self.channels}
+
+    def to(self, device: torch.device) -> Mask:
+        """The same on a device, without waiting for it."""
+        moved = {name: tensor.to(device, non_blocking=True) for name, tensor in self.as_dict().items()}
+        return Mask(moved["indices"], moved["positions"], moved.get("channels"))
 
     @property
     def count(self) -> int:
@@ -131,15 +147,43 @@ class EncoderOutput:
 
 
 @dataclass
-class Data2VecOutput:
-    """One pre-training step: ``loss`` summed over N rows, scale included; ``predictions``, ``targets`` (N, C)."""
+class Scored:
+    """A term of one step: ``loss`` summed over the ``count`` rows, scale included, and what it compared, (N, C)."""
 
     loss: Tensor
+    count: int
     predictions: Tensor
     targets: Tensor
+
+
+@dataclass
+class Data2VecOutput:
+    """One pre-training step: the ``terms`` of its loss by name, and the ``mask`` that they are of."""
+
+    terms: Dict[str, Scored]
     mask: Mask
+
+    @property
+    def loss(self) -> Tensor:
+        """The sum of all terms."""
+        first, *rest = (term.loss for term in self.terms.values())
+        return sum(rest, first)
+
+    @property
+    def predictions(self) -> Tensor:
+        """Those of the first term, (N, C)."""
+        return self._first.predictions
+
+    @property
+    def targets(self) -> Tensor:
+        """Those of the first term, (N, C)."""
+        return self._first.targets
 
     @property
     def sample_size(self) -> int:
         """Number of regressed positions, by which the trainer divides the gradient."""
         return self.mask.count
+
+    @property
+    def _first(self) -> Scored:
+        return next(iter(self.terms.values()))

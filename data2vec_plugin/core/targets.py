@@ -51,8 +51,6 @@ def average_targets(
     Returns (N, C) in fp32.
     """
     per_layer, averaged = normalisation_axes(config)
-    if config.reference_compat:
-        padding_mask = None
     if rows_suffice(config):
         rows_only = [_normalise_rows(if_whole(x, positions).float(), per_layer) for x in signals[-config.top_k :]]
         return _normalise_rows(mean_of(rows_only), averaged)

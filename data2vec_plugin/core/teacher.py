@@ -2,31 +2,39 @@
 
 It is a plain object outside the student's module tree, because the trainer halves, wraps and saves that
 tree, while the average has to stay in fp32 and must receive no gradient.
+
+Of the student's parts some are averaged, some copied at each step, and some shared: those the teacher has not.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Collection, Dict, List, Mapping, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
 
 from .config import TeacherConfig
+from .encoder import Encoder
+from .outputs import EncoderOutput, Tokens
 from .schedule import annealed_decay
 
 UPDATES_KEY = "_num_updates"
 FORMAT_KEY = "_format"
-FORMAT = 1
-"""Version of what we add to a checkpoint's teacher entry; the reference ignores both keys."""
+FIRST_FORMAT, FORMAT = 1, 2
+"""Version of our checkpoints, in the teacher's entry, of which the reference ignores both keys.
+
+In the first a prediction head's parameters stood before an embedder's, which the optimizer's state counts.
+"""
 
 
 class Teacher:
-    """Follows ``source`` (the student, or the part of it that the teacher copies), once per update.
+    """Follows ``source``, the student, once per update.
 
-    ``copied(name)`` tells which parameters are taken over verbatim instead of averaged. The count of updates
-    it has followed makes a step happen exactly once per update: not per micro-batch, not again after an
-    overflow, and on resume the one step that a checkpoint still owes.
+    What is ``shared`` of it, modules and parameters, the teacher has no copy of; parameters whose names begin with one
+    of ``copied`` are taken over verbatim instead of averaged, as buffers are. The count of updates it has followed
+    makes a step happen exactly once per update: not per micro-batch, not again after an overflow, and on resume the
+    one step that a checkpoint still owes.
     """
 
     def __init__(
@@ -34,13 +42,14 @@ class Teacher:
         source: nn.Module,
         config: TeacherConfig,
         num_updates: int = 0,
-        copied: Callable[[str], bool] = lambda name: False,
+        shared: Collection[object] = (),
+        copied: Tuple[str, ...] = (),
     ) -> None:
         self.config = config
         self.copied = copied
         self.num_updates = num_updates
         self.decay = config.decay
-        self.module = _frozen_copy(source)
+        self.module = _frozen_copy(source, shared)
         self.fp32: Dict[str, Tensor] = {}
         self._take_fp32()
 
@@ -63,6 +72,20 @@ class Teacher:
             self.step(source)
         return True
 
+    def encode(
+        self, student: Encoder, source: Tensor, padding_mask: Optional[Tensor], local: Tokens, **options: Any
+    ) -> EncoderOutput:
+        """Encode the whole input by the teacher's parts, and the ``student``'s where they are shared.
+
+        ``local`` are the student's tokens, which a teacher without an embedder of its own reads. See
+        :meth:`Encoder.encode` for ``options``.
+        """
+        encoder: Any = self.module.encoder
+        tokens = local.detached() if encoder.embedder is None else encoder.embed(source, padding_mask)
+        extra = student.extra_tokens if encoder.extra_tokens is None else None
+        encoded: EncoderOutput = encoder.encode(tokens, extra=extra, **options)
+        return encoded
+
     @torch.no_grad()
     def step(self, source: nn.Module) -> None:
         """teacher = decay · teacher + (1 - decay) · student, in fp32, and copies where nothing is averaged."""
@@ -82,8 +105,10 @@ class Teacher:
         copied: List[Tuple[Tensor, Tensor]] = []
         for name, param in source.named_parameters():
             if name in self.fp32:
-                verbatim = self.copied(name) or not param.requires_grad
+                verbatim = name.startswith(self.copied) or not param.requires_grad
                 (copied if verbatim else averaged).append((self.fp32[name], param.detach()))
+        ours = dict(self.module.named_buffers())
+        copied.extend((ours[name], buffer) for name, buffer in source.named_buffers() if name in ours)
         return averaged, copied
 
     def match(self, source: nn.Module) -> None:
@@ -139,8 +164,8 @@ class Teacher:
         self._refresh_module()
 
 
-def _frozen_copy(source: nn.Module) -> nn.Module:
-    """A copy in eval mode that takes no gradient."""
-    module = copy.deepcopy(source)
+def _frozen_copy(source: nn.Module, shared: Collection[object]) -> nn.Module:
+    """A copy in eval mode that takes no gradient, with None in the place of what is ``shared``."""
+    module = copy.deepcopy(source, {id(part): None for part in shared})
     module.requires_grad_(False)
     return module.eval()

@@ -101,8 +101,22 @@ def scaled(x: Tensor, scale: Optional[Tensor]) -> Tensor:
     return x if scale is None else x * scale
 
 
+class NoPositions(nn.Module):
+    """No sense of order, or one that the tokens brought along; a modality puts its own in the place of this."""
+
+    def added(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
+        """Tokens with their positions: (B, T, C) -> (B, T, C)."""
+        return x
+
+    def biases(self, layers: Sequence[nn.Module]) -> Sequence[Optional[Tensor]]:
+        """What attention adds to its scores, broadcasting to (B, H, T, T): one for all ``layers``, or one for each."""
+        return (None,)
+
+
 class Transformer(nn.Module):
-    """A stack of blocks; a modality gives it a sense of order in :meth:`add_positions` or :meth:`attention_biases`."""
+    """A stack of blocks; ``positions`` gives it a sense of order, and is a modality's: see :class:`NoPositions`."""
+
+    positions: nn.Module
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -111,15 +125,8 @@ class Transformer(nn.Module):
         rates = [config.drop_path * i / max(config.layers - 1, 1) for i in range(config.layers)]
         self.layers = nn.ModuleList(Block(config, rate) for rate in rates)
         self.layer_norm = None if config.norm_at == "none" else nn.LayerNorm(config.dim, eps=config.norm_eps)
+        self.positions = NoPositions()
         self.apply(init_bert)
-
-    def add_positions(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
-        """Hook for a position signal that the encoder owns: (B, T, C) -> (B, T, C)."""
-        return x
-
-    def attention_biases(self) -> Sequence[Optional[Tensor]]:
-        """Hook for biases that the encoder owns, broadcasting to (B, H, T, T): one for all layers, or one for each."""
-        return (None,)
 
     def forward(
         self,
@@ -158,7 +165,7 @@ class Transformer(nn.Module):
     ) -> List[Optional[Tensor]]:
         """What attention takes in each layer: key padding, the caller's bias and the encoder's own."""
         masks = []
-        for own in self.attention_biases():
+        for own in self.positions.biases(self.layers):
             both = own if bias is None else bias if own is None else bias + own
             masks.append(attention_mask(padding_mask, both, dtype))
         return masks * len(self.layers) if len(masks) == 1 else masks
@@ -167,7 +174,7 @@ class Transformer(nn.Module):
         """Silence padding, add positions, normalise before the first layer where the layout says so."""
         if padding_mask is not None:
             x = x.masked_fill(padding_mask.unsqueeze(-1), 0)
-        x = self.add_positions(x, padding_mask)
+        x = self.positions.added(x, padding_mask)
         if self.layer_norm is not None and self.config.norm_at == "input":
             x = self.layer_norm(x)
         return x
@@ -176,6 +183,10 @@ class Transformer(nn.Module):
         """Layer drop, decided on the host by torch's CPU generator so that it resumes with the run."""
         rate = self.config.layer_drop
         return self.training and rate > 0 and bool(torch.rand(()).item() < rate)
+
+    def keep_layers(self, last: int) -> None:
+        """Drop the layers above ``last`` (0-based)."""
+        self.layers = nn.ModuleList(list(self.layers)[: last + 1])
 
     def run_block(
         self, block: nn.Module, x: Tensor, mask: Optional[Tensor], rows: Optional[Tensor]

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, List, Tuple
 
 from ..checkpoints.encoder import Checkpoint, build_encoder
-from ..core.model import Data2Vec
 from ..interop.fairseq.text_v1 import vocabulary_size
 from .image import ImageReader
 from .items import Reader
@@ -15,9 +14,7 @@ from .text import TextReader
 from .text_files import Given, find_text_files
 
 
-def prepare(
-    checkpoint: Checkpoint, teacher: bool, beside: Path, given: Given, truncate: bool
-) -> Tuple[Data2Vec, Reader]:
+def prepare(checkpoint: Checkpoint, teacher: bool, beside: Path, given: Given, truncate: bool) -> Tuple[Any, Reader]:
     """Build the model and its reader; ``beside`` is the folder of the data, where dictionaries may lie.
 
     Raises ValueError for what a modality cannot use, or cannot do without.
@@ -35,9 +32,7 @@ def prepare(
     return model, ImageReader(checkpoint.task, model.image.size)
 
 
-def _text(
-    checkpoint: Checkpoint, teacher: bool, beside: Path, given: Given, truncate: bool
-) -> Tuple[Data2Vec, TextReader]:
+def _text(checkpoint: Checkpoint, teacher: bool, beside: Path, given: Given, truncate: bool) -> Tuple[Any, TextReader]:
     folders = [beside, checkpoint.path.parent]
     files = find_text_files(given, checkpoint.task, folders, vocabulary_size(checkpoint.weights))
     model: Any = build_encoder(checkpoint, teacher, files.dictionary)

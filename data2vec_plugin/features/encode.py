@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..core.model import Data2Vec
 from .items import Reader
 
 LAST = "last"
@@ -43,33 +42,29 @@ class Wanted:
     half: bool = False
 
 
-def check_pool(pool: str, model: Data2Vec, name: str) -> None:
+def check_pool(pool: str, model: Any, name: str) -> None:
     """Raise ValueError for what no ``--pool`` is, or if the model ``name`` has no class token, and it is asked for."""
     if pool not in POOLS:
         raise ValueError(f"`--pool` is {pool!r}; expected {', '.join(POOLS)}")
-    if pool == CLASS_TOKEN and model.extra_tokens is None:
+    if pool == CLASS_TOKEN and model.encoder.extra_tokens is None:
         raise ValueError(f"`--pool` is {pool}, but model `{name}` has no class token; expected {NONE} or {MEAN}")
 
 
 @torch.inference_mode()
-def encode(model: Data2Vec, source: Tensor, padding_mask: Optional[Tensor], wanted: Wanted) -> List[Tensor]:
+def encode(model: Any, source: Tensor, padding_mask: Optional[Tensor], wanted: Wanted) -> List[Tensor]:
     """A padded batch -> for each layer that is wanted its output (B, T, C); of the class token alone (B, 1, C)."""
     device = model_device(model)
     source, padding_mask = source.to(device), None if padding_mask is None else padding_mask.to(device)
-    tokens = model.embed(source, padding_mask)
+    tokens = model.encoder.embed(source, padding_mask)
     highest = None if None in wanted.layers else max(layer for layer in wanted.layers if layer is not None)
     record = () if wanted.layers == (None,) else ("block",)
     options: Dict[str, Any] = {"record": record, "last": highest, "with_extra": wanted.pool == CLASS_TOKEN}
     if wanted.teacher:
-        teacher = model.ensure_teacher()
-        teacher.match(model.teacher_source())  # it is no submodule, and does not move with the model
-        tokens = model.teacher_tokens(teacher.module, source, padding_mask, tokens)
-        # a teacher of the encoder alone reads the student's extra tokens, as it does its embedding
-        copied = teacher.module if isinstance(teacher.module, Data2Vec) else None
-        encoder = teacher.module if copied is None else copied.encoder
-        encoded = (copied or model).encode(tokens, encoder, **options)
+        teacher = model.method.ensure_teacher()
+        teacher.match(model.method)  # it is no submodule, and does not move with the model
+        encoded = teacher.encode(model.encoder, source, padding_mask, tokens, **options)
     else:
-        encoded = model.encode(tokens, **options)
+        encoded = model.encoder.encode(tokens, **options)
     blocks = encoded.signal("block") if record else []
     outputs = [encoded.x if layer is None else blocks[layer] for layer in wanted.layers]
     return [output[:, :1] for output in outputs] if wanted.pool == CLASS_TOKEN else outputs
@@ -94,7 +89,7 @@ def item_features(outputs: Sequence[Tensor], row: int, span: slice, wanted: Want
     return stacked.half() if wanted.half else stacked
 
 
-def model_device(model: Data2Vec) -> torch.device:
+def model_device(model: Any) -> torch.device:
     """Where a model computes."""
     return next(model.parameters()).device
 

@@ -96,7 +96,7 @@ def open_encoder(job: Job, checkpoint: Checkpoint) -> Opened:
     model, reader = prepare(checkpoint, job.teacher, beside, job.text, job.truncate)
     model.to(device)
     check_pool(job.pool, model, checkpoint.name)
-    layers: Any = model.encoder.layers
+    layers: Any = model.encoder.transformer.layers
     wanted = Wanted(parse_layers(job.layer, len(layers)), job.teacher, job.pool, job.half)
     if job.workers < 1:
         raise ValueError(f"`--workers` is {job.workers}; expected 1 or more")

@@ -34,7 +34,7 @@ class FrozenEncoder:
         self.model = model.to(chosen_device(device)).requires_grad_(False)
         self.teacher = teacher
         self.sample_rate: Optional[int] = self.reader.sizes_per_unit if self.modality == "speech" else None
-        self.layers = len(list(self.model.encoder.layers))  # type: ignore[arg-type]
+        self.layers = len(list(self.model.encoder.transformer.layers))  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         rate = f", {self.sample_rate} Hz" if self.sample_rate else ""

@@ -88,7 +88,7 @@ class FeatureExtractor(nn.Module):
     """Stack of strided convolutions, (B, samples) -> (B, T, C).
 
     ``mode`` ``"layer_norm"`` normalises channels in every layer; ``"default"`` normalises time in the first
-    one only, there leaving out padded frames unless ``reference_compat``.
+    one only, there leaving out padded frames unless ``padding_in_norm``.
     """
 
     def __init__(
@@ -97,14 +97,14 @@ class FeatureExtractor(nn.Module):
         mode: str,
         bias: bool = False,
         dropout: float = 0.0,
-        reference_compat: bool = False,
+        padding_in_norm: bool = False,
     ) -> None:
         super().__init__()
         if mode not in ("default", "layer_norm"):
             raise ValueError(f"`extractor_mode` is {mode!r}; expected default or layer_norm")
         self.specs = list(layers)
         self.out_channels = self.specs[-1][0]
-        self.padding_in_norm = reference_compat
+        self.padding_in_norm = padding_in_norm
         convs: List[nn.Module] = []
         in_channels = 1
         for index, spec in enumerate(self.specs):

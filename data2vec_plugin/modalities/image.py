@@ -10,12 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from ..core.block_masking import BlockMaskConfig, BlockMasker
-from ..core.config import Data2VecConfig
-from ..core.masking import batch_generators
-from ..core.model import Data2Vec, to_device
-from ..core.outputs import Mask, Tokens
+from ..core.config import Data2VecConfig, TransformerConfig
+from ..core.encoder import Encoder
+from ..core.masking import BatchMasker
+from ..core.model import Data2Vec
+from ..core.outputs import Tokens
+from ..core.reference import Unused, regression
 from ..core.relative_positions import Grid, RelativePositionBias
-from ..core.transformer import Transformer
+from ..core.transformer import NoPositions, Transformer
+from ..core.view import MaskedView
 
 POSITIONS = ("shared", "layers", "none")
 
@@ -48,7 +51,7 @@ class ImageConfig:
         return self.size // self.patch, self.size // self.patch
 
 
-class PatchEmbedding(nn.Module):
+class ImageEmbedder(nn.Module):
     """A linear map of each patch, as a convolution whose stride is its width."""
 
     def __init__(self, image: ImageConfig, dim: int) -> None:
@@ -56,83 +59,74 @@ class PatchEmbedding(nn.Module):
         self.shape = (image.channels, image.size, image.size)
         self.conv = nn.Conv2d(image.channels, dim, image.patch, image.patch)
 
-    def forward(self, img: Tensor) -> Tensor:
-        """(B, channels, size, size) -> (B, R·C, dim), row by row; raises ValueError for another size."""
+    def forward(self, img: Tensor, padding_mask: Optional[Tensor] = None) -> Tokens:
+        """(B, channels, size, size) -> tokens (B, R·C, dim), row by row; nothing in an image is padding.
+
+        Raises ValueError for another size.
+        """
         if img.dim() != 4 or tuple(img.shape[1:]) != self.shape:
             expected = " x ".join(str(length) for length in self.shape)
             raise ValueError(
                 f"`img` has shape {tuple(img.shape)}, expected a batch of {expected}: resize the images "
                 f"(`task.input_size={self.shape[1]}`), or train with another `model.image_size` or `model.in_channels`"
             )
-        embedded: Tensor = self.conv(img).flatten(2).transpose(1, 2)
-        return embedded
+        return Tokens(self.conv(img).flatten(2).transpose(1, 2))
 
 
-class ImageEncoder(Transformer):
-    """The Transformer with relative positions as a bias of attention."""
+class GridPositions(NoPositions):
+    """Relative positions as a bias of attention, of one table that all layers share."""
 
-    def __init__(self, config: Data2VecConfig, image: ImageConfig) -> None:
-        super().__init__(config.transformer)
-        heads = config.transformer.heads
-        self.positions = image.positions
-        self.rel_pos_bias = RelativePositionBias(image.grid, heads) if image.positions == "shared" else None
-        if image.positions == "layers":
-            for block in self.layers:
-                block.add_module("rel_pos_bias", RelativePositionBias(image.grid, heads))
-        self.apply(init_image)
-        self.shrink_branches()
+    def __init__(self, grid: Grid, heads: int) -> None:
+        super().__init__()
+        self.rel_pos_bias = RelativePositionBias(grid, heads)
 
-    @torch.no_grad()
-    def shrink_branches(self) -> None:
-        """Divide what each branch ends with by sqrt(2·layer), counted from 1, so that depth adds no variance (BEiT)."""
-        layers: List[Any] = list(self.layers)
-        for number, block in enumerate(layers, start=1):
+    def biases(self, layers: Sequence[nn.Module]) -> Sequence[Optional[Tensor]]:
+        """(1, H, 1+N, 1+N)."""
+        return (self.rel_pos_bias(),)
+
+
+class LayerPositions(NoPositions):
+    """The same of a table in each layer, which is a part of it as ``rel_pos_bias``."""
+
+    def biases(self, layers: Sequence[Any]) -> Sequence[Optional[Tensor]]:
+        """One (1, H, 1+N, 1+N) for each layer."""
+        return [block.rel_pos_bias() for block in layers]
+
+
+def image_transformer(config: TransformerConfig, image: ImageConfig) -> Transformer:
+    """The Transformer with relative positions, as BEiT begins it."""
+    transformer = Transformer(config)
+    blocks: List[Any] = list(transformer.layers)
+    if image.positions == "shared":
+        transformer.positions = GridPositions(image.grid, config.heads)
+    elif image.positions == "layers":
+        transformer.positions = LayerPositions()
+        for block in blocks:
+            block.add_module("rel_pos_bias", RelativePositionBias(image.grid, config.heads))
+    transformer.apply(init_image)
+    with torch.no_grad():  # what a branch ends with, by sqrt(2·layer) counted from 1, so that depth adds no variance
+        for number, block in enumerate(blocks, start=1):
             for projection in (block.self_attn.out_proj, block.fc2):
                 projection.weight.div_(math.sqrt(2 * number))
-
-    def attention_biases(self) -> Sequence[Optional[Tensor]]:
-        """(1, H, 1+N, 1+N): one for all layers or one for each, or none."""
-        if self.positions == "layers":
-            layers: List[Any] = list(self.layers)
-            return [block.rel_pos_bias() for block in layers]
-        return (None if self.rel_pos_bias is None else self.rel_pos_bias(),)
+    return transformer
 
 
-class ImageData2Vec(Data2Vec):
-    """data2vec on images: (B, channels, size, size) in, a class token before one token a patch."""
-
-    def __init__(self, config: Data2VecConfig, image: ImageConfig) -> None:
-        super().__init__(config, ImageEncoder(config, image))
-        if config.extra_tokens != 1:
-            raise ValueError(
-                f"`extra_tokens` is {config.extra_tokens}; expected 1, the class token of relative positions"
-            )
-        self.image = image
-        self.patch_embed = PatchEmbedding(image, config.transformer.dim)
-        self.masker = BlockMasker(image.mask, *image.grid)
-        for parameter in (self.mask_emb, self.extra_tokens):
-            if parameter is not None:
-                nn.init.trunc_normal_(parameter, std=0.02)
-        for module in (self.patch_embed, self.final_proj):
-            if module is not None:
-                module.apply(init_image)
-        if config.reference_compat and self.final_proj is not None:
-            self.final_proj.requires_grad_(False)  # DistributedDataParallel waits for every gradient it was promised
-
-    def embed(self, source: Tensor, padding_mask: Optional[Tensor]) -> Tokens:
-        """Images (B, channels, size, size) -> tokens (B, N, C); nothing in an image is padding."""
-        return Tokens(self.patch_embed(source))
-
-    def sample_mask(self, tokens: Tokens) -> Mask:
-        """Draw the blocks of every image on the host, seeded by torch's CPU generator."""
-        images, patches = tokens.x.shape[:2]
-        return to_device(self.masker.draw([patches] * images, batch_generators(images)), tokens.x.device)
-
-    def predict(self, x: Tensor) -> Tensor:
-        """Prediction head at the masked positions; upstream makes one and then compares its input with the targets."""
-        if self.config.reference_compat and self.final_proj is not None:
-            return x
-        return super().predict(x)
+def image_data2vec(config: Data2VecConfig, image: ImageConfig) -> Data2Vec:
+    """The method on images (B, channels, size, size): a class token before one token a patch."""
+    if config.extra_tokens != 1:
+        raise ValueError(f"`extra_tokens` is {config.extra_tokens}; expected 1, the class token of relative positions")
+    dim = config.transformer.dim
+    transformer = image_transformer(config.transformer, image)
+    view = MaskedView(dim, config.input_dropout, config.channel_mask_before)
+    head = nn.Linear(dim, dim)
+    encoder = Encoder(transformer, view, ImageEmbedder(image, dim), config.extra_tokens)
+    for parameter in (view.mask_emb, encoder.extra_tokens):
+        nn.init.trunc_normal_(parameter, std=0.02)
+    for module in (encoder.embedder, head):
+        module.apply(init_image)
+    predictor = Unused(head) if config.reference_compat else head
+    masks = BatchMasker(BlockMasker(image.mask, *image.grid))
+    return Data2Vec(config, encoder, masks, predictor, [regression(config)])
 
 
 def init_image(module: nn.Module) -> None:

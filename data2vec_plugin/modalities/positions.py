@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Optional
+from typing import Optional, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -27,18 +27,18 @@ class ConvPositions(nn.Sequential):
     """``depth`` stacked convolutions that together span ``width`` frames, added to what they see.
 
     Padded frames are silenced before every convolution, so that a padded utterance equals the same one
-    alone; ``reference_compat`` silences them once only, as the reference does, and lets padding leak in.
+    alone; a ``leaky`` one silences them once only, as the reference does, and lets padding in.
     Depth 1 is wav2vec 2.0's single weight-normalised convolution.
     """
 
-    def __init__(self, dim: int, width: int, groups: int, depth: int, reference_compat: bool = False) -> None:
+    def __init__(self, dim: int, width: int, groups: int, depth: int, leaky: bool = False) -> None:
         if dim % groups:
             raise ValueError(f"`conv_pos_groups` must divide `encoder_embed_dim`: got {groups} for {dim} channels")
         if depth == 1:
             super().__init__(SinglePositionConv(dim, width, groups))
         else:
             super().__init__(*(PositionConv(dim, max(3, width // depth), groups) for _ in range(depth)))
-        self.leaky = reference_compat
+        self.leaky = leaky
 
     def forward(self, x: Tensor, padding_mask: Optional[Tensor] = None) -> Tensor:
         """(B, T, C) with silenced padding -> the signal to add, (B, T, C)."""
@@ -48,6 +48,15 @@ class ConvPositions(nn.Sequential):
                 channels = channels.masked_fill(padding_mask.unsqueeze(1), 0)
             channels = conv(channels)
         return channels.transpose(1, 2)
+
+    def added(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
+        """Tokens with their positions: (B, T, C) -> (B, T, C)."""
+        summed: Tensor = x + self(x, padding_mask)
+        return summed
+
+    def biases(self, layers: Sequence[nn.Module]) -> Sequence[Optional[Tensor]]:
+        """Attention is left as it is."""
+        return (None,)
 
 
 class SinglePositionConv(nn.Conv1d):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Optional
+from typing import Optional, Sequence
 
+from numpy.random import Generator
 from torch import Tensor, nn
 
 from ..core.config import Data2VecConfig
+from ..core.encoder import Encoder
+from ..core.masking import BatchMasker, BoolRows, Masker
 from ..core.model import Data2Vec
-from ..core.outputs import Mask, Tokens
+from ..core.outputs import Tokens
+from ..core.reference import regression
 from ..core.transformer import Transformer, init_bert
+from ..core.view import PlainView
 from .token_positions import LearnedPositions, SinusoidalPositions, position_ids
 
 
@@ -32,12 +37,11 @@ class TextConfig:
     head_layers: int = 1
 
 
-class TextEncoder(Transformer):
-    """The Transformer with the embedding of its tokens, which the teacher keeps a copy of."""
+class TextEmbedder(nn.Module):
+    """Ids (B, T) -> a vector each, with its absolute position."""
 
-    def __init__(self, config: Data2VecConfig, text: TextConfig) -> None:
-        super().__init__(config.transformer)
-        dim = config.transformer.dim
+    def __init__(self, text: TextConfig, dim: int, norm_eps: float) -> None:
+        super().__init__()
         self.text = text
         self.embed_tokens = nn.Embedding(text.vocabulary, dim, text.pad)
         self.embed_positions: Optional[nn.Module] = None
@@ -45,10 +49,9 @@ class TextEncoder(Transformer):
             self.embed_positions = LearnedPositions(text.max_positions, dim, text.pad)
         elif text.positions == "sinusoidal":
             self.embed_positions = SinusoidalPositions(text.max_positions, dim, text.pad)
-        self.layernorm_embedding = nn.LayerNorm(dim, eps=config.transformer.norm_eps) if text.norm_embedding else None
-        self.apply(init_text)
+        self.layernorm_embedding = nn.LayerNorm(dim, eps=norm_eps) if text.norm_embedding else None
 
-    def embed(self, source: Tensor, padding_mask: Optional[Tensor]) -> Tokens:
+    def forward(self, source: Tensor, padding_mask: Optional[Tensor] = None) -> Tokens:
         """Ids (B, T), True where padded (B, T) -> tokens (B, T, C); raises ValueError for too long a row."""
         if source.size(1) > self.text.max_positions:
             raise ValueError(
@@ -66,44 +69,38 @@ class TextEncoder(Transformer):
     def look_up(self, source: Tensor) -> Tensor:
         """The ids' own vectors, without positions: (B, T) -> (B, T, C)."""
         x: Tensor = self.embed_tokens(source)
-        return x * self.config.dim**0.5 if self.text.scale_embedding else x
+        return x * self.embed_tokens.embedding_dim**0.5 if self.text.scale_embedding else x
 
 
-class TextData2Vec(Data2Vec):
-    """data2vec on text: ids (B, T) in which hidden tokens are the mask symbol already, or another word."""
+class PaddingInIds(TextEmbedder):
+    """The reference's: whatever it is told of padding, it looks for it in the ids, those that the teacher gets too."""
 
-    encoder: TextEncoder
+    def forward(self, source: Tensor, padding_mask: Optional[Tensor] = None) -> Tokens:
+        """Ids (B, T) -> tokens (B, T, C)."""
+        return super().forward(source, source.eq(self.text.pad))
 
-    def __init__(self, config: Data2VecConfig, text: TextConfig) -> None:
-        super().__init__(config, TextEncoder(config, text), regression_head(config.transformer.dim, text.head_layers))
-        self.text = text
-        self.mask_emb = None  # the mask symbol has an embedding like any other
 
-    def embed(self, source: Tensor, padding_mask: Optional[Tensor]) -> Tokens:
-        """Ids (B, T), True where padded (B, T) -> tokens (B, T, C)."""
-        return self.encoder.embed(source, padding_mask)
+class MaskedElsewhere(Masker):
+    """Draws nothing: a mask replaces ids, which happens before they are embedded."""
 
-    def sample_mask(self, tokens: Tokens) -> Mask:
-        """Not here: a mask replaces ids, which happens before they are embedded."""
+    def rows(self, sizes: Sequence[int], width: int, rngs: Sequence[Generator]) -> BoolRows:
+        """Raises ValueError."""
         raise ValueError(
             "text is masked where it is loaded: give `mask_indices`, or `target_tokens` of a masked-LM task"
         )
 
-    def teacher_tokens(
-        self, module: nn.Module, whole: Tensor, padding_mask: Optional[Tensor], tokens: Tokens
-    ) -> Tokens:
-        """The whole sentence in the teacher's own embedding."""
-        if not isinstance(module, TextEncoder):
-            raise TypeError(f"the teacher of text is a TextEncoder, got {type(module).__name__}")
-        if self.config.reference_compat:  # whose teacher is given padding where nothing was masked
-            padding_mask = whole.eq(self.text.pad)
-        return module.embed(whole, padding_mask)
 
-    def teacher_copies(self) -> Callable[[str], bool]:
-        """With scope "layers" the embeddings are copied; all else in the encoder is averaged."""
-        if self.config.teacher.scope != "layers":
-            return super().teacher_copies()
-        return lambda name: name.startswith(("embed_tokens.", "embed_positions.", "layernorm_embedding."))
+def text_data2vec(config: Data2VecConfig, text: TextConfig) -> Data2Vec:
+    """The method on ids (B, T) in which hidden tokens are the mask symbol already, or another word."""
+    dim = config.transformer.dim
+    transformer = Transformer(config.transformer)
+    kind = PaddingInIds if config.reference_compat else TextEmbedder
+    embedder = kind(text, dim, config.transformer.norm_eps)
+    for part in (transformer, embedder):
+        part.apply(init_text)
+    predictor = regression_head(dim, text.head_layers)
+    encoder = Encoder(transformer, PlainView(config.input_dropout), embedder)
+    return Data2Vec(config, encoder, BatchMasker(MaskedElsewhere()), predictor, [regression(config, name="main")], True)
 
 
 def regression_head(dim: int, layers: int) -> nn.Sequential:

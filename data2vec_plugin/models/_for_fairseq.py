@@ -4,38 +4,91 @@ The teacher follows updates and travels in upstream's layout; results become the
 wrappers read.
 """
 
-import logging
-from typing import Any, Dict, Mapping, MutableMapping, Optional, Tuple
+from typing import Any, Dict, Mapping, MutableMapping, Optional, Tuple, Union
 
 from fairseq.models import BaseFairseqModel
-from torch import Tensor
+from torch import Tensor, nn
 
+from ..core.encoder import Encoder
 from ..core.loss import mean_deviation
 from ..core.model import Data2Vec
 from ..core.outputs import Data2VecOutput, EncoderOutput, Mask
+from ..core.teacher import Teacher
+from ..core.view import PlainView
 from ..interop.layout import Layout
 
-logger = logging.getLogger(__name__)
+
+class EncoderAlone(nn.Module):
+    """What fine-tuning keeps of the method: the encoder, and what masks its input."""
+
+    teacher: Optional[Teacher] = None
+    without: Tuple[str, ...] = ("_ema", "method.predictor.")
+    """How the names begin of what is gone."""
+
+    def __init__(self, method: Any) -> None:
+        super().__init__()
+        self.encoder: Encoder = method.encoder
+        self.masks = method.masks
+
+    def forward(self, *args: Any, **kwargs: Any) -> Data2VecOutput:
+        """Raises ValueError."""
+        raise ValueError("this model was made for fine-tuning: its prediction head is gone, so it cannot pre-train")
+
+    def follow(self, num_updates: int) -> None:
+        """There is no teacher that would."""
+
+    def restore_teacher(self, entry: Optional[Mapping[str, Any]]) -> None:
+        """There is none to restore."""
 
 
-class CheckpointedModel(Data2Vec, BaseFairseqModel):
-    """Mixed in before :class:`Data2Vec`'s modality; ``layout`` is the module that knows upstream's layout."""
+class UnmaskedEncoder(EncoderAlone):
+    """The same without masks, for the fine-tuning of images, whose classifier brings its own norm."""
+
+    without = (*EncoderAlone.without, "method.encoder.view.", "method.encoder.transformer.layer_norm.")
+
+    def __init__(self, method: Any) -> None:
+        super().__init__(method)
+        self.encoder.view = PlainView()
+        self.encoder.transformer.layer_norm = None
+
+
+class CheckpointedModel(BaseFairseqModel):
+    """Holds the ``method``, or after pre-training its encoder; ``layout`` is the module that knows upstream's layout."""
 
     layout: Layout
+    fine_tuned = EncoderAlone
+    """What is left of the method for fine-tuning."""
+
+    def __init__(self, method: Data2Vec) -> None:
+        super().__init__()
+        self.config = method.config
+        self.method: Union[Data2Vec, EncoderAlone] = method
+        self._saved_teacher: Optional[Dict[str, Any]] = None
+        self.register_load_state_dict_post_hook(_restore_teacher)  # type: ignore[no-untyped-call]
+
+    @property
+    def encoder(self) -> Encoder:
+        """Raw input -> contextualised tokens."""
+        return self.method.encoder
+
+    def remove_pretraining_modules(self, last_layer: Optional[int] = None) -> None:
+        """Keep the encoder alone, without the layers above ``last_layer`` (0-based), before fine-tuning."""
+        self.method = self.fine_tuned(self.method)
+        if last_layer is not None:
+            self.encoder.transformer.keep_layers(last_layer)
 
     def set_num_updates(self, num_updates: int) -> None:
         """fairseq calls this with the count of finished updates; in training the teacher follows."""
         super().set_num_updates(num_updates)
-        if self.final_proj is not None:
-            self.follow(num_updates)
+        self.method.follow(num_updates)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:  # type: ignore[override]
         """Upstream's layout, the fp32 teacher included as a dict of its own."""
         prefix = kwargs.get("prefix", args[1] if len(args) > 1 else "")
         state: Dict[str, Any] = super().state_dict(*args, **kwargs)
         self.layout.to_upstream(state, prefix)
-        if self.teacher is not None:
-            state[prefix + self.layout.TEACHER] = entry = self.teacher.state_dict()
+        if self.method.teacher is not None:
+            state[prefix + self.layout.TEACHER] = entry = self.method.teacher.state_dict()
             self.layout.teacher_to_upstream(entry)
         return state
 
@@ -44,30 +97,48 @@ class CheckpointedModel(Data2Vec, BaseFairseqModel):
 
         What was removed before fine-tuning is left out of a checkpoint of pre-training.
         """
-        prefix = name + "." if name else ""
+        self._to_ours(state_dict, name + "." if name else "")
+
+    def _to_ours(self, state_dict: MutableMapping[str, Any], prefix: str) -> None:
+        """Our names, without those of what is gone."""
         self.layout.from_upstream(state_dict, prefix)
-        removed = tuple(prefix + part for part in self.removed_parts())
-        for key in [key for key in state_dict if key.startswith(removed)]:
+        gone = tuple(prefix + part for part in self.method.without)
+        for key in [key for key in state_dict if key.startswith(gone)]:
             del state_dict[key]
 
-    def removed_parts(self) -> Tuple[str, ...]:
-        """How the names begin of what this model has no more."""
-        return ("final_proj.", "_ema") if self.final_proj is None else ()
-
     def _load_from_state_dict(self, state_dict: Dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
-        """Take the teacher out of the state; without one, it starts again from the loaded student."""
-        self.layout.from_upstream(state_dict, prefix)
-        saved = state_dict.pop(prefix + "_ema", None)
+        """Take the teacher out of the state, until the student is loaded."""
+        self._to_ours(state_dict, prefix)
+        self._saved_teacher = state_dict.pop(prefix + "_ema", None)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-        self.teacher = None
-        if self.final_proj is None:
-            return
-        if saved is None:
-            logger.info("the checkpoint holds no teacher (`_ema`): it starts from the loaded student")
-        else:
-            entry = dict(saved)
-            self.layout.teacher_from_upstream(entry)
-            self.ensure_teacher().load_state_dict(entry, fallback_updates=max(self.num_updates - 1, 0))
+
+
+def _restore_teacher(model: CheckpointedModel, _: Any) -> None:
+    """Called when the student is loaded; a teacher that was not saved starts from it."""
+    entry, model._saved_teacher = model._saved_teacher, None
+    if entry is not None:
+        entry = dict(entry)
+        model.layout.teacher_from_upstream(entry)
+    model.method.restore_teacher(entry)
+
+
+def training_result(output: Data2VecOutput, method: Any) -> Dict[str, Any]:
+    """Upstream's keys for the `model` criterion, and the rows that ours takes its variances from.
+
+    ``ema_decay`` is logged times 1000, as upstream does; the deviations are those of this batch on this rank, of the
+    first term.
+    """
+    return {
+        "losses": {name: term.loss for name, term in output.terms.items()},
+        "sample_size": output.sample_size,
+        "num_updates": method.num_updates,
+        "ema_decay": method.ensure_teacher().decay * 1000,
+        "target_var": mean_deviation(output.targets.detach()),
+        "pred_var": mean_deviation(output.predictions.detach()),
+        "targets": output.targets,
+        "predictions": output.predictions.detach(),
+        "mask_indices": output.mask.indices,
+    }
 
 
 def mask_of_loader(mask: Any, *parts: Optional[Tensor]) -> Optional[Mask]:
@@ -80,25 +151,6 @@ def mask_of_loader(mask: Any, *parts: Optional[Tensor]) -> Optional[Mask]:
     if any(part is not None for part in parts):
         raise ValueError("`mask` holds a whole mask, and further arguments parts of one; expected one or the other")
     return Mask.of(mask)
-
-
-def training_result(output: Data2VecOutput, decay: float, num_updates: int, loss: str = "regression") -> Dict[str, Any]:
-    """Upstream's keys for the `model` criterion, and the rows that ours takes its variances from.
-
-    ``loss`` is the name that upstream has for it. ``ema_decay`` is logged times 1000, as upstream does; the
-    deviations are those of this batch on this rank.
-    """
-    return {
-        "losses": {loss: output.loss},
-        "sample_size": output.sample_size,
-        "num_updates": num_updates,
-        "ema_decay": decay * 1000,
-        "target_var": mean_deviation(output.targets.detach()),
-        "pred_var": mean_deviation(output.predictions.detach()),
-        "targets": output.targets,
-        "predictions": output.predictions.detach(),
-        "mask_indices": output.mask.indices,
-    }
 
 
 def features_result(encoded: EncoderOutput, padding_mask: Optional[Tensor]) -> Dict[str, Any]:

@@ -171,6 +171,7 @@ def audio_config(cfg: Data2VecAudioConfig) -> AudioConfig:
         position_width=cfg.conv_pos,
         position_groups=cfg.conv_pos_groups,
         position_depth=cfg.pos_conv_depth,
+        padding_leaks=cfg.reference_compat,
     )
 
 
@@ -186,7 +187,6 @@ def _target_config(cfg: Data2VecAudioConfig) -> TargetConfig:
         layer_norm=cfg.layer_norm_target_layer,
         layer_norm_average=cfg.layer_norm_targets,
         instance_norm_average=cfg.instance_norm_targets,
-        reference_compat=cfg.reference_compat,
         reference_axes=cfg.reference_compat,
     )
 

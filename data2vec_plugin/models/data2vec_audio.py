@@ -1,16 +1,17 @@
 """The registered speech model: upstream's name, keys, forward arguments and results on our core."""
 
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any, Dict, Mapping, Optional, Union
 
 from fairseq.models import register_model
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..core.masking import batch_generators
-from ..core.model import given_mask
 from ..core.outputs import Mask
 from ..data.brought_mask import brought
+from ..interop import parts
 from ..interop.fairseq import audio_v1
-from ..modalities.audio import AudioData2Vec
+from ..interop.parts import PartsLayout
+from ..modalities.audio import audio_data2vec
 from ..modalities.conv_spec import output_length
 from ._for_fairseq import CheckpointedModel, features_result, if_padded, mask_of_loader, training_result
 from .audio_config import Data2VecAudioConfig, audio_config, method_config
@@ -18,16 +19,18 @@ from .starting.begun_speech import begin_with
 
 
 @register_model("data2vec_audio", dataclass=Data2VecAudioConfig)
-class Data2VecAudioModel(CheckpointedModel, AudioData2Vec):
+class Data2VecAudioModel(CheckpointedModel):
     """data2vec on speech for fairseq: pre-training, and the encoder of ``wav2vec_ctc`` in fine-tuning."""
 
-    layout = audio_v1
+    layout = PartsLayout(audio_v1, parts.AUDIO)
 
     def __init__(self, cfg: Data2VecAudioConfig) -> None:
-        super().__init__(method_config(cfg), audio_config(cfg))
+        audio = audio_config(cfg)
+        super().__init__(audio_data2vec(method_config(cfg), audio))
+        self.audio = audio
         self.cfg = cfg
         if cfg.compile_encoder:
-            self.encoder.compile()
+            self.encoder.transformer.compile()
 
     @classmethod
     def build_model(cls, cfg: Data2VecAudioConfig, task: Any = None) -> "Data2VecAudioModel":
@@ -65,8 +68,7 @@ class Data2VecAudioModel(CheckpointedModel, AudioData2Vec):
             given = self._given_mask(mask_indices, mask_positions, mask_channel_indices)
         if features_only:
             return self.features(source, padding_mask, bool(mask), given, layer)
-        output = super().forward(source, padding_mask, given)
-        return training_result(output, self.ensure_teacher().decay, self.num_updates)
+        return training_result(self.method(source, padding_mask, given), self.method)
 
     def _drawn_frames(self, source: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
         """The time mask (B, T) bool beside channels that the caller gives, as upstream draws it."""
@@ -74,14 +76,14 @@ class Data2VecAudioModel(CheckpointedModel, AudioData2Vec):
         lengths = [samples] * batch if padding_mask is None else (~padding_mask).sum(1).tolist()
         sizes = [max(output_length(length, self.audio.conv_layers), 1) for length in lengths]
         width = output_length(samples, self.audio.conv_layers)
-        return self.masker.draw(sizes, batch_generators(batch), width=width).indices.to(source.device)
+        return self.method.masks.masker.draw(sizes, batch_generators(batch), width=width).indices.to(source.device)
 
     def _given_mask(self, indices: Tensor, positions: Optional[Tensor], channels: Optional[Tensor]) -> Mask:
         """The caller's time mask, with channels drawn where they are configured and not given."""
         if channels is None:
-            drawn = self.sample_channels(len(indices), self.config.transformer.dim)
+            drawn = self.method.masks.drawn_channels(len(indices))
             channels = None if drawn is None else drawn.to(indices.device, non_blocking=True)
-        return given_mask(indices, positions, channels)
+        return Mask.given(indices, positions, channels)
 
     def features(
         self,
@@ -92,10 +94,11 @@ class Data2VecAudioModel(CheckpointedModel, AudioData2Vec):
         layer: Optional[int],
     ) -> Dict[str, Any]:
         """``x`` (B, T, C), ``padding_mask`` (B, T) or None, ``layer_results``; masked only if asked to."""
-        tokens = self.embed(source, padding_mask)
+        tokens = self.encoder.embed(source, padding_mask)
         if masked and mask is None:
-            mask = self.sample_mask(tokens)
-        encoded = self.encode(self.masked(tokens, mask if masked else None), record=("block", "ffn"), last=layer)
+            mask = self.method.masks.drawn(tokens)
+        seen = self.encoder.view(tokens, mask if masked else None)
+        encoded = self.encoder.encode(seen, record=("block", "ffn"), last=layer)
         return features_result(encoded, tokens.padding_mask)
 
     def extract_features(
@@ -112,11 +115,3 @@ class Data2VecAudioModel(CheckpointedModel, AudioData2Vec):
     def begin_with(self, path: str, checkpoint: Dict[str, Any], anew: bool) -> None:
         """Called with what the trainer has read, before it loads: wav2vec 2.0 and HuBERT may begin a new run."""
         begin_with(path, checkpoint, anew, self.cfg, self.state_dict())
-
-    def remove_pretraining_modules(self, last_layer: Optional[int] = None) -> None:
-        """Drop the teacher and the head, and the layers above ``last_layer``, before fine-tuning."""
-        self.final_proj = None
-        self.teacher = None
-        if last_layer is not None:
-            kept: List[nn.Module] = list(self.encoder.layers)[: last_layer + 1]
-            self.encoder.layers = nn.ModuleList(kept)

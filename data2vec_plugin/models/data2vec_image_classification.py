@@ -100,7 +100,7 @@ class Data2VecImageClassificationModel(BaseFairseqModel):
 
     def update_rules(self) -> Dict[str, UpdateRule]:
         """Learning rate by layer, no weight decay but on matrices; `host/training/optimizer.py` applies it."""
-        layers = len(self.model.encoder.layers)
+        layers = len(self.model.encoder.transformer.layers)
         return image_update_rules(self.named_parameters(), layers, self.cfg.layer_decay, "model.")
 
     def max_positions(self) -> None:

@@ -6,12 +6,13 @@ from typing import Any, Dict, List, Mapping, MutableMapping, Optional, Tuple, Un
 import torch
 from fairseq import hub_utils
 from fairseq.models import register_model
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..core.model import given_mask
 from ..core.outputs import Mask
+from ..interop import parts
 from ..interop.fairseq import text_v1
-from ..modalities.text import TextData2Vec
+from ..interop.parts import PartsLayout
+from ..modalities.text import text_data2vec
 from ._classification_heads import ClassificationHeads
 from ._for_fairseq import CheckpointedModel, if_padded, mask_of_loader, training_result
 from ._text_hub import TextHub
@@ -21,14 +22,16 @@ Features = Tuple[Tensor, Dict[str, Any]]
 
 
 @register_model("data2vec_text", dataclass=Data2VecTextConfig)
-class Data2VecTextModel(CheckpointedModel, TextData2Vec):
+class Data2VecTextModel(CheckpointedModel):
     """data2vec on text for fairseq: pre-training under a masked-LM task, heads under ``sentence_prediction``."""
 
-    layout = text_v1
+    layout = PartsLayout(text_v1, parts.TEXT)
     classification_heads: Optional[ClassificationHeads]
 
     def __init__(self, cfg: Data2VecTextConfig, dictionary: Any) -> None:
-        super().__init__(method_config(cfg), text_config(cfg, dictionary))
+        text = text_config(cfg, dictionary)
+        super().__init__(text_data2vec(method_config(cfg), text))
+        self.text = text
         self.cfg = cfg
         self.args = Namespace()  # fairseq's `sentence_prediction` criterion asks every model for it
         self.classification_heads = ClassificationHeads(self.config.transformer.dim)
@@ -75,8 +78,7 @@ class Data2VecTextModel(CheckpointedModel, TextData2Vec):
         if given is None:
             given = self._mask(src_tokens, target_tokens, mask_indices, mask_positions)
         whole = target_tokens if self.config.reference_compat else self._whole(src_tokens, target_tokens)
-        output = super().forward(src_tokens, padding_mask, given, whole)
-        result = training_result(output, self.ensure_teacher().decay, self.num_updates, loss="main")
+        result = training_result(self.method(src_tokens, padding_mask, given, whole), self.method)
         return {**result, "logs": {"ema_decay": result["ema_decay"]}}
 
     def _padding(self, src_tokens: Tensor, padded: Optional[bool]) -> Optional[Tensor]:
@@ -102,15 +104,16 @@ class Data2VecTextModel(CheckpointedModel, TextData2Vec):
             chosen, visible = target_tokens.ne(pad), src_tokens.eq(self.text.mask)
             is_whole = chosen.eq(src_tokens.ne(pad)).all(dim=1, keepdim=True)
             indices = visible if self.config.reference_compat else torch.where(is_whole, visible, chosen)
-        return given_mask(indices, positions)
+        return Mask.given(indices, positions)
 
     def features(
         self, src_tokens: Tensor, padding_mask: Optional[Tensor], all_hiddens: bool, head: Optional[str]
     ) -> Features:
         """Features, or those that a head makes of them; ``inner_states`` are the layers' as (T, B, C) if asked for."""
-        tokens = self.embed(src_tokens, padding_mask)
-        encoded = self.encode(tokens, record=("block",) if all_hiddens else ())
-        extra: Dict[str, Any] = {"inner_states": None, "encoder_embedding": self.encoder.look_up(src_tokens)}
+        tokens = self.encoder.embed(src_tokens, padding_mask)
+        encoded = self.encoder.encode(tokens, record=("block",) if all_hiddens else ())
+        embedder: Any = self.encoder.embedder
+        extra: Dict[str, Any] = {"inner_states": None, "encoder_embedding": embedder.look_up(src_tokens)}
         if all_hiddens:
             states: List[Any] = [encoded.entered, *encoded.signal("block")]
             extra["inner_states"] = [state.transpose(0, 1) for state in states]
@@ -159,10 +162,8 @@ class Data2VecTextModel(CheckpointedModel, TextData2Vec):
             self.classification_heads.reconcile(state_dict, prefix, adopt=self.cfg.load_checkpoint_heads)
 
     def remove_pretraining_modules(self, last_layer: Optional[int] = None) -> None:
-        """Drop the teacher and the heads, and the layers above ``last_layer``, before fine-tuning."""
-        self.final_proj = None
-        self.teacher = None
+        """Drop the heads too, and with layers above ``last_layer`` the final norm."""
+        super().remove_pretraining_modules(last_layer)
         self.classification_heads = None
         if last_layer is not None:
-            self.encoder.layers = nn.ModuleList(list(self.encoder.layers)[: last_layer + 1])
-            self.encoder.layer_norm = None
+            self.encoder.transformer.layer_norm = None

@@ -1,31 +1,35 @@
 """The registered image model: upstream's name, keys, forward arguments and results on our core."""
 
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Union
 
 from fairseq.models import register_model
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..core.model import given_mask
-from ..core.outputs import Mask
+from ..core.outputs import EncoderOutput, Mask
 from ..core.update_rules import UpdateRule, update_rules
+from ..interop import parts
 from ..interop.fairseq import vision_v1
-from ..modalities.image import ImageData2Vec
-from ._for_fairseq import CheckpointedModel, mask_of_loader, training_result
+from ..interop.parts import PartsLayout
+from ..modalities.image import image_data2vec
+from ._for_fairseq import CheckpointedModel, UnmaskedEncoder, mask_of_loader, training_result
 from .vision_config import Data2VecVisionConfig, image_config, method_config
 
-BELOW_THE_BLOCKS = ("patch_embed.", "extra_tokens")
+BELOW_THE_BLOCKS = ("method.encoder.embedder.", "method.encoder.extra_tokens")
 NEVER_DECAYED = ("extra_tokens", "mask_emb", "table")
 """Learned tokens and tables of relative positions, which are no matrices that anything is multiplied with."""
 
 
 @register_model("data2vec_vision", dataclass=Data2VecVisionConfig)
-class Data2VecVisionModel(CheckpointedModel, ImageData2Vec):
+class Data2VecVisionModel(CheckpointedModel):
     """data2vec on images for fairseq: pre-training, and the encoder of an image classifier."""
 
-    layout = vision_v1
+    layout = PartsLayout(vision_v1, parts.IMAGE)
+    fine_tuned = UnmaskedEncoder
 
     def __init__(self, cfg: Data2VecVisionConfig) -> None:
-        super().__init__(method_config(cfg), image_config(cfg))
+        image = image_config(cfg)
+        super().__init__(image_data2vec(method_config(cfg), image))
+        self.image = image
         self.cfg = cfg
 
     @classmethod
@@ -52,8 +56,7 @@ class Data2VecVisionModel(CheckpointedModel, ImageData2Vec):
         masked = given is not None or bool(mask)
         if layer_results or not masked:
             return self.features(img, masked, given, layer_results)
-        output = super().forward(img, mask=given)
-        return training_result(output, self.ensure_teacher().decay, self.num_updates)
+        return training_result(self.method(img, mask=given), self.method)
 
     def _given_mask(self, mask: Tensor, positions: Optional[Tensor]) -> Mask:
         """The caller's mask, row by row; raises ValueError for another grid than the model's."""
@@ -62,18 +65,18 @@ class Data2VecVisionModel(CheckpointedModel, ImageData2Vec):
                 f"`mask` has shape {tuple(mask.shape)}, expected (images, {self.image.grid[0]}, {self.image.grid[1]}): "
                 f"one entry for each patch of `model.patch_size` {self.image.patch}"
             )
-        return given_mask(mask.flatten(1), positions)
+        return Mask.given(mask.flatten(1), positions)
 
     def features(self, img: Tensor, masked: bool, mask: Optional[Mask], layer_results: bool) -> Dict[str, Any]:
         """``x`` (B, N, C) without the class token; ``layer_results``, if asked for, of every layer, each (B, N, C).
 
         Layers give what they are targets for: outputs, or what their feed-forward adds. Masked only if asked to be.
         """
-        tokens = self.embed(img, None)
+        tokens = self.encoder.embed(img)
         if masked and mask is None:
-            mask = self.sample_mask(tokens)
+            mask = self.method.masks.drawn(tokens)
         signal = self.config.targets.signal
-        encoded = self.encode(self.masked(tokens, mask), record=(signal,) if layer_results else ())
+        encoded = self.encoder.encode(self.encoder.view(tokens, mask), record=(signal,) if layer_results else ())
         return {"x": encoded.x, "padding_mask": None, "layer_results": encoded.signal(signal)}
 
     def extract_features(self, img: Tensor, mask: bool = False, layer_results: bool = False) -> Dict[str, Any]:
@@ -82,30 +85,12 @@ class Data2VecVisionModel(CheckpointedModel, ImageData2Vec):
 
     def class_token(self, img: Tensor) -> Tensor:
         """What the class token becomes that has read images: (B, C)."""
-        tokens = self.masked(self.embed(img, None), None)
-        return self.encode(tokens, with_extra=True).x[:, 0]
-
-    def remove_pretraining_modules(self, last_layer: Optional[int] = None) -> None:
-        """Drop the teacher, the head, the mask embedding and the final norm, before fine-tuning.
-
-        Layers above ``last_layer`` go too. A classifier normalises what it pools instead (BEiT).
-        """
-        self.final_proj = None
-        self.teacher = None
-        self.mask_emb = None
-        self.encoder.layer_norm = None
-        if last_layer is not None:
-            kept: List[nn.Module] = list(self.encoder.layers)[: last_layer + 1]
-            self.encoder.layers = nn.ModuleList(kept)
+        encoded: EncoderOutput = self.encoder(img, with_extra=True)
+        return encoded.x[:, 0]
 
     def update_rules(self) -> Dict[str, UpdateRule]:
         """No weight decay but on matrices, as in BEiT; see :mod:`data2vec_plugin.host.training.optimizer`."""
-        return image_update_rules(self.named_parameters(), len(self.encoder.layers))
-
-    def removed_parts(self) -> Tuple[str, ...]:
-        """How the names begin of what this model has no more."""
-        parts = {"mask_emb": self.mask_emb, "encoder.layer_norm.": self.encoder.layer_norm}
-        return (*super().removed_parts(), *(name for name, part in parts.items() if part is None))
+        return image_update_rules(self.named_parameters(), len(self.encoder.transformer.layers))
 
 
 def image_update_rules(

@@ -84,7 +84,6 @@ def method_config(cfg: Data2VecTextConfig) -> Data2VecConfig:
             layer_norm=cfg.layer_norm_target_layer,
             layer_norm_average=cfg.layer_norm_targets,
             instance_norm_average=cfg.instance_norm_targets,
-            reference_compat=cfg.reference_compat,
         ),
         teacher=TeacherConfig(
             "layers" if cfg.ema_transformer_layers_only else "encoder",

@@ -20,11 +20,10 @@ from ..data.text.dictionary_file import load_dictionary
 from ..decoding.greedy import GreedyCtcGenerator
 from ..files.text.transcripts import check_symbols, read_labels
 from ..interop.identify import identify
-from ..modalities.audio import AudioData2Vec
 from ..modalities.conv_spec import receptive_field
 from .audio_config import AsrTaskConfig, refuse_unsupported
 from .data2vec_audio_pretraining import text_compression
-from .speech import SpeechTask, loader_masks
+from .speech import SpeechTask, loader_masks, speech_models
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +100,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
             if not reason:
                 raise
             raise ValueError(f"`model.w2v_path` is {model_cfg.w2v_path}: {reason}") from error
-        encoders = [module for module in model.modules() if isinstance(module, AudioData2Vec)]
+        encoders = speech_models(model)
         self.shortest_clip = max((receptive_field(encoder.audio.conv_layers) for encoder in encoders), default=0)
         if encoders and getattr(model_cfg, "apply_mask", False) and not from_checkpoint:
             self.masks = loader_masks(encoders[0])

@@ -21,7 +21,7 @@ from ..data.text.masked import MaskedTextDataset
 from ..data.text.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords, word_starts
 from ..files.content import content_digest
 from ..host.watching.task import Extent, WatchedTask
-from ..modalities.text import TextData2Vec
+from ..modalities.text import TextConfig
 from .empty_batches import EmptyBatches
 from .text_config import MaskedTextConfig, check_supported, mask_config, name_of_subwords
 
@@ -57,7 +57,7 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model; raises ValueError for settings that cannot pre-train."""
         model = super().build_model(model_cfg, from_checkpoint)
-        if isinstance(model, TextData2Vec) and not from_checkpoint:
+        if isinstance(getattr(model, "text", None), TextConfig) and not from_checkpoint:
             model.config.check_targets()
         return model
 

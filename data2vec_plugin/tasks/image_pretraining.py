@@ -9,7 +9,7 @@ from ..core.block_masking import BlockMaskConfig, BlockMasker
 from ..data.image.datasets import ImageDataset, MaskedImageDataset
 from ..data.image.transforms import pretraining_transform
 from ..data.sample_seeds import SampleSeeds
-from ..modalities.image import ImageData2Vec
+from ..modalities.image import ImageConfig
 from .image_config import ImagePretrainingConfig
 from .images import ImageTask
 
@@ -33,10 +33,10 @@ class ImagePretrainingTask(ImageTask):
         """
         model = super().build_model(model_cfg, from_checkpoint)
         self.masker = block_masker(self.cfg.input_size, getattr(model, "cfg", model_cfg))
-        if isinstance(model, ImageData2Vec) and not from_checkpoint:
+        if isinstance(getattr(model, "image", None), ImageConfig) and not from_checkpoint:
             model.config.check_targets()
             with told_by_key(BLOCK_KEYS):
-                model.masker.check_share()
+                model.method.masks.masker.check_share()
         return model
 
     def load_dataset(self, split: str, task_cfg: Any = None, **kwargs: Any) -> None:

@@ -1,7 +1,7 @@
 """What the speech tasks share: how much speech there is, clips too long for a batch, iterators that notice a change."""
 
 import logging
-from typing import Any, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from ..data.audio.clips import CheckedAudioDataset, LoaderMasks
 from ..data.resumable import ResumableIterator
 from ..data.sample_seeds import SampleSeeds
 from ..host.watching.task import Extent, WatchedTask
-from ..modalities.audio import AudioData2Vec
+from ..modalities.audio import AudioConfig
 from .empty_batches import EmptyBatches
 
 logger = logging.getLogger(__name__)
@@ -66,10 +66,19 @@ class SpeechTask(EmptyBatches, WatchedTask):
         return fits
 
 
-def loader_masks(model: AudioData2Vec) -> LoaderMasks:
-    """What the loader has to know of a model to draw its masks."""
-    channels = model.channel_masker if model.config.channel_mask.prob > 0 else None
-    return LoaderMasks(model.audio.conv_layers, model.masker, channels, model.config.transformer.dim)
+def loader_masks(model: Any) -> LoaderMasks:
+    """What the loader has to know of a speech model to draw its masks."""
+    masks = model.method.masks
+    return LoaderMasks(model.audio.conv_layers, masks.masker, masks.channels, masks.dim)
+
+
+def speech_models(model: Any) -> List[Any]:
+    """The speech models of ours in a model, itself or below."""
+    return [
+        module
+        for module in model.modules()
+        if isinstance(getattr(module, "audio", None), AudioConfig) and hasattr(module, "method")
+    ]
 
 
 def clips_that_fit(audio: CheckedAudioDataset, indices: Any, max_tokens: Optional[int]) -> Tuple[Any, Any]:

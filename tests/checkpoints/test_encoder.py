@@ -116,7 +116,7 @@ def test_checkpoints_from_before_configurations(tmp_path: Path) -> None:
     checkpoint = open_checkpoint(path)
     assert checkpoint.task["normalize"] is True
     encoder = build_encoder(checkpoint, teacher=True)
-    assert torch.equal(encoder.encoder.layers[0].fc1.weight, model.encoder.layers[0].fc1.weight)  # type: ignore[index, union-attr]
+    assert torch.equal(encoder.encoder.transformer.layers[0].fc1.weight, model.encoder.transformer.layers[0].fc1.weight)  # type: ignore[index, union-attr]
 
 
 def test_digest_is_of_what_computes(tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ def test_features_and_fine_tuning_take_what_comes_back(base: Path, tmp_path: Pat
     cfg.conv_feature_layers = cfg.encoder_embed_dim = None
     model = Wav2VecCtc.build_model(cfg, SimpleNamespace(target_dictionary=letters()))
     kept = saved(base / "ours.pt")["encoder.layers.0.fc1.weight"]
-    assert torch.equal(model.w2v_encoder.w2v_model.encoder.layers[0].fc1.weight, kept)
+    assert torch.equal(model.w2v_encoder.w2v_model.encoder.transformer.layers[0].fc1.weight, kept)
 
 
 def test_labels_are_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,7 +92,7 @@ def test_fine_tuning_starts_from_what_came_back(base: Any) -> None:
     cfg = OmegaConf.create({"_name": "data2vec_text_classification", "model_path": str(base.back / "back.pt")})
     model = build_model(cfg, SimpleNamespace(source_dictionary=symbols(base.folder)))
     wanted = saved(base.folder / "ours.pt")["encoder.sentence_encoder.layers.0.fc1.weight"]
-    assert torch.equal(model.model.encoder.layers[0].fc1.weight, wanted)
+    assert torch.equal(model.model.encoder.transformer.layers[0].fc1.weight, wanted)
 
 
 def test_stock_upstream_loads_what_comes_back(base: Any) -> None:

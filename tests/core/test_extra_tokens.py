@@ -9,32 +9,35 @@ import torch
 from torch import Tensor
 
 from data2vec_plugin.core.config import Data2VecConfig, TargetConfig, TeacherConfig, TransformerConfig
-from data2vec_plugin.core.model import Data2Vec, given_mask
-from data2vec_plugin.core.outputs import EncoderOutput, Tokens
+from data2vec_plugin.core.encoder import Encoder
+from data2vec_plugin.core.model import Data2Vec
+from data2vec_plugin.core.outputs import EncoderOutput, Mask, Tokens
+from data2vec_plugin.core.reference import regression, span_masks
 from data2vec_plugin.core.transformer import Transformer
+from data2vec_plugin.core.view import MaskedView
 
 DIM, EXTRA, B, T = 8, 2, 3, 5
 TRANSFORMER = TransformerConfig(layers=3, dim=DIM, ffn_dim=12, heads=2, dropout=0.0, attention_dropout=0.0)
 
 
-class Plain(Data2Vec):
-    """The method on tokens that need no embedding but a scale, which tells the teacher's from the student's."""
+class Scale(torch.nn.Module):
+    """Tokens that need no embedding but a scale, which tells the teacher's from the student's."""
 
-    def __init__(self, config: Data2VecConfig) -> None:
-        super().__init__(config, Transformer(config.transformer))
+    def __init__(self) -> None:
+        super().__init__()
         self.scale = torch.nn.Parameter(torch.ones(()))
 
-    def embed(self, source: Tensor, padding_mask: Optional[Tensor]) -> Tokens:
+    def forward(self, source: Tensor, padding_mask: Optional[Tensor] = None) -> Tokens:
         return Tokens(source * self.scale, padding_mask)
 
 
-def model(extra: int = EXTRA, scope: str = "encoder") -> Plain:
+def model(extra: int = EXTRA, scope: str = "encoder") -> Data2Vec:
     torch.manual_seed(0)
     config = Data2VecConfig(TRANSFORMER, TargetConfig(top_k=2), TeacherConfig(scope, 0.5, 0.5), extra_tokens=extra)
-    made = Plain(config)
-    if made.extra_tokens is not None:
-        torch.nn.init.normal_(made.extra_tokens)
-    return made.train()
+    encoder = Encoder(Transformer(TRANSFORMER), MaskedView(DIM), Scale(), extra)
+    if encoder.extra_tokens is not None:
+        torch.nn.init.normal_(encoder.extra_tokens)
+    return Data2Vec(config, encoder, span_masks(config), torch.nn.Linear(DIM, DIM), [regression(config)]).train()
 
 
 def source() -> Tensor:
@@ -57,15 +60,15 @@ def padding() -> Tensor:
 def test_encoder_reads_them_and_nothing_of_them_comes_out(padded: bool) -> None:
     made, mask = model(), padding() if padded else None
     seen = []
-    handle = made.encoder.register_forward_pre_hook(lambda module, args: seen.append(args))
-    encoded = made.encode(Tokens(source(), mask), record=("ffn", "block"))
+    handle = made.encoder.transformer.register_forward_pre_hook(lambda module, args: seen.append(args))
+    encoded = made.encoder.encode(Tokens(source(), mask), record=("ffn", "block"))
     handle.remove()
     x, padding_mask = seen[0]
-    assert torch.equal(x[:, :EXTRA], made.extra_tokens.expand(B, -1, -1))  # type: ignore[union-attr]
+    assert torch.equal(x[:, :EXTRA], made.encoder.extra_tokens.expand(B, -1, -1))  # type: ignore[union-attr]
     assert torch.equal(x[:, EXTRA:], source())
     assert (padding_mask is None) == (mask is None)
     assert mask is None or torch.equal(padding_mask, torch.cat([torch.zeros(B, EXTRA, dtype=torch.bool), mask], 1))
-    whole: EncoderOutput = made.encoder(x, padding_mask, record=("ffn", "block"))
+    whole: EncoderOutput = made.encoder.transformer(x, padding_mask, record=("ffn", "block"))
     assert torch.equal(encoded.x, whole.x[:, EXTRA:])
     assert encoded.entered is not None
     assert encoded.entered.shape == (B, T, DIM)
@@ -78,27 +81,27 @@ def test_encoder_reads_them_and_nothing_of_them_comes_out(padded: bool) -> None:
 def test_what_they_become_comes_first_where_it_is_wanted() -> None:
     made = model().eval()
     tokens = Tokens(source())
-    whole, inputs = (made.encode(tokens, record=("block",), with_extra=wanted) for wanted in (True, False))
-    seen = torch.cat([made.extra_tokens.expand(B, -1, -1), source()], 1)  # type: ignore[union-attr]
-    assert torch.equal(whole.x, made.encoder(seen).x)
+    whole, inputs = (made.encoder.encode(tokens, record=("block",), with_extra=wanted) for wanted in (True, False))
+    seen = torch.cat([made.encoder.extra_tokens.expand(B, -1, -1), source()], 1)  # type: ignore[union-attr]
+    assert torch.equal(whole.x, made.encoder.transformer(seen).x)
     assert torch.equal(whole.x[:, EXTRA:], inputs.x)
     assert [signal.shape for signal in whole.signal("block")] == [(B, EXTRA + T, DIM)] * TRANSFORMER.layers
 
 
 def test_without_them_nothing_changes() -> None:
     made = model(extra=0)
-    assert torch.equal(made.encode(Tokens(source()), with_extra=True).x, made.encoder(source()).x)
-    assert made.extra_tokens is None
-    assert "extra_tokens" not in made.state_dict()
-    assert torch.equal(made.encode(Tokens(source())).x, made.encoder(source()).x)
+    assert torch.equal(made.encoder.encode(Tokens(source()), with_extra=True).x, made.encoder.transformer(source()).x)
+    assert made.encoder.extra_tokens is None
+    assert "encoder.extra_tokens" not in made.state_dict()
+    assert torch.equal(made.encoder.encode(Tokens(source())).x, made.encoder.transformer(source()).x)
 
 
 def test_they_are_trained() -> None:
     made = model()
-    made(source(), None, given_mask(indices())).loss.backward()
-    assert made.extra_tokens is not None
-    assert made.extra_tokens.grad is not None
-    assert float(made.extra_tokens.grad.abs().min()) > 0
+    made(source(), None, Mask.given(indices())).loss.backward()
+    assert made.encoder.extra_tokens is not None
+    assert made.encoder.extra_tokens.grad is not None
+    assert float(made.encoder.extra_tokens.grad.abs().min()) > 0
 
 
 @pytest.mark.parametrize("scope", ["encoder", "model"])
@@ -106,26 +109,21 @@ def test_whose_the_teacher_reads(scope: str) -> None:
     """A copy of the encoder reads the student's; a copy of the model averages them with the rest."""
     made = model(scope=scope)
     made.follow(0)
-    before = made(source(), None, given_mask(indices())).targets
+    before = made(source(), None, Mask.given(indices())).targets
     with torch.no_grad():
-        made.extra_tokens.neg_()  # type: ignore[union-attr]
-    after = made(source(), None, given_mask(indices())).targets
+        made.encoder.extra_tokens.neg_()  # type: ignore[union-attr]
+    after = made(source(), None, Mask.given(indices())).targets
     assert torch.equal(before, after) == (scope == "model")
     teacher: Any = made.ensure_teacher()
-    assert ("extra_tokens" in teacher.fp32) == (scope == "model")
+    assert ("encoder.extra_tokens" in teacher.fp32) == (scope == "model")
     made.follow(1)
     if scope == "model":
-        moved = made(source(), None, given_mask(indices())).targets
+        moved = made(source(), None, Mask.given(indices())).targets
         assert not torch.equal(moved, before)
-        assert torch.equal(teacher.module.extra_tokens, teacher.fp32["extra_tokens"])
-
-
-def test_a_modality_must_say_how_it_masks() -> None:
-    with pytest.raises(NotImplementedError, match="Plain must say how its tokens are masked"):
-        model()(source())
+        assert torch.equal(teacher.module.encoder.extra_tokens, teacher.fp32["encoder.extra_tokens"])
 
 
 def test_rows_are_counted_among_the_inputs_positions() -> None:
     made = model()
-    tokens, rows = made.embed(source(), None), given_mask(indices()).positions
-    torch.testing.assert_close(made.encode(tokens, rows=rows).x, made.encode(tokens).x[indices()])
+    tokens, rows = made.encoder.embed(source(), None), Mask.given(indices()).positions
+    torch.testing.assert_close(made.encoder.encode(tokens, rows=rows).x, made.encoder.encode(tokens).x[indices()])

@@ -10,8 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data2vec_plugin.core.config import TargetConfig
+from data2vec_plugin.core.config import LossConfig, TargetConfig
+from data2vec_plugin.core.outputs import Mask
+from data2vec_plugin.core.reference import ReferenceRegression
 from data2vec_plugin.core.targets import average_targets, rows_suffice
+from data2vec_plugin.core.terms import Regression, Step
 
 Normalise = Callable[[Tensor], Tensor]
 
@@ -83,10 +86,13 @@ def test_batch_norm_leaves_padding_out() -> None:  # B31
 def test_reference_counts_padding_in(key: str) -> None:  # B31
     padding_mask = torch.zeros(B, T, dtype=torch.bool)
     padding_mask[1, 7:] = True
-    config = TargetConfig(top_k=2, reference_compat=True, **{key: True})
+    config = TargetConfig(top_k=2, **{key: True})
     positions = torch.arange(T, T + 7)
-    ignored = average_targets(signals(), config, positions)
-    torch.testing.assert_close(average_targets(signals(), config, positions, padding_mask), ignored)
+    step = Step(Mask(padding_mask, positions), torch.zeros(7, C), signals(), padding_mask)
+    ours, theirs = (kind(config, LossConfig()).targets(step) for kind in (Regression, ReferenceRegression))
+    torch.testing.assert_close(theirs, average_targets(signals(), config, positions))
+    torch.testing.assert_close(ours, average_targets(signals(), config, positions, padding_mask))
+    assert (ours - theirs).abs().max() > 0.01
 
 
 @pytest.mark.parametrize(("group", "instance"), [(True, False), (False, True), (True, True)])

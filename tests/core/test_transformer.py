@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from data2vec_plugin.core.attention import attention_mask
 from data2vec_plugin.core.config import TransformerConfig
-from data2vec_plugin.core.transformer import Block, DropPath, Transformer
+from data2vec_plugin.core.transformer import Block, DropPath, NoPositions, Transformer
 
 PLAIN = TransformerConfig(layers=3, dim=16, ffn_dim=24, heads=4, dropout=0.0, attention_dropout=0.0)
 B, T = 2, 7
@@ -99,13 +99,13 @@ def test_place_of_the_encoders_norm(norm_at: str, steps: Tuple[int, int]) -> Non
     torch.testing.assert_close(encoder(x).x, wanted)
 
 
-class Biased(Transformer):
-    """An encoder that owns the biases it is given."""
+class Given(NoPositions):
+    """Biases that somebody gives."""
 
-    biases: Sequence[Optional[Tensor]] = (None,)
+    given: Sequence[Optional[Tensor]] = (None,)
 
-    def attention_biases(self) -> Sequence[Optional[Tensor]]:
-        return self.biases
+    def biases(self, layers: Sequence[nn.Module]) -> Sequence[Optional[Tensor]]:
+        return self.given
 
 
 def biases(count: int) -> List[Optional[Tensor]]:
@@ -117,12 +117,13 @@ def biases(count: int) -> List[Optional[Tensor]]:
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("given", [False, True])
 def test_biases_of_the_encoder_go_to_all_layers_or_each(count: int, padded: bool, given: bool) -> None:
-    encoder: Biased = randomised(Biased(replace(PLAIN, norm_at="none")))
-    encoder.biases = biases(count)
+    encoder: Transformer = randomised(Transformer(replace(PLAIN, norm_at="none")))
+    encoder.positions = positions = Given()
+    positions.given = biases(count)
     mask, extra = padding() if padded else None, biases(4)[-1] if given else None
     x = inputs() if mask is None else inputs().masked_fill(mask.unsqueeze(-1), 0)
     wanted = x
-    for block, own in zip(encoder.layers, encoder.biases if count > 1 else encoder.biases * PLAIN.layers):
+    for block, own in zip(encoder.layers, positions.given if count > 1 else list(positions.given) * PLAIN.layers):
         assert own is not None
         both = own if extra is None else own + extra
         wanted = block(wanted, attention_mask(mask, both, torch.float32))["block"]

@@ -66,11 +66,10 @@ def test_teacher(tmp_path: Path, data: Path, whole: bool) -> None:
     model = checkpoint(tmp_path / "model.pt", ema_transformer_only=not whole)
     assert features(tmp_path / "model.pt", data, tmp_path / "teacher", "--teacher") == 0
     assert features(tmp_path / "model.pt", data, tmp_path / "student") == 0
-    averaged = model.ensure_teacher().module
+    averaged = model.method.ensure_teacher().module.encoder
+    model.encoder.transformer = averaged.transformer
     if whole:
-        model = averaged
-    else:
-        model.encoder = averaged
+        model.encoder.embedder, model.encoder.extra_tokens = averaged.embedder, averaged.extra_tokens
     assert_close(read(tmp_path / "teacher"), by_hand(model, data))
     assert not np.allclose(read(tmp_path / "student")["a/000"], read(tmp_path / "teacher")["a/000"], atol=1e-2)
 
@@ -81,14 +80,14 @@ def test_class_token(tmp_path: Path, data: Path, teacher: bool) -> None:
     options = ("--pool", "class_token", "--layer", "1,last", *(["--teacher"] if teacher else []))
     assert features(tmp_path / "model.pt", data, tmp_path / "out", *options) == 0
     assert {row["frames"] for row in index(tmp_path / "out")} == {"1"}
-    seen: Any = model.ensure_teacher().module if teacher else model
+    seen: Any = (model.method.ensure_teacher().module if teacher else model).encoder
     transform = evaluation_transform(PIXELS, Normalization(mean=(0.4, 0.5, 0.6)))
     for name, array in read(tmp_path / "out").items():
         picture = decode((data / f"{name}.JPEG").read_bytes(), name)
         img = transform(picture, np.random.default_rng(0)).unsqueeze(0)
         with torch.no_grad():
-            led = torch.cat([seen.extra_tokens, seen.embed(img, None).x], 1)
-            encoded = seen.encoder(led, record=("block",))
+            led = torch.cat([seen.extra_tokens, seen.embed(img).x], 1)
+            encoded = seen.transformer(led, record=("block",))
         expected = torch.stack([encoded.signal("block")[1][0, 0], encoded.x[0, 0]]).numpy()
         np.testing.assert_allclose(array, expected, atol=2e-5, err_msg=name)
 

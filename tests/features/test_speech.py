@@ -78,9 +78,8 @@ def test_teacher(tmp_path: Path, scope: Dict[str, bool]) -> None:
     data = clips(tmp_path / "data")
     assert features(tmp_path / "model.pt", data, tmp_path / "teacher", "--teacher") == 0
     assert features(tmp_path / "model.pt", data, tmp_path / "student") == 0
-    averaged = model.ensure_teacher().module
-    pair = (averaged, averaged.encoder) if scope else (model, averaged)
-    wanted = by_hand_of_core(*pair, data)
+    averaged = model.method.ensure_teacher().module.encoder
+    wanted = by_hand_of_core(averaged if scope else model.encoder, averaged.transformer, data)
     assert_close(read(tmp_path / "teacher"), wanted)
     assert not np.allclose(read(tmp_path / "student")["s0/c0"], wanted["s0/c0"], atol=1e-2)
 
@@ -99,7 +98,7 @@ def by_hand_of_core(embedder: Any, encoder: Any, folder: Path) -> Dict[str, np.n
     for path in folder.rglob("*.wav"):
         clip = torch.from_numpy(soundfile.read(path, dtype="float32")[0])
         with torch.no_grad():
-            tokens = embedder.embed(F.layer_norm(clip, clip.shape).unsqueeze(0), None)
+            tokens = embedder.embed(F.layer_norm(clip, clip.shape).unsqueeze(0))
             found[path.relative_to(folder).with_suffix("").as_posix()] = encoder(tokens.x).x[0].numpy()
     return found
 

@@ -43,7 +43,8 @@ def test_teacher_and_mean(tmp_path: Path, lines: Path) -> None:
     model = text_checkpoint(tmp_path / "model.pt")
     options = ("--symbols", "--teacher", "--pool", "mean")
     assert features(tmp_path / "model.pt", lines, tmp_path / "out", *options) == 0
-    model.encoder = model.ensure_teacher().module
+    averaged = model.method.ensure_teacher().module.encoder
+    model.encoder.transformer, model.encoder.embedder = averaged.transformer, averaged.embedder
     assert_close(read(tmp_path / "out"), {name: array.mean(0) for name, array in by_hand(model).items()})
 
 

@@ -69,7 +69,7 @@ def test_padded_clip_equals_the_same_one_alone(mode: str) -> None:  # B7, B31
 
 def test_reference_norms_over_the_padding_too() -> None:
     source, lengths = padded_batch()
-    leaky = extractor("default", reference_compat=True)
+    leaky = extractor("default", padding_in_norm=True)
     torch.testing.assert_close(leaky(source, lengths), leaky(source))
     assert (leaky(source, lengths) - extractor("default")(source, lengths))[1, :20].abs().max() > 0.01
 

@@ -13,7 +13,7 @@ from data2vec_plugin.core.block_masking import BlockMaskConfig
 from data2vec_plugin.core.config import Data2VecConfig, TargetConfig, TeacherConfig, TransformerConfig
 from data2vec_plugin.core.outputs import Tokens
 from data2vec_plugin.core.relative_positions import RelativePositionBias
-from data2vec_plugin.modalities.image import ImageConfig, ImageData2Vec, ImageEncoder, PatchEmbedding
+from data2vec_plugin.modalities.image import ImageConfig, ImageEmbedder, image_data2vec, image_transformer
 
 TRANSFORMER = TransformerConfig(
     layers=3,
@@ -31,9 +31,9 @@ METHOD = Data2VecConfig(TRANSFORMER, TargetConfig(top_k=2), TeacherConfig("encod
 IMAGE = ImageConfig(size=12, patch=3, channels=2, mask=BlockMaskConfig(6, 2, 6))
 
 
-def model(**settings: Any) -> ImageData2Vec:
+def model(**settings: Any) -> Any:
     torch.manual_seed(0)
-    return ImageData2Vec(METHOD, replace(IMAGE, **settings)).train()
+    return image_data2vec(METHOD, replace(IMAGE, **settings)).train()
 
 
 def images(count: int = 2) -> Tensor:
@@ -41,8 +41,8 @@ def images(count: int = 2) -> Tensor:
 
 
 def test_a_token_is_a_linear_map_of_its_patch_row_by_row() -> None:
-    embedding, img = PatchEmbedding(IMAGE, 16), images()
-    tokens = embedding(img)
+    embedding, img = ImageEmbedder(IMAGE, 16), images()
+    tokens = embedding(img).x
     assert tokens.shape == (2, 16, 16)
     patch = img[1, :, 3:6, 6:9]  # row 1, column 2
     weight, bias = embedding.conv.weight.flatten(1), embedding.conv.bias
@@ -79,7 +79,7 @@ def test_unknown_positions_are_refused(settings: Dict[str, Any], message: str) -
 
 def test_relative_positions_need_one_class_token() -> None:
     with pytest.raises(ValueError, match="`extra_tokens` is 0; expected 1"):
-        ImageData2Vec(replace(METHOD, extra_tokens=0), IMAGE)
+        image_data2vec(replace(METHOD, extra_tokens=0), IMAGE)
 
 
 @pytest.mark.parametrize(("positions", "tables"), [("shared", 1), ("layers", 3), ("none", 0)])
@@ -103,27 +103,31 @@ def test_order_is_known_by_relative_positions_alone() -> None:
         for module in made.modules():
             if isinstance(module, RelativePositionBias):
                 torch.nn.init.normal_(module.table)
-        tokens = made.embed(images(), None)
-        moved = made.encode(Tokens(tokens.x[:, order])).x
-        assert torch.allclose(moved, made.encode(tokens).x[:, order], atol=1e-5) == same
+        tokens = made.encoder.embed(images(), None)
+        moved = made.encoder.encode(Tokens(tokens.x[:, order])).x
+        assert torch.allclose(moved, made.encoder.encode(tokens).x[:, order], atol=1e-5) == same
 
 
 def test_layers_with_tables_of_their_own_use_them() -> None:
-    encoder = ImageEncoder(METHOD, replace(IMAGE, positions="layers"))
-    biases = encoder.attention_biases()
+    encoder = image_transformer(TRANSFORMER, replace(IMAGE, positions="layers"))
+    biases = encoder.positions.biases(encoder.layers)
     assert len(biases) == 3
     layers: Any = encoder.layers
     torch.nn.init.ones_(layers[1].rel_pos_bias.table)
-    assert [bool(bias.any()) for bias in encoder.attention_biases() if bias is not None] == [False, True, False]
+    assert [bool(bias.any()) for bias in encoder.positions.biases(encoder.layers) if bias is not None] == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_masks_are_blocks_that_follow_torchs_seed() -> None:
     made, tokens = model(), Tokens(torch.zeros(5, 16, 16))
     torch.manual_seed(3)
-    first = made.sample_mask(tokens)
+    first = made.masks.drawn(tokens)
     torch.manual_seed(3)
-    again = made.sample_mask(tokens)
-    other = made.sample_mask(tokens)
+    again = made.masks.drawn(tokens)
+    other = made.masks.drawn(tokens)
     assert torch.equal(first.indices, again.indices)
     assert not torch.equal(first.indices, other.indices)
     assert first.indices.shape == (5, 16)
@@ -135,35 +139,31 @@ def test_masks_are_blocks_that_follow_torchs_seed() -> None:
 
 def test_masked_patches_are_the_mask_embedding_and_the_class_token_is_never() -> None:
     made, seen = model(), []
-    handle = made.encoder.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
-    tokens = made.embed(images(), None)
-    mask = made.sample_mask(tokens)
-    made.encode(made.masked(tokens, mask))
+    handle = made.encoder.transformer.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    tokens = made.encoder.embed(images(), None)
+    mask = made.masks.drawn(tokens)
+    made.encoder.encode(made.encoder.view(tokens, mask))
     handle.remove()
-    assert made.mask_emb is not None
-    assert made.extra_tokens is not None
-    assert torch.equal(seen[0][:, 0], made.extra_tokens[0].expand(2, -1))
+    assert torch.equal(seen[0][:, 0], made.encoder.extra_tokens[0].expand(2, -1))
     hidden = seen[0][:, 1:][mask.indices]
-    assert torch.equal(hidden, made.mask_emb.expand_as(hidden))
+    assert torch.equal(hidden, made.encoder.view.mask_emb.expand_as(hidden))
     assert torch.equal(seen[0][:, 1:][~mask.indices], tokens.x[~mask.indices])
 
 
 def test_weights_begin_as_beits() -> None:
     """The reference gives its embeddings a mean of 0.02 and a deviation of 1, having swapped the arguments."""
     wide = replace(TRANSFORMER, dim=256, ffn_dim=512, layers=4)
-    made = ImageData2Vec(replace(METHOD, transformer=wide), IMAGE)
-    assert made.mask_emb is not None
+    made = image_data2vec(replace(METHOD, transformer=wide), IMAGE)
     for parameter in (
-        made.mask_emb,
-        made.extra_tokens,
-        made.patch_embed.conv.weight,
-        made.encoder.layers[0].fc1.weight,
+        made.encoder.view.mask_emb,
+        made.encoder.extra_tokens,
+        made.encoder.embedder.conv.weight,
+        made.encoder.transformer.layers[0].fc1.weight,
     ):
         values = torch.as_tensor(parameter).detach()
         assert float(values.std()) == pytest.approx(0.02, rel=0.2)
         assert abs(float(values.mean())) < 0.005
-    assert made.final_proj is not None
-    for number, layer in enumerate(made.encoder.layers, start=1):
+    for number, layer in enumerate(made.encoder.transformer.layers, start=1):
         block: Any = layer
         for projection in (block.self_attn.out_proj, block.fc2):
             assert float(projection.weight.detach().std()) == pytest.approx(0.02 / (2 * number) ** 0.5, rel=0.05)
@@ -172,13 +172,11 @@ def test_weights_begin_as_beits() -> None:
 
 
 def test_upstreams_prediction_bypasses_the_head() -> None:  # B2
-    compat = ImageData2Vec(replace(METHOD, reference_compat=True), IMAGE)
-    assert compat.final_proj is not None
-    assert not any(parameter.requires_grad for parameter in compat.final_proj.parameters())
-    tokens = compat.embed(images(), None)
-    mask = compat.sample_mask(tokens)
-    x = compat.encode(compat.masked(tokens, mask)).x
-    assert torch.equal(compat.predict(x[mask.indices]), x[mask.indices])
+    compat = image_data2vec(replace(METHOD, reference_compat=True), IMAGE)
+    assert not any(parameter.requires_grad for parameter in compat.predictor.parameters())
+    tokens = compat.encoder.embed(images(), None)
+    mask = compat.masks.drawn(tokens)
+    x = compat.encoder.encode(compat.encoder.view(tokens, mask)).x
+    assert torch.equal(compat.predictor(x[mask.indices]), x[mask.indices])
     ours = model()
-    assert ours.final_proj is not None
-    torch.testing.assert_close(ours.predict(x[mask.indices]), ours.final_proj(x[mask.indices]))
+    torch.testing.assert_close(ours.predictor(x[mask.indices]), ours.predictor(x[mask.indices]))

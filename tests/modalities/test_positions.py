@@ -56,7 +56,7 @@ def test_padded_utterance_equals_the_same_one_alone(depth: int, width: int) -> N
 @pytest.mark.parametrize("depth", [2, 5])
 def test_reference_silences_padding_once_only(depth: int) -> None:
     x, padding_mask = batch()
-    leaky, safe = positions(depth, reference_compat=True), positions(depth)
+    leaky, safe = positions(depth, leaky=True), positions(depth)
     torch.testing.assert_close(leaky(x, padding_mask), stacked(leaky, x))
     torch.testing.assert_close(safe(x, padding_mask), stacked(safe, x, padding_mask))
     assert (leaky(x, padding_mask) - safe(x, padding_mask))[1, :LENGTH].abs().max() > 0.01

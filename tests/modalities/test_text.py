@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from data2vec_plugin.core.config import Data2VecConfig, TargetConfig, TeacherConfig, TransformerConfig
-from data2vec_plugin.core.model import given_mask
-from data2vec_plugin.modalities.text import TextConfig, TextData2Vec, regression_head
+from data2vec_plugin.core.outputs import Mask
+from data2vec_plugin.modalities.text import TextConfig, regression_head, text_data2vec
 
 PAD, MASK, WORDS, DIM = 1, 4, 30, 8
 TRANSFORMER = TransformerConfig(layers=2, dim=DIM, ffn_dim=12, heads=2, norm_at="none", dropout=0.0)
@@ -21,9 +21,9 @@ TEXT = TextConfig(WORDS, PAD, MASK, max_positions=16)
 LONG, SHORT = 12, 7
 
 
-def model(text: TextConfig = TEXT, **settings: Any) -> TextData2Vec:
+def model(text: TextConfig = TEXT, **settings: Any) -> Any:
     torch.manual_seed(0)
-    made = TextData2Vec(replace(METHOD, **settings), text)
+    made = text_data2vec(replace(METHOD, **settings), text)
     for parameter in made.parameters():  # BERT's weights are too small to tell outputs apart
         parameter.data = torch.where(parameter == 0, 0.0, parameter + 0.3 * torch.randn_like(parameter))
     return made
@@ -49,9 +49,9 @@ def hidden(width: int, count: int = 1) -> Tensor:
 @pytest.mark.parametrize("positions", ["learned", "sinusoidal", "none"])
 def test_padded_row_has_the_features_of_the_same_row_alone(positions: str) -> None:
     made, source = model(replace(TEXT, positions=positions)).eval(), batch()
-    together = made.encode(made.embed(source, source.eq(PAD))).x
+    together = made.encoder.encode(made.encoder.embed(source, source.eq(PAD))).x
     for row, alone in enumerate(rows()):
-        x = made.encode(made.embed(alone, None)).x
+        x = made.encoder.encode(made.encoder.embed(alone, None)).x
         torch.testing.assert_close(together[row, : alone.size(1)], x[0], rtol=1e-5, atol=1e-5)
 
 
@@ -62,53 +62,53 @@ def test_padded_row_has_the_features_of_the_same_row_alone(positions: str) -> No
 )
 def test_padded_row_has_the_targets_of_the_same_row_alone(norms: Any) -> None:  # B31
     made, source = model(targets=TargetConfig(top_k=2, **norms)), batch()
-    together = made(source, source.eq(PAD), given_mask(hidden(LONG, 2)), whole=source)
+    together = made(source, source.eq(PAD), Mask.given(hidden(LONG, 2)), whole=source)
     for row, alone in enumerate(rows()):
-        output = made(alone, None, given_mask(hidden(alone.size(1))), whole=alone)
+        output = made(alone, None, Mask.given(hidden(alone.size(1))), whole=alone)
         for name in ("targets", "predictions"):
             ours = getattr(together, name).view(2, 3, DIM)[row]
             torch.testing.assert_close(ours, getattr(output, name), rtol=1e-4, atol=1e-5)
 
 
 def test_reference_takes_padding_into_its_statistics() -> None:
-    settings = TargetConfig(top_k=2, instance_norm=True, reference_compat=True)
+    settings = TargetConfig(top_k=2, instance_norm=True)
     made, source = model(targets=settings, reference_compat=True), batch()
-    together = made(source, source.eq(PAD), given_mask(hidden(LONG, 2)), whole=source)
-    alone = made(rows()[1], None, given_mask(hidden(SHORT)), whole=rows()[1])
+    together = made(source, source.eq(PAD), Mask.given(hidden(LONG, 2)), whole=source)
+    alone = made(rows()[1], None, Mask.given(hidden(SHORT)), whole=rows()[1])
     assert (together.targets.view(2, 3, DIM)[1] - alone.targets).abs().max() > 0.01
 
 
 def test_teacher_reads_the_whole_sentence_by_its_own_embedding() -> None:
     made, whole = model(), rows()[0]
-    teacher = made.ensure_teacher().module
-    made.encoder.embed_tokens.weight.data.mul_(-1)  # the student's has moved on
+    teacher: Any = made.ensure_teacher().module
+    made.encoder.embedder.embed_tokens.weight.data.mul_(-1)  # the student's has moved on
     source = whole.masked_fill(hidden(LONG), MASK)
-    output = made(source, None, given_mask(hidden(LONG)), whole)
-    signals = teacher(teacher.embed(whole, None).x, record=("ffn",)).signal("ffn")
+    output = made(source, None, Mask.given(hidden(LONG)), whole)
+    signals = teacher.encoder.encode(teacher.encoder.embed(whole), record=("ffn",)).signal("ffn")
     torch.testing.assert_close(output.targets, torch.stack(signals).mean(0)[hidden(LONG)], rtol=1e-5, atol=1e-5)
 
 
 def test_embedding_adds_scale_positions_and_norm() -> None:
     source = torch.tensor([[7, 8, PAD]])
     made = model(replace(TEXT, scale_embedding=True, norm_embedding=False))
-    encoder: Any = made.encoder
-    x = made.embed(source, source.eq(PAD)).x
+    encoder: Any = made.encoder.embedder
+    x = made.encoder.embed(source, source.eq(PAD)).x
     torch.testing.assert_close(
         x[0, :2], encoder.embed_tokens.weight[7:9] * DIM**0.5 + encoder.embed_positions.weight[2:4]
     )
     assert (x[0, 2] == 0).all()
     plain = model(replace(TEXT, positions="none", norm_embedding=False))
-    torch.testing.assert_close(plain.embed(source, None).x, plain.encoder.embed_tokens(source))
-    normed = model().embed(source, None).x
+    torch.testing.assert_close(plain.encoder.embed(source, None).x, plain.encoder.embedder.embed_tokens(source))
+    normed = model().encoder.embed(source, None).x
     torch.testing.assert_close(normed.var(-1, correction=0)[0, :2], torch.ones(2), rtol=1, atol=1)
 
 
 def test_rows_that_are_too_long_are_refused_with_the_key() -> None:
     made = model()
-    made.embed(torch.full((1, 16), 7), None)
+    made.encoder.embed(torch.full((1, 16), 7), None)
     message = r"rows of 17 tokens, this model has positions for 16: .*`model\.transformer\.max_source_positions`"
     with pytest.raises(ValueError, match=message):
-        made.embed(torch.full((1, 17), 7), None)
+        made.encoder.embed(torch.full((1, 17), 7), None)
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
@@ -136,23 +136,23 @@ def test_with_scope_layers_the_embeddings_are_copied(scope: str, copied: bool) -
     for parameter in made.parameters():
         parameter.data += 1
     made.follow(1)
-    student = dict(made.encoder.named_parameters())
+    student = dict(made.named_parameters())
     for name, tensor in made.ensure_teacher().fp32.items():
-        verbatim = copied and name.startswith(("embed_", "layernorm_embedding"))
+        verbatim = copied and name.startswith("encoder.embedder.")
         wanted = student[name] if verbatim else 0.9 * before[name] + 0.1 * student[name]
         torch.testing.assert_close(tensor, wanted.data, rtol=1e-5, atol=1e-5)
 
 
 def test_text_comes_masked_or_not_at_all() -> None:
     made = model()
-    assert made.mask_emb is None
+    assert not list(made.encoder.view.parameters())
     with pytest.raises(ValueError, match="text is masked where it is loaded"):
         made(rows()[0])
 
 
 def test_weights_start_as_berts() -> None:
     torch.manual_seed(0)
-    encoder: Any = TextData2Vec(METHOD, replace(TEXT, vocabulary=3000)).encoder
+    encoder: Any = text_data2vec(METHOD, replace(TEXT, vocabulary=3000)).encoder.embedder
     assert (encoder.embed_tokens.weight[PAD] == 0).all()
     assert (encoder.embed_positions.weight[PAD] == 0).all()
     assert float(encoder.embed_tokens.weight.detach().std()) == pytest.approx(0.02, rel=0.05)

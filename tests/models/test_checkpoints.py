@@ -64,10 +64,12 @@ def test_new_run_from_a_checkpoint_moves_its_teacher() -> None:
     model.set_num_updates(6)
     model.load_state_dict(copy.deepcopy(old.state_dict()))
     model.set_num_updates(0)
-    before = copy.deepcopy(model.ensure_teacher().fp32)
+    before = copy.deepcopy(model.method.ensure_teacher().fp32)
     drift(model, 0)
     model.set_num_updates(1)
-    moved = [name for name, master in model.ensure_teacher().fp32.items() if not torch.equal(master, before[name])]
+    moved = [
+        name for name, master in model.method.ensure_teacher().fp32.items() if not torch.equal(master, before[name])
+    ]
     assert len(moved) == len(before)
 
 
@@ -77,18 +79,20 @@ def test_state_without_a_teacher_starts_one_from_the_loaded_student() -> None:
     model.set_num_updates(0)
     model.load_state_dict(saved.state_dict(), strict=True)
     model.set_num_updates(0)
-    teacher = model.ensure_teacher()
-    assert torch.equal(teacher.fp32["layers.0.fc1.weight"], saved.encoder.layers[0].fc1.weight.data)
+    teacher = model.method.ensure_teacher()
+    assert torch.equal(
+        teacher.fp32["encoder.transformer.layers.0.fc1.weight"], saved.encoder.transformer.layers[0].fc1.weight.data
+    )
 
 
 def test_evaluation_does_not_move_the_teacher() -> None:
     model = tiny_model()
     model.set_num_updates(0)
-    before = copy.deepcopy(model.ensure_teacher().fp32)
+    before = copy.deepcopy(model.method.ensure_teacher().fp32)
     drift(model, 0)
     model.eval()
     model.set_num_updates(1)
-    assert_same(before, model.ensure_teacher().fp32)
+    assert_same(before, model.method.ensure_teacher().fp32)
 
 
 @pytest.mark.parametrize("prefix", ["", "w2v_encoder.w2v_model."])
@@ -102,8 +106,8 @@ def test_fine_tuning_model_loads_the_whole_state_strictly(prefix: str) -> None:
     if prefix:
         target = torch.nn.ModuleDict({"w2v_encoder": torch.nn.ModuleDict({"w2v_model": model})})
     target.load_state_dict({prefix + key: value for key, value in saved.state_dict().items()}, strict=True)
-    assert model.teacher is None
-    assert torch.equal(model.mask_emb, saved.mask_emb)
+    assert model.method.teacher is None
+    assert torch.equal(model.encoder.view.mask_emb, saved.encoder.view.mask_emb)
     assert not [key for key in target.state_dict() if "final_proj" in key or "_ema" in key]
 
 
@@ -111,8 +115,15 @@ def test_last_layer_truncates_the_encoder() -> None:
     model = tiny_model().eval()
     whole = model.extract_features(batch(), layer=1)["x"]
     model.remove_pretraining_modules(last_layer=1)
-    assert len(model.encoder.layers) == 2 < LAYERS
+    assert len(model.encoder.transformer.layers) == 2 < LAYERS
     assert torch.equal(model.extract_features(batch())["x"], whole)
+
+
+def of_upstreams_names(model: Any) -> torch.nn.Module:
+    """The encoder's parts as upstream has them."""
+    named, transformer = torch.nn.Module(), model.encoder.transformer
+    named.layers, named.layer_norm, named.pos_conv = transformer.layers, transformer.layer_norm, transformer.positions
+    return named
 
 
 def test_fairseqs_own_teacher_takes_our_entry() -> None:
@@ -120,11 +131,11 @@ def test_fairseqs_own_teacher_takes_our_entry() -> None:
     model = tiny_model()
     losses(model, range(3))
     entry = model.state_dict()["_ema"]
-    stock = EMAModule(tiny_model().encoder, EMAModuleConfig(ema_decay=0.9, ema_fp32=True))
+    stock = EMAModule(of_upstreams_names(tiny_model()), EMAModuleConfig(ema_decay=0.9, ema_fp32=True))
     stock.restore(copy.deepcopy(entry), True)
     for name, parameter in stock.model.named_parameters():
         assert torch.equal(parameter.data, entry[name])
-    stock.step(model.encoder)
+    stock.step(of_upstreams_names(model))
 
 
 def test_half_precision_model_keeps_its_teacher_whole() -> None:

@@ -35,9 +35,10 @@ def stock_batch(padded: bool = False) -> Tuple[Dict[str, Tensor], Tensor]:
 
 
 def teacher_targets(model: Data2VecTextModel, seen: Tensor, indices: Tensor) -> Tensor:
-    teacher: Any = model.ensure_teacher().module
+    teacher: Any = model.method.ensure_teacher().module
     padding_mask = seen.eq(PAD)
-    layers = teacher(teacher.embed(seen, padding_mask).x, padding_mask, record=("ffn",)).signal("ffn")
+    tokens = teacher.encoder.embed(seen, padding_mask)
+    layers = teacher.encoder.encode(tokens, record=("ffn",)).signal("ffn")
     return torch.stack(layers[-model.config.targets.top_k :]).mean(0)[indices]
 
 
@@ -155,8 +156,8 @@ def test_instance_norm_runs_over_time(key: str) -> None:  # B22
 @pytest.mark.parametrize("padded", [None, False, True])
 def test_a_batch_without_padding_passes_no_mask(padded: Any) -> None:
     model, seen = tiny_text().eval(), []
-    model.ensure_teacher()  # before there is a hook to copy
-    model.encoder.register_forward_pre_hook(lambda module, args: seen.append(args[1]))
+    model.method.ensure_teacher()  # before there is a hook to copy
+    model.encoder.transformer.register_forward_pre_hook(lambda module, args: seen.append(args[1]))
     inputs, _ = stock_batch()
     model(**inputs, padded=padded)
     assert (seen[0] is None) == (padded is not True)
@@ -173,7 +174,7 @@ def test_features() -> None:
     assert extra["inner_states"][-1].shape == (T, 2, DIM)
     torch.testing.assert_close(extra["inner_states"][-1].transpose(0, 1), x)
     assert model(whole(), features_only=True)[1]["inner_states"] is None
-    torch.testing.assert_close(extra["encoder_embedding"], model.encoder.embed_tokens(whole()))
+    torch.testing.assert_close(extra["encoder_embedding"], model.encoder.embedder.embed_tokens(whole()))
 
 
 def test_pretraining_needs_targets_and_something_hidden() -> None:
@@ -219,9 +220,9 @@ def test_without_its_pretraining_parts_the_model_gives_features_alone() -> None:
     before = model.extract_features(whole(), return_all_hiddens=True)[1]["inner_states"][2].transpose(0, 1)
     model.set_num_updates(0)
     model.remove_pretraining_modules(last_layer=1)
-    assert model.teacher is None
+    assert model.method.teacher is None
     model.set_num_updates(1)
-    assert model.teacher is None
+    assert model.method.teacher is None
     torch.testing.assert_close(model.extract_features(whole())[0], before)
     with pytest.raises(ValueError, match="made for fine-tuning: its prediction head is gone"):
         model(**inputs)

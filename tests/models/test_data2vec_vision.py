@@ -18,10 +18,8 @@ from data2vec_plugin.models.data2vec_vision import Data2VecVisionModel
 
 def teacher_signals(model: Data2VecVisionModel, name: str) -> Any:
     """The teacher's signals on the whole image, lowest layer first, (B, N, C)."""
-    module: Any = model.ensure_teacher().module
-    if isinstance(module, Data2VecVisionModel):
-        return module.encode(module.embed(images(), None), record=(name,)).signal(name)
-    return model.encode(model.embed(images(), None), module, record=(name,)).signal(name)
+    teacher = model.method.ensure_teacher()
+    return teacher.encode(model.encoder, images(), None, model.encoder.embed(images()), record=(name,)).signal(name)
 
 
 def test_registered_under_upstreams_name() -> None:
@@ -49,7 +47,7 @@ def test_reference_head_asks_for_no_gradient() -> None:  # B2
     model = tiny_vision(reference_compat=True)
     model(images())["losses"]["regression"].backward()
     without = {name for name, parameter in model.named_parameters() if parameter.grad is None}
-    assert without == {"final_proj.weight", "final_proj.bias"}
+    assert without == {"method.predictor.weight", "method.predictor.bias"}
     assert not any(parameter.requires_grad for name, parameter in model.named_parameters() if name in without)
 
 
@@ -72,9 +70,11 @@ def test_teacher_sees_the_whole_image(settings: Any, signal: str, whole: bool) -
 
 def test_a_feed_forward_target_holds_its_layer_scale() -> None:
     model = tiny_vision(end_of_block_targets=False, average_top_k_layers=1, layer_scale_init_value=0.25)
-    module: Any = model.ensure_teacher().module
+    module: Any = model.method.ensure_teacher().module
     seen = {}
-    handle = module.layers[-1].fc2.register_forward_hook(lambda mod, args, out: seen.update(out=out))
+    handle = module.encoder.transformer.layers[-1].fc2.register_forward_hook(
+        lambda mod, args, out: seen.update(out=out)
+    )
     result = model(images(), mask=grid_mask())
     handle.remove()
     torch.testing.assert_close(result["targets"], seen["out"] * 0.25)
@@ -164,7 +164,7 @@ def test_features() -> None:
     assert result["x"].shape == (2, N, DIM)
     assert result["padding_mask"] is None
     assert [layer.shape for layer in result["layer_results"]] == [(2, N, DIM)] * LAYERS
-    assert model.encoder.layer_norm is not None
+    assert model.encoder.transformer.layer_norm is not None
     torch.testing.assert_close(model.encoder.layer_norm(result["layer_results"][-1]), result["x"])
     alone = model(images()[1:], mask=False)
     torch.testing.assert_close(alone["x"], result["x"][1:])
@@ -188,9 +188,9 @@ def test_without_its_pretraining_parts_the_model_gives_features_alone(last: Any,
     before = model(images(), mask=False, layer_results=True)["layer_results"][LAYERS - 1 if last is None else last]
     model.set_num_updates(0)
     model.remove_pretraining_modules(last_layer=last)
-    assert model.teacher is None
+    assert model.method.teacher is None
     model.set_num_updates(1)
-    assert model.teacher is None
+    assert model.method.teacher is None
     torch.testing.assert_close(model(images(), mask=False)["x"], before)
     with pytest.raises(ValueError, match="made for fine-tuning: its prediction head is gone"):
         model(images())

@@ -39,9 +39,10 @@ def test_sizes_and_weights_come_from_the_checkpoint(pretrained: Path) -> None:  
     model = classifier(pretrained)
     state = torch.load(pretrained, weights_only=False)["model"]
     encoder = model.model
-    assert (encoder.config.transformer.dim, len(encoder.encoder.layers)) == (DIM, LAYERS)
-    assert torch.equal(encoder.encoder.layers[1].fc1.weight, state["encoder.blocks.1.mlp.0.weight"])
-    assert encoder.final_proj is encoder.teacher is encoder.mask_emb is encoder.encoder.layer_norm is None
+    assert (encoder.config.transformer.dim, len(encoder.encoder.transformer.layers)) == (DIM, LAYERS)
+    assert torch.equal(encoder.encoder.transformer.layers[1].fc1.weight, state["encoder.blocks.1.mlp.0.weight"])
+    assert encoder.method.teacher is encoder.encoder.transformer.layer_norm is None
+    assert not list(encoder.encoder.view.parameters())
     gone = ("_ema", "final_proj", "mask_emb", "encoder.norm")
     assert not [name for name in model.state_dict() if any(part in name for part in gone)]
     assert float(model.head.weight.detach().abs().max()) <= 1e-3 / DIM**0.5
@@ -49,7 +50,7 @@ def test_sizes_and_weights_come_from_the_checkpoint(pretrained: Path) -> None:  
 
 def test_without_its_weights_only_the_sizes_are_taken(pretrained: Path) -> None:
     left, right = (classifier(pretrained, no_pretrained_weights=without).model for without in (True, False))
-    ours, theirs = (made.encoder.layers[0].fc1.weight for made in (left, right))
+    ours, theirs = (made.encoder.transformer.layers[0].fc1.weight for made in (left, right))
     assert ours.shape == theirs.shape
     assert not torch.equal(ours, theirs)
 
@@ -68,7 +69,9 @@ def test_every_layout_of_a_checkpoint_gives_the_same_classifier(name: str) -> No
 def test_images_of_another_size_interpolate_the_positions(pretrained: Path) -> None:
     model = classifier(pretrained, image_size=2 * PIXELS).eval()
     assert model(torch.randn(2, 3, 2 * PIXELS, 2 * PIXELS)).shape == (2, CLASSES)
-    table, old = (made.model.encoder.rel_pos_bias.table for made in (model, classifier(pretrained)))
+    table, old = (
+        made.model.encoder.transformer.positions.rel_pos_bias.table for made in (model, classifier(pretrained))
+    )
     assert len(table) == table_rows((2 * SIDE, 2 * SIDE))
     assert torch.equal(table[-3:], old[-3:])
     torch.testing.assert_close(table[0], old[0])  # the longest offset stays the longest
@@ -102,9 +105,8 @@ def test_logits_are_of_the_mean_of_all_patches(pretrained: Path) -> None:  # B4
 @pytest.mark.parametrize("compat", [False, True])
 def test_logits_may_be_of_the_class_token(pretrained: Path, compat: bool) -> None:
     model = classifier(pretrained, pooling="class_token", reference_compat=compat).eval()
-    encoder, tokens = model.model, model.model.embed(images(), None).x
-    assert encoder.extra_tokens is not None
-    became = encoder.encoder(torch.cat([encoder.extra_tokens.expand(2, -1, -1), tokens], 1)).x[:, 0]
+    encoder, tokens = model.model.encoder, model.model.encoder.embed(images()).x
+    became = encoder.transformer(torch.cat([encoder.extra_tokens.expand(2, -1, -1), tokens], 1)).x[:, 0]
     assert became.shape == (2, DIM)
     torch.testing.assert_close(model(images()), model.head(F.layer_norm(became, (DIM,))))
     assert not torch.allclose(model(images()), classifier(pretrained).eval()(images()), atol=1e-5)
@@ -144,9 +146,12 @@ def test_every_parameter_learns(pretrained: Path, pooling: str) -> None:
     model = classifier(pretrained, pooling=pooling)
     model(images(3), LABELS)["losses"]["regression"].sum().backward()
     assert not [name for name, parameter in model.named_parameters() if parameter.grad is None]
-    assert model.model.extra_tokens is not None
-    assert model.model.extra_tokens.grad is not None
-    assert float(model.model.extra_tokens.grad.abs().min()) > 0
+    assert model.model.encoder.extra_tokens is not None
+    assert model.model.encoder.extra_tokens.grad is not None
+    assert float(model.model.encoder.extra_tokens.grad.abs().min()) > 0
+
+
+ENCODER = "model.method.encoder."
 
 
 def test_low_layers_learn_slower_and_only_matrices_decay(pretrained: Path) -> None:
@@ -154,11 +159,13 @@ def test_low_layers_learn_slower_and_only_matrices_decay(pretrained: Path) -> No
     rules = model.update_rules()
     assert set(rules) == {name for name, _ in model.named_parameters()}
     low, top = 0.5 ** (LAYERS + 1), LAYERS - 1
-    assert rules["model.patch_embed.conv.weight"] == UpdateRule(low, True)
-    assert rules["model.extra_tokens"] == UpdateRule(low, False)
-    assert rules["model.encoder.layers.0.fc1.weight"] == UpdateRule(2 * low, True)
-    assert rules[f"model.encoder.layers.{top}.gamma_1"] == UpdateRule(0.5, False)
-    assert rules["model.encoder.rel_pos_bias.table"] == rules["fc_norm.weight"] == UpdateRule(1.0, False)
+    assert rules[f"{ENCODER}embedder.conv.weight"] == UpdateRule(low, True)
+    assert rules[f"{ENCODER}extra_tokens"] == UpdateRule(low, False)
+    assert rules[f"{ENCODER}transformer.layers.0.fc1.weight"] == UpdateRule(2 * low, True)
+    assert rules[f"{ENCODER}transformer.layers.{top}.gamma_1"] == UpdateRule(0.5, False)
+    assert (
+        rules[f"{ENCODER}transformer.positions.rel_pos_bias.table"] == rules["fc_norm.weight"] == UpdateRule(1.0, False)
+    )
     assert rules["head.weight"] == UpdateRule(1.0, True)
     decayed = [name for name, rule in rules.items() if rule.decays]
     assert all(name.endswith(".weight") and "norm" not in name for name in decayed)
@@ -167,9 +174,10 @@ def test_low_layers_learn_slower_and_only_matrices_decay(pretrained: Path) -> No
 def test_pretraining_decays_matrices_alone_at_one_rate() -> None:  # B29
     rules = tiny_vision(shared_rel_pos_bias=False).update_rules()
     assert {rule.lr_scale for rule in rules.values()} == {1.0}
-    spared = {"mask_emb", "extra_tokens", "encoder.layers.0.rel_pos_bias.table", "encoder.layers.0.fc1.bias"}
+    encoder, layer = "method.encoder.", "method.encoder.transformer.layers.0."
+    spared = {f"{encoder}view.mask_emb", f"{encoder}extra_tokens", f"{layer}rel_pos_bias.table", f"{layer}fc1.bias"}
     assert not [name for name in spared if rules[name].decays]
-    assert rules["final_proj.weight"].decays
+    assert rules["method.predictor.weight"].decays
 
 
 def test_its_checkpoints_need_the_pretrained_one_no_longer(pretrained: Path, tmp_path: Path) -> None:

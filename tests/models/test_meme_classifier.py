@@ -48,8 +48,8 @@ def test_vectors_are_means_of_the_pretrained_encoders(encoders: Tuple[Path, Path
     text: Any = build_encoder(open_checkpoint(encoders[1]), teacher=False, dictionary=dictionary)
     ids = torch.tensor([[dictionary.bos(), dictionary.index("w7"), dictionary.index("w8"), dictionary.eos()]])
     with torch.no_grad():
-        patches = image.encode(image.embed(normal, None)).x
-        tokens = text.encode(text.embed(ids, None)).x
+        patches = image.encoder.encode(image.encoder.embed(normal)).x
+        tokens = text.encoder.encode(text.encoder.embed(ids)).x
     assert torch.allclose(found["image"], patches.mean(1), atol=1e-6)
     assert torch.allclose(found["text"][3], tokens[0].mean(0), atol=1e-5)
 

@@ -129,12 +129,12 @@ def test_one_step_an_update_whatever_the_micro_batches() -> None:  # B26
     model = tiny_text(ema_decay=0.5, ema_end_decay=0.5)
     model.set_num_updates(0)
     drift(model, 0)
-    before = {name: tensor.clone() for name, tensor in model.ensure_teacher().fp32.items()}
+    before = {name: tensor.clone() for name, tensor in model.method.ensure_teacher().fp32.items()}
     for _ in range(3):
         model.set_num_updates(1)
-    name = "layers.0.fc1.weight"
-    wanted = (before[name] + model.encoder.layers[0].fc1.weight.data) / 2
-    torch.testing.assert_close(model.ensure_teacher().fp32[name], wanted)
+    name = "encoder.transformer.layers.0.fc1.weight"
+    wanted = (before[name] + model.encoder.transformer.layers[0].fc1.weight.data) / 2
+    torch.testing.assert_close(model.method.ensure_teacher().fp32[name], wanted)
 
 
 def test_heads_of_roberta_are_left_out() -> None:
@@ -147,7 +147,7 @@ def test_heads_of_roberta_are_left_out() -> None:
     encoder.remove_pretraining_modules()
     encoder.upgrade_state_dict(state)
     encoder.load_state_dict(state, strict=True)
-    with pytest.raises(RuntimeError, match=r"Missing key.*final_proj"):
+    with pytest.raises(RuntimeError, match=r"Missing key.*predictor"):
         model.load_state_dict(state, strict=True)
 
 
@@ -160,8 +160,8 @@ def test_fine_tuning_model_takes_the_whole_pretraining_state() -> None:
     state = saved.state_dict()
     model.upgrade_state_dict(state)
     model.load_state_dict(state, strict=True)
-    assert model.teacher is None
-    assert torch.equal(model.encoder.embed_tokens.weight, saved.encoder.embed_tokens.weight)
+    assert model.method.teacher is None
+    assert torch.equal(model.encoder.embedder.embed_tokens.weight, saved.encoder.embedder.embed_tokens.weight)
     assert not [key for key in model.state_dict() if "regression_head" in key or "_ema" in key]
 
 

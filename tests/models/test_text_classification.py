@@ -54,10 +54,11 @@ def test_registered_under_upstreams_name() -> None:
 def test_sizes_and_weights_come_from_the_checkpoint(pretrained: Path) -> None:
     model = built(pretrained)
     state = torch.load(pretrained, weights_only=False)["model"]
-    assert (model.model.config.transformer.dim, len(model.model.encoder.layers)) == (DIM, LAYERS)
-    assert torch.equal(model.model.encoder.layers[1].fc1.weight, state["encoder.sentence_encoder.layers.1.fc1.weight"])
-    assert model.model.final_proj is None
-    assert model.model.teacher is None
+    assert (model.model.config.transformer.dim, len(model.model.encoder.transformer.layers)) == (DIM, LAYERS)
+    assert torch.equal(
+        model.model.encoder.transformer.layers[1].fc1.weight, state["encoder.sentence_encoder.layers.1.fc1.weight"]
+    )
+    assert model.model.method.teacher is None
     assert model.max_positions() == 32
     assert not [name for name in model.state_dict() if "regression_head" in name or "_ema" in name]
 
@@ -79,7 +80,7 @@ def test_layers_are_returned_to_fairseqs_hub_interface(pretrained: Path) -> None
 
 def test_without_its_weights_only_the_sizes_are_taken(pretrained: Path) -> None:
     model, other = built(pretrained, no_pretrained_weights=True), built(pretrained)
-    left, right = (made.model.encoder.layers[0].fc1.weight for made in (model, other))
+    left, right = (made.model.encoder.transformer.layers[0].fc1.weight for made in (model, other))
     assert left.shape == right.shape
     assert not torch.equal(left, right)
     assert float(left.detach().std()) == pytest.approx(0.02, rel=0.2)  # BERT's initialisation

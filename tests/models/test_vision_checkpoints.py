@@ -122,11 +122,11 @@ def test_one_step_an_update_whatever_the_micro_batches() -> None:  # B26
     model.set_num_updates(0)
     drift(model, 0)
     name = "rel_pos_bias.table"
-    before = model.ensure_teacher().fp32[name].clone()
+    before = model.method.ensure_teacher().fp32[name].clone()
     for _ in range(3):
         model.set_num_updates(1)
     wanted = (before + model.encoder.get_parameter(name).data) / 2
-    torch.testing.assert_close(model.ensure_teacher().fp32[name], wanted)
+    torch.testing.assert_close(model.method.ensure_teacher().fp32[name], wanted)
 
 
 @pytest.mark.parametrize("prefix", ["", "model."])
@@ -151,7 +151,7 @@ def test_fine_tuning_model_takes_the_whole_pretraining_state() -> None:
     state = saved.state_dict()
     model.upgrade_state_dict(state)
     model.load_state_dict(state, strict=True)
-    assert model.teacher is None
+    assert model.method.teacher is None
     result = saved.eval()(images(), mask=False, layer_results=True)
     torch.testing.assert_close(model.eval()(images(), mask=False)["x"], result["layer_results"][-1])
     gone = ("final_proj", "_ema", "mask_emb", "encoder.norm")

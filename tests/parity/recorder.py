@@ -12,13 +12,12 @@ from torch import Tensor
 from data2vec_plugin.core.loss import regression_rows
 from data2vec_plugin.core.outputs import EncoderOutput
 from data2vec_plugin.core.targets import average_targets
-from data2vec_plugin.interop.fairseq.audio_v1 import upstream_name
-from data2vec_plugin.modalities.audio import AudioEncoder
+from data2vec_plugin.core.transformer import Transformer
 from data2vec_plugin.models.data2vec_audio import Data2VecAudioModel
 
 
 @contextmanager
-def noting(encoder: AudioEncoder, name: str, notes: Tensors) -> Iterator[None]:
+def noting(encoder: Transformer, name: str, notes: Tensors) -> Iterator[None]:
     """Note input, layers and output of every pass of ``encoder`` below ``name``."""
 
     def layer_hook(index: int) -> Any:
@@ -43,17 +42,18 @@ def noting(encoder: AudioEncoder, name: str, notes: Tensors) -> Iterator[None]:
         yield
 
 
-def teacher_encoder(model: Data2VecAudioModel) -> AudioEncoder:
-    """The encoder of whatever the teacher copied."""
-    module: Any = model.ensure_teacher().module
-    return module.encoder if isinstance(module, Data2VecAudioModel) else module
+def teacher_transformer(model: Any) -> Transformer:
+    """The Transformer of the teacher."""
+    module: Any = model.method.ensure_teacher().module
+    found: Transformer = module.encoder.transformer
+    return found
 
 
 def pretrain(model: Data2VecAudioModel, inputs: Mapping[str, Tensor]) -> Tensors:
     """Forward pass in training mode: every value that a pre-training case may hold, in order of computation."""
     notes: Tensors = {}
     source, padding_mask = inputs["source"], inputs.get("padding_mask")
-    tokens = model.embed(source, padding_mask)
+    tokens = model.encoder.embed(source, padding_mask)
     notes["student.conv_features"] = tokens.x
     if tokens.padding_mask is not None:
         notes["frame_padding_mask"] = tokens.padding_mask
@@ -61,13 +61,15 @@ def pretrain(model: Data2VecAudioModel, inputs: Mapping[str, Tensor]) -> Tensors
     # an update computes the last layers at masked positions only; the recordings hold all of them
     with (
         torch.no_grad(),
-        noting(model.encoder, "student.", notes),
-        noting(teacher_encoder(model), "teacher.", notes),
+        noting(model.encoder.transformer, "student.", notes),
+        noting(teacher_transformer(model), "teacher.", notes),
     ):
         model(**inputs, features_only=True)
         everywhere = torch.arange(tokens.x.shape[:2].numel())
-        signals = model.teacher_signals(source, padding_mask, tokens)
-        targets = average_targets(signals, model.config.targets, everywhere, tokens.padding_mask)
+        signals = model.method.teacher_signals(source, padding_mask, tokens)
+        targets = average_targets(
+            signals, model.config.targets, everywhere, None if model.config.reference_compat else tokens.padding_mask
+        )
     rows = regression_rows(result["predictions"], result["targets"], model.config.loss.beta)
     notes["targets"] = targets.view_as(tokens.x)
     notes["targets_masked"] = result["targets"]
@@ -80,11 +82,12 @@ def pretrain(model: Data2VecAudioModel, inputs: Mapping[str, Tensor]) -> Tensors
     return notes
 
 
-def gradients(model: torch.nn.Module, loss: Tensor) -> Tensors:
+def gradients(model: Any, loss: Tensor) -> Tensors:
     """``grad.NAME`` and ``grad_norm.NAME`` of every parameter that has a gradient, by upstream's names."""
     model.zero_grad()
     loss.backward()
-    found = {upstream_name(name): p.grad for name, p in model.named_parameters() if p.grad is not None}
+    found = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    model.layout.to_upstream(found)
     norms = {f"grad_norm.{name}": gradient.norm() for name, gradient in found.items()}
     return {**{f"grad.{name}": gradient for name, gradient in found.items()}, **norms}
 
@@ -95,7 +98,7 @@ def features(model: Data2VecAudioModel, inputs: Mapping[str, Tensor], layer: Opt
     was_training = model.training
     model.eval()
     notes: Tensors = {}
-    with noting(model.encoder, "", notes):
+    with noting(model.encoder.transformer, "", notes):
         result = model.extract_features(inputs["source"], inputs.get("padding_mask"), layer=layer)
     model.train(was_training)
     for index, (x, _, ffn) in enumerate(result["layer_results"]):

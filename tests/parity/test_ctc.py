@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from parity.cases import FORWARD, Case, Tensors, below, cases, differences, error, gradient_differences, nested
 from parity.recorder import gradients
 
-from data2vec_plugin.core.model import given_mask
+from data2vec_plugin.core.outputs import Mask
 
 Made = Tuple[Wav2VecCtc, CtcCriterion]
 
@@ -79,8 +79,8 @@ def test_training_with_injected_masks_is_the_recorded_one(
     model, criterion = made(case, tmp_path, compat=True)
     model.train()
     inputs, expected = case.tensors("inputs"), case.tensors("expected")
-    mask = given_mask(inputs["mask_indices"], channels=inputs.get("mask_channel_indices"))
-    monkeypatch.setattr(model.w2v_encoder.w2v_model, "sample_mask", lambda tokens: mask)
+    mask = Mask.given(inputs["mask_indices"], channels=inputs.get("mask_channel_indices"))
+    monkeypatch.setattr(model.w2v_encoder.w2v_model.method.masks, "drawn", lambda tokens: mask)
     loss, sample_size, _ = criterion(model, sample(inputs))
     assert error(loss, expected["train.loss.sum"]) <= FORWARD
     assert sample_size == expected["train.sample_size"]

@@ -9,7 +9,6 @@ import torch
 from parity.cases import TEACHER, Case, audio_model, below, cases, differences
 
 from data2vec_plugin.core.teacher import FORMAT_KEY, UPDATES_KEY
-from data2vec_plugin.interop.fairseq.audio_v1 import teacher_from_upstream, upstream_name
 
 
 def variants() -> List[Tuple[Case, str]]:
@@ -22,14 +21,16 @@ def test_teacher_follows_the_recorded_student(case: Case, variant: str) -> None:
     prefix = f"{variant}." if variant else ""
     inputs, expected = (below(prefix, case.tensors(name)) for name in ("inputs", "expected"))
     model = audio_model(case.json("config")["model"], {}, **overrides)
-    teacher = model.ensure_teacher()
+    teacher = model.method.ensure_teacher()
     initial = below("teacher.0.", expected)
-    teacher_from_upstream(initial)
+    model.layout.teacher_from_upstream(initial)
     teacher.load_state_dict(initial, fallback_updates=0)
-    student = {upstream_name(name): parameter for name, parameter in model.teacher_source().named_parameters()}
+    student = dict(model.method.named_parameters())
     steps = case.json("meta")["steps"]
     for step in steps[variant] if variant else steps:
-        for name, recorded in below(f"student.{step['step']}.", inputs).items():
+        moved = below(f"student.{step['step']}.", inputs)
+        model.layout.teacher_from_upstream(moved)
+        for name, recorded in moved.items():
             student[name].data.copy_(recorded)
         model.set_num_updates(step["num_updates"])
         state = model.state_dict()["_ema"]

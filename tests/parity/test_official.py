@@ -96,4 +96,4 @@ def test_released_teacher_is_restored(case: Case) -> None:
     for key, value in saved["model"]["_ema"].items():
         assert torch.equal(teacher[key], value), key
     # such a checkpoint owes its teacher the step of the last update
-    assert models[0].teacher.num_updates == saved["optimizer_history"][-1]["num_updates"] - 1
+    assert models[0].method.teacher.num_updates == saved["optimizer_history"][-1]["num_updates"] - 1

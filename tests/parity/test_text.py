@@ -90,16 +90,20 @@ def test_teacher_follows_the_recorded_student(case: Case, variant: str) -> None:
     prefix = f"{variant}." if variant else ""
     inputs, expected = (below(prefix, case.tensors(name)) for name in ("inputs", "expected"))
     model = text_model(case, **overrides)
-    teacher = model.ensure_teacher()
-    teacher.load_state_dict(below("teacher.0.", expected), fallback_updates=0)
-    student = dict(model.encoder.named_parameters())
+    teacher = model.method.ensure_teacher()
+    initial = below("teacher.0.", expected)
+    model.layout.teacher_from_upstream(initial)
+    teacher.load_state_dict(initial, fallback_updates=0)
+    student = dict(model.method.named_parameters())
     steps = case.json("meta")["steps"]
     for step in steps[variant] if variant else steps:
-        for name, recorded in below(f"student.{step['step']}.", inputs).items():
+        moved = below(f"student.{step['step']}.", inputs)
+        model.layout.teacher_from_upstream(moved)
+        for name, recorded in moved.items():
             if name in student:
                 student[name].data.copy_(recorded)
         model.set_num_updates(step["num_updates"])
-        state = teacher.state_dict()
+        state = model.state_dict()["encoder._ema"]
         recorded_teacher = below(f"teacher.{step['step']}.", expected)
         assert set(state) - {UPDATES_KEY, FORMAT_KEY} == set(recorded_teacher) - {"version"}
         assert not list(differences(state, recorded_teacher, TEACHER))
@@ -131,4 +135,4 @@ def test_released_teacher_is_restored_and_written_again(case: Case) -> None:
     for key, value in saved["model"]["encoder._ema"].items():
         if key != "version":
             assert torch.equal(state["encoder._ema"][key], value), key
-    assert models[0].teacher.num_updates == saved["optimizer_history"][-1]["num_updates"] - 1
+    assert models[0].method.teacher.num_updates == saved["optimizer_history"][-1]["num_updates"] - 1

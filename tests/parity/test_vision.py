@@ -49,8 +49,8 @@ def test_default_differs_in_the_prediction_alone(case: Case) -> None:  # B2
     ours = {**pretrain(model, inputs["img"], inputs["mask"]), **features(model, inputs["img"])}
     differing = {line.split(":")[0] for line in differences(ours, expected, FORWARD)}
     assert differing == {"predictions", "loss_vector", "loss.sum", "log.pred_var"}
-    assert model.final_proj is not None
-    torch.testing.assert_close(ours["predictions"], model.final_proj(expected["predictions"]), rtol=1e-4, atol=1e-5)
+    predicted = model.method.predictor(expected["predictions"])
+    torch.testing.assert_close(ours["predictions"], predicted, rtol=1e-4, atol=1e-5)
     assert {"grad.final_proj.weight", "grad.final_proj.bias"} <= set(gradients(model, ours["loss.sum"]))
 
 
@@ -59,7 +59,8 @@ def test_teacher_follows_the_recorded_student(case: Case, variant: str) -> None:
     overrides: Dict[str, Any] = case.variants()[variant]
     inputs, expected = (below(f"{variant}.", case.tensors(name)) for name in ("inputs", "expected"))
     model = vision_model(case, **overrides)
-    teacher, student = model.ensure_teacher(), dict(model.teacher_source().named_parameters())
+    teacher = model.method.ensure_teacher()
+    student = {name: p for name, p in model.method.named_parameters() if name in teacher.fp32}
     initial = below("teacher.0.", expected)
     model.layout.teacher_from_upstream(initial)
     teacher.load_state_dict(initial, fallback_updates=0)
@@ -106,7 +107,7 @@ def test_released_state_is_written_again_as_it_was(case: Case, name: str) -> Non
     entries = dict(saved)
     model.upgrade_state_dict(entries)
     model.load_state_dict(entries, strict=True)
-    assert model.ensure_teacher().num_updates == 375_299  # such a checkpoint owes its teacher the last step
+    assert model.method.ensure_teacher().num_updates == 375_299  # such a checkpoint owes its teacher the last step
     written = model.state_dict()
     assert set(written) == set(saved)
     assert set(written["_ema"]) - {UPDATES_KEY, FORMAT_KEY} == set(saved["_ema"])

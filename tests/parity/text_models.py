@@ -11,7 +11,7 @@ from fairseq.data import Dictionary
 from fairseq.dataclass.utils import merge_with_parent
 from omegaconf import OmegaConf
 from parity.cases import Case, Tensors, below
-from parity.recorder import noting
+from parity.recorder import noting, teacher_transformer
 from torch import Tensor
 
 from data2vec_plugin.core.loss import regression_rows
@@ -60,16 +60,18 @@ def pretrain(model: Data2VecTextModel, inputs: Mapping[str, Tensor]) -> Tensors:
     result: Any = model(**inputs)
     source, given = inputs["src_tokens"], inputs["target_tokens"]
     whole = given if model.config.reference_compat else torch.where(given.eq(model.text.pad), source, given)
-    tokens = model.embed(whole, whole.eq(model.text.pad))
+    tokens = model.encoder.embed(whole, whole.eq(model.text.pad))
     # an update computes the last layers at masked positions only; the recordings hold all of them
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
-        stack.enter_context(noting(model.encoder, "student.", notes))
-        stack.enter_context(noting(model.ensure_teacher().module, "teacher.", notes))  # type: ignore[arg-type]
+        stack.enter_context(noting(model.encoder.transformer, "student.", notes))
+        stack.enter_context(noting(teacher_transformer(model), "teacher.", notes))
         notes["student.embedding"] = model.extract_features(source)[1]["encoder_embedding"]
         everywhere = torch.arange(whole.numel())
-        signals = model.teacher_signals(whole, tokens.padding_mask, tokens)
-        targets = average_targets(signals, model.config.targets, everywhere, tokens.padding_mask)
+        signals = model.method.teacher_signals(whole, tokens.padding_mask, tokens)
+        targets = average_targets(
+            signals, model.config.targets, everywhere, None if model.config.reference_compat else tokens.padding_mask
+        )
     notes["teacher.input"] = notes["teacher.layer_input"]
     notes["targets"] = targets.view_as(tokens.x)
     notes["targets_masked"], notes["predictions"] = result["targets"], result["predictions"]

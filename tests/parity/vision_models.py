@@ -12,7 +12,7 @@ from parity.recorder import noting
 from torch import Tensor
 
 from data2vec_plugin.core.loss import regression_rows
-from data2vec_plugin.core.model import given_mask
+from data2vec_plugin.core.outputs import Mask
 from data2vec_plugin.core.targets import average_targets
 from data2vec_plugin.models.data2vec_vision import Data2VecVisionModel
 from data2vec_plugin.models.vision_config import Data2VecVisionConfig
@@ -38,15 +38,15 @@ def pretrain(model: Data2VecVisionModel, img: Tensor, mask: Tensor) -> Tensors:
     """Forward pass in training mode: every value that a pre-training case holds, in order of computation."""
     notes: Tensors = {}
     result: Any = model(img, mask=mask)
-    tokens = model.embed(img, None)
+    tokens = model.encoder.embed(img)
     # an update computes the last layers at masked positions only; the recordings hold all of them
-    with torch.no_grad(), noting(model.encoder, "student.", notes):  # type: ignore[arg-type]
-        model.encode(model.masked(tokens, given_mask(mask.flatten(1))))
+    with torch.no_grad(), noting(model.encoder.transformer, "student.", notes):
+        model.encoder.encode(model.encoder.view(tokens, Mask.given(mask.flatten(1))))
     notes = {key.replace(".layer.", ".block."): value for key, value in notes.items()}
     notes["student.x"] = notes["student.x"][:, 1:]  # the class token is the core's, not the encoder's
     with torch.no_grad():
         everywhere = torch.arange(tokens.x.shape[:2].numel())
-        signals = model.teacher_signals(img, None, tokens)
+        signals = model.method.teacher_signals(img, None, tokens)
         targets = average_targets(signals, model.config.targets, everywhere)
     first = model.config.transformer.layers - len(signals)
     notes.update({f"teacher.block.{first + index}.target": signal for index, signal in enumerate(signals)})
@@ -68,7 +68,8 @@ def features(model: Data2VecVisionModel, img: Tensor) -> Tensors:
     model.train(was_training)
     notes = {f"features.layer_results.{index}": layer for index, layer in enumerate(result["layer_results"])}
     notes["features.x"] = result["x"]
-    bias = model.encoder.attention_biases()[0]
+    transformer = model.encoder.transformer
+    bias = transformer.positions.biases(transformer.layers)[0]
     return notes if bias is None else {**notes, "rel_pos_bias": bias[0]}
 
 

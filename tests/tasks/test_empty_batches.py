@@ -54,7 +54,7 @@ def reduced(task: FairseqTask, logs: List[Dict[str, Any]], criterion: Any) -> Di
 
 def test_speech_is_scored_by_its_good_clips(task: Data2VecAudioPretrainingTask) -> None:
     model = tiny_model()
-    masker = model.masker
+    masker = model.method.masks.masker
     assert isinstance(masker, SpanMasker)
     task.masks = LoaderMasks(model.audio.conv_layers, masker, None, DIM)
     task.load_dataset("valid")

@@ -1,4 +1,7 @@
-"""A run of upstream's goes on: its optimizer's state is handed to our parameters, or the optimizer starts fresh."""
+"""A run of upstream's goes on, or an old one of ours, whose parameters had another order.
+
+The optimizer's state is handed to our parameters, or the optimizer starts fresh.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ import logging
 from itertools import accumulate
 from typing import Any, Dict, Iterator, List, Mapping, MutableMapping, Tuple
 
+import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from ...core.teacher import FORMAT_KEY
+from ...core.teacher import FIRST_FORMAT, FORMAT, FORMAT_KEY
 from ...interop.fairseq.optimizer_order import UnprovenOrderError, take_over
 from ...interop.mismatch import Shapes, shapes
 from ..training.optimizer import check_unsharded, torch_optimizers
@@ -49,8 +53,10 @@ def adopt_optimizer(trainer: Any, path: str, state: Dict[str, Any]) -> None:
         return
     check_unsharded(trainer.cfg, "the optimizer state of another implementation needs")
     fresh = trainer.optimizer.state_dict()
+    old = FIRST_FORMAT in teacher_formats(model, weights)
     try:
-        taken = {**fresh, "state": positions(trainer, state)}
+        entries = reordered(trainer, state[STATE]) if old else positions(trainer, state)
+        taken = {**(state[STATE] if old else fresh), "state": entries}
     except UnprovenOrderError as reason:
         logger.warning(
             f"{path}: the optimizer starts fresh, because {reason}; weights, teacher, updates and learning rate go on"
@@ -61,7 +67,8 @@ def adopt_optimizer(trainer: Any, path: str, state: Dict[str, Any]) -> None:
     if "loss_scale" in taken and "loss_scale" in state[STATE]:
         taken["loss_scale"] = state[STATE]["loss_scale"]
     state[STATE] = taken
-    rename_history(trainer, state[HISTORY][-1])
+    if not old:
+        rename_history(trainer, state[HISTORY][-1])
 
 
 def has_layouts(model: Any) -> bool:
@@ -78,8 +85,38 @@ def layouts(model: Any) -> Iterator[Tuple[str, Any]]:
 
 def is_ours(model: Any, weights: Mapping[str, Any]) -> bool:
     """Whether we saved these weights: they lie in the order in which we write, or a teacher of ours is with them."""
+    formats = teacher_formats(model, weights)
+    if formats:
+        return FORMAT in formats or not any(layout.reordered for _, layout in layouts(model))
+    return list(shapes(weights)) == list(shapes(model.state_dict()))
+
+
+def teacher_formats(model: Any, weights: Mapping[str, Any]) -> List[int]:
+    """The formats of what we saved with teachers."""
     teachers = [weights.get(prefix + layout.TEACHER) or {} for prefix, layout in layouts(model)]
-    return any(FORMAT_KEY in entry for entry in teachers) or list(shapes(weights)) == list(shapes(model.state_dict()))
+    return [int(entry[FORMAT_KEY]) for entry in teachers if FORMAT_KEY in entry]
+
+
+def reordered(trainer: Any, saved: Mapping[str, Any]) -> Dict[int, Dict[str, Any]]:
+    """The state of an optimizer whose parameters had their first order, for the places of today's.
+
+    Raises UnprovenOrderError for groups of other sizes than the trainer's.
+    """
+    model, start = trainer.get_model(), 0
+    parts, taken = held(trainer.optimizer, model), {}
+    for group in saved["param_groups"]:
+        own = parts[start : start + len(group["params"])]
+        names = {name: torch.empty(shape, device="meta") for part in own for name, shape in part.items()}
+        first = dict(sorted(names.items(), key=lambda named: first_place(model, named[0])))
+        entries = take_over({**saved, "param_groups": [group]}, first, lambda _: None, own)
+        taken.update({start + place: entry for place, entry in entries.items()})
+        start += len(own)
+    return taken
+
+
+def first_place(model: Any, name: str) -> int:
+    """Where the part that a parameter is of stood in the first order."""
+    return max(layout.first_place(name[len(prefix) :]) for prefix, layout in layouts(model) if name.startswith(prefix))
 
 
 def positions(trainer: Any, state: Mapping[str, Any]) -> Dict[int, Dict[str, Any]]:

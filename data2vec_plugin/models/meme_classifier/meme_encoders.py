@@ -10,13 +10,14 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from ...checkpoints.encoder import Checkpoint, build_encoder, untrained
+from ...core.view import PlainView
 from ...data.image.transforms import Normalization
 from ...multimodal.meme_mlp import masked_mean
+from .._for_fairseq import EncoderAlone
 from .caption_readers import CaptionReader, Data2VecReader, read_captions
 from .kept_files import Files, packed, unpacked
 
 Args = Dict[str, Any]
-PRETRAINING = ("teacher", "final_proj", "mask_emb")
 
 
 class Pixels(nn.Module):
@@ -49,8 +50,7 @@ class Data2VecImage(nn.Module):
 
     def forward(self, img: Tensor) -> Tensor:
         """Pixels (B, 3, size, size) from 0 to 1 -> (B, dim)."""
-        tokens = self.model.embed(self.pixels(img), None)
-        patches: Tensor = self.model.encode(tokens).x
+        patches: Tensor = self.model.encoder(self.pixels(img)).x
         return patches.mean(1)
 
 
@@ -117,7 +117,7 @@ class Data2VecText(TextEncoder):
 
     def states(self, ids: Tensor, padding_mask: Tensor) -> Tensor:
         """Vectors (B, T, C)."""
-        encoded: Tensor = self.model.encode(self.model.embed(ids, padding_mask)).x
+        encoded: Tensor = self.model.encoder(ids, padding_mask).x
         return encoded
 
 
@@ -162,8 +162,8 @@ def encoder_alone(model: Any, args: Args) -> Any:
     """
     if args["fine_tuned"]:
         model.remove_pretraining_modules()
-    for name in PRETRAINING:
-        setattr(model, name, None)
+    model.method = EncoderAlone(model.method)
+    model.encoder.view = PlainView()
     return model
 
 

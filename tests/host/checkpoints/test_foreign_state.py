@@ -48,7 +48,7 @@ def test_a_run_of_upstreams_goes_on_as_if_unbroken(kind: str, upstream: Path, ca
     run = resumed(upstream / f"{kind}.pt", kind)
     assert "the optimizer's state was taken over" in caplog.text
     model = run.get_model()
-    assert (run.get_num_updates(), model.teacher.num_updates) == (SAVED, SAVED - 1)  # B26
+    assert (run.get_num_updates(), model.method.teacher.num_updates) == (SAVED, SAVED - 1)  # B26
     unbroken: Dict[str, Any] = torch.load(upstream / f"{kind}_unbroken.pt")
     losses = train(run, kind, range(SAVED, UPDATES))
     assert losses == pytest.approx(unbroken["losses"][SAVED:], rel=1e-5)
@@ -110,7 +110,10 @@ def test_without_a_teacher_it_starts_from_the_student(
     run = resumed(path, kind)
     assert "no teacher (`_ema`): it starts from the loaded student" in caplog.text
     model = run.get_model()
-    assert torch.equal(model.ensure_teacher().fp32["layers.0.fc1.weight"], model.encoder.layers[0].fc1.weight.data)
+    assert torch.equal(
+        model.method.ensure_teacher().fp32["encoder.transformer.layers.0.fc1.weight"],
+        model.encoder.transformer.layers[0].fc1.weight.data,
+    )
     assert train(run, kind, range(SAVED, UPDATES))
 
 

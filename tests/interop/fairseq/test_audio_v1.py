@@ -7,6 +7,7 @@ from typing import Any, Dict
 import pytest
 import torch
 
+from data2vec_plugin.convert.weights import plain_state
 from data2vec_plugin.interop.fairseq.audio_v1 import from_upstream, our_name, to_upstream, upstream_name
 from data2vec_plugin.models.audio_config import Data2VecAudioConfig
 from data2vec_plugin.models.data2vec_audio import Data2VecAudioModel
@@ -54,7 +55,7 @@ def test_state_has_upstreams_names_and_shapes(depth: int, mode: str) -> None:
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_renaming_is_reversible_idempotent_and_keeps_to_its_prefix(prefix: str) -> None:
-    ours = {prefix + name: value for name, value in torch.nn.Module.state_dict(model(1)).items()}
+    ours = {prefix + name: value for name, value in plain_state(model(1)).items()}
     other = "other.pos_conv.0.parametrizations.weight.original0"
     state: Dict[str, Any] = {**ours, other: 0} if prefix else dict(ours)
     to_upstream(state, prefix)

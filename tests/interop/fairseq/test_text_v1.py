@@ -8,6 +8,7 @@ import pytest
 import torch
 from models.tiny_text import WORDS, tiny_text
 
+from data2vec_plugin.convert.weights import plain_state
 from data2vec_plugin.interop.fairseq.text_v1 import (
     from_upstream,
     teacher_from_upstream,
@@ -52,7 +53,7 @@ def test_single_names(prefix: str, theirs: str, ours: str) -> None:
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_renaming_is_reversible_idempotent_and_keeps_to_its_prefix(prefix: str) -> None:
-    ours = {prefix + name: value for name, value in torch.nn.Module.state_dict(tiny_text()).items()}
+    ours = {prefix + name: value for name, value in plain_state(tiny_text()).items()}
     other = {"elsewhere.encoder.layers.0.fc1.weight": 0} if prefix else {}
     state: Dict[str, Any] = {**ours, **other}
     to_upstream(state, prefix)

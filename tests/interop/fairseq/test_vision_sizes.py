@@ -7,13 +7,14 @@ from typing import Any, Dict
 import pytest
 from models.tiny_vision import section, tiny_vision
 
+from data2vec_plugin.convert.weights import plain_state
 from data2vec_plugin.interop.fairseq.vision_sizes import vision_sizes
 
 
 @pytest.mark.parametrize("settings", [{}, {"shared_rel_pos_bias": False}, {"layer_scale_init_value": 0.0}])
 def test_sizes_are_those_that_the_model_was_made_with(settings: Dict[str, Any]) -> None:
     model = tiny_vision(**settings)
-    found = vision_sizes(dict(model.named_parameters()))
+    found = vision_sizes(plain_state(model))
     expected = {"shared_rel_pos_bias": True, "in_channels": 3, **section(**settings)}
     assert found.pop("layer_scale_init_value") == (0 if expected["layer_scale_init_value"] == 0 else 1e-4)
     assert found.pop("ema_anneal_end_step") == 1
@@ -22,7 +23,7 @@ def test_sizes_are_those_that_the_model_was_made_with(settings: Dict[str, Any]) 
 
 def test_weights_without_positions_tell_no_heads() -> None:
     with pytest.raises(ValueError, match="no table of relative positions, so nothing tells the number of heads"):
-        vision_sizes(dict(tiny_vision(rel_pos_bias=False).named_parameters()))
+        vision_sizes(plain_state(tiny_vision(rel_pos_bias=False)))
 
 
 def test_other_weights_are_refused() -> None:

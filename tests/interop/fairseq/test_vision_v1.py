@@ -6,13 +6,12 @@ from typing import Any, Dict
 
 import pytest
 import torch
-from models.tiny_vision import DIM, LAYERS, tiny_vision
+from models.tiny_vision import LAYERS, tiny_vision
 from torch import Tensor
 
+from data2vec_plugin.convert.weights import plain_state
 from data2vec_plugin.interop.fairseq.vision_v1 import (
     from_upstream,
-    teacher_from_upstream,
-    teacher_to_upstream,
     to_upstream,
 )
 
@@ -112,7 +111,7 @@ def assert_equal(left: Dict[str, Any], right: Dict[str, Any]) -> None:
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_renaming_is_reversible_idempotent_and_keeps_to_its_prefix(prefix: str, kind: str) -> None:
-    plain: Dict[str, Tensor] = torch.nn.Module.state_dict(tiny_vision(**KINDS[kind]))
+    plain: Dict[str, Tensor] = plain_state(tiny_vision(**KINDS[kind]))
     ours = {prefix + name: value for name, value in plain.items()}
     other = {"elsewhere.encoder.layers.0.fc1.weight": torch.zeros(1)} if prefix else {}
     state: Dict[str, Any] = {**ours, **other}
@@ -131,14 +130,14 @@ def test_renaming_is_reversible_idempotent_and_keeps_to_its_prefix(prefix: str, 
 @pytest.mark.parametrize("whole", [False, True], ids=["encoder", "model"])
 def test_a_teachers_names_begin_where_it_does(kind: str, whole: bool) -> None:
     model = tiny_vision(ema_transformer_only=not whole, **KINDS[kind])
-    ours = dict(model.teacher_source().named_parameters())
+    ours = dict(model.method.ensure_teacher().fp32)
     state: Dict[str, Any] = dict(ours)
-    teacher_to_upstream(state)
+    model.layout.teacher_to_upstream(state)
     blocks = {name.split("blocks.")[0] for name in state if "blocks." in name}
     assert blocks == {"encoder." if whole else ""}
     assert sum(name.endswith("attn.qkv.weight") for name in state) == LAYERS
     assert (
         sum(name.endswith("relative_position_index") for name in state) == {"shared": 1, "layers": 3, "none": 0}[kind]
     )
-    teacher_from_upstream(state)
-    assert_equal(state, {name: p.view(DIM) if name == "mask_emb" else p for name, p in ours.items()})
+    model.layout.teacher_from_upstream(state)
+    assert_equal(state, ours)

@@ -16,9 +16,13 @@ AGREE = 1e-5
 """Greatest difference of outputs, relative to the greatest value."""
 
 
-def in_memory(model: nn.Module) -> Dict[str, Tensor]:
-    """A model's weights under the names that they have in memory, whatever it writes into a checkpoint."""
-    return {name: value.detach() for name, value in model.named_parameters()}
+def in_memory(model: Any) -> Dict[str, Tensor]:
+    """A model's weights under plain names, whatever it writes into a checkpoint."""
+    found = {name: value.detach() for name, value in model.named_parameters()}
+    for name, module in model.named_modules():
+        if hasattr(module, "layout"):
+            module.layout.to_plain(found, f"{name}." if name else "")
+    return found
 
 
 def keys(model: Any) -> Dict[str, Any]:

@@ -11,6 +11,7 @@ import torch
 from models.tiny import tiny_model
 from torch import Tensor
 
+from data2vec_plugin.convert.weights import plain_state
 from data2vec_plugin.interop.huggingface.audio import (
     ARCHITECTURES,
     DEFAULTS,
@@ -29,7 +30,7 @@ KINDS = sorted(ARCHITECTURES)
 
 def ours(kind: str, **settings: Any) -> Dict[str, Tensor]:
     """Weights of a tiny model with our names in memory, of CTC with a head for seven symbols."""
-    state = dict(torch.nn.Module.state_dict(tiny_model(**settings)))
+    state = dict(plain_state(tiny_model(**settings)))
     head = {"head.weight": torch.zeros(7, 16), "head.bias": torch.zeros(7)}
     return {**state, **(head if kind == "ctc" else {})}
 

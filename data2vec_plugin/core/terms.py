@@ -1,0 +1,67 @@
+"""The terms of the loss. Each is made of the mask, the predictions and the teacher's signals.
+
+A model holds a list of them. v1 has one, the regression of section 3.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, Optional, Protocol
+
+from torch import Tensor
+
+from .config import LossConfig, TargetConfig
+from .loss import regression_loss
+from .outputs import Mask, Scored
+from .targets import average_targets, rows_suffice
+
+
+@dataclass
+class Step:
+    """What a term is made of. ``signals`` are the teacher's, lowest layer first, each (B, T, C) or (N, C).
+
+    ``predictions`` (N, C) are those at the masked positions, ``padding_mask`` (B, T) is True where padded.
+    """
+
+    mask: Mask
+    predictions: Tensor
+    signals: List[Tensor]
+    padding_mask: Optional[Tensor] = None
+
+
+class Term(Protocol):
+    """One part of the loss."""
+
+    name: str
+    """By which it is logged."""
+    signal: str
+    """The signal of the teacher's layers that it reads."""
+    top_k: int
+    """Of how many layers, from the top."""
+    rows_suffice: bool
+    """Whether it reads these at the masked positions only."""
+
+    def __call__(self, step: Step) -> Scored:
+        """Score one step."""
+
+
+class Regression:
+    """Smooth L1 between predictions and the average of the teacher's top K normalised signals."""
+
+    def __init__(self, targets: TargetConfig, loss: LossConfig, name: str = "regression") -> None:
+        self.name = name
+        self.config = targets
+        self.loss = loss
+        self.signal = targets.signal
+        self.top_k = targets.top_k
+        self.rows_suffice = rows_suffice(targets)
+
+    def __call__(self, step: Step) -> Scored:
+        """(N, C) predictions -> their loss, in fp32."""
+        targets = self.targets(step)
+        loss = regression_loss(step.predictions, targets, self.loss.beta, self.loss.scale)
+        return Scored(loss, step.mask.count, step.predictions, targets)
+
+    def targets(self, step: Step) -> Tensor:
+        """(N, C) in fp32; statistics leave padding out."""
+        return average_targets(step.signals, self.config, step.mask.positions, step.padding_mask)

@@ -1,0 +1,108 @@
+"""Names of our parts (`core/model.py`) beside the plain ones that upstream's layouts and Hugging Face's start from."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, MutableMapping, Sequence, Tuple
+
+from .layout import Layout
+
+Names = Sequence[Tuple[str, str]]
+"""(part, plain): how names begin; the first that fits counts."""
+
+METHOD = "method."
+"""Where a registered model has its parts."""
+WHOLE, ENCODER = "", "encoder."
+
+COMMON: Names = (
+    ("encoder.view.mask_emb", "mask_emb"),
+    ("encoder.transformer.", "encoder."),
+    ("predictor.", "final_proj."),
+)
+AUDIO: Names = (
+    ("encoder.transformer.positions.", "encoder.pos_conv."),
+    *((f"encoder.embedder.{name}.", f"{name}.") for name in ("feature_extractor", "layer_norm", "post_extract_proj")),
+    *COMMON,
+)
+TEXT: Names = (
+    *(
+        (f"encoder.embedder.{name}.", f"encoder.{name}.")
+        for name in ("embed_tokens", "embed_positions", "layernorm_embedding")
+    ),
+    *COMMON,
+)
+IMAGE: Names = (
+    ("encoder.extra_tokens", "extra_tokens"),
+    ("encoder.transformer.positions.rel_pos_bias.", "encoder.rel_pos_bias."),
+    ("encoder.embedder.", "patch_embed."),
+    *COMMON,
+)
+
+FIRST_ORDER = ("encoder.view.", "encoder.extra_tokens", "encoder.transformer.", "predictor.", "encoder.embedder.")
+"""The order of parameters in the first format of our checkpoints of speech and images; that of text has not changed."""
+
+
+class PartsLayout:
+    """A :class:`Layout` for models made of parts, out of one for plain names."""
+
+    def __init__(self, plain: Layout, parts: Names) -> None:
+        self.plain = plain
+        self.parts = parts
+        self.TEACHER = plain.TEACHER
+
+    def to_plain(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
+        """Bring the parts' names to plain ones, in place. Idempotent."""
+        rename(state, prefix + METHOD, prefix, self.parts)
+
+    def from_plain(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
+        """The reverse of :meth:`to_plain`. Idempotent."""
+        rename(state, prefix, prefix + METHOD, reversed_names(self.parts))
+
+    @property
+    def reordered(self) -> bool:
+        """Whether parameters had another order in the first format of our checkpoints."""
+        return self.parts is not TEXT
+
+    def first_place(self, name: str) -> int:
+        """Where a parameter's part stood in :data:`FIRST_ORDER`."""
+        rest = name[len(METHOD) :]
+        return next((place for place, part in enumerate(FIRST_ORDER) if rest.startswith(part)), len(FIRST_ORDER))
+
+    def to_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
+        """See :class:`Layout`."""
+        self.to_plain(state, prefix)
+        self.plain.to_upstream(state, prefix)
+
+    def from_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
+        """See :class:`Layout`."""
+        self.plain.from_upstream(state, prefix)
+        self.from_plain(state, prefix)
+
+    def teacher_to_upstream(self, state: MutableMapping[str, Any]) -> None:
+        """The same for a teacher's entry, whose names begin in the encoder where nothing else is averaged."""
+        rename(state, "", "", self.parts)
+        if all(name.startswith((ENCODER, "_")) for name in state):
+            rename(state, ENCODER, "", ((WHOLE, WHOLE),))
+        self.plain.teacher_to_upstream(state)
+
+    def teacher_from_upstream(self, state: MutableMapping[str, Any]) -> None:
+        """The reverse of :meth:`teacher_to_upstream`."""
+        self.plain.teacher_from_upstream(state)
+        if not any(name.startswith(ENCODER) for name in state):
+            for name in [name for name in state if not name.startswith("_")]:
+                state[ENCODER + name] = state.pop(name)
+        rename(state, "", "", reversed_names(self.parts))
+
+
+def rename(state: MutableMapping[str, Any], old: str, new: str, names: Iterable[Tuple[str, str]]) -> None:
+    """Move entries below ``old`` to below ``new``, in place, whose rest begins with one of ``names``, to its second."""
+    for key in [key for key in state if key.startswith(old)]:
+        rest = key[len(old) :]
+        for theirs, ours in names:
+            if rest.startswith(theirs):
+                state[new + ours + rest[len(theirs) :]] = state.pop(key)
+                break
+
+
+def reversed_names(names: Names) -> Names:
+    """(plain, part), for the way back."""
+    return [(plain, part) for part, plain in names]
