@@ -1,4 +1,4 @@
-"""Raw input -> contextualised tokens (section 3.1): what fine-tuning, features and export own, and what the teacher is."""
+"""Raw input -> contextualised tokens (section 3.1): what fine-tuning, features and export own."""
 
 from __future__ import annotations
 

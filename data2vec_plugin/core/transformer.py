@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Collection, Dict, List, Optional, Sequence
+from typing import Callable, Collection, Dict, List, Optional, Protocol, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -101,22 +101,32 @@ def scaled(x: Tensor, scale: Optional[Tensor]) -> Tensor:
     return x if scale is None else x * scale
 
 
-class NoPositions(nn.Module):
-    """No sense of order, or one that the tokens brought along; a modality puts its own in the place of this."""
+class Positions(Protocol):
+    """A modality's sense of order, as a part of the encoder."""
 
     def added(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
         """Tokens with their positions: (B, T, C) -> (B, T, C)."""
+
+    def biases(self, layers: nn.ModuleList) -> Sequence[Optional[Tensor]]:
+        """What attention adds to its scores, broadcasting to (B, H, T, T): one for all ``layers``, or one for each."""
+
+
+class NoPositions(nn.Module):
+    """No sense of order, or one that the tokens brought along."""
+
+    def added(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
+        """Tokens as they are."""
         return x
 
-    def biases(self, layers: Sequence[nn.Module]) -> Sequence[Optional[Tensor]]:
-        """What attention adds to its scores, broadcasting to (B, H, T, T): one for all ``layers``, or one for each."""
+    def biases(self, layers: nn.ModuleList) -> Sequence[Optional[Tensor]]:
+        """None for all layers."""
         return (None,)
 
 
 class Transformer(nn.Module):
-    """A stack of blocks; ``positions`` gives it a sense of order, and is a modality's: see :class:`NoPositions`."""
+    """A stack of blocks; ``positions`` gives it a sense of order."""
 
-    positions: nn.Module
+    positions: Positions
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()

@@ -80,7 +80,7 @@ class GridPositions(NoPositions):
         super().__init__()
         self.rel_pos_bias = RelativePositionBias(grid, heads)
 
-    def biases(self, layers: Sequence[nn.Module]) -> Sequence[Optional[Tensor]]:
+    def biases(self, layers: nn.ModuleList) -> Sequence[Optional[Tensor]]:
         """(1, H, 1+N, 1+N)."""
         return (self.rel_pos_bias(),)
 
@@ -88,7 +88,7 @@ class GridPositions(NoPositions):
 class LayerPositions(NoPositions):
     """The same of a table in each layer, which is a part of it as ``rel_pos_bias``."""
 
-    def biases(self, layers: Sequence[Any]) -> Sequence[Optional[Tensor]]:
+    def biases(self, layers: Any) -> Sequence[Optional[Tensor]]:
         """One (1, H, 1+N, 1+N) for each layer."""
         return [block.rel_pos_bias() for block in layers]
 
@@ -121,7 +121,8 @@ def image_data2vec(config: Data2VecConfig, image: ImageConfig) -> Data2Vec:
     head = nn.Linear(dim, dim)
     encoder = Encoder(transformer, view, ImageEmbedder(image, dim), config.extra_tokens)
     for parameter in (view.mask_emb, encoder.extra_tokens):
-        nn.init.trunc_normal_(parameter, std=0.02)
+        if parameter is not None:
+            nn.init.trunc_normal_(parameter, std=0.02)
     for module in (encoder.embedder, head):
         module.apply(init_image)
     predictor = Unused(head) if config.reference_compat else head

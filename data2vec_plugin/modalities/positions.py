@@ -54,7 +54,7 @@ class ConvPositions(nn.Sequential):
         summed: Tensor = x + self(x, padding_mask)
         return summed
 
-    def biases(self, layers: Sequence[nn.Module]) -> Sequence[Optional[Tensor]]:
+    def biases(self, layers: nn.ModuleList) -> Sequence[Optional[Tensor]]:
         """Attention is left as it is."""
         return (None,)
 

@@ -53,7 +53,7 @@ class UnmaskedEncoder(EncoderAlone):
 
 
 class CheckpointedModel(BaseFairseqModel):
-    """Holds the ``method``, or after pre-training its encoder; ``layout`` is the module that knows upstream's layout."""
+    """Holds the ``method``, or after pre-training its encoder; ``layout`` knows upstream's names."""
 
     layout: Layout
     fine_tuned = EncoderAlone

@@ -9,9 +9,8 @@ from fairseq.tasks.audio_pretraining import AudioPretrainingTask
 from ..config_keys import FRAME_KEYS, told_by_key
 from ..data.audio.clips import LoaderMasks, SeededAudioDataset
 from ..data.sample_seeds import SampleSeeds
-from ..modalities.audio import AudioConfig
 from .audio_config import AudioTaskConfig, refuse_unsupported
-from .speech import SpeechTask, loader_masks
+from .speech import SpeechTask, is_speech, loader_masks
 
 
 @register_task("data2vec_audio_pretraining", dataclass=AudioTaskConfig)
@@ -32,10 +31,10 @@ class Data2VecAudioPretrainingTask(SpeechTask, AudioPretrainingTask):
         Raises ValueError for settings that cannot pre-train; a model out of a checkpoint may serve another purpose.
         """
         model = super().build_model(model_cfg, from_checkpoint)
-        if isinstance(getattr(model, "audio", None), AudioConfig) and not from_checkpoint:
+        if is_speech(model) and not from_checkpoint:
             with told_by_key(FRAME_KEYS):
                 model.config.check_pretraining()
-        if isinstance(getattr(model, "audio", None), AudioConfig) and model.config.mask.prob > 0:
+        if is_speech(model) and model.config.mask.prob > 0:
             self.masks = loader_masks(model)
         return model
 

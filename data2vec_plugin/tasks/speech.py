@@ -74,11 +74,12 @@ def loader_masks(model: Any) -> LoaderMasks:
 
 def speech_models(model: Any) -> List[Any]:
     """The speech models of ours in a model, itself or below."""
-    return [
-        module
-        for module in model.modules()
-        if isinstance(getattr(module, "audio", None), AudioConfig) and hasattr(module, "method")
-    ]
+    return [module for module in model.modules() if hasattr(module, "method") and is_speech(module)]
+
+
+def is_speech(model: Any) -> bool:
+    """Whether a model of ours is one of speech."""
+    return isinstance(getattr(model, "audio", None), AudioConfig)
 
 
 def clips_that_fit(audio: CheckedAudioDataset, indices: Any, max_tokens: Optional[int]) -> Tuple[Any, Any]:

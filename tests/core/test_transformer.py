@@ -104,7 +104,7 @@ class Given(NoPositions):
 
     given: Sequence[Optional[Tensor]] = (None,)
 
-    def biases(self, layers: Sequence[nn.Module]) -> Sequence[Optional[Tensor]]:
+    def biases(self, layers: nn.ModuleList) -> Sequence[Optional[Tensor]]:
         return self.given
 
 

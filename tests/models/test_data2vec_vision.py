@@ -165,7 +165,7 @@ def test_features() -> None:
     assert result["padding_mask"] is None
     assert [layer.shape for layer in result["layer_results"]] == [(2, N, DIM)] * LAYERS
     assert model.encoder.transformer.layer_norm is not None
-    torch.testing.assert_close(model.encoder.layer_norm(result["layer_results"][-1]), result["x"])
+    torch.testing.assert_close(model.encoder.transformer.layer_norm(result["layer_results"][-1]), result["x"])
     alone = model(images()[1:], mask=False)
     torch.testing.assert_close(alone["x"], result["x"][1:])
     assert alone["layer_results"] == []
