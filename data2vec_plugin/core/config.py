@@ -37,7 +37,8 @@ class TransformerConfig:
 
     ``norm_first`` is pre-norm. ``norm_at`` places the encoder's own layer norm: before the layers
     (``"input"``, speech with post-norm), after them (``"output"``) or nowhere (``"none"``).
-    ``layer_scale`` is the initial value of a learned scale of every residual branch, 0 for none.
+    ``layer_scale`` is the initial value of a learned scale of every residual branch, 0 for none. ``compiled`` runs
+    each block through ``torch.compile``, the student's and the teacher's.
     """
 
     layers: int = 12
@@ -56,6 +57,7 @@ class TransformerConfig:
     key_bias: bool = True
     norm_eps: float = 1e-5
     checkpoint_activations: bool = False
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         if self.dim % self.heads:

@@ -10,7 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .pytree import pytree
 
+
+@pytree
 @dataclass
 class Tokens:
     """Embedded input, before any mask: ``x`` (B, T, C), ``padding_mask`` (B, T) True where padded, or None."""
@@ -21,7 +24,7 @@ class Tokens:
     def sizes(self) -> List[int]:
         """Lengths of the rows without their padding; waits for the device if they are padded there."""
         if self.padding_mask is None:
-            return [self.x.size(1)] * len(self.x)
+            return [self.x.size(1)] * self.x.size(0)
         sizes: List[int] = (~self.padding_mask).sum(1).tolist()
         return sizes
 
@@ -31,12 +34,13 @@ class Tokens:
 
     def led_by(self, extra: Tensor) -> Tokens:
         """The same with the tokens ``extra`` (1, E, C) in front of every row."""
-        rows, count = len(self.x), extra.size(1)
+        rows, count = self.x.size(0), extra.size(1)
         x = torch.cat([extra.to(self.x.dtype).expand(rows, -1, -1), self.x], dim=1)
         mask = self.padding_mask
         return Tokens(x, mask if mask is None else torch.cat([mask.new_zeros(rows, count), mask], dim=1))
 
 
+@pytree
 @dataclass
 class Mask:
     """Positions hidden from the student.
@@ -116,6 +120,7 @@ def if_whole(x: Tensor, rows: Optional[Tensor]) -> Tensor:
     return at_rows(x, rows) if x.dim() == 3 else x
 
 
+@pytree
 @dataclass
 class EncoderOutput:
     """``x`` (B, T, C) and, for each layer that was asked for, its signals by name, each (B, T, C).
@@ -146,6 +151,7 @@ class EncoderOutput:
         )
 
 
+@pytree
 @dataclass
 class Scored:
     """A term of one step: ``loss`` summed over the ``count`` rows, scale included, and what it compared, (N, C)."""
@@ -156,6 +162,7 @@ class Scored:
     targets: Tensor
 
 
+@pytree
 @dataclass
 class Data2VecOutput:
     """One pre-training step: the ``terms`` of its loss by name, and the ``mask`` that they are of."""

@@ -18,6 +18,7 @@ from .config import TeacherConfig
 from .encoder import Encoder
 from .outputs import EncoderOutput, Tokens
 from .schedule import annealed_decay
+from .transformer import Transformer
 
 UPDATES_KEY = "_num_updates"
 FORMAT_KEY = "_format"
@@ -168,4 +169,7 @@ def _frozen_copy(source: nn.Module, shared: Collection[object]) -> nn.Module:
     """A copy in eval mode that takes no gradient, with None in the place of what is ``shared``."""
     module = copy.deepcopy(source, {id(part): None for part in shared})
     module.requires_grad_(False)
+    for part in module.modules():
+        if isinstance(part, Transformer):
+            part.compile_blocks()
     return module.eval()

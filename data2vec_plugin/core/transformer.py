@@ -137,6 +137,7 @@ class Transformer(nn.Module):
         self.layer_norm = None if config.norm_at == "none" else nn.LayerNorm(config.dim, eps=config.norm_eps)
         self.positions = NoPositions()
         self.apply(init_bert)
+        self.compile_blocks()
 
     def forward(
         self,
@@ -157,8 +158,8 @@ class Transformer(nn.Module):
         x = entered = self.dropout(self.enter(x, padding_mask))
         masks = self.attention_masks(padding_mask, bias, x.dtype)
         layers: List[Dict[str, Tensor]] = []
-        for index, (block, mask) in enumerate(zip(self.layers, masks)):
-            if not self.skips_layer():
+        for index, (block, mask, kept) in enumerate(zip(self.layers, masks, self.kept_layers())):
+            if kept:
                 signals = self.run_block(block, x, mask, rows if index == len(self.layers) - 1 else None)
                 x = signals["block"]
                 if index >= first and record:
@@ -189,10 +190,17 @@ class Transformer(nn.Module):
             x = self.layer_norm(x)
         return x
 
-    def skips_layer(self) -> bool:
-        """Layer drop, decided on the host by torch's CPU generator so that it resumes with the run."""
+    def kept_layers(self) -> List[bool]:
+        """Layer drop, drawn for all layers on the host, by torch's CPU generator so that it resumes with the run."""
         rate = self.config.layer_drop
-        return self.training and rate > 0 and bool(torch.rand(()).item() < rate)
+        if not self.training or rate <= 0:
+            return [True] * len(self.layers)
+        return [bool(torch.rand(()).item() >= rate) for _ in self.layers]
+
+    def compile_blocks(self) -> None:
+        """Compile what is to be; a copy has to be told again."""
+        for block in self.layers if self.config.compiled else ():
+            block.compile()
 
     def keep_layers(self, last: int) -> None:
         """Drop the layers above ``last`` (0-based)."""

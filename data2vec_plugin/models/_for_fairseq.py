@@ -41,6 +41,16 @@ class EncoderAlone(nn.Module):
         """There is none to restore."""
 
 
+class HeadedEncoder(EncoderAlone):
+    """The same with the prediction head, which upstream's fine-tuned models of text carry along."""
+
+    without = ("_ema",)
+
+    def __init__(self, method: Any) -> None:
+        super().__init__(method)
+        self.predictor: nn.Module = method.predictor
+
+
 class UnmaskedEncoder(EncoderAlone):
     """The same without masks, for the fine-tuning of images, whose classifier brings its own norm."""
 

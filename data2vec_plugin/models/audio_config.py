@@ -10,16 +10,10 @@ from fairseq.dataclass import FairseqDataclass
 from omegaconf import II
 
 from ..config_keys import CHANNEL_KEYS, FRAME_KEYS, key, told_by_key
-from ..core.config import (
-    Data2VecConfig,
-    LossConfig,
-    SpanMaskConfig,
-    TargetConfig,
-    TeacherConfig,
-    TransformerConfig,
-)
+from ..core.config import Data2VecConfig, SpanMaskConfig, TargetConfig, TransformerConfig
 from ..modalities.audio import AudioConfig
 from ..modalities.conv_spec import parse_conv_layers
+from ._method_keys import loss_config, target_config, teacher_config
 
 
 @dataclass
@@ -102,7 +96,7 @@ class Data2VecAudioConfig(FairseqDataclass):
     adp_trf_idx: str = key("all", "accepted; belongs to adapters")
 
     loss_beta: float = key(0, "beta of the smooth L1 loss; 0 is the squared error")
-    loss_scale: Optional[float] = key(None, "factor on the loss; None is 1/sqrt(encoder_embed_dim)")
+    loss_scale: Optional[float] = key(None, "factor on the loss; None and values <= 0 are 1/sqrt(encoder_embed_dim)")
     average_top_k_layers: int = key(8, "K: how many of the teacher's top layers make the target")
     layer_norm_target_layer: bool = key(False, "layer-normalise every target layer")
     instance_norm_target_layer: bool = key(False, "normalise every channel of every target layer over time")
@@ -143,10 +137,11 @@ def method_config(cfg: Data2VecAudioConfig) -> Data2VecConfig:
             activation_dropout=cfg.activation_dropout,
             layer_drop=cfg.encoder_layerdrop,
             checkpoint_activations=cfg.checkpoint_activations,
+            compiled=cfg.compile_encoder,
         ),
         targets=_target_config(cfg),
-        teacher=TeacherConfig(_scope(cfg), cfg.ema_decay, cfg.ema_end_decay, cfg.ema_anneal_end_step),
-        loss=LossConfig(cfg.loss_beta, cfg.loss_scale),
+        teacher=teacher_config(cfg, _scope(cfg)),
+        loss=loss_config(cfg, at_most_zero=None),
         mask=span_masks(cfg, FRAME_KEYS, min_masks=1, same_share=cfg.require_same_masks),
         channel_mask=span_masks(cfg, CHANNEL_KEYS),
         channel_mask_before=cfg.mask_channel_before,
@@ -178,15 +173,10 @@ def audio_config(cfg: Data2VecAudioConfig) -> AudioConfig:
 def _target_config(cfg: Data2VecAudioConfig) -> TargetConfig:
     # the reference's whole-model teacher averages every layer, whatever K says
     all_layers = cfg.reference_compat and _scope(cfg) == "model"
-    return TargetConfig(
+    return target_config(
+        cfg,
         top_k=cfg.encoder_layers if all_layers else cfg.average_top_k_layers,
-        signal=cfg.target_signal,
-        batch_norm=cfg.batch_norm_target_layer,
-        instance_norm=cfg.instance_norm_target_layer,
         group_norm=cfg.group_norm_target_layer,
-        layer_norm=cfg.layer_norm_target_layer,
-        layer_norm_average=cfg.layer_norm_targets,
-        instance_norm_average=cfg.instance_norm_targets,
         reference_axes=cfg.reference_compat,
     )
 

@@ -29,8 +29,6 @@ class Data2VecAudioModel(CheckpointedModel):
         super().__init__(audio_data2vec(method_config(cfg), audio))
         self.audio = audio
         self.cfg = cfg
-        if cfg.compile_encoder:
-            self.encoder.transformer.compile()
 
     @classmethod
     def build_model(cls, cfg: Data2VecAudioConfig, task: Any = None) -> "Data2VecAudioModel":

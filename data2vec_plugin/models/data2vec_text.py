@@ -14,7 +14,7 @@ from ..interop.fairseq import text_v1
 from ..interop.parts import PartsLayout
 from ..modalities.text import text_data2vec
 from ._classification_heads import ClassificationHeads
-from ._for_fairseq import CheckpointedModel, if_padded, mask_of_loader, training_result
+from ._for_fairseq import CheckpointedModel, HeadedEncoder, if_padded, mask_of_loader, training_result
 from ._text_hub import TextHub
 from .text_config import Data2VecTextConfig, method_config, text_config
 
@@ -133,12 +133,13 @@ class Data2VecTextModel(CheckpointedModel):
     def register_classification_head(
         self, name: str, num_classes: int = 2, inner_dim: Optional[int] = None, **unused: Any
     ) -> None:
-        """Called by fairseq's ``sentence_prediction``."""
+        """Called by fairseq's ``sentence_prediction``: what follows is fine-tuning, which needs no teacher."""
         if self.classification_heads is None:
             raise ValueError(
                 "this model's heads were removed; fine-tune with `model._name=data2vec_text_classification`"
             )
         self.classification_heads.register(name, num_classes, inner_dim)
+        self.method = HeadedEncoder(self.method)
 
     def get_normalized_probs(self, net_output: Any, log_probs: bool, sample: Any = None) -> Tensor:
         """(Log) probabilities of the classes, in fp32."""

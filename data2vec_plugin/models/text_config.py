@@ -11,8 +11,9 @@ from fairseq.models.transformer import TransformerConfig as FairseqTransformerCo
 from omegaconf import II
 
 from ..config_keys import key
-from ..core.config import Data2VecConfig, LossConfig, TargetConfig, TeacherConfig, TransformerConfig
+from ..core.config import Data2VecConfig, TransformerConfig
 from ..modalities.text import TextConfig
+from ._method_keys import loss_config, target_config, teacher_config
 
 
 @dataclass
@@ -59,7 +60,6 @@ def method_config(cfg: Data2VecTextConfig) -> Data2VecConfig:
     """The core's settings; raises ValueError for a value it cannot honour."""
     refuse_unsupported(cfg.transformer)
     transformer, encoder = cfg.transformer, cfg.transformer.encoder
-    scale = cfg.loss_scale if cfg.loss_scale is not None and cfg.loss_scale > 0 else None
     return Data2VecConfig(
         transformer=TransformerConfig(
             layers=encoder.layers,
@@ -76,22 +76,9 @@ def method_config(cfg: Data2VecTextConfig) -> Data2VecConfig:
             norm_eps=cfg.norm_eps,
             checkpoint_activations=transformer.checkpoint_activations,
         ),
-        targets=TargetConfig(
-            top_k=cfg.average_top_k_layers,
-            signal=cfg.target_signal,
-            batch_norm=cfg.batch_norm_target_layer,
-            instance_norm=cfg.instance_norm_target_layer,
-            layer_norm=cfg.layer_norm_target_layer,
-            layer_norm_average=cfg.layer_norm_targets,
-            instance_norm_average=cfg.instance_norm_targets,
-        ),
-        teacher=TeacherConfig(
-            "layers" if cfg.ema_transformer_layers_only else "encoder",
-            cfg.ema_decay,
-            cfg.ema_end_decay,
-            cfg.ema_anneal_end_step,
-        ),
-        loss=LossConfig(cfg.loss_beta, scale),
+        targets=target_config(cfg),
+        teacher=teacher_config(cfg, "layers" if cfg.ema_transformer_layers_only else "encoder"),
+        loss=loss_config(cfg, at_most_zero=None),
         reference_compat=cfg.reference_compat,
     )
 

@@ -11,8 +11,9 @@ from omegaconf import II
 
 from ..config_keys import BLOCK_KEYS, key, told_by_key
 from ..core.block_masking import BlockMaskConfig
-from ..core.config import Data2VecConfig, LossConfig, TargetConfig, TeacherConfig, TransformerConfig
+from ..core.config import Data2VecConfig, TransformerConfig
 from ..modalities.image import ImageConfig
+from ._method_keys import loss_config, target_config, teacher_config
 
 
 @dataclass
@@ -82,22 +83,9 @@ def method_config(cfg: Data2VecVisionConfig) -> Data2VecConfig:
             norm_eps=cfg.norm_eps,
             checkpoint_activations=cfg.checkpoint_activations,
         ),
-        targets=TargetConfig(
-            top_k=cfg.average_top_k_layers,
-            signal=target_signal(cfg),
-            batch_norm=cfg.batch_norm_target_layer,
-            instance_norm=cfg.instance_norm_target_layer,
-            layer_norm=cfg.layer_norm_target_layer,
-            layer_norm_average=cfg.layer_norm_targets,
-            instance_norm_average=cfg.instance_norm_targets,
-        ),
-        teacher=TeacherConfig(
-            "encoder" if cfg.ema_transformer_only else "model",
-            cfg.ema_decay,
-            cfg.ema_end_decay,
-            cfg.ema_anneal_end_step,
-        ),
-        loss=LossConfig(cfg.loss_beta, 1.0 if cfg.loss_scale is not None and cfg.loss_scale <= 0 else cfg.loss_scale),
+        targets=target_config(cfg, signal=target_signal(cfg)),
+        teacher=teacher_config(cfg, "encoder" if cfg.ema_transformer_only else "model"),
+        loss=loss_config(cfg, at_most_zero=1.0),
         extra_tokens=1,
         reference_compat=cfg.reference_compat,
     )

@@ -1,0 +1,30 @@
+"""What the configurations of all modalities share: targets, teacher and loss, by upstream's keys."""
+
+from typing import Any, Optional
+
+from ..core.config import LossConfig, TargetConfig, TeacherConfig
+
+
+def target_config(cfg: Any, **other: Any) -> TargetConfig:
+    """Which layers are averaged, and how they are normalised; ``other`` settings stand in place of a key's."""
+    keys = {
+        "top_k": cfg.average_top_k_layers,
+        "signal": cfg.target_signal,
+        "batch_norm": cfg.batch_norm_target_layer,
+        "instance_norm": cfg.instance_norm_target_layer,
+        "layer_norm": cfg.layer_norm_target_layer,
+        "layer_norm_average": cfg.layer_norm_targets,
+        "instance_norm_average": cfg.instance_norm_targets,
+    }
+    return TargetConfig(**{**keys, **other})
+
+
+def teacher_config(cfg: Any, scope: str) -> TeacherConfig:
+    """How fast the teacher follows."""
+    return TeacherConfig(scope, cfg.ema_decay, cfg.ema_end_decay, cfg.ema_anneal_end_step)
+
+
+def loss_config(cfg: Any, at_most_zero: Optional[float]) -> LossConfig:
+    """The loss. A ``loss_scale`` of 0 or less, which upstream reads otherwise in each model, means ``at_most_zero``."""
+    scale = cfg.loss_scale
+    return LossConfig(cfg.loss_beta, at_most_zero if scale is not None and scale <= 0 else scale)
