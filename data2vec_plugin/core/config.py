@@ -61,14 +61,13 @@ class TransformerConfig:
 
     def __post_init__(self) -> None:
         if self.dim % self.heads:
-            raise ValueError(
-                f"`encoder_attention_heads` must divide `encoder_embed_dim`: got {self.heads} heads for "
-                f"{self.dim} channels; choose a divisor of {self.dim}"
+            raise SettingError(
+                "heads", f"{self.heads}, which does not divide `dim` {self.dim}", f"a divisor of {self.dim}"
             )
         if self.activation not in ACTIVATIONS:
-            raise ValueError(f"`activation_fn` is {self.activation!r}; expected one of {', '.join(ACTIVATIONS)}")
+            raise SettingError("activation", repr(self.activation), f"one of {', '.join(ACTIVATIONS)}")
         if self.norm_at not in ("input", "output", "none"):
-            raise ValueError(f"`norm_at` is {self.norm_at!r}; expected input, output or none")
+            raise SettingError("norm_at", repr(self.norm_at), "input, output or none")
 
 
 @dataclass(frozen=True)
@@ -91,9 +90,9 @@ class TargetConfig:
 
     def __post_init__(self) -> None:
         if self.signal not in SIGNALS:
-            raise ValueError(f"`target_signal` is {self.signal!r}; expected one of {', '.join(SIGNALS)}")
+            raise SettingError("signal", repr(self.signal), f"one of {', '.join(SIGNALS)}")
         if self.top_k < 1:
-            raise ValueError(f"`average_top_k_layers` is {self.top_k}; expected at least 1")
+            raise SettingError("top_k", self.top_k, "at least 1")
 
 
 @dataclass(frozen=True)
@@ -193,11 +192,11 @@ class Data2VecConfig:
     reference_compat: bool = False
 
     def check_targets(self) -> None:
-        """Raise ValueError if more layers are to be averaged than there are; the reference averages all then."""
+        """Raise SettingError if more layers are to be averaged than there are; the reference averages all then."""
         if self.targets.top_k > self.transformer.layers and not self.reference_compat:
-            raise ValueError(
-                f"`average_top_k_layers` is {self.targets.top_k}, but the encoder has "
-                f"{self.transformer.layers} layers; choose at most {self.transformer.layers}"
+            layers = self.transformer.layers
+            raise SettingError(
+                "top_k", f"{self.targets.top_k}, but the encoder has {layers} layers", f"at most {layers}"
             )
 
     def check_pretraining(self) -> None:

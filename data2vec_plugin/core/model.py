@@ -69,7 +69,7 @@ class Data2Vec(nn.Module):
         self.config.check_targets()
         if mask.indices.shape != tokens.x.shape[:2]:
             raise ValueError(
-                f"`mask_indices` has shape {tuple(mask.indices.shape)}, expected {tuple(tokens.x.shape[:2])}: "
+                f"`indices` of the mask have shape {tuple(mask.indices.shape)}, expected {tuple(tokens.x.shape[:2])}: "
                 f"one entry for each token"
             )
         check_hides(mask, tokens.padding_mask)
@@ -130,6 +130,6 @@ class Data2Vec(nn.Module):
         """
         self.teacher = None
         if entry is None:
-            logger.info("the checkpoint holds no teacher (`_ema`): it starts from the loaded student")
+            logger.info("the checkpoint holds no teacher: it starts from the loaded student")
         else:
             self.ensure_teacher().load_state_dict(entry, fallback_updates=max(self.num_updates - 1, 0))

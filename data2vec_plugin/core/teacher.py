@@ -154,8 +154,8 @@ class Teacher:
             if name not in state or state[name].shape != tensor.shape:
                 got = tuple(state[name].shape) if name in state else "nothing"
                 raise ValueError(
-                    f"teacher entry `_ema`: `{name}` is {got} in the checkpoint, expected shape {tuple(tensor.shape)}; "
-                    f"the checkpoint is of another model size or teacher scope (`ema_transformer_only`)"
+                    f"the teacher's `{name}` is {got} in the checkpoint, expected shape {tuple(tensor.shape)}; the "
+                    f"checkpoint is of another model size or teacher scope"
                 )
             tensor.copy_(state[name])
         if UPDATES_KEY in state:

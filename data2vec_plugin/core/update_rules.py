@@ -12,6 +12,8 @@ from typing import Collection, Dict, Iterable, Tuple
 
 from torch import Tensor
 
+from .config import SettingError
+
 EMBEDDINGS = 0
 BLOCK = re.compile(r"(?:^|\.)layers\.(\d+)\.")
 
@@ -34,7 +36,7 @@ def update_rules(
 ) -> Dict[str, UpdateRule]:
     """A rule for every named parameter of an encoder of ``layers`` blocks and what stands on it.
 
-    ``low`` begins the names of what feeds the first block. Raises ValueError unless 0 < ``layer_decay`` <= 1.
+    ``low`` begins the names of what feeds the first block. Raises SettingError unless 0 < ``layer_decay`` <= 1.
 
     >>> weight = Tensor(2, 2)
     >>> rules = update_rules([("encoder.layers.1.fc1.weight", weight), ("head.bias", weight[0])], 2, 0.5, (), ())
@@ -68,9 +70,8 @@ def decays(name: str, parameter: Tensor, never: Collection[str]) -> bool:
 
 
 def check_layer_decay(layer_decay: float) -> None:
-    """Raise ValueError for a factor that would stop the low layers, or make them the fastest."""
+    """Raise SettingError for a factor that would stop the low layers, or make them the fastest."""
     if not 0 < layer_decay <= 1:
-        raise ValueError(
-            f"`model.layer_decay` is {layer_decay}; expected more than 0 and at most 1, which is off "
-            f"(0.65 is usual for ViT-B)"
+        raise SettingError(
+            "layer_decay", layer_decay, "more than 0 and at most 1, which is off (0.65 is usual for ViT-B)"
         )

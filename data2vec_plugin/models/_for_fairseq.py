@@ -9,6 +9,7 @@ from typing import Any, Dict, Mapping, MutableMapping, Optional, Tuple, Union
 from fairseq.models import BaseFairseqModel
 from torch import Tensor, nn
 
+from ..config_keys import told_by_key
 from ..core.encoder import Encoder
 from ..core.loss import mean_deviation
 from ..core.model import Data2Vec
@@ -66,6 +67,8 @@ class CheckpointedModel(BaseFairseqModel):
     """Holds the ``method``, or after pre-training its encoder; ``layout`` knows upstream's names."""
 
     layout: Layout
+    keys: Mapping[str, str]
+    """Which key a field of the method's settings was taken from."""
     fine_tuned = EncoderAlone
     """What is left of the method for fine-tuning."""
 
@@ -86,6 +89,12 @@ class CheckpointedModel(BaseFairseqModel):
         self.method = self.fine_tuned(self.method)
         if last_layer is not None:
             self.encoder.transformer.keep_layers(last_layer)
+
+    def pretrained(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:
+        """A step of the method; a setting that it refuses is told by its key."""
+        with told_by_key(self.keys):
+            output: Data2VecOutput = self.method(*args, **kwargs)
+        return training_result(output, self.method)
 
     def set_num_updates(self, num_updates: int) -> None:
         """fairseq calls this with the count of finished updates; in training the teacher follows."""

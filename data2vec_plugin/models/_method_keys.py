@@ -4,6 +4,22 @@ from typing import Any, Optional
 
 from ..core.config import LossConfig, TargetConfig, TeacherConfig
 
+SHARED_KEYS = {"top_k": "average_top_k_layers", "signal": "target_signal"}
+AUDIO_KEYS = {
+    **SHARED_KEYS,
+    "heads": "encoder_attention_heads",
+    "dim": "encoder_embed_dim",
+    "activation": "activation_fn",
+}
+TEXT_KEYS = {
+    **SHARED_KEYS,
+    "heads": "transformer.encoder.attention_heads",
+    "dim": "transformer.encoder.embed_dim",
+    "activation": "transformer.activation_fn",
+}
+IMAGE_KEYS = {**SHARED_KEYS, "heads": "num_heads", "dim": "embed_dim"}
+"""Which key a field of the method's settings was taken from."""
+
 
 def target_config(cfg: Any, **other: Any) -> TargetConfig:
     """Which layers are averaged, and how they are normalised; ``other`` settings stand in place of a key's."""

@@ -13,7 +13,7 @@ from ..config_keys import CHANNEL_KEYS, FRAME_KEYS, key, told_by_key
 from ..core.config import Data2VecConfig, SpanMaskConfig, TargetConfig, TransformerConfig
 from ..modalities.audio import AudioConfig
 from ..modalities.conv_spec import parse_conv_layers
-from ._method_keys import loss_config, target_config, teacher_config
+from ._method_keys import AUDIO_KEYS, loss_config, target_config, teacher_config
 
 
 @dataclass
@@ -123,31 +123,32 @@ class Data2VecAudioConfig(FairseqDataclass):
 def method_config(cfg: Data2VecAudioConfig) -> Data2VecConfig:
     """The core's settings; raises ValueError for a value it cannot honour."""
     _refuse_unsupported(cfg)
-    return Data2VecConfig(
-        transformer=TransformerConfig(
-            layers=cfg.encoder_layers,
-            dim=cfg.encoder_embed_dim,
-            ffn_dim=cfg.encoder_ffn_embed_dim,
-            heads=cfg.encoder_attention_heads,
-            activation=cfg.activation_fn,
-            norm_first=cfg.layer_norm_first,
-            norm_at="output" if cfg.layer_norm_first else "input",
-            dropout=cfg.dropout,
-            attention_dropout=cfg.attention_dropout,
-            activation_dropout=cfg.activation_dropout,
-            layer_drop=cfg.encoder_layerdrop,
-            checkpoint_activations=cfg.checkpoint_activations,
-            compiled=cfg.compile_encoder,
-        ),
-        targets=_target_config(cfg),
-        teacher=teacher_config(cfg, _scope(cfg)),
-        loss=loss_config(cfg, at_most_zero=None),
-        mask=span_masks(cfg, FRAME_KEYS, min_masks=1, same_share=cfg.require_same_masks),
-        channel_mask=span_masks(cfg, CHANNEL_KEYS),
-        channel_mask_before=cfg.mask_channel_before,
-        input_dropout=cfg.dropout_input,
-        reference_compat=cfg.reference_compat,
-    )
+    with told_by_key(AUDIO_KEYS):
+        return Data2VecConfig(
+            transformer=TransformerConfig(
+                layers=cfg.encoder_layers,
+                dim=cfg.encoder_embed_dim,
+                ffn_dim=cfg.encoder_ffn_embed_dim,
+                heads=cfg.encoder_attention_heads,
+                activation=cfg.activation_fn,
+                norm_first=cfg.layer_norm_first,
+                norm_at="output" if cfg.layer_norm_first else "input",
+                dropout=cfg.dropout,
+                attention_dropout=cfg.attention_dropout,
+                activation_dropout=cfg.activation_dropout,
+                layer_drop=cfg.encoder_layerdrop,
+                checkpoint_activations=cfg.checkpoint_activations,
+                compiled=cfg.compile_encoder,
+            ),
+            targets=_target_config(cfg),
+            teacher=teacher_config(cfg, _scope(cfg)),
+            loss=loss_config(cfg, at_most_zero=None),
+            mask=span_masks(cfg, FRAME_KEYS, min_masks=1, same_share=cfg.require_same_masks),
+            channel_mask=span_masks(cfg, CHANNEL_KEYS),
+            channel_mask_before=cfg.mask_channel_before,
+            input_dropout=cfg.dropout_input,
+            reference_compat=cfg.reference_compat,
+        )
 
 
 def span_masks(cfg: Data2VecAudioConfig, keys: Mapping[str, str], **more: Any) -> SpanMaskConfig:

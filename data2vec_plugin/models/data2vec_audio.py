@@ -13,7 +13,8 @@ from ..interop.fairseq import audio_v1
 from ..interop.parts import PartsLayout
 from ..modalities.audio import audio_data2vec
 from ..modalities.conv_spec import output_length
-from ._for_fairseq import CheckpointedModel, features_result, if_padded, mask_of_loader, training_result
+from ._for_fairseq import CheckpointedModel, features_result, if_padded, mask_of_loader
+from ._method_keys import AUDIO_KEYS
 from .audio_config import Data2VecAudioConfig, audio_config, method_config
 from .starting.begun_speech import begin_with
 
@@ -22,6 +23,7 @@ from .starting.begun_speech import begin_with
 class Data2VecAudioModel(CheckpointedModel):
     """data2vec on speech for fairseq: pre-training, and the encoder of ``wav2vec_ctc`` in fine-tuning."""
 
+    keys = AUDIO_KEYS
     layout = PartsLayout(audio_v1, parts.AUDIO)
 
     def __init__(self, cfg: Data2VecAudioConfig) -> None:
@@ -66,7 +68,7 @@ class Data2VecAudioModel(CheckpointedModel):
             given = self._given_mask(mask_indices, mask_positions, mask_channel_indices)
         if features_only:
             return self.features(source, padding_mask, bool(mask), given, layer)
-        return training_result(self.method(source, padding_mask, given), self.method)
+        return self.pretrained(source, padding_mask, given)
 
     def _drawn_frames(self, source: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
         """The time mask (B, T) bool beside channels that the caller gives, as upstream draws it."""

@@ -9,6 +9,7 @@ from fairseq.models import BaseFairseqModel, register_model
 from omegaconf import OmegaConf, open_dict
 from torch import Tensor, nn
 
+from ..config_keys import told_by_key
 from ..core.relative_positions import interpolated_table, square_grid
 from ..core.update_rules import UpdateRule, check_layer_decay
 from ..interop.fairseq import vision_v1
@@ -33,7 +34,8 @@ class Data2VecImageClassificationModel(BaseFairseqModel):
     def __init__(self, cfg: Data2VecImageClassificationConfig, model: Data2VecVisionModel) -> None:
         super().__init__()
         check_values(cfg)
-        check_layer_decay(cfg.layer_decay)
+        with told_by_key({"layer_decay": "model.layer_decay"}):
+            check_layer_decay(cfg.layer_decay)
         self.cfg = cfg
         self.mixing = mixing_config(cfg)
         self.model = model

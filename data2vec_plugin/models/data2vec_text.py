@@ -14,7 +14,8 @@ from ..interop.fairseq import text_v1
 from ..interop.parts import PartsLayout
 from ..modalities.text import text_data2vec
 from ._classification_heads import ClassificationHeads
-from ._for_fairseq import CheckpointedModel, HeadedEncoder, if_padded, mask_of_loader, training_result
+from ._for_fairseq import CheckpointedModel, HeadedEncoder, if_padded, mask_of_loader
+from ._method_keys import TEXT_KEYS
 from ._text_hub import TextHub
 from .text_config import Data2VecTextConfig, method_config, text_config
 
@@ -25,6 +26,7 @@ Features = Tuple[Tensor, Dict[str, Any]]
 class Data2VecTextModel(CheckpointedModel):
     """data2vec on text for fairseq: pre-training under a masked-LM task, heads under ``sentence_prediction``."""
 
+    keys = TEXT_KEYS
     layout = PartsLayout(text_v1, parts.TEXT)
     classification_heads: Optional[ClassificationHeads]
 
@@ -78,7 +80,7 @@ class Data2VecTextModel(CheckpointedModel):
         if given is None:
             given = self._mask(src_tokens, target_tokens, mask_indices, mask_positions)
         whole = target_tokens if self.config.reference_compat else self._whole(src_tokens, target_tokens)
-        result = training_result(self.method(src_tokens, padding_mask, given, whole), self.method)
+        result = self.pretrained(src_tokens, padding_mask, given, whole)
         return {**result, "logs": {"ema_decay": result["ema_decay"]}}
 
     def _padding(self, src_tokens: Tensor, padded: Optional[bool]) -> Optional[Tensor]:

@@ -11,7 +11,8 @@ from ..interop import parts
 from ..interop.fairseq import vision_v1
 from ..interop.parts import PartsLayout
 from ..modalities.image import image_data2vec
-from ._for_fairseq import CheckpointedModel, UnmaskedEncoder, mask_of_loader, training_result
+from ._for_fairseq import CheckpointedModel, UnmaskedEncoder, mask_of_loader
+from ._method_keys import IMAGE_KEYS
 from .vision_config import Data2VecVisionConfig, image_config, method_config
 
 BELOW_THE_BLOCKS = ("method.encoder.embedder.", "method.encoder.extra_tokens")
@@ -23,6 +24,7 @@ NEVER_DECAYED = ("extra_tokens", "mask_emb", "table")
 class Data2VecVisionModel(CheckpointedModel):
     """data2vec on images for fairseq: pre-training, and the encoder of an image classifier."""
 
+    keys = IMAGE_KEYS
     layout = PartsLayout(vision_v1, parts.IMAGE)
     fine_tuned = UnmaskedEncoder
 
@@ -56,7 +58,7 @@ class Data2VecVisionModel(CheckpointedModel):
         masked = given is not None or bool(mask)
         if layer_results or not masked:
             return self.features(img, masked, given, layer_results)
-        return training_result(self.method(img, mask=given), self.method)
+        return self.pretrained(img, mask=given)
 
     def _given_mask(self, mask: Tensor, positions: Optional[Tensor]) -> Mask:
         """The caller's mask, row by row; raises ValueError for another grid than the model's."""

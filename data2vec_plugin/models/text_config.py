@@ -10,10 +10,10 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.models.transformer import TransformerConfig as FairseqTransformerConfig
 from omegaconf import II
 
-from ..config_keys import key
+from ..config_keys import key, told_by_key
 from ..core.config import Data2VecConfig, TransformerConfig
 from ..modalities.text import TextConfig
-from ._method_keys import loss_config, target_config, teacher_config
+from ._method_keys import TEXT_KEYS, loss_config, target_config, teacher_config
 
 
 @dataclass
@@ -60,27 +60,28 @@ def method_config(cfg: Data2VecTextConfig) -> Data2VecConfig:
     """The core's settings; raises ValueError for a value it cannot honour."""
     refuse_unsupported(cfg.transformer)
     transformer, encoder = cfg.transformer, cfg.transformer.encoder
-    return Data2VecConfig(
-        transformer=TransformerConfig(
-            layers=encoder.layers,
-            dim=encoder.embed_dim,
-            ffn_dim=encoder.ffn_embed_dim,
-            heads=encoder.attention_heads,
-            activation=str(transformer.activation_fn),
-            norm_first=encoder.normalize_before,
-            norm_at="output" if encoder.normalize_before else "none",
-            dropout=transformer.dropout,
-            attention_dropout=transformer.attention_dropout,
-            activation_dropout=transformer.activation_dropout or transformer.relu_dropout,
-            layer_drop=encoder.layerdrop,
-            norm_eps=cfg.norm_eps,
-            checkpoint_activations=transformer.checkpoint_activations,
-        ),
-        targets=target_config(cfg),
-        teacher=teacher_config(cfg, "layers" if cfg.ema_transformer_layers_only else "encoder"),
-        loss=loss_config(cfg, at_most_zero=None),
-        reference_compat=cfg.reference_compat,
-    )
+    with told_by_key(TEXT_KEYS):
+        return Data2VecConfig(
+            transformer=TransformerConfig(
+                layers=encoder.layers,
+                dim=encoder.embed_dim,
+                ffn_dim=encoder.ffn_embed_dim,
+                heads=encoder.attention_heads,
+                activation=str(transformer.activation_fn),
+                norm_first=encoder.normalize_before,
+                norm_at="output" if encoder.normalize_before else "none",
+                dropout=transformer.dropout,
+                attention_dropout=transformer.attention_dropout,
+                activation_dropout=transformer.activation_dropout or transformer.relu_dropout,
+                layer_drop=encoder.layerdrop,
+                norm_eps=cfg.norm_eps,
+                checkpoint_activations=transformer.checkpoint_activations,
+            ),
+            targets=target_config(cfg),
+            teacher=teacher_config(cfg, "layers" if cfg.ema_transformer_layers_only else "encoder"),
+            loss=loss_config(cfg, at_most_zero=None),
+            reference_compat=cfg.reference_compat,
+        )
 
 
 def text_config(cfg: Data2VecTextConfig, dictionary: Any) -> TextConfig:

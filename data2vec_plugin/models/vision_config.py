@@ -13,7 +13,7 @@ from ..config_keys import BLOCK_KEYS, key, told_by_key
 from ..core.block_masking import BlockMaskConfig
 from ..core.config import Data2VecConfig, TransformerConfig
 from ..modalities.image import ImageConfig
-from ._method_keys import loss_config, target_config, teacher_config
+from ._method_keys import IMAGE_KEYS, loss_config, target_config, teacher_config
 
 
 @dataclass
@@ -67,28 +67,29 @@ def method_config(cfg: Data2VecVisionConfig) -> Data2VecConfig:
             f"`model.num_heads` is {cfg.num_heads}, which does not divide `model.embed_dim` {cfg.embed_dim}; "
             f"expected a divisor"
         )
-    return Data2VecConfig(
-        transformer=TransformerConfig(
-            layers=cfg.depth,
-            dim=cfg.embed_dim,
-            ffn_dim=cfg.mlp_ratio * cfg.embed_dim,
-            heads=cfg.num_heads,
-            norm_first=True,
-            norm_at="output",
-            dropout=0.0,
-            attention_dropout=cfg.attention_dropout,
-            drop_path=cfg.drop_path,
-            layer_scale=cfg.layer_scale_init_value,
-            key_bias=False,
-            norm_eps=cfg.norm_eps,
-            checkpoint_activations=cfg.checkpoint_activations,
-        ),
-        targets=target_config(cfg, signal=target_signal(cfg)),
-        teacher=teacher_config(cfg, "encoder" if cfg.ema_transformer_only else "model"),
-        loss=loss_config(cfg, at_most_zero=1.0),
-        extra_tokens=1,
-        reference_compat=cfg.reference_compat,
-    )
+    with told_by_key(IMAGE_KEYS):
+        return Data2VecConfig(
+            transformer=TransformerConfig(
+                layers=cfg.depth,
+                dim=cfg.embed_dim,
+                ffn_dim=cfg.mlp_ratio * cfg.embed_dim,
+                heads=cfg.num_heads,
+                norm_first=True,
+                norm_at="output",
+                dropout=0.0,
+                attention_dropout=cfg.attention_dropout,
+                drop_path=cfg.drop_path,
+                layer_scale=cfg.layer_scale_init_value,
+                key_bias=False,
+                norm_eps=cfg.norm_eps,
+                checkpoint_activations=cfg.checkpoint_activations,
+            ),
+            targets=target_config(cfg, signal=target_signal(cfg)),
+            teacher=teacher_config(cfg, "encoder" if cfg.ema_transformer_only else "model"),
+            loss=loss_config(cfg, at_most_zero=1.0),
+            extra_tokens=1,
+            reference_compat=cfg.reference_compat,
+        )
 
 
 def image_config(cfg: Data2VecVisionConfig) -> ImageConfig:

@@ -32,7 +32,7 @@ class Data2VecAudioPretrainingTask(SpeechTask, AudioPretrainingTask):
         """
         model = super().build_model(model_cfg, from_checkpoint)
         if is_speech(model) and not from_checkpoint:
-            with told_by_key(FRAME_KEYS):
+            with told_by_key({**model.keys, **FRAME_KEYS}):
                 model.config.check_pretraining()
         if is_speech(model) and model.config.mask.prob > 0:
             self.masks = loader_masks(model)

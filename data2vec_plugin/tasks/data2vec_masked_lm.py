@@ -10,6 +10,7 @@ from fairseq.tasks import register_task
 from fairseq.tasks.masked_lm import MaskedLMTask
 from numpy.typing import NDArray
 
+from ..config_keys import told_by_key
 from ..core.token_masking import TokenMasker
 from ..data.first_process import first_process_first
 from ..data.resumable import ResumableIterator
@@ -58,7 +59,8 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         """Build the model; raises ValueError for settings that cannot pre-train."""
         model = super().build_model(model_cfg, from_checkpoint)
         if isinstance(getattr(model, "text", None), TextConfig) and not from_checkpoint:
-            model.config.check_targets()
+            with told_by_key(model.keys):
+                model.config.check_targets()
         return model
 
     def load_dataset(self, split: str, epoch: int = 1, combine: bool = False, **kwargs: Any) -> None:

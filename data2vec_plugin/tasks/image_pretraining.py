@@ -34,8 +34,8 @@ class ImagePretrainingTask(ImageTask):
         model = super().build_model(model_cfg, from_checkpoint)
         self.masker = block_masker(self.cfg.input_size, getattr(model, "cfg", model_cfg))
         if isinstance(getattr(model, "image", None), ImageConfig) and not from_checkpoint:
-            model.config.check_targets()
-            with told_by_key(BLOCK_KEYS):
+            with told_by_key({**model.keys, **BLOCK_KEYS}):
+                model.config.check_targets()
                 model.method.masks.masker.check_share()
         return model
 

@@ -30,7 +30,7 @@ def test_masks_that_hide_nothing_or_everything_are_refused(mask: SpanMaskConfig,
 
 def test_more_target_layers_than_layers_are_refused() -> None:
     config = Data2VecConfig(transformer=TransformerConfig(layers=4), targets=TargetConfig(top_k=5))
-    with pytest.raises(ValueError, match="`average_top_k_layers` is 5, but the encoder has 4 layers"):
+    with pytest.raises(ValueError, match="`top_k` is 5, but the encoder has 4 layers"):
         config.check_pretraining()
 
 

@@ -124,9 +124,9 @@ def test_statistics_of_half_precision_signals_are_taken_in_fp32() -> None:
 
 
 def test_unknown_signal_and_no_layers_are_refused() -> None:
-    with pytest.raises(ValueError, match="`target_signal` is 'norm'"):
+    with pytest.raises(ValueError, match="`signal` is 'norm'"):
         TargetConfig(signal="norm")
-    with pytest.raises(ValueError, match="`average_top_k_layers` is 0"):
+    with pytest.raises(ValueError, match="`top_k` is 0"):
         TargetConfig(top_k=0)
 
 

@@ -47,5 +47,5 @@ def test_a_factor_of_one_leaves_only_the_rule_of_decay() -> None:
 
 @pytest.mark.parametrize("factor", [0.0, -0.5, 1.5])
 def test_a_factor_that_slows_nothing_down_is_refused(factor: float) -> None:
-    with pytest.raises(ValueError, match=f"`model.layer_decay` is {factor}; expected more than 0 and at most 1"):
+    with pytest.raises(ValueError, match=f"`layer_decay` is {factor}; expected more than 0 and at most 1"):
         update_rules([], 1, factor, (), ())

@@ -194,7 +194,7 @@ def test_any_signal_of_a_layer_can_be_the_target(signal: str) -> None:
 
 
 def test_more_target_layers_than_layers_cannot_pretrain() -> None:
-    message = rf"`average_top_k_layers` is 8, but the encoder has {LAYERS} layers; choose at most {LAYERS}"
+    message = rf"`average_top_k_layers` is 8, but the encoder has {LAYERS} layers; expected at most {LAYERS}"
     with pytest.raises(ValueError, match=message):
         tiny_model(average_top_k_layers=8)(batch())
     # fine-tuning has no targets, and the reference takes all layers then
@@ -206,7 +206,9 @@ def test_a_mask_that_hides_nothing_or_has_another_width_is_refused() -> None:
     model = tiny_model()
     with pytest.raises(ValueError, match=rf"nothing is masked.* 2 rows of at most {FRAMES} tokens: .*raise the share"):
         model(batch(), mask_indices=torch.zeros(2, FRAMES, dtype=torch.bool))
-    with pytest.raises(ValueError, match=rf"`mask_indices` has shape \(2, {FRAMES + 1}\), expected \(2, {FRAMES}\)"):
+    with pytest.raises(
+        ValueError, match=rf"`indices` of the mask have shape \(2, {FRAMES + 1}\), expected \(2, {FRAMES}\)"
+    ):
         model(batch(), mask_indices=torch.ones(2, FRAMES + 1, dtype=torch.bool))
 
 

@@ -173,5 +173,5 @@ def test_a_teacher_of_another_size_is_refused() -> None:
     saved.set_num_updates(0)
     model = tiny_vision()
     state = {**tiny_vision().state_dict(), "_ema": saved.state_dict()["_ema"]}
-    with pytest.raises(ValueError, match=r"teacher entry `_ema`: .* is nothing in the checkpoint"):
+    with pytest.raises(ValueError, match=r"the teacher's `.*` is nothing in the checkpoint"):
         model.load_state_dict(state)
