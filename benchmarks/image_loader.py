@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from benchmarks.timing import Work, interleaved
-from data2vec_plugin.core.block_masking import BlockMaskConfig, BlockMasker
+from data2vec_plugin.core.masks.block_masking import BlockMaskConfig, BlockMasker
 from data2vec_plugin.data.image.datasets import MaskedImageDataset
 from data2vec_plugin.data.image.transforms import Normalization, pretraining_transform
 from data2vec_plugin.data.image.tree import ImageTree

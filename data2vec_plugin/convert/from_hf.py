@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 import torch
 
-from ..checkpoints.encoder import told_of_configuration
+from ..checkpoints.encoder_checkpoint import told_of_configuration
 from ..files.locks import writing
 from ..files.opening import read_bytes
 from ..files.unusable import UnusableFileError

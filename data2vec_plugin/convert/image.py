@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple
 
-from ..checkpoints.encoder import Checkpoint
+from ..checkpoints.encoder_checkpoint import Checkpoint
 from ..data.image.transforms import MiddlePart, Normalization
 from ..files.text.json_files import read_json
 from ..interop.fairseq import vision_v1

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Mapping, Optional, Protocol, Sequence, Tuple
 
 from torch import Tensor
 
-from ..checkpoints.encoder import Checkpoint
+from ..checkpoints.encoder_checkpoint import Checkpoint
 from ..interop.layout import Layout
 
 Weights = Dict[str, Tensor]

@@ -7,7 +7,7 @@ from typing import Any, Dict, Tuple
 
 from fairseq.data import Dictionary
 
-from ..checkpoints.encoder import Checkpoint
+from ..checkpoints.encoder_checkpoint import Checkpoint
 from ..data.text.dictionary_file import load_dictionary
 from ..files.text.json_files import read_json
 from ..interop.fairseq import audio_v1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from ..checkpoints.encoder import Checkpoint
+from ..checkpoints.encoder_checkpoint import Checkpoint
 from ..data.text.dictionary_file import load_dictionary
 from ..features.text_files import DICTIONARY, found_subwords, masked_dictionary, subword_files, trained_on
 from ..features.text_files import Given as Subwords

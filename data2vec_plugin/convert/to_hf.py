@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import List, Sequence
 
-from ..checkpoints.encoder import Checkpoint, open_checkpoint, plain, told_of_configuration
+from ..checkpoints.encoder_checkpoint import Checkpoint, open_checkpoint, plain, told_of_configuration
 from ..checkpoints.mapped import tensors_in_file
 from ..interop.fairseq.text_v1 import vocabulary_size
 from ..interop.layers import check_layers

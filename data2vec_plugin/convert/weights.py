@@ -8,7 +8,7 @@ import torch
 from fairseq.data import Dictionary
 from torch import Tensor, nn
 
-from ..checkpoints.encoder import Checkpoint, untrained
+from ..checkpoints.encoder_checkpoint import Checkpoint, untrained
 from ..core.teacher import FORMAT_KEY, UPDATES_KEY
 from ..interop.fairseq.text_v1 import VERSION
 from ..interop.layout import Layout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Mapping, Optional, Tuple
+from typing import Mapping, Optional
 
 SIGNALS = ("attention", "ffn", "ffn_residual", "block")
 """The layer signals of the paper's target-feature ablation (section 5.4, table 4)."""
@@ -203,7 +203,3 @@ class Data2VecConfig:
         """Raise ValueError for targets or masks with which pre-training can learn nothing."""
         self.check_targets()
         self.mask.check_share()
-
-
-ConvSpec = Tuple[int, int, int]
-"""One convolution of the speech feature extractor: (channels, kernel, stride)."""

@@ -39,21 +39,3 @@ def mean_deviation(rows: Tensor) -> Tensor:
     if rows.size(0) < 2:
         return rows.new_zeros((), dtype=torch.float32)
     return torch.sqrt(rows.float().var(0) + 1e-6).mean()
-
-
-def deviation_from_sums(total: Tensor, squares: Tensor, count: int) -> Tensor:
-    """:func:`mean_deviation` from sums that may come from many batches and ranks: (C,), (C,), N -> ()."""
-    if count < 2:
-        return total.new_zeros(())
-    total, squares = total.double(), squares.double()
-    variance = (squares - total.square() / count).clamp_min(0) / (count - 1)
-    return torch.sqrt(variance + 1e-6).mean().float()
-
-
-def unexplained_share(error_squares: Tensor, total: Tensor, squares: Tensor, count: int) -> float:
-    """Squared error over all channels as a share of the targets' variance, from sums: (), (C,), (C,), N.
-
-    1 is what predicting each channel's mean gives; near 0 the targets are trivial. Constant targets give 1.
-    """
-    spread = float((squares.double() - total.double().square() / max(count, 1)).sum())
-    return float(error_squares) / spread if spread > 0 else 1.0

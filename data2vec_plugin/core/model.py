@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .config import Data2VecConfig
 from .encoder import Encoder
-from .masking import BatchMasker, check_hides
+from .masks.masking import BatchMasker, check_hides
 from .outputs import Data2VecOutput, Mask, Tokens
 from .teacher import Teacher
 from .terms import Step, Term
@@ -24,8 +24,7 @@ class Data2Vec(nn.Module):
     With ``teacher_embeds`` the teacher embeds its input itself, as it must where the student's source comes masked.
     """
 
-    without: Tuple[str, ...] = ()
-    """How the names begin of what this has not, and a checkpoint may have."""
+    without: Tuple[str, ...] = ()  # how the names begin of what this has not, and a checkpoint may have
 
     def __init__(
         self,

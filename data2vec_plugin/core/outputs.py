@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, Optional
+from dataclasses import dataclass, field, fields
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils import _pytree
 
-from .pytree import pytree
+Class = TypeVar("Class")
+
+
+def pytree(cls: Type[Class]) -> Type[Class]:
+    """Register a dataclass, all of whose fields are its children; use it as a decorator."""
+    names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+
+    def flatten(value: Any) -> Tuple[List[Any], None]:
+        return [getattr(value, name) for name in names], None
+
+    def unflatten(children: Any, _: None) -> Class:
+        return cls(*children)
+
+    # torch 2.1 has it under its private name only, and does not know how to name a class in a saved program
+    register = getattr(_pytree, "register_pytree_node", None)
+    if register is None:
+        _pytree._register_pytree_node(cls, flatten, unflatten)
+    else:
+        register(cls, flatten, unflatten, serialized_type_name=f"{cls.__module__}.{cls.__qualname__}")
+    return cls
 
 
 @pytree
@@ -179,18 +199,14 @@ class Data2VecOutput:
     @property
     def predictions(self) -> Tensor:
         """Those of the first term, (N, C)."""
-        return self._first.predictions
+        return next(iter(self.terms.values())).predictions
 
     @property
     def targets(self) -> Tensor:
         """Those of the first term, (N, C)."""
-        return self._first.targets
+        return next(iter(self.terms.values())).targets
 
     @property
     def sample_size(self) -> int:
         """Number of regressed positions, by which the trainer divides the gradient."""
         return self.mask.count
-
-    @property
-    def _first(self) -> Scored:
-        return next(iter(self.terms.values()))

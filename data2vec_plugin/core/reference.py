@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from .config import Data2VecConfig
-from .masking import BatchMasker, SpanMasker
+from .masks.masking import BatchMasker, SpanMasker
 from .terms import Regression, Step
 
 

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from .config import TeacherConfig
 from .encoder import Encoder
 from .outputs import EncoderOutput, Tokens
-from .schedule import annealed_decay
 from .transformer import Transformer
 
 UPDATES_KEY = "_num_updates"
@@ -173,3 +172,10 @@ def _frozen_copy(source: nn.Module, shared: Collection[object]) -> nn.Module:
         if isinstance(part, Transformer):
             part.compile_blocks()
     return module.eval()
+
+
+def annealed_decay(update: int, start: float, end: float, anneal_end_step: int) -> float:
+    """The teacher's decay at ``update``: linear from ``start`` to ``end`` (section 3.2), then constant."""
+    if update >= anneal_end_step or start == end:
+        return end
+    return end - (end - start) * (1 - update / anneal_end_step)

@@ -30,16 +30,15 @@ class Step:
 
 
 class Term(Protocol):
-    """One part of the loss."""
+    """One part of the loss, logged by its ``name``.
+
+    It reads a ``signal`` of the teacher's ``top_k`` layers, at masked positions only where ``rows_suffice``.
+    """
 
     name: str
-    """By which it is logged."""
     signal: str
-    """The signal of the teacher's layers that it reads."""
     top_k: int
-    """Of how many layers, from the top."""
     rows_suffice: bool
-    """Whether it reads these at the masked positions only."""
 
     def __call__(self, step: Step) -> Scored:
         """Score one step."""

@@ -23,10 +23,7 @@ class PlainView(nn.Module):
 
 
 class MaskedView(PlainView):
-    """A learned embedding in place of masked tokens; masked channels are zero.
-
-    With ``channels_first`` the embedding keeps channels that are masked.
-    """
+    """A learned embedding in place of masked tokens; masked channels are zero, with ``channels_first`` not in it."""
 
     def __init__(self, dim: int, dropout: float = 0.0, channels_first: bool = False) -> None:
         super().__init__(dropout)

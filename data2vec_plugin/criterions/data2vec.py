@@ -10,8 +10,8 @@ from fairseq.dataclass import FairseqDataclass
 from omegaconf import II
 from torch import Tensor
 
-from ..core.loss import deviation_from_sums, unexplained_share
 from .collapse import CollapseGuard, TrivialWatch
+from .variances import deviation_from_sums, unexplained_share
 
 VARIANCES = {"target_var": "_target", "pred_var": "_prediction"}
 

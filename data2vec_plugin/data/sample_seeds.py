@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.random import Generator
 
-from ..core.masking import hashed_row_generator, row_generator
+from ..core.masks.masking import hashed_row_generator, row_generator
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, List, Tuple
 
-from ..checkpoints.encoder import Checkpoint, build_encoder
+from ..checkpoints.encoder_checkpoint import Checkpoint, build_encoder
 from ..interop.fairseq.text_v1 import vocabulary_size
 from .image import ImageReader
 from .items import Reader

@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 import torch
 
-from ..checkpoints.encoder import Checkpoint, open_checkpoint
+from ..checkpoints.encoder_checkpoint import Checkpoint, open_checkpoint
 from ..core.model import Data2Vec
 from ..files.locks import FolderLock
 from ..files.writing import write_atomically

@@ -8,7 +8,7 @@ from typing import Any, List, Optional, Sequence, Union
 
 from torch import Tensor
 
-from ..checkpoints.encoder import open_checkpoint
+from ..checkpoints.encoder_checkpoint import open_checkpoint
 from .batches import Batching, batch_limit
 from .by_modality import prepare
 from .encode import LAST, NONE, Wanted, check_pool, chosen_device, encode, model_device, parse_layers, taken_apart

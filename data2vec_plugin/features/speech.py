@@ -12,11 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..core.config import ConvSpec
 from ..data.audio.clips import TRUNCATED
 from ..files.media.audio import read_info, read_samples
 from ..files.unusable import UnusableFileError
-from ..modalities.conv_spec import output_length, receptive_field
+from ..modalities.conv_spec import ConvSpec, output_length, receptive_field
 from .items import BadItemError, Input, Item, padded
 
 

@@ -9,14 +9,14 @@ from typing import ContextManager, List, Optional
 import torch
 from torch import Tensor, nn
 
-from ..core.config import ConvSpec, Data2VecConfig
+from ..core.config import Data2VecConfig
 from ..core.encoder import Encoder
 from ..core.model import Data2Vec
 from ..core.outputs import Tokens
 from ..core.reference import regression, span_masks
 from ..core.transformer import Transformer
 from ..core.view import MaskedView
-from .conv_spec import receptive_field
+from .conv_spec import ConvSpec, receptive_field
 from .feature_extractor import FeatureExtractor, lengths_to_padding
 from .positions import ConvPositions
 

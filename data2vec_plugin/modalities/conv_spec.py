@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Sequence
+from typing import Any, List, Sequence, Tuple
 
 from data2vec_compat.literals import parse_literal
 
-from ..core.config import ConvSpec
+ConvSpec = Tuple[int, int, int]
+"""One convolution: (channels, kernel, stride)."""
 
 MOST_LAYERS = 1000
 

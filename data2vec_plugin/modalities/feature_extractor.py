@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core.config import ConvSpec
 from ..core.targets import TIME, moments
+from .conv_spec import ConvSpec
 
 
 class ChannelNorm(nn.Sequential):

@@ -9,10 +9,10 @@ from typing import Any, List, Optional, Sequence
 import torch
 from torch import Tensor, nn
 
-from ..core.block_masking import BlockMaskConfig, BlockMasker
 from ..core.config import Data2VecConfig, TransformerConfig
 from ..core.encoder import Encoder
-from ..core.masking import BatchMasker
+from ..core.masks.block_masking import BlockMaskConfig, BlockMasker
+from ..core.masks.masking import BatchMasker
 from ..core.model import Data2Vec
 from ..core.outputs import Tokens
 from ..core.reference import Unused, regression

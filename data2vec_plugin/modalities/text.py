@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..core.config import Data2VecConfig
 from ..core.encoder import Encoder
-from ..core.masking import BatchMasker, BoolRows, Masker
+from ..core.masks.masking import BatchMasker, BoolRows, Masker
 from ..core.model import Data2Vec
 from ..core.outputs import Tokens
 from ..core.reference import regression

@@ -5,7 +5,7 @@ from typing import Any, Dict, Mapping, Optional, Union
 from fairseq.models import register_model
 from torch import Tensor
 
-from ..core.masking import batch_generators
+from ..core.masks.masking import batch_generators
 from ..core.outputs import Mask
 from ..data.brought_mask import brought
 from ..interop import parts

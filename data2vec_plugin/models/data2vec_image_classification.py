@@ -15,7 +15,7 @@ from ..core.update_rules import UpdateRule, check_layer_decay
 from ..interop.fairseq import vision_v1
 from ..interop.fairseq.vision_sizes import TABLE, vision_sizes
 from ..interop.identify import Identity
-from ..modalities.mixing import draw_mixture, smoothed, soft_cross_entropy
+from .classification.mixing import draw_mixture, smoothed, soft_cross_entropy
 from .data2vec_vision import Data2VecVisionModel, image_update_rules
 from .image_classification_config import CLASS_TOKEN, Data2VecImageClassificationConfig, check_values, mixing_config
 from .starting.pretrained import keep_in_checkpoints, plain, pretrained_section, read_pretrained, refuse_other

@@ -13,10 +13,10 @@ from ..interop import parts
 from ..interop.fairseq import text_v1
 from ..interop.parts import PartsLayout
 from ..modalities.text import text_data2vec
-from ._classification_heads import ClassificationHeads
 from ._for_fairseq import CheckpointedModel, HeadedEncoder, if_padded, mask_of_loader
 from ._method_keys import TEXT_KEYS
 from ._text_hub import TextHub
+from .classification.sentence_heads import ClassificationHeads
 from .text_config import Data2VecTextConfig, method_config, text_config
 
 Features = Tuple[Tensor, Dict[str, Any]]

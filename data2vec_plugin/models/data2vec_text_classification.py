@@ -10,7 +10,7 @@ from omegaconf import OmegaConf, open_dict
 from torch import Tensor
 
 from ..interop.fairseq.text_v1 import vocabulary_size
-from ._classification_heads import ClassificationHeads
+from .classification.sentence_heads import ClassificationHeads
 from .data2vec_text import Data2VecTextModel
 from .starting.pretrained import keep_in_checkpoints, plain, pretrained_section, read_pretrained, refuse_other
 from .text_classification_config import Data2VecTextClassificationConfig

@@ -7,7 +7,7 @@ from fairseq.dataclass import FairseqDataclass
 from omegaconf import II, MISSING
 
 from ..config_keys import key
-from ..modalities.mixing import MixingConfig
+from .classification.mixing import MixingConfig
 
 MEAN, CLASS_TOKEN = POOLINGS = ("mean", "class_token")
 

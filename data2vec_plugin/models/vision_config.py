@@ -10,8 +10,8 @@ from fairseq.dataclass import FairseqDataclass
 from omegaconf import II
 
 from ..config_keys import BLOCK_KEYS, key, told_by_key
-from ..core.block_masking import BlockMaskConfig
 from ..core.config import Data2VecConfig, TransformerConfig
+from ..core.masks.block_masking import BlockMaskConfig
 from ..modalities.image import ImageConfig
 from ._method_keys import IMAGE_KEYS, loss_config, target_config, teacher_config
 

@@ -11,7 +11,7 @@ from fairseq.tasks.masked_lm import MaskedLMTask
 from numpy.typing import NDArray
 
 from ..config_keys import told_by_key
-from ..core.token_masking import TokenMasker
+from ..core.masks.token_masking import TokenMasker
 from ..data.first_process import first_process_first
 from ..data.resumable import ResumableIterator
 from ..data.sample_seeds import SampleSeeds

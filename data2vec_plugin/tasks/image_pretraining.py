@@ -5,7 +5,7 @@ from typing import Any, Optional
 from fairseq.tasks import register_task
 
 from ..config_keys import BLOCK_KEYS, told_by_key
-from ..core.block_masking import BlockMaskConfig, BlockMasker
+from ..core.masks.block_masking import BlockMaskConfig, BlockMasker
 from ..data.image.datasets import ImageDataset, MaskedImageDataset
 from ..data.image.transforms import pretraining_transform
 from ..data.sample_seeds import SampleSeeds

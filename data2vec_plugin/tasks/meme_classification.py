@@ -11,7 +11,7 @@ from fairseq.tasks import register_task
 from numpy.typing import NDArray
 from omegaconf import II, MISSING
 
-from ..checkpoints.encoder import Checkpoint
+from ..checkpoints.encoder_checkpoint import Checkpoint
 from ..config_keys import key
 from ..criterions.meme_metrics import best, smoothed
 from ..data.first_process import first_process_first

@@ -7,7 +7,7 @@ from fairseq.tasks.masked_lm import MaskedLMConfig
 
 from ..config_keys import TOKEN_KEYS, key, told_by_key
 from ..core.config import SpanMaskConfig
-from ..core.token_masking import TokenMaskConfig
+from ..core.masks.token_masking import TokenMaskConfig
 
 
 @dataclass

@@ -22,7 +22,7 @@ def read_strips(checkpoint: Path, files: list[Path], seed: int) -> Strips:
     """Return what a pre-trained checkpoint's model makes of pictures; masks follow the seed."""
     import torch  # here, so that listing the commands waits for none of it
 
-    from data2vec_plugin.checkpoints.encoder import build_encoder, open_checkpoint
+    from data2vec_plugin.checkpoints.encoder_checkpoint import build_encoder, open_checkpoint
     from data2vec_plugin.data.image.transforms import evaluation_transform
     from data2vec_plugin.files.media.pictures import decode
     from data2vec_plugin.tasks.image_config import ImageTaskConfig, normalization

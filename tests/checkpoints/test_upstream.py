@@ -14,7 +14,7 @@ from fairseq.checkpoint_utils import load_model_ensemble_and_task
 from fairseq.data import Dictionary
 from parity.cases import FORWARD, HERE, Case, differences
 
-from data2vec_plugin.checkpoints.encoder import build_encoder, open_checkpoint
+from data2vec_plugin.checkpoints.encoder_checkpoint import build_encoder, open_checkpoint
 
 ENCODERS = {"official_style_audio_ctc": "w2v_encoder.w2v_model."}
 

@@ -12,7 +12,7 @@ from models.tiny import drift, tiny_model
 from models.tiny_text import trainer_state
 from torch import Tensor
 
-from data2vec_plugin.checkpoints.encoder import build_encoder, open_checkpoint
+from data2vec_plugin.checkpoints.encoder_checkpoint import build_encoder, open_checkpoint
 from data2vec_plugin.cli.main import main
 
 LETTERS = "|ETAON"

@@ -95,7 +95,7 @@ def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_what_comes_back_is_a_checkpoint_before_its_first_update(folder: Path) -> None:
-    from data2vec_plugin.checkpoints.encoder import open_checkpoint
+    from data2vec_plugin.checkpoints.encoder_checkpoint import open_checkpoint
 
     checkpoint = open_checkpoint(convert(folder, folder.with_name("back.pt")))
     assert (checkpoint.name, checkpoint.num_updates, checkpoint.task["normalize"]) == ("data2vec_audio", 0, True)

@@ -21,7 +21,7 @@ from models.tiny_text import WORDS, whole
 from omegaconf import OmegaConf
 from parity.cases import HERE
 
-from data2vec_plugin.checkpoints.encoder import build_encoder, open_checkpoint
+from data2vec_plugin.checkpoints.encoder_checkpoint import build_encoder, open_checkpoint
 
 transformers = pytest.importorskip("transformers")
 KINDS = ("gpt2", "sentencepiece")

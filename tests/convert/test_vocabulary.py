@@ -13,7 +13,7 @@ from convert.made_text import LINES, fairseq_ids, symbols
 from glue_files import write_gpt2_bpe
 from interop.huggingface.models import assert_agree
 
-from data2vec_plugin.checkpoints.encoder import build_encoder, open_checkpoint
+from data2vec_plugin.checkpoints.encoder_checkpoint import build_encoder, open_checkpoint
 
 transformers = pytest.importorskip("transformers")
 

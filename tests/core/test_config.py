@@ -3,7 +3,7 @@
 import pytest
 
 from data2vec_plugin.core.config import Data2VecConfig, SettingError, SpanMaskConfig, TargetConfig, TransformerConfig
-from data2vec_plugin.core.masking import SpanMasker, row_generator
+from data2vec_plugin.core.masks.masking import SpanMasker, row_generator
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from data2vec_plugin.core.loss import deviation_from_sums, mean_deviation, regression_loss, regression_rows
+from data2vec_plugin.core.loss import mean_deviation, regression_loss, regression_rows
+from data2vec_plugin.criterions.variances import deviation_from_sums
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.25, 1.0])

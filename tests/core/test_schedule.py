@@ -8,7 +8,7 @@ from typing import Any, Dict
 
 import pytest
 
-from data2vec_plugin.core.schedule import annealed_decay
+from data2vec_plugin.core.teacher import annealed_decay
 
 TABLES = json.loads((Path(__file__).parents[1] / "fixtures" / "parity" / "schedules.json").read_text("utf-8"))
 

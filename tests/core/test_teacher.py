@@ -187,7 +187,7 @@ def test_entry_of_another_model_is_refused(broken: str) -> None:
     state["0.weight"] = torch.zeros(2, 2)
     if broken == "missing":
         del state["0.weight"]
-    with pytest.raises(ValueError, match=r"`_ema`: `0.weight` is .* expected shape \(4, 3\)"):
+    with pytest.raises(ValueError, match=r"the teacher's `0.weight` is .* expected shape \(4, 3\)"):
         teacher.load_state_dict(state)
 
 

@@ -199,8 +199,8 @@ def test_checkpointed_activations_give_the_same_gradients() -> None:
 @pytest.mark.parametrize(
     ("settings", "field"),
     [
-        ({"heads": 5}, "encoder_attention_heads"),
-        ({"activation": "sine"}, "activation_fn"),
+        ({"heads": 5}, "heads"),
+        ({"activation": "sine"}, "activation"),
         ({"norm_at": "middle"}, "norm_at"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from data2vec_plugin.core.masking import hashed_row_generator, row_generator
+from data2vec_plugin.core.masks.masking import hashed_row_generator, row_generator
 from data2vec_plugin.data.sample_seeds import BY_MODEL, HASHED, OWN, SampleSeeds
 
 

@@ -120,7 +120,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_attention_is_what_the_last_layer_multiplies_values_with(image: SimpleNamespace, checkpoint: Path) -> None:
-    from data2vec_plugin.checkpoints.encoder import build_encoder, open_checkpoint
+    from data2vec_plugin.checkpoints.encoder_checkpoint import build_encoder, open_checkpoint
 
     model = build_encoder(open_checkpoint(checkpoint), teacher=False)
     layer, batch = model.encoder.layers[-1].self_attn, torch.randn(2, 3, PIXELS, PIXELS)

@@ -112,14 +112,14 @@ IN_RUNS = (
     ),
     Fault(  # whatever model is named is built
         "R6c",
-        "checkpoints.encoder.untrained",
+        "checkpoints.encoder_checkpoint.untrained",
         'cfg.get("_name") not in MODALITIES',
         "False",
         (f"{ENCODER}::test_nothing_but_encoders_of_ours_is_built",),
     ),
     Fault(  # as many layers are built as a checkpoint claims, before they are compared with its weights
         "R7",
-        "checkpoints.encoder.check_sizes",
+        "checkpoints.encoder_checkpoint.check_sizes",
         'check_layers(f"checkpoint {checkpoint.path}", checkpoint.root["model"], checkpoint.weights)',
         "None",
         (f"{ENCODER}::test_weights_of_another_size_are_told[layers]",),

@@ -12,7 +12,7 @@ from fuzz.bounds import bounded, settled
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data2vec_plugin.checkpoints.encoder import open_checkpoint
+from data2vec_plugin.checkpoints.encoder_checkpoint import open_checkpoint
 from data2vec_plugin.checkpoints.summary import summarise
 from data2vec_plugin.convert.folder import read_file
 from data2vec_plugin.convert.from_hf import from_hf

@@ -8,8 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from data2vec_plugin.core.config import ConvSpec
-from data2vec_plugin.modalities.conv_spec import output_length, parse_conv_layers, receptive_field, samples_for
+from data2vec_plugin.modalities.conv_spec import (
+    ConvSpec,
+    output_length,
+    parse_conv_layers,
+    receptive_field,
+    samples_for,
+)
 
 PUBLISHED = "[(512, 10, 5)] + [(512, 3, 2)] * 4 + [(512,2,2)] + [(512,2,2)]"
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from data2vec_plugin.core.block_masking import BlockMaskConfig
 from data2vec_plugin.core.config import Data2VecConfig, TargetConfig, TeacherConfig, TransformerConfig
+from data2vec_plugin.core.masks.block_masking import BlockMaskConfig
 from data2vec_plugin.core.outputs import Tokens
 from data2vec_plugin.core.relative_positions import RelativePositionBias
 from data2vec_plugin.modalities.image import ImageConfig, ImageEmbedder, image_data2vec, image_transformer

@@ -12,7 +12,7 @@ from meme_files import MEAN, STD, model_section, task_on, write_encoders, write_
 from models.tiny_vision import DIM, PIXELS
 from omegaconf import OmegaConf
 
-from data2vec_plugin.checkpoints.encoder import build_encoder, open_checkpoint
+from data2vec_plugin.checkpoints.encoder_checkpoint import build_encoder, open_checkpoint
 from data2vec_plugin.data.text.dictionary_file import load_dictionary
 from data2vec_plugin.models.meme_classifier.caption_readers import read_captions
 from data2vec_plugin.models.meme_classifier.kept_files import packed, unpacked

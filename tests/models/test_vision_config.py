@@ -11,7 +11,7 @@ from models.tiny_vision import section, tiny_vision
 from omegaconf import OmegaConf
 
 from data2vec_plugin.config_keys import UnknownKeyError
-from data2vec_plugin.core.block_masking import BlockMaskConfig
+from data2vec_plugin.core.masks.block_masking import BlockMaskConfig
 from data2vec_plugin.models.vision_config import Data2VecVisionConfig, image_config, method_config
 
 UPSTREAM: Dict[str, Any] = {

@@ -10,7 +10,7 @@ from fairseq.models import build_model
 from omegaconf import OmegaConf
 from parity.cases import FORWARD, Case, cases, differences, gradient_differences
 
-from data2vec_plugin.modalities.mixing import soft_cross_entropy
+from data2vec_plugin.models.classification.mixing import soft_cross_entropy
 
 CASES = [
     case

@@ -13,7 +13,7 @@ from models.tiny import DIM, SAMPLES, tiny_model
 from omegaconf import OmegaConf
 from speech import write_clip, write_manifest
 
-from data2vec_plugin.core.masking import SpanMasker
+from data2vec_plugin.core.masks.masking import SpanMasker
 from data2vec_plugin.criterions.data2vec import Data2VecCriterion, Data2VecCriterionConfig
 from data2vec_plugin.data.audio.clips import LoaderMasks
 from data2vec_plugin.tasks.audio_config import AudioTaskConfig

@@ -56,9 +56,9 @@ def batch(task: Any, split: str = "train") -> Dict[str, Any]:
 
 def seen_by(model: Any, monkeypatch: pytest.MonkeyPatch) -> List[Mask]:
     """The masks that the encoder is about to apply."""
-    encoder, seen = model.w2v_encoder.w2v_model, []
-    stock = encoder.masked
-    monkeypatch.setattr(encoder, "masked", lambda tokens, mask: seen.append(mask) or stock(tokens, mask))
+    view, seen = model.w2v_encoder.w2v_model.encoder.view, []
+    stock = view.forward
+    monkeypatch.setattr(view, "forward", lambda tokens, mask: seen.append(mask) or stock(tokens, mask))
     return seen
 
 
@@ -66,7 +66,7 @@ def test_the_encoder_sees_the_loaders_masks_and_draws_none(data: Path, monkeypat
     task, model = made(data)
     seen = seen_by(model, monkeypatch)
     encoder = model.w2v_encoder.w2v_model
-    monkeypatch.setattr(encoder, "sample_mask", lambda tokens: pytest.fail("drawn in the forward pass"))
+    monkeypatch.setattr(encoder.method.masks, "drawn", lambda tokens: pytest.fail("drawn in the forward pass"))
     sample = batch(task)
     loss, _, _ = CtcCriterion(CtcCriterionConfig(zero_infinity=True), task)(model, sample)
     loss.backward()

@@ -15,7 +15,7 @@ from speech import write_clip, write_manifest
 from text import lines, write_text, write_words_dictionary
 from torch import Tensor
 
-from data2vec_plugin.core.masking import hashed_row_generator, row_generator
+from data2vec_plugin.core.masks.masking import hashed_row_generator, row_generator
 from data2vec_plugin.data.resumable import RULE
 from data2vec_plugin.data.sample_seeds import HASHED, OWN
 from data2vec_plugin.tasks.audio_config import AudioTaskConfig

@@ -20,14 +20,13 @@ from fairseq.data.text_compressor import TextCompressionLevel, TextCompressor
 from numpy.random import Generator
 from torch import Tensor
 
-from ...core.config import ConvSpec
-from ...core.masking import SpanMasker
+from ...core.masks.masking import SpanMasker
 from ...core.outputs import Mask
 from ...files.media.audio import read_samples
 from ...files.names import FileNames
 from ...files.text.manifests import check_manifest, manifest_digest, manifest_root
 from ...files.unusable import UnusableFileError
-from ...modalities.conv_spec import output_length, samples_for
+from ...modalities.conv_spec import ConvSpec, output_length, samples_for
 from ..bad_files import BadFileError, BadFiles
 from ..sample_seeds import SampleSeeds
 from ..whole_epochs import AllBatches, SharedEpoch

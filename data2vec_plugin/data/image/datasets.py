@@ -16,7 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...core.block_masking import BlockMasker
+from ...core.masks.block_masking import BlockMasker
 from ...files.media.pictures import decode
 from ...files.unusable import UnusableFileError
 from ..bad_files import BadFileError, BadFiles

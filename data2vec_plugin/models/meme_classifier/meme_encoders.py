@@ -9,7 +9,7 @@ from fairseq.data import Dictionary
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from ...checkpoints.encoder import Checkpoint, build_encoder, untrained
+from ...checkpoints.encoder_checkpoint import Checkpoint, build_encoder, untrained
 from ...core.view import PlainView
 from ...data.image.transforms import Normalization
 from ...multimodal.meme_mlp import masked_mean

@@ -11,7 +11,7 @@ import torch
 from fairseq.models import BaseFairseqModel, register_model, register_model_architecture
 from torch import Tensor, nn
 
-from ...checkpoints.encoder import add_tensors, open_checkpoint
+from ...checkpoints.encoder_checkpoint import add_tensors, open_checkpoint
 from ...core.update_rules import UpdateRule
 from ...multimodal.meme_mlp import ScoreMLP, Standardizer
 from ..starting.pretrained import keep_in_checkpoints, plain

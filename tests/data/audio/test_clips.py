@@ -11,7 +11,7 @@ from speech import write_clip, write_manifest
 from torch.utils.data import DataLoader
 
 from data2vec_plugin.core.config import SpanMaskConfig
-from data2vec_plugin.core.masking import SpanMasker
+from data2vec_plugin.core.masks.masking import SpanMasker
 from data2vec_plugin.data.audio.clips import AudioFileError, CheckedAudioDataset, LoaderMasks, SeededAudioDataset
 from data2vec_plugin.data.sample_seeds import SampleSeeds
 

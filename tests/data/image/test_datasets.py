@@ -15,7 +15,7 @@ pytest.importorskip("torchvision")
 from images import encoded, photograph, samples, write_shard, write_tree
 from torch.utils.data import DataLoader
 
-from data2vec_plugin.core.block_masking import BlockMaskConfig, BlockMasker
+from data2vec_plugin.core.masks.block_masking import BlockMaskConfig, BlockMasker
 from data2vec_plugin.data.image.datasets import (
     ImageDataset,
     ImageFileError,

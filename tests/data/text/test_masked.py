@@ -11,7 +11,7 @@ from fairseq.data import BaseWrapperDataset, FairseqDataset, ListDataset
 from torch.utils.data import DataLoader
 
 from data2vec_plugin.core.config import SpanMaskConfig
-from data2vec_plugin.core.token_masking import TokenMaskConfig, TokenMasker
+from data2vec_plugin.core.masks.token_masking import TokenMaskConfig, TokenMasker
 from data2vec_plugin.data.sample_seeds import SampleSeeds
 from data2vec_plugin.data.text.masked import MaskedTextDataset
 

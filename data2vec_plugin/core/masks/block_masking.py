@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from .config import LEAST_MASKED, MOST_MASKED, SettingError
+from ..config import LEAST_MASKED, MOST_MASKED, SettingError
 from .masking import BoolRows, Masker
 
 BoolGrid = NDArray[np.bool_]

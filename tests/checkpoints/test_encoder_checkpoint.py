@@ -11,7 +11,7 @@ import torch
 from features.made import ctc_checkpoint, speech_checkpoint
 from models.tiny_text import trainer_state
 
-from data2vec_plugin.checkpoints.encoder import MODALITIES, build_encoder, open_checkpoint, untrained
+from data2vec_plugin.checkpoints.encoder_checkpoint import MODALITIES, build_encoder, open_checkpoint, untrained
 
 
 def write(path: Path, cfg: Dict[str, Any]) -> Path:

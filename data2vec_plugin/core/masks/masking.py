@@ -17,8 +17,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .config import SpanMaskConfig
-from .outputs import Mask, Tokens
+from ..config import SpanMaskConfig
+from ..outputs import Mask, Tokens
 
 Indices = NDArray[np.int64]
 BoolRows = NDArray[np.bool_]

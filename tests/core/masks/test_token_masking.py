@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from data2vec_plugin.core.config import SpanMaskConfig
-from data2vec_plugin.core.token_masking import TokenMaskConfig, TokenMasker, shares_below
+from data2vec_plugin.core.masks.token_masking import TokenMaskConfig, TokenMasker, shares_below
 
 RECORDED = json.loads((Path(__file__).parents[1] / "fixtures" / "parity" / "masks.json").read_text("utf-8"))
 SPANS_OF_FOUR = next(case for case in RECORDED["compute_mask_indices"] if case["what"] == "text span length 4")

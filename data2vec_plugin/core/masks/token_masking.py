@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from .config import SettingError, SpanMaskConfig
+from ..config import SettingError, SpanMaskConfig
 from .masking import SpanMasker
 
 Ids = NDArray[np.int64]

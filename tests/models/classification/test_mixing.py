@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from data2vec_plugin.modalities.mixing import (
+from data2vec_plugin.models.classification.mixing import (
     MixingConfig,
     Mixture,
     cut,

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data2vec_plugin.core.config import SpanMaskConfig
-from data2vec_plugin.core.masking import (
+from data2vec_plugin.core.masks.masking import (
     SpanMasker,
     batch_generators,
     check_hides,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data2vec_plugin.core.block_masking import BlockMaskConfig, BlockMasker
+from data2vec_plugin.core.masks.block_masking import BlockMaskConfig, BlockMasker
 
 RECORDED = json.loads((Path(__file__).parents[1] / "fixtures" / "parity" / "masks.json").read_text("utf-8"))
 

@@ -1,0 +1,24 @@
+"""What sums over many batches and ranks tell of targets and predictions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def deviation_from_sums(total: Tensor, squares: Tensor, count: int) -> Tensor:
+    """`core.loss.mean_deviation` from sums that may come from many batches and ranks: (C,), (C,), N -> ()."""
+    if count < 2:
+        return total.new_zeros(())
+    total, squares = total.double(), squares.double()
+    variance = (squares - total.square() / count).clamp_min(0) / (count - 1)
+    return torch.sqrt(variance + 1e-6).mean().float()
+
+
+def unexplained_share(error_squares: Tensor, total: Tensor, squares: Tensor, count: int) -> float:
+    """Squared error over all channels as a share of the targets' variance, from sums: (), (C,), (C,), N.
+
+    1 is what predicting each channel's mean gives; near 0 the targets are trivial. Constant targets give 1.
+    """
+    spread = float((squares.double() - total.double().square() / max(count, 1)).sum())
+    return float(error_squares) / spread if spread > 0 else 1.0

@@ -1,0 +1,1 @@
+"""What classifiers add to their encoders."""
