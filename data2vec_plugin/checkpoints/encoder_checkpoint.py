@@ -17,11 +17,11 @@ from fairseq.models import MODEL_REGISTRY, build_model
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from ..core.model import Data2Vec
 from ..files.unusable import UnusableFileError
 from ..interop.identify import MODALITIES, OURS_ONLY, Identity, identify, last_entry
 from ..interop.layers import check_layers
 from ..interop.mismatch import explain, own_shapes, shapes
+from ..interop.parts import plain_names
 from .saved_file import read_checkpoint
 
 
@@ -151,7 +151,7 @@ def plain(cfg: Any) -> Dict[str, Any]:
     return dict(found or {})
 
 
-def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None) -> Data2Vec:
+def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None) -> Any:
     """The model in evaluation mode with the checkpoint's weights; text needs its ``dictionary``.
 
     Raises ValueError if the weights are of another size than the configuration, or if ``teacher`` is asked for and
@@ -163,12 +163,11 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
         model.load_state_dict(dict(weights), strict=True)
     except RuntimeError as error:
         raise misfit(checkpoint, str(error)) from error
-    if teacher and model.teacher is None:
+    if teacher and model.method.teacher is None:
         raise ValueError(
             f"`--teacher`: checkpoint {checkpoint.path} holds no teacher (`_ema`), as after fine-tuning; leave it out"
         )
-    encoder: Data2Vec = model.eval()
-    return encoder
+    return model.eval()
 
 
 def check_sizes(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> None:
@@ -176,7 +175,7 @@ def check_sizes(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> None:
     check_layers(f"checkpoint {checkpoint.path}", checkpoint.root["model"], checkpoint.weights)
     with told_of_configuration(checkpoint.path), torch.device("meta"):
         model, weights = with_weights(checkpoint, teacher, dictionary)
-    reason = explain(shapes(weights), own_shapes(model))
+    reason = explain(plain_names(model, shapes(weights)), plain_names(model, own_shapes(model)))
     if reason:
         raise misfit(checkpoint, reason)
 

@@ -13,6 +13,7 @@ from ..core.teacher import FORMAT_KEY, UPDATES_KEY
 from ..interop.fairseq.text_v1 import VERSION
 from ..interop.layout import Layout
 from ..interop.mismatch import explain, shapes
+from ..interop.parts import plain_names
 from .modality import Weights
 
 HEAD, PREDICTION, MASK = "head.", "final_proj.", "mask_emb"
@@ -72,9 +73,7 @@ def first_teacher(state: Weights, model: Any, layout: Layout) -> Weights:
 
 def plain_state(model: Any) -> Dict[str, Any]:
     """The state of one of our models with plain names, without a teacher."""
-    state: Dict[str, Any] = nn.Module.state_dict(model)
-    model.layout.to_plain(state)
-    return state
+    return plain_names(model, nn.Module.state_dict(model))
 
 
 def outline(root: Mapping[str, Any], symbols: int) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, MutableMapping, Sequence, Tuple
+from typing import Any, Dict, Iterable, Mapping, MutableMapping, Sequence, Tuple
 
 from .layout import Layout
 
@@ -53,6 +53,13 @@ class PartsLayout:
         """Bring the parts' names to plain ones, in place. Idempotent."""
         rename(state, prefix + METHOD, prefix, self.parts)
 
+    def plain_name(self, name: str) -> str:
+        """The plain name of a parameter, whatever its prefix."""
+        prefix = name.rpartition(METHOD)[0]
+        named = {name: None}
+        self.to_plain(named, prefix)
+        return next(iter(named))
+
     def from_plain(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
         """The reverse of :meth:`to_plain`. Idempotent."""
         rename(state, prefix, prefix + METHOD, reversed_names(self.parts))
@@ -91,6 +98,15 @@ class PartsLayout:
             for name in [name for name in state if not name.startswith("_")]:
                 state[ENCODER + name] = state.pop(name)
         rename(state, "", "", reversed_names(self.parts))
+
+
+def plain_names(model: Any, state: Mapping[str, Any]) -> Dict[str, Any]:
+    """A copy of a model's state under the names that people know, those of our models in it."""
+    named = dict(state)
+    for name, module in model.named_modules():
+        if isinstance(layout := getattr(module, "layout", None), PartsLayout):
+            layout.to_plain(named, f"{name}." if name else "")
+    return named
 
 
 def rename(state: MutableMapping[str, Any], old: str, new: str, names: Iterable[Tuple[str, str]]) -> None:

@@ -16,7 +16,7 @@ from ..core.model import Data2Vec
 from ..core.outputs import Data2VecOutput, EncoderOutput, Mask
 from ..core.teacher import Teacher
 from ..core.view import PlainView
-from ..interop.layout import Layout
+from ..interop.parts import PartsLayout
 
 
 class EncoderAlone(nn.Module):
@@ -66,7 +66,7 @@ class UnmaskedEncoder(EncoderAlone):
 class CheckpointedModel(BaseFairseqModel):
     """Holds the ``method``, or after pre-training its encoder; ``layout`` knows upstream's names."""
 
-    layout: Layout
+    layout: PartsLayout
     keys: Mapping[str, str]
     """Which key a field of the method's settings was taken from."""
     fine_tuned = EncoderAlone
@@ -77,7 +77,7 @@ class CheckpointedModel(BaseFairseqModel):
         self.config = method.config
         self.method: Union[Data2Vec, EncoderAlone] = method
         self._saved_teacher: Optional[Dict[str, Any]] = None
-        self.register_load_state_dict_post_hook(_restore_teacher)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_post_hook(_loaded)  # type: ignore[no-untyped-call]
 
     @property
     def encoder(self) -> Encoder:
@@ -132,8 +132,10 @@ class CheckpointedModel(BaseFairseqModel):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
-def _restore_teacher(model: CheckpointedModel, _: Any) -> None:
-    """Called when the student is loaded; a teacher that was not saved starts from it."""
+def _loaded(model: CheckpointedModel, keys: Any) -> None:
+    """Called when the student is loaded: the teacher follows, and what does not fit is told by its plain name."""
+    for names in (keys.missing_keys, keys.unexpected_keys):
+        names[:] = map(model.layout.plain_name, names)
     entry, model._saved_teacher = model._saved_teacher, None
     if entry is not None:
         entry = dict(entry)

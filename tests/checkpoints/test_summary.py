@@ -69,7 +69,7 @@ def test_a_checkpoint_of_ours_says_so(tmp_path: Path) -> None:
     state["last_optimizer_state"] = {"state": {}}
     torch.save(state, tmp_path / "model.pt")
     facts = summarise(tmp_path / "model.pt")
-    assert (facts.written_by, facts.teacher_updates) == ("fairseq's trainer with this package, layout 1", 2)
+    assert (facts.written_by, facts.teacher_updates) == ("fairseq's trainer with this package, layout 2", 2)
     assert (facts.optimizer, facts.updates, facts.missing_paths) == ("O", 2, [])
 
 

@@ -87,7 +87,9 @@ def gradients(model: Any, loss: Tensor) -> Tensors:
     model.zero_grad()
     loss.backward()
     found = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
-    model.layout.to_upstream(found)
+    for name, module in model.named_modules():
+        if hasattr(module, "layout"):
+            module.layout.to_upstream(found, f"{name}." if name else "")
     norms = {f"grad_norm.{name}": gradient.norm() for name, gradient in found.items()}
     return {**{f"grad.{name}": gradient for name, gradient in found.items()}, **norms}
 

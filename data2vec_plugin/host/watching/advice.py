@@ -9,6 +9,7 @@ import torch
 
 from ...interop.identify import identify
 from ...interop.mismatch import explain, own_shapes, shapes
+from ...interop.parts import plain_names
 
 
 def not_finite(trainer: Any, samples: Any) -> str:
@@ -51,7 +52,9 @@ def mismatch(trainer: Any, filename: str, error: Exception) -> str:
         saved = state["model"]
         if hasattr(model, "upgrade_state_dict"):
             model.upgrade_state_dict(saved)
-        reason = explain(shapes(saved), own_shapes(model)) or str(error.__context__ or error)
+        reason = explain(plain_names(model, shapes(saved)), plain_names(model, own_shapes(model))) or str(
+            error.__context__ or error
+        )
     return f"cannot go on from {filename}: {reason}. {_way_out(trainer.cfg.checkpoint, filename)}"
 
 

@@ -15,6 +15,7 @@ from host.training.test_optimizer import PRECISIONS, needs_halves
 from host.upstream import SAVED, UPDATES, train, trainer
 from torch import Tensor
 
+from data2vec_plugin.core.teacher import FIRST_FORMAT, FORMAT_KEY
 from data2vec_plugin.host.checkpoints.foreign_state import held
 from data2vec_plugin.host.training.trainer import Data2VecTrainer
 
@@ -108,7 +109,7 @@ def test_without_a_teacher_it_starts_from_the_student(
         upstream / f"{kind}.pt", tmp_path / "checkpoint.pt", lambda state: state["model"].pop(TEACHERS[kind])
     )
     run = resumed(path, kind)
-    assert "no teacher (`_ema`): it starts from the loaded student" in caplog.text
+    assert "no teacher: it starts from the loaded student" in caplog.text
     model = run.get_model()
     assert torch.equal(
         model.method.ensure_teacher().fp32["encoder.transformer.layers.0.fc1.weight"],
@@ -127,6 +128,23 @@ def test_our_own_checkpoint_is_left_as_it_is(tmp_path: Path, caplog: pytest.LogC
     ours, theirs = (each.optimizer.state_dict()["state"] for each in (run, again))
     for position, entry in ours.items():
         assert torch.equal(entry["exp_avg"], theirs[position]["exp_avg"])
+
+
+def test_a_checkpoint_of_the_first_format_goes_on_as_if_unbroken(tmp_path: Path) -> None:
+    def of_before(state: Dict[str, Any]) -> None:
+        state["model"]["_ema"][FORMAT_KEY] = torch.tensor(FIRST_FORMAT)
+        saved = state["last_optimizer_state"]["state"]
+        places = sorted(range(len(names)), key=lambda place: layout.first_place(names[place]))
+        state["last_optimizer_state"]["state"] = {new: saved[old] for new, old in enumerate(places)}
+        assert places != sorted(places)
+
+    run = trainer("audio", Data2VecTrainer)
+    train(run, "audio", range(SAVED))
+    save(run, str(tmp_path / "ours.pt"))
+    layout, names = run.get_model().layout, [name for name, _ in run.get_model().named_parameters()]
+    unbroken = train(run, "audio", range(SAVED, UPDATES))
+    again = resumed(changed(tmp_path / "ours.pt", tmp_path / "before.pt", of_before), "audio")
+    assert train(again, "audio", range(SAVED, UPDATES)) == unbroken
 
 
 @needs_halves

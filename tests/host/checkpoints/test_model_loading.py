@@ -48,7 +48,7 @@ def test_other_errors_stay_themselves(tmp_path: Path) -> None:
     state = torch.load(tmp_path / "model.pt", weights_only=False)
     del state["model"]["mask_emb"]
     torch.save(state, tmp_path / "model.pt")
-    with pytest.raises(RuntimeError, match=r'Missing key\(s\) in state_dict: "method.encoder.view.mask_emb"'):
+    with pytest.raises(RuntimeError, match=r'Missing key\(s\) in state_dict: "mask_emb"'):
         checkpoint_utils.load_model_ensemble([str(tmp_path / "model.pt")])
     with pytest.raises(OSError, match="Model file not found"):
         checkpoint_utils.load_model_ensemble([str(tmp_path / "none.pt")])

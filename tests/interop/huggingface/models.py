@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from data2vec_plugin.interop.huggingface import text as hf_text
 from data2vec_plugin.interop.huggingface import vision as hf_vision
+from data2vec_plugin.interop.parts import plain_names
 
 AGREE = 1e-5
 """Greatest difference of outputs, relative to the greatest value."""
@@ -18,11 +19,7 @@ AGREE = 1e-5
 
 def in_memory(model: Any) -> Dict[str, Tensor]:
     """A model's weights under plain names, whatever it writes into a checkpoint."""
-    found = {name: value.detach() for name, value in model.named_parameters()}
-    for name, module in model.named_modules():
-        if hasattr(module, "layout"):
-            module.layout.to_plain(found, f"{name}." if name else "")
-    return found
+    return plain_names(model, {name: value.detach() for name, value in model.named_parameters()})
 
 
 def keys(model: Any) -> Dict[str, Any]:
