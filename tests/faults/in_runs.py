@@ -5,7 +5,7 @@ from faults.fault import Fault
 ASR = "tests/tasks/test_data2vec_asr.py"
 HUB = "tests/models/test_text_hub.py"
 EVALUATED = "tests/compat/test_evaluated_strings.py"
-ENCODER = "tests/checkpoints/test_encoder.py"
+ENCODER = "tests/checkpoints/test_encoder_checkpoint.py"
 FOLDER_LOCKS = "tests/cli/test_folder_locks.py"
 WORKERS = "tests/data/test_loader_workers.py"
 HOSTILE = "tests/compat/test_hostile.py"

@@ -2,7 +2,7 @@
 
 from faults.fault import Fault
 
-DRAWN = "tests/core/test_masking.py"
+DRAWN = "tests/core/masks/test_masking.py"
 RUNS = "tests/tasks/test_masks_of_runs.py"
 TUNING = "tests/tasks/test_fine_tuning_masks.py"
 

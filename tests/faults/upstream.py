@@ -50,14 +50,14 @@ UPSTREAM = (
         "masking._equal_goals",
         "trim_to_count or len(set(sizes)) == 1",
         "sizes",
-        ("tests/core/test_masking.py",),
+        ("tests/core/masks/test_masking.py",),
     ),
     Fault(  # a generator is asked for what it has not
         "B9",
         "masking._span_lengths",
         "rng.integers(int(config.other), 2 * config.length + 1, size=count)",
         "rng.randint(int(config.other), 2 * config.length + 1, size=count)",
-        ("tests/core/test_masking.py",),
+        ("tests/core/masks/test_masking.py",),
     ),
     Fault(  # the same, in fairseq's own masks
         "B9b",
@@ -71,7 +71,7 @@ UPSTREAM = (
         "masking._row_spans",
         "min(size, max(size - int(lengths.min()), len(lengths) + 1))",
         "size - int(lengths.min())",
-        ("tests/core/test_masking.py",),
+        ("tests/core/masks/test_masking.py",),
     ),
     Fault(  # the silence weight is written over
         "B11",
