@@ -8,7 +8,7 @@ from typing import Any, Dict, Mapping
 
 from fairseq import checkpoint_utils
 
-from .encoder import updates
+from .encoder_checkpoint import updates
 from .saved_file import read_checkpoint
 
 BEST, LAST = "checkpoint_best.pt", "checkpoint_last.pt"

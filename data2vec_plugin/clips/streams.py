@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checkpoints.encoder import open_checkpoint
+from ..checkpoints.encoder_checkpoint import open_checkpoint
 from ..core.model import Data2Vec
 from ..features.encode import LAST, MEAN, NONE
 from ..features.extract import Job, Opened, extract_items, open_encoder, settings
