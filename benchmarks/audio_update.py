@@ -60,7 +60,7 @@ def main() -> None:
     theirs.load_state_dict({k: v for k, v in ours.state_dict().items() if k != "_ema"})
     ours, theirs = ours.to(device), theirs.to(device)
     source = torch.randn(4, 96_000, device=device)
-    frames = ours.embed(source[:1], None).x.size(1)
+    frames = ours.encoder.embed(source[:1]).x.size(1)
     mask = torch.rand(4, frames, device=device) < 0.49
     models = {"fairseq 0.12.2": theirs, "ours": ours}
     works = {name: update(model, "regression", source, mask_indices=mask) for name, model in models.items()}

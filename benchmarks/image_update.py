@@ -96,7 +96,7 @@ def pre_training(keys: Dict[str, Any], img: Tensor) -> Dict[str, Work]:
 
     theirs = Data2VecVisionModel(their_config(keys), add_pooling_layer=False).to(img.device).train()
     ours = our_pretraining(keys).to(img.device)
-    masks = torch.stack([torch.from_numpy(ours.masker.sample(rng)) for rng in ours_generators(len(img))])
+    masks = torch.stack([torch.from_numpy(ours.method.masks.masker.sample(rng)) for rng in ours_generators(len(img))])
     masked = masks.flatten(1).to(img.device)
     positions = masked.flatten().nonzero().squeeze(1)
 

@@ -123,10 +123,7 @@ class Data2Vec(nn.Module):
         self.num_updates = num_updates
 
     def restore_teacher(self, entry: Optional[Mapping[str, Tensor]]) -> None:
-        """Make the teacher anew from the student as it now is, then restore what a checkpoint holds of it.
-
-        A checkpoint of the reference has no count of updates, and owes the teacher one step.
-        """
+        """Make the teacher from the student as it now is, then restore what a checkpoint holds of it."""
         self.teacher = None
         if entry is None:
             logger.info("the checkpoint holds no teacher: it starts from the loaded student")

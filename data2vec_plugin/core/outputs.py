@@ -33,9 +33,18 @@ def pytree(cls: Type[Class]) -> Type[Class]:
     return cls
 
 
+class HasX:
+    """What a module gives whose first tensor is ``x``: torch's old backward hooks look for it at 0."""
+
+    x: Tensor
+
+    def __getitem__(self, index: int) -> Tensor:
+        return (self.x,)[index]
+
+
 @pytree
 @dataclass
-class Tokens:
+class Tokens(HasX):
     """Embedded input, before any mask: ``x`` (B, T, C), ``padding_mask`` (B, T) True where padded, or None."""
 
     x: Tensor
@@ -142,7 +151,7 @@ def if_whole(x: Tensor, rows: Optional[Tensor]) -> Tensor:
 
 @pytree
 @dataclass
-class EncoderOutput:
+class EncoderOutput(HasX):
     """``x`` (B, T, C) and, for each layer that was asked for, its signals by name, each (B, T, C).
 
     Both are (N, C) where rows were asked for. ``entered`` (B, T, C) is what the first layer read.
@@ -152,10 +161,6 @@ class EncoderOutput:
     padding_mask: Optional[Tensor] = None
     layers: List[Dict[str, Tensor]] = field(default_factory=list)
     entered: Optional[Tensor] = None
-
-    def __getitem__(self, index: int) -> Tensor:
-        """``x`` at 0: torch's old backward hooks, fairseq's search for NaN, look for a module's first tensor so."""
-        return (self.x,)[index]
 
     def signal(self, name: str) -> List[Tensor]:
         """The named signal of every recorded layer, lowest layer first."""
@@ -189,6 +194,9 @@ class Data2VecOutput:
 
     terms: Dict[str, Scored]
     mask: Mask
+
+    def __getitem__(self, index: int) -> Tensor:
+        return (self.loss,)[index]
 
     @property
     def loss(self) -> Tensor:

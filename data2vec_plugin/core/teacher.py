@@ -2,8 +2,6 @@
 
 It is a plain object outside the student's module tree, because the trainer halves, wraps and saves that
 tree, while the average has to stay in fp32 and must receive no gradient.
-
-Of the student's parts some are averaged, some copied at each step, and some shared: those the teacher has not.
 """
 
 from __future__ import annotations

@@ -18,10 +18,7 @@ from .targets import average_targets, rows_suffice
 
 @dataclass
 class Step:
-    """What a term is made of. ``signals`` are the teacher's, lowest layer first, each (B, T, C) or (N, C).
-
-    ``predictions`` (N, C) are those at the masked positions, ``padding_mask`` (B, T) is True where padded.
-    """
+    """What a term is made of: ``signals`` of the teacher, lowest layer first, each (B, T, C) or (N, C)."""
 
     mask: Mask
     predictions: Tensor

@@ -34,7 +34,7 @@ def read_strips(checkpoint: Path, files: list[Path], seed: int) -> Strips:
     rng = numpy.random.default_rng(seed)
     batch = torch.stack([transform(decode(path.read_bytes(), str(path)), rng) for path in files])
     pictures = (batch[:, 0] * task.normalization_std[0] + task.normalization_mean[0]).numpy()
-    hidden = numpy.stack([model.masker.sample(rng) for _ in files])
+    hidden = numpy.stack([model.method.masks.masker.sample(rng) for _ in files])
     hidden = hidden.repeat(model.image.patch, 1).repeat(model.image.patch, 2)
     with torch.inference_mode():
         attention = last_attention(model, batch).numpy()
@@ -43,7 +43,7 @@ def read_strips(checkpoint: Path, files: list[Path], seed: int) -> Strips:
 
 def last_attention(model: Any, batch: Any) -> Any:
     """Return the attention that patches get in the last layer, as a mean over heads and queries: (B, rows, columns)."""
-    attention = model.encoder.layers[-1].self_attn
+    attention = model.encoder.transformer.layers[-1].self_attn
     seen: list[Any] = []
     hook = attention.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs))
     model(batch, mask=False)

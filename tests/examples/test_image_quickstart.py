@@ -123,7 +123,7 @@ def test_attention_is_what_the_last_layer_multiplies_values_with(image: SimpleNa
     from data2vec_plugin.checkpoints.encoder_checkpoint import build_encoder, open_checkpoint
 
     model = build_encoder(open_checkpoint(checkpoint), teacher=False)
-    layer, batch = model.encoder.layers[-1].self_attn, torch.randn(2, 3, PIXELS, PIXELS)
+    layer, batch = model.encoder.transformer.layers[-1].self_attn, torch.randn(2, 3, PIXELS, PIXELS)
     with torch.no_grad():
         found = image.strips.last_attention(model, batch)
         for parameter in (layer.v_proj.weight, layer.out_proj.weight, layer.v_proj.bias, layer.out_proj.bias):

@@ -133,7 +133,7 @@ IN_RUNS = (
     ),
     Fault(  # two commands write one folder: their rows are mixed
         "R8",
-        "features.extract.extract",
+        "features.extract.extract_items",
         "FolderLock(job.out)",
         'FolderLock(job.out.with_name("another"))',
         ("tests/features/test_store.py::test_a_second_command_does_not_mix_its_rows_in",),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from data2vec_plugin.core.masks.block_masking import BlockMaskConfig, BlockMasker
 
-RECORDED = json.loads((Path(__file__).parents[1] / "fixtures" / "parity" / "masks.json").read_text("utf-8"))
+RECORDED = json.loads((Path(__file__).parents[2] / "fixtures" / "parity" / "masks.json").read_text("utf-8"))
 
 
 def run_lengths(row: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ from data2vec_plugin.core.masks.masking import (
 )
 from data2vec_plugin.core.outputs import Mask
 
-RECORDED = json.loads((Path(__file__).parents[1] / "fixtures" / "parity" / "masks.json").read_text("utf-8"))
+RECORDED = json.loads((Path(__file__).parents[2] / "fixtures" / "parity" / "masks.json").read_text("utf-8"))
 EXACT = {name: case for name, case in RECORDED["exact_examples"].items() if isinstance(case, dict)}
 
 

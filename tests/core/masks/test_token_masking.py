@@ -12,7 +12,7 @@ import pytest
 from data2vec_plugin.core.config import SpanMaskConfig
 from data2vec_plugin.core.masks.token_masking import TokenMaskConfig, TokenMasker, shares_below
 
-RECORDED = json.loads((Path(__file__).parents[1] / "fixtures" / "parity" / "masks.json").read_text("utf-8"))
+RECORDED = json.loads((Path(__file__).parents[2] / "fixtures" / "parity" / "masks.json").read_text("utf-8"))
 SPANS_OF_FOUR = next(case for case in RECORDED["compute_mask_indices"] if case["what"] == "text span length 4")
 SYMBOLS, SPECIAL, MASK = 60, 4, 59
 ODDS = np.array([0.0] * SPECIAL + [1.0] * (MASK - SPECIAL) + [0.0])
