@@ -154,6 +154,14 @@ def test_teacher_moves_with_the_student() -> None:
     assert {p.device.type for p in (*teacher.module.parameters(), *teacher.fp32.values())} == {"meta"}
 
 
+def test_buffers_follow() -> None:
+    module = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    teacher = Teacher(module, CONFIG)
+    module[1].running_mean.fill_(3)  # type: ignore[union-attr,operator]
+    teacher.follow(module, 1)
+    assert torch.equal(dict(teacher.module.named_buffers())["1.running_mean"], torch.full((2,), 3.0))
+
+
 def test_frozen_and_named_parameters_are_copied() -> None:
     module = student()
     teacher = Teacher(module, CONFIG, copied=("1.",))

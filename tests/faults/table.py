@@ -4,7 +4,8 @@ from faults.in_files import IN_FILES
 from faults.in_runs import IN_RUNS
 from faults.masks import MASKS
 from faults.memes import MEMES
+from faults.method import METHOD
 from faults.multimodal import MULTIMODAL
 from faults.upstream import UPSTREAM
 
-FAULTS = (*UPSTREAM, *IN_FILES, *IN_RUNS, *MULTIMODAL, *MEMES, *MASKS)
+FAULTS = (*UPSTREAM, *IN_FILES, *IN_RUNS, *MULTIMODAL, *MEMES, *MASKS, *METHOD)

@@ -215,6 +215,22 @@ def test_heads_are_registered_replaced_and_asked_for_by_name(caplog: pytest.LogC
     torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(2))
 
 
+def test_a_model_with_a_head_carries_no_teacher() -> None:
+    saved = tiny_text()
+    saved.set_num_updates(0)
+    state, model = saved.state_dict(), tiny_text()
+    model.register_classification_head("sentiment", num_classes=3)
+    model.upgrade_state_dict(state)
+    model.load_state_dict(state, strict=False)
+    model.train().set_num_updates(1)
+    assert model.method.teacher is None
+    assert "encoder._ema" not in model.state_dict()
+    assert "encoder.regression_head.0.weight" in model.state_dict()  # as upstream's fine-tuned models have it
+    assert torch.equal(model.encoder.embedder.embed_tokens.weight, saved.encoder.embedder.embed_tokens.weight)
+    with pytest.raises(ValueError, match="made for fine-tuning"):
+        model(**stock_batch()[0])
+
+
 def test_without_its_pretraining_parts_the_model_gives_features_alone() -> None:
     model, (inputs, _) = tiny_text().eval(), stock_batch()
     before = model.extract_features(whole(), return_all_hiddens=True)[1]["inner_states"][2].transpose(0, 1)
