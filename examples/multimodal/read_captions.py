@@ -26,6 +26,15 @@ def error_rate(read: list[str], known: list[str]) -> float:
     return float(edits) / max(sum(map(len, known)), 1)
 
 
+def readable(pictures: int) -> int:
+    """Return how many of so many pictures can be read: none without the engine, by which a stage is done anew."""
+    try:
+        check_engine()
+    except ValueError:
+        return 0
+    return pictures
+
+
 def measure(data: Path, split: str, count: int, kept: Path) -> dict[str, object]:
     """Return the error rate, or what is missing."""
     try:

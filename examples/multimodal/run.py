@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from digit_stages import DigitProfile, digit_stages
+from read_captions import readable
 from report_multimodal import write_report
 from small_models import IMAGE, SELDOM, TEXT
 
@@ -115,7 +116,7 @@ def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
             "ocr",
             "read captions by tesseract, if it is there",
             (
-                *("python", "examples/multimodal/read_captions.py", memes, f"--pictures={profile.read}"),
+                *("python", "examples/multimodal/read_captions.py", memes, f"--pictures={readable(profile.read)}"),
                 *("--out", f"{out}/captions/ocr.json"),
             ),
             ROOT / out / "captions",
