@@ -36,6 +36,9 @@ class Data2Vec(nn.Module):
         teacher_embeds: bool = False,
     ) -> None:
         super().__init__()
+        if len({term.signal for term in terms}) != 1:
+            read = ", ".join(f"`{term.name}` reads {term.signal}" for term in terms) or "there are none"
+            raise ValueError(f"`terms` of a model read one signal of its teacher; {read}")
         self.config = config
         self.encoder = encoder
         self.masks = masks
@@ -101,17 +104,12 @@ class Data2Vec(nn.Module):
         """The parts of the student that the teacher has no copy of: none, if it copies the whole model."""
         if self.config.teacher.scope == "model":
             return ()
-        encoder = self.encoder
-        shared = (
-            self.predictor,
-            encoder.view,
-            encoder.extra_tokens,
-            *(() if self.teacher_embeds else (encoder.embedder,)),
-        )
+        encoder, embedder = self.encoder, None if self.teacher_embeds else self.encoder.embedder
+        shared = (self.predictor, encoder.view, encoder.extra_tokens, embedder)
         return tuple(part for part in shared if part is not None)
 
     def copied_parts(self) -> Tuple[str, ...]:
-        """How the names begin of what is copied, not averaged: with scope "layers" all but these."""
+        """How the names begin of what the teacher copies, not averages: with scope "layers" all around the layers."""
         return ("encoder.transformer.positions.", "encoder.embedder.") if self.config.teacher.scope == "layers" else ()
 
     def follow(self, num_updates: int) -> None:

@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from data2vec_plugin.core.config import Data2VecConfig, TargetConfig, TeacherConfig, TransformerConfig
+from data2vec_plugin.core.config import Data2VecConfig, LossConfig, TargetConfig, TeacherConfig, TransformerConfig
 from data2vec_plugin.core.encoder import Encoder
 from data2vec_plugin.core.model import Data2Vec
 from data2vec_plugin.core.outputs import EncoderOutput, Mask, Tokens
 from data2vec_plugin.core.reference import regression, span_masks
+from data2vec_plugin.core.terms import Regression
 from data2vec_plugin.core.transformer import Transformer
 from data2vec_plugin.core.view import MaskedView
 
@@ -127,3 +128,10 @@ def test_rows_are_counted_among_the_inputs_positions() -> None:
     made = model()
     tokens, rows = made.encoder.embed(source(), None), Mask.given(indices()).positions
     torch.testing.assert_close(made.encoder.encode(tokens, rows=rows).x, made.encoder.encode(tokens).x[indices()])
+
+
+def test_terms_that_read_different_signals_are_refused() -> None:
+    made = model()
+    other = Regression(TargetConfig(top_k=2, signal="block"), LossConfig(), name="blocks")
+    with pytest.raises(ValueError, match="`regression` reads ffn, `blocks` reads block"):
+        Data2Vec(made.config, made.encoder, made.masks, made.predictor, [*made.terms, other])
