@@ -14,8 +14,11 @@ sys.dont_write_bytecode = False
 
 import forks  # noqa: E402, F401  # by which pytest's first process says that it is the first
 import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 torch.set_num_threads(1)
+settings.register_profile("any machine", deadline=None)  # how busy one is says nothing of an example
+settings.load_profile("any machine")
 
 
 def pytest_collection_finish() -> None:
