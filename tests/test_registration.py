@@ -40,15 +40,16 @@ def test_a_module_that_needs_fairseq_can_be_imported_first() -> None:
 
 
 def test_registering_costs_little_beyond_fairseq() -> None:
-    """Of a processor's time, which others' work does not count into; an extra's import alone would take a second.
+    """Less than half of what fairseq itself costs beside torch, or so; torchvision alone would cost twice as much as that.
 
     With the bytecode that an installation has, and a checkout after its first start.
     """
     compile_dir(Path(data2vec_plugin.__file__).parent, quiet=1)
     code = (
-        "import torch, fairseq, time; t = time.process_time(); import data2vec_plugin; print(time.process_time() - t)"
+        "import torch, time; start = time.process_time(); import fairseq; ready = time.process_time(); "
+        "import data2vec_plugin; print((time.process_time() - ready) / (ready - start))"
     )
-    assert any(float(python(code)) < 0.4 for _ in range(3))
+    assert any(float(python(code)) < 0.8 for _ in range(3))
 
 
 def test_speech_needs_no_extra_of_another_modality() -> None:  # B17
