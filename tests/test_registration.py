@@ -40,7 +40,7 @@ def test_a_module_that_needs_fairseq_can_be_imported_first() -> None:
 
 
 def test_registering_costs_little_beyond_fairseq() -> None:
-    """Less than half of what fairseq itself costs beside torch, or so; torchvision alone would cost twice as much as that.
+    """Half of what fairseq itself costs beside torch, or less; torchvision alone would cost four times as much.
 
     With the bytecode that an installation has, and a checkout after its first start.
     """
