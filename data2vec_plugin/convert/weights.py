@@ -13,7 +13,7 @@ from ..core.teacher import FORMAT_KEY, UPDATES_KEY
 from ..interop.fairseq.text_v1 import VERSION
 from ..interop.layout import Layout
 from ..interop.mismatch import explain, shapes
-from ..interop.parts import plain_names
+from ..interop.parts import name_encoder, plain_names
 from .modality import Weights
 
 HEAD, PREDICTION, MASK = "head.", "final_proj.", "mask_emb"
@@ -39,9 +39,8 @@ def encoder_weights(checkpoint: Checkpoint, layout: Layout, model: Any, teacher:
             raise ValueError(f"`--teacher`: checkpoint {checkpoint.path} holds no teacher (`_ema`); leave it out")
         entry = {name: value for name, value in average.items() if name not in NO_WEIGHTS}
         layout.teacher_from_upstream(entry)
-        # an average of the encoder alone, not of the whole model, begins with its names
-        prefix = "" if any(name.startswith("encoder.") for name in entry) else "encoder."
-        state.update({prefix + name: value for name, value in entry.items()})
+        name_encoder(entry)
+        state.update(entry)
     if checkpoint.fine_tuned:
         model.remove_pretraining_modules()
     check(f"checkpoint {checkpoint.path}", state, shapes(plain_state(model)))

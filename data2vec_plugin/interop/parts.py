@@ -11,7 +11,7 @@ Names = Sequence[Tuple[str, str]]
 
 METHOD = "method."
 """Where a registered model has its parts."""
-WHOLE, ENCODER = "", "encoder."
+ENCODER = "encoder."
 
 COMMON: Names = (
     ("encoder.view.mask_emb", "mask_emb"),
@@ -88,16 +88,21 @@ class PartsLayout:
         """The same for a teacher's entry, whose names begin in the encoder where nothing else is averaged."""
         rename(state, "", "", self.parts)
         if all(name.startswith((ENCODER, "_")) for name in state):
-            rename(state, ENCODER, "", ((WHOLE, WHOLE),))
+            rename(state, "", "", ((ENCODER, ""),))
         self.plain.teacher_to_upstream(state)
 
     def teacher_from_upstream(self, state: MutableMapping[str, Any]) -> None:
         """The reverse of :meth:`teacher_to_upstream`."""
         self.plain.teacher_from_upstream(state)
-        if not any(name.startswith(ENCODER) for name in state):
-            for name in [name for name in state if not name.startswith("_")]:
-                state[ENCODER + name] = state.pop(name)
+        name_encoder(state)
         rename(state, "", "", reversed_names(self.parts))
+
+
+def name_encoder(state: MutableMapping[str, Any]) -> None:
+    """Put the encoder's name before a teacher's plain ones, in place, where its entry is of the encoder alone."""
+    if not any(name.startswith(ENCODER) for name in state):
+        for name in [name for name in state if not name.startswith("_")]:
+            state[ENCODER + name] = state.pop(name)
 
 
 def plain_names(model: Any, state: Mapping[str, Any]) -> Dict[str, Any]:
