@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..criterions.multimodal_metrics import emotion_scores, sentiment_scores
@@ -51,7 +52,7 @@ class Predictions:
             return {"prediction": round(float(self.outputs[place, 0]), DIGITS)}
         found: Dict[str, Any] = {}
         for emotion, logits in zip(self.emotions, self.outputs[place].reshape(len(self.emotions), -1)):
-            shares = softmax(logits)
+            shares = torch.from_numpy(logits).double().softmax(0)
             found[emotion] = int(logits.argmax())
             found.update({f"{emotion}_{number}": round(float(share), DIGITS) for number, share in enumerate(shares)})
         return found
@@ -68,17 +69,6 @@ class Predictions:
         """How many there are, and how good they are, for people."""
         said = ", ".join(f"{name} {value:.4f}" for name, value in self.metrics().items())
         return f"{len(self.names):,} predictions" + (f"; {said}" if said else "; no labels to compare them with")
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Shares of classes.
-
-    >>> softmax(np.array([0.0, 0.0], dtype=np.float32)).tolist()
-    [0.5, 0.5]
-    """
-    powers: NDArray[np.float64] = np.exp(logits.astype(np.float64) - logits.max())
-    shares: NDArray[np.float64] = powers / powers.sum()
-    return shares
 
 
 def check_ending(path: Path) -> None:

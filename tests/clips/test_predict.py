@@ -23,7 +23,6 @@ from clip_files import (
 )
 
 from data2vec_plugin.checkpoints.trained_run import load_run
-from data2vec_plugin.clips.predictions import softmax
 from data2vec_plugin.criterions.multimodal_metrics import emotion_scores
 
 Encoders = Dict[str, Path]
@@ -69,7 +68,7 @@ def test_raw_clips_become_predictions(
     for row, expected in zip(rows, logits):
         assert row["sum"] == expected.argmax()
         shares = [row[f"sum_{number}"] for number in range(3)]
-        assert shares == pytest.approx(softmax(expected).tolist(), abs=1e-4)
+        assert shares == pytest.approx(torch.as_tensor(expected).softmax(-1).tolist(), abs=1e-4)
     labels = [[row["sum_label"]] for row in rows]
     assert labels == [[1], [0], [2], [0]]
     assert found["metrics"] == pytest.approx(emotion_scores(logits, labels, ["sum"]))
