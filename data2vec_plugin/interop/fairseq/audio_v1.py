@@ -1,7 +1,7 @@
 """The state-dict layout of upstream's v1 speech model, in both directions.
 
-Our modules carry upstream's names, so one rule is left: the weight norm of the single position convolution
-(``pos_conv_depth: 1``), which upstream stores in its old form and torch has since made a parametrisation.
+Our plain names (`interop/parts.py`) are upstream's, so one rule is left: the weight norm of the single position
+convolution (``pos_conv_depth: 1``), which upstream stores in its old form and torch has since made a parametrisation.
 """
 
 from __future__ import annotations
@@ -14,16 +14,6 @@ OURS_TO_UPSTREAM = {
     "pos_conv.0.parametrizations.weight.original1": "pos_conv.0.weight_v",
 }
 UPSTREAM_TO_OURS = {theirs: ours for ours, theirs in OURS_TO_UPSTREAM.items()}
-
-
-def upstream_name(name: str) -> str:
-    """The name upstream gives to our parameter ``name``, with whatever prefix it has."""
-    return _renamed(name, OURS_TO_UPSTREAM)
-
-
-def our_name(name: str) -> str:
-    """The reverse of :func:`upstream_name`; our own names pass unchanged."""
-    return _renamed(name, UPSTREAM_TO_OURS)
 
 
 def _renamed(name: str, table: dict[str, str]) -> str:

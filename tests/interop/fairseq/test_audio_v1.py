@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from data2vec_plugin.convert.weights import plain_state
-from data2vec_plugin.interop.fairseq.audio_v1 import from_upstream, our_name, to_upstream, upstream_name
+from data2vec_plugin.interop.fairseq.audio_v1 import from_upstream, to_upstream
 from data2vec_plugin.models.audio_config import Data2VecAudioConfig
 from data2vec_plugin.models.data2vec_audio import Data2VecAudioModel
 
@@ -67,6 +67,18 @@ def test_renaming_is_reversible_idempotent_and_keeps_to_its_prefix(prefix: str) 
     from_upstream(state, prefix)
     from_upstream(state, prefix)
     assert {key: value for key, value in state.items() if key != other} == ours
+
+
+def upstream_name(name: str) -> str:
+    state = {name: None}
+    to_upstream(state)
+    return next(iter(state))
+
+
+def our_name(name: str) -> str:
+    state = {name: None}
+    from_upstream(state)
+    return next(iter(state))
 
 
 @pytest.mark.parametrize("prefix", ["", "encoder.", "w2v_encoder.w2v_model.encoder."])
