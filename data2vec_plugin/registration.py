@@ -12,6 +12,7 @@ REGISTERED = {
         "data2vec_text_classification",
         "data2vec_vision",
         "data2vec_image_classification",
+        "multi.data2vec_multi",
         "mtag",
         "meme_classifier",
     ),
@@ -34,7 +35,7 @@ REGISTERED = {
     ),
     "scoring": ("data2vec_asr",),
 }
-"""Folder → what is registered out of it, each by the module of its name."""
+"""Folder → what is registered out of it, each by the module of its name, which may lie deeper."""
 
 
 def register_all() -> None:
@@ -48,7 +49,7 @@ def register_all() -> None:
         for name in names:
             import_module(f"{__package__}.{folder}.{name}")
     for folder, registry in registries().items():
-        for name in REGISTERED[folder]:
+        for name in (path.rpartition(".")[2] for path in REGISTERED[folder]):
             module = registry[name].__module__
             if not module.startswith(f"{__package__}."):
                 raise RuntimeError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Mapping, Optional
+from typing import List, Mapping, Optional, Tuple
 
 SIGNALS = ("attention", "ffn", "ffn_residual", "block")
 """The layer signals of the paper's target-feature ablation (section 5.4, table 4)."""
@@ -37,8 +37,10 @@ class TransformerConfig:
 
     ``norm_first`` is pre-norm. ``norm_at`` places the encoder's own layer norm: before the layers
     (``"input"``, speech with post-norm), after them (``"output"``) or nowhere (``"none"``).
-    ``layer_scale`` is the initial value of a learned scale of every residual branch, 0 for none. ``compiled`` runs
-    each block through ``torch.compile``, the student's and the teacher's.
+    ``layer_scale`` is the initial value of a learned scale of every residual branch, 0 for none. ``drop_path`` is the
+    rate of the last layer, from ``drop_path_start`` in the first. ``ffn_dropout``, of what the feed-forward adds, and
+    ``input_dropout``, before the first layer, are ``dropout`` unless given. ``compiled`` runs each block through
+    ``torch.compile``, the student's and the teacher's.
     """
 
     layers: int = 12
@@ -52,10 +54,14 @@ class TransformerConfig:
     attention_dropout: float = 0.1
     activation_dropout: float = 0.0
     layer_drop: float = 0.0
+    ffn_dropout: Optional[float] = None
+    input_dropout: Optional[float] = None
     drop_path: float = 0.0
+    drop_path_start: float = 0.0
     layer_scale: float = 0.0
     key_bias: bool = True
     norm_eps: float = 1e-5
+    norm_affine: bool = True
     checkpoint_activations: bool = False
     compiled: bool = False
 
@@ -68,6 +74,11 @@ class TransformerConfig:
             raise SettingError("activation", repr(self.activation), f"one of {', '.join(ACTIVATIONS)}")
         if self.norm_at not in ("input", "output", "none"):
             raise SettingError("norm_at", repr(self.norm_at), "input, output or none")
+
+    def drop_paths(self) -> List[float]:
+        """The rate of each layer, which rises evenly."""
+        rise, steps = self.drop_path - self.drop_path_start, max(self.layers - 1, 1)
+        return [self.drop_path_start + rise * layer / steps for layer in range(self.layers)]
 
 
 @dataclass(frozen=True)
@@ -95,30 +106,48 @@ class TargetConfig:
             raise SettingError("top_k", self.top_k, "at least 1")
 
 
+SHARED_PARTS: Mapping[str, Tuple[str, ...]] = {
+    "blocks": ("predictor", "view", "embedder", "extra_tokens", "positions", "prenet"),
+    "layers": ("predictor", "view", "embedder", "extra_tokens"),
+    "encoder": ("predictor", "view", "embedder", "extra_tokens"),
+    "context": ("predictor", "view", "embedder"),
+    "whole": ("predictor", "view"),
+    "model": (),
+}
+"""What a teacher shares with the student instead of copying it, by its scope."""
+
+
 @dataclass(frozen=True)
 class TeacherConfig:
     """What the teacher copies and how fast it follows the student (section 3.2).
 
-    ``scope`` is ``"layers"`` (the encoder; its position signal is copied, not averaged),
-    ``"encoder"`` (all of the encoder averaged) or ``"model"`` (the input embedding too).
+    ``scope`` is one of :data:`SHARED_PARTS`. data2vec 1 has ``"layers"`` (the encoder; its position signal is copied,
+    not averaged), ``"encoder"`` (all of the encoder averaged) and ``"model"`` (the input embedding and head too);
+    data2vec 2.0 ``"blocks"``, ``"context"`` (all that stands on the embedding) and ``"whole"`` (the embedding too).
+    ``same_dtype`` is false for a teacher that computes in fp32 whatever the student computes in.
     """
 
     scope: str = "layers"
     decay: float = 0.999
     end_decay: float = 0.9999
     anneal_end_step: int = 30_000
+    same_dtype: bool = True
 
     def __post_init__(self) -> None:
-        if self.scope not in ("layers", "encoder", "model"):
-            raise ValueError(f"teacher scope is {self.scope!r}; expected layers, encoder or model")
+        if self.scope not in SHARED_PARTS:
+            raise ValueError(f"teacher scope is {self.scope!r}; expected one of {', '.join(SHARED_PARTS)}")
 
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Smooth L1 (section 3.3): ``beta`` 0 is the squared error, ``scale`` None is 1/sqrt(channels)."""
+    """Smooth L1 (section 3.3): ``beta`` 0 is the squared error, ``scale`` None is 1/sqrt(channels).
+
+    ``weight`` is the term's among others.
+    """
 
     beta: float = 0.0
     scale: Optional[float] = None
+    weight: float = 1.0
 
 
 LEAST_MASKED, MOST_MASKED = 0.01, 0.95
@@ -177,7 +206,8 @@ class SpanMaskConfig:
 class Data2VecConfig:
     """Everything the method needs to know, whatever the modality.
 
-    ``extra_tokens`` learned ones (a class token) precede the input's; they are neither masked nor regressed.
+    ``extra_tokens`` learned ones (a class token) precede the input's; they are neither masked nor regressed. Each input
+    is masked in so many ``copies``, which share one pass of the teacher (data2vec 2.0, section 3.3).
     """
 
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
@@ -189,6 +219,7 @@ class Data2VecConfig:
     channel_mask_before: bool = False
     input_dropout: float = 0.0
     extra_tokens: int = 0
+    copies: int = 1
     reference_compat: bool = False
 
     def check_targets(self) -> None:

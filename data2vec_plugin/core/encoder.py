@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
 
-from .outputs import EncoderOutput, Mask, Tokens
+from .masks.mask import Mask
+from .outputs import EncoderOutput, Tokens
+from .positions.positions import NoPositions, Positions
 from .transformer import Transformer
 
 
 class Encoder(nn.Module):
-    """An ``embedder``, a modality's; a ``view`` of what is masked; a ``transformer``.
+    """An ``embedder``, a modality's; a ``view`` of what is masked; ``positions``; a ``transformer``.
 
     ``embedder(source, padding_mask)`` and ``view(tokens, mask)`` give :class:`Tokens`. ``extra_tokens`` (1, E, C) are
-    learned ones before the input's, which leave with the output unless wanted; there may be none.
+    learned ones before the input's, which leave with the output unless wanted; there may be none. A ``prenet``, if
+    there is one, is a modality's own layers before those that a model's modalities share.
     """
 
-    extra_tokens: Optional[nn.Parameter]
+    LENT = ("embedder", "positions", "extra_tokens", "prenet")
+    """What another encoder may lend."""
 
-    def __init__(self, transformer: Transformer, view: nn.Module, embedder: nn.Module, extra_tokens: int = 0) -> None:
+    extra_tokens: Optional[nn.Parameter]
+    positions: Positions
+    prenet: Optional[Transformer]
+
+    def __init__(
+        self,
+        transformer: Transformer,
+        view: nn.Module,
+        embedder: nn.Module,
+        extra_tokens: int = 0,
+        positions: Optional[nn.Module] = None,
+        prenet: Optional[Transformer] = None,
+    ) -> None:
         super().__init__()
         self.extra_tokens = nn.Parameter(torch.zeros(1, extra_tokens, transformer.config.dim)) if extra_tokens else None
         self.view = view
         self.transformer = transformer
+        self.positions = NoPositions() if positions is None else positions  # type: ignore[assignment]
+        self.prenet = prenet
         self.embedder = embedder
 
     def forward(
@@ -43,20 +61,45 @@ class Encoder(nn.Module):
         tokens: Tokens,
         rows: Optional[Tensor] = None,
         with_extra: bool = False,
-        extra: Optional[Tensor] = None,
+        lender: Optional[Encoder] = None,
         **options: Any,
     ) -> EncoderOutput:
-        """Contextualise tokens, after the ``extra`` ones, this encoder's own if none are given.
+        """Contextualise tokens, the visible ones if a view has said which, after the extra ones.
 
         ``rows`` (N,) are flat positions among the tokens; see :meth:`Transformer.forward` for these and ``options``.
-        What the extra tokens become is left out, or comes first ``with_extra``: (B, E + T, C).
+        What the extra tokens become is apart, or comes first ``with_extra`` too: (B, E + T, C). The ``lender`` is the
+        encoder whose parts stand in for those that this one has not.
         """
-        extra = self.extra_tokens if extra is None else extra
-        if extra is None:
-            encoded: EncoderOutput = self.transformer(tokens.x, tokens.padding_mask, rows=rows, **options)
-            return encoded
-        count, seen = extra.size(1), tokens.led_by(extra)
+        seen = self.entering(tokens, lender)
         if rows is not None:
-            rows = rows + (rows // tokens.x.size(1) + 1) * count
-        encoded = self.transformer(seen.x, seen.padding_mask, rows=rows, **options)
-        return encoded if with_extra or rows is not None else encoded.without_first(count)
+            rows = rows + (rows // tokens.x.size(1) + 1) * seen.extra
+        biases, own = self.biases(seen, lender)
+        if (prenet := self.part("prenet", lender)) is not None:
+            seen = Tokens(prenet(seen.x, seen.padding_mask, biases).x, seen.padding_mask, extra=seen.extra)
+        encoded: EncoderOutput = self.transformer(seen.x, seen.padding_mask, own, rows=rows, **options)
+        return encoded if with_extra or rows is not None or not seen.extra else encoded.without_first(seen.extra)
+
+    def entering(self, tokens: Tokens, lender: Optional[Encoder]) -> Tokens:
+        """What the first layer reads: positions come before the choice of visible tokens, which hide nothing then."""
+        silent = self.silenced(tokens)
+        placed = self.part("positions", lender).added(silent.x, silent.padding_mask)
+        silent.x = placed
+        return silent.gathered().led_by(self.part("extra_tokens", lender))
+
+    def silenced(self, tokens: Tokens) -> Tokens:
+        """Nothing of padding may be added to what stands beside it."""
+        return tokens.silenced()
+
+    def biases(
+        self, seen: Tokens, lender: Optional[Encoder]
+    ) -> Tuple[Sequence[Optional[Tensor]], Sequence[Optional[Tensor]]]:
+        """What attention adds to its scores, in the prenet and in the layers after it."""
+        prenet = self.part("prenet", lender)
+        first = [] if prenet is None else list(prenet.layers)
+        biases = self.part("positions", lender).biases(seen, [*first, *self.transformer.layers])
+        return (biases, biases) if len(biases) == 1 else (biases[: len(first)], biases[len(first) :])
+
+    def part(self, name: str, lender: Optional[Encoder]) -> Any:
+        """A part of this encoder, or else the lender's."""
+        own = getattr(self, name)
+        return own if own is not None or lender is None else getattr(lender, name)

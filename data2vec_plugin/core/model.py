@@ -3,28 +3,65 @@
 from __future__ import annotations
 
 import logging
-from typing import List, Mapping, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
 
-from .config import Data2VecConfig
+from .config import SHARED_PARTS, Data2VecConfig
 from .encoder import Encoder
+from .masks.mask import Mask
 from .masks.masking import BatchMasker, check_hides
-from .outputs import Data2VecOutput, Mask, Tokens
+from .outputs import Data2VecOutput, EncoderOutput, Tokens
 from .teacher import Teacher
 from .terms import Step, Term
 
 logger = logging.getLogger(__name__)
 
 
-class Data2Vec(nn.Module):
+class Taught(nn.Module):
+    """A student whose teacher, made as a copy when first needed, follows it update by update."""
+
+    without: Tuple[str, ...] = ()  # how the names begin of what this has not, and a checkpoint may have
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.teacher: Any = None
+        self.num_updates = 0
+
+    def make_teacher(self, num_updates: int) -> Teacher:
+        """A copy of the student as it now is."""
+        raise NotImplementedError
+
+    def ensure_teacher(self, num_updates: Optional[int] = None) -> Teacher:
+        """The teacher; made if there is none yet."""
+        if self.teacher is None:
+            self.teacher = self.make_teacher(self.num_updates if num_updates is None else num_updates)
+        teacher: Teacher = self.teacher
+        return teacher
+
+    def follow(self, num_updates: int) -> None:
+        """Called with the count of finished updates before each forward: the teacher steps once per update."""
+        if self.teacher is None:
+            self.ensure_teacher(num_updates)
+        elif self.training:
+            self.teacher.follow(self, num_updates)
+        self.num_updates = num_updates
+
+    def restore_teacher(self, entry: Optional[Mapping[str, Tensor]]) -> None:
+        """Make the teacher from the student as it now is, then restore what a checkpoint holds of it."""
+        self.teacher = None
+        if entry is None:
+            logger.info("the checkpoint holds no teacher: it starts from the loaded student")
+        else:
+            self.ensure_teacher().load_state_dict(entry, fallback_updates=max(self.num_updates - 1, 0))
+
+
+class Data2Vec(Taught):
     """The method, out of parts: a student ``encoder``, ``masks``, a ``predictor``, the ``terms`` of the loss.
 
     With ``teacher_embeds`` the teacher embeds its input itself, as it must where the student's source comes masked.
     """
-
-    without: Tuple[str, ...] = ()  # how the names begin of what this has not, and a checkpoint may have
 
     def __init__(
         self,
@@ -44,9 +81,19 @@ class Data2Vec(nn.Module):
         self.masks = masks
         self.predictor = predictor
         self.terms = terms
-        self.teacher_embeds = teacher_embeds or config.teacher.scope == "model"
-        self.teacher: Optional[Teacher] = None
-        self.num_updates = 0
+        self.gathers = self.checked_gathers()
+        self.teacher_embeds = teacher_embeds or "embedder" not in SHARED_PARTS[config.teacher.scope]
+
+    def checked_gathers(self) -> bool:
+        """Whether the student encodes visible tokens only; raises ValueError for a predictor that does not fit that."""
+        gathers = getattr(self.encoder.view, "gathers", False)
+        if gathers != getattr(self.predictor, "restores", False):
+            view, predictor = type(self.encoder.view).__name__, type(self.predictor).__name__
+            raise ValueError(
+                f"`view` is {view}, which {'leaves out' if gathers else 'keeps'} what is masked, and `predictor` is "
+                f"{predictor}, which does not fit it; expected a VisibleView with a VisibleDecoder, or neither"
+            )
+        return bool(gathers)
 
     def forward(
         self,
@@ -61,21 +108,31 @@ class Data2Vec(nn.Module):
         """
         local = self.encoder.embed(source, padding_mask)
         mask = self.checked(mask or self.masks.drawn(local), local)
-        student = self.encoder.encode(self.encoder.view(local, mask), rows=mask.positions)
+        student = self.encoder.encode(self.encoder.view(local, mask), rows=None if self.gathers else mask.positions)
         signals = self.teacher_signals(source if whole is None else whole, padding_mask, local, mask)
-        step = Step(mask, self.predictor(student.x), signals, local.padding_mask)
+        outputs = self.predict(student, mask, local)
+        step = Step(mask, outputs, signals, local.padding_mask, self.config.copies, student, source)
         return Data2VecOutput({term.name: term(step) for term in self.terms}, mask)
 
     def checked(self, mask: Mask, tokens: Tokens) -> Mask:
         """The mask, if there is something to regress; raises ValueError for a mask or a K that cannot train."""
         self.config.check_targets()
-        if mask.indices.shape != tokens.x.shape[:2]:
+        rows, width = tokens.x.shape[:2]
+        if mask.indices.shape != (rows * self.config.copies, width):
             raise ValueError(
-                f"`indices` of the mask have shape {tuple(mask.indices.shape)}, expected {tuple(tokens.x.shape[:2])}: "
-                f"one entry for each token"
+                f"`indices` of the mask have shape {tuple(mask.indices.shape)}, expected "
+                f"{(rows * self.config.copies, width)}: one entry for each token"
+                + (f" of each of `copies` {self.config.copies}" if self.config.copies > 1 else "")
             )
         check_hides(mask, tokens.padding_mask)
-        return mask
+        return self.masks.gathering(mask, tokens) if self.gathers and mask.visible is None else mask
+
+    def predict(self, student: EncoderOutput, mask: Mask, local: Tokens) -> Tuple[Tensor, ...]:
+        """What the student makes of masked positions, each (N, C): by a head on them, or decoded from the visible."""
+        if not self.gathers:
+            return (self.predictor(student.x),)
+        outputs: Tuple[Tensor, ...] = self.predictor(student, mask, local.padding_mask)
+        return outputs
 
     @torch.no_grad()
     def teacher_signals(
@@ -88,42 +145,26 @@ class Data2Vec(nn.Module):
         teacher = self.ensure_teacher()
         teacher.match(self)
         (signal,) = {term.signal for term in self.terms}
-        rows = mask.positions if mask is not None and all(term.rows_suffice for term in self.terms) else None
+        alone = mask is not None and self.config.copies == 1 and all(term.rows_suffice for term in self.terms)
+        rows = mask.positions if mask is not None and alone else None
         first = max(self.config.transformer.layers - max(term.top_k for term in self.terms), 0)
         encoded = teacher.encode(self.encoder, whole, padding_mask, local, rows=rows, record=(signal,), first=first)
         return encoded.signal(signal)
 
-    def ensure_teacher(self, num_updates: Optional[int] = None) -> Teacher:
-        """The teacher; made as a copy of the student as it now is, when first needed."""
-        if self.teacher is None:
-            count = self.num_updates if num_updates is None else num_updates
-            self.teacher = Teacher(self, self.config.teacher, count, self.shared_parts(), self.copied_parts())
-        return self.teacher
+    def make_teacher(self, num_updates: int) -> Teacher:
+        """A copy of what is averaged."""
+        return Teacher(self, self.config.teacher, num_updates, self.shared_parts(), self.copied_parts())
 
     def shared_parts(self) -> Tuple[object, ...]:
         """The parts of the student that the teacher has no copy of: none, if it copies the whole model."""
-        if self.config.teacher.scope == "model":
-            return ()
-        encoder, embedder = self.encoder, None if self.teacher_embeds else self.encoder.embedder
-        shared = (self.predictor, encoder.view, encoder.extra_tokens, embedder)
-        return tuple(part for part in shared if part is not None)
+        names = [
+            name for name in SHARED_PARTS[self.config.teacher.scope] if not (self.teacher_embeds and name == "embedder")
+        ]
+        parts = [self.predictor if name == "predictor" else getattr(self.encoder, name) for name in names]
+        if self.config.teacher.scope == "blocks":
+            parts.append(self.encoder.transformer.layer_norm)
+        return tuple(part for part in parts if part is not None)
 
     def copied_parts(self) -> Tuple[str, ...]:
         """How the names begin of what the teacher copies, not averages: with scope "layers" all around the layers."""
-        return ("encoder.transformer.positions.", "encoder.embedder.") if self.config.teacher.scope == "layers" else ()
-
-    def follow(self, num_updates: int) -> None:
-        """Called with the count of finished updates before each forward: the teacher steps once per update."""
-        if self.teacher is None:
-            self.ensure_teacher(num_updates)
-        elif self.training:
-            self.teacher.follow(self, num_updates)
-        self.num_updates = num_updates
-
-    def restore_teacher(self, entry: Optional[Mapping[str, Tensor]]) -> None:
-        """Make the teacher from the student as it now is, then restore what a checkpoint holds of it."""
-        self.teacher = None
-        if entry is None:
-            logger.info("the checkpoint holds no teacher: it starts from the loaded student")
-        else:
-            self.ensure_teacher().load_state_dict(entry, fallback_updates=max(self.num_updates - 1, 0))
+        return ("encoder.positions.", "encoder.embedder.") if self.config.teacher.scope == "layers" else ()

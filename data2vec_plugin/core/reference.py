@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Dict, Optional, Type
 
 from torch import Tensor, nn
 
 from .config import Data2VecConfig
+from .encoder import Encoder
+from .masks.mask import Mask
 from .masks.masking import BatchMasker, SpanMasker
-from .terms import Regression, Step
+from .outputs import Tokens, at_rows
+from .prediction.visible_decoder import VisibleDecoder
+from .terms import Average, Regression, Step, Utterance
+from .transformer import Block
+from .view import VisibleView
 
 
-class ReferenceRegression(Regression):
+class ReferenceAverage(Average):
     """Statistics of the targets run over padding too."""
 
-    def targets(self, step: Step) -> Tensor:
-        """(N, C) in fp32."""
-        return super().targets(replace(step, padding_mask=None))
+    def padding(self, step: Step) -> Optional[Tensor]:
+        """Nothing is left out."""
+        return None
 
 
 class Unused(nn.Module):
@@ -35,11 +41,90 @@ class Unused(nn.Module):
 
 def regression(config: Data2VecConfig, **options: Any) -> Regression:
     """The term of v1, ours or the reference's."""
-    kind = ReferenceRegression if config.reference_compat else Regression
-    return kind(config.targets, config.loss, **options)
+    return Regression(config.targets, config.loss, average=average(config), **options)
+
+
+def average(config: Data2VecConfig, whole: bool = False) -> Average:
+    """The targets, ours or the reference's."""
+    return (ReferenceAverage if config.reference_compat else Average)(config.targets, whole)
 
 
 def span_masks(config: Data2VecConfig) -> BatchMasker:
     """Spans of time, and of channels where they are configured; the reference trims rows to the smallest count."""
     channels = SpanMasker(config.channel_mask) if config.channel_mask.prob > 0 else None
     return BatchMasker(SpanMasker(config.mask, config.reference_compat), channels, config.transformer.dim)
+
+
+class ReferenceEncoder(Encoder):
+    """Padding is not silenced, and leaks where positions spread over neighbours."""
+
+    def silenced(self, tokens: Tokens) -> Tokens:
+        """Tokens as they are."""
+        return replace(tokens)
+
+
+class ReferenceDecoder(VisibleDecoder):
+    """Padding leaks through convolutions."""
+
+    def seen_padding(self, padding_mask: Tensor, mask: Mask) -> Optional[Tensor]:
+        """Nothing is padding."""
+        return None
+
+
+class ReferenceMasks(BatchMasker):
+    """What is padded counts as visible, unless it is masked."""
+
+    def gathering(self, mask: Mask, tokens: Tokens) -> Mask:
+        """The mask with what it leaves visible."""
+        return mask.with_visible(keep=self.keep)
+
+
+class ReferenceUtterance(Utterance):
+    """The sum over rows stands where their mean is meant."""
+
+    def divisor(self, token: Tensor) -> int:
+        """One."""
+        return 1
+
+
+class ReferenceBlock(Block):
+    """With norms before, what the feed-forward gives is its own residual, and what stood there is lost."""
+
+    def forward(self, x: Tensor, mask: Optional[Tensor] = None, rows: Optional[Tensor] = None) -> Dict[str, Tensor]:
+        """See :class:`Block`."""
+        if not self.norm_first:
+            return super().forward(x, mask, rows)
+        attention = self.self_attn(self.self_attn_layer_norm(x), mask, rows)
+        x = at_rows(x, rows) + self.drop_path(self.dropout(attention))
+        ffn = self.feed_forward(self.final_layer_norm(x))
+        x = ffn + self.drop_path(self.ffn_dropout(ffn))
+        return {"attention": attention, "ffn": ffn, "ffn_residual": x, "block": x}
+
+
+@dataclass(frozen=True)
+class VisibleParts:
+    """The parts of data2vec 2.0 that the reference has otherwise."""
+
+    view: Type[VisibleView] = VisibleView
+    block: Type[Block] = Block
+    encoder: Type[Encoder] = Encoder
+    decoder: Type[VisibleDecoder] = VisibleDecoder
+    masks: Type[BatchMasker] = BatchMasker
+    average: Type[Average] = Average
+    utterance: Type[Utterance] = Utterance
+
+
+OURS = VisibleParts()
+THEIRS = VisibleParts(
+    block=ReferenceBlock,
+    encoder=ReferenceEncoder,
+    decoder=ReferenceDecoder,
+    masks=ReferenceMasks,
+    average=ReferenceAverage,
+    utterance=ReferenceUtterance,
+)
+
+
+def visible_parts(config: Data2VecConfig) -> VisibleParts:
+    """Ours or the reference's."""
+    return THEIRS if config.reference_compat else OURS

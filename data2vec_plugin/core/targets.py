@@ -67,6 +67,13 @@ def average_targets(
     return _normalised(average, averaged, padding_mask, rows)
 
 
+def whole_targets(signals: Sequence[Tensor], config: TargetConfig, padding_mask: Optional[Tensor] = None) -> Tensor:
+    """The same of all positions: (B, T, C) in fp32."""
+    per_layer, averaged = normalisation_axes(config)
+    layers = [_normalised(signal.float(), per_layer, padding_mask) for signal in signals[-config.top_k :]]
+    return _normalised(mean_of(layers), averaged, padding_mask)
+
+
 def rows_suffice(config: TargetConfig) -> bool:
     """Whether no statistic runs over time or batch, so that masked positions are all that must be known."""
     per_layer, averaged = normalisation_axes(config)
@@ -100,7 +107,9 @@ def normalisation_axes(config: TargetConfig) -> Tuple[List[Axes], List[Axes]]:
     return [axes for axes, wanted in per_layer.items() if wanted], [axes for axes, wanted in averaged.items() if wanted]
 
 
-def _normalised(x: Tensor, axes_list: Sequence[Axes], padding_mask: Optional[Tensor], rows: Optional[_Rows]) -> Tensor:
+def _normalised(
+    x: Tensor, axes_list: Sequence[Axes], padding_mask: Optional[Tensor], rows: Optional[_Rows] = None
+) -> Tensor:
     """Normalise (B, T, C) over each of ``axes_list``; with ``rows`` return (N, C), gathered as early as possible."""
     last_full = max((i for i, axes in enumerate(axes_list) if axes != CHANNEL), default=-1)
     for i, axes in enumerate(axes_list):

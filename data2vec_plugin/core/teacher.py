@@ -6,8 +6,9 @@ tree, while the average has to stay in fp32 and must receive no gradient.
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from typing import Any, Collection, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -71,17 +72,26 @@ class Teacher:
         return True
 
     def encode(
-        self, student: Encoder, source: Tensor, padding_mask: Optional[Tensor], local: Tokens, **options: Any
+        self,
+        student: Encoder,
+        source: Tensor,
+        padding_mask: Optional[Tensor],
+        local: Tokens,
+        of: str = "",
+        **options: Any,
     ) -> EncoderOutput:
         """Encode the whole input by the teacher's parts, and the ``student``'s where they are shared.
+
+        The encoder is the one ``of`` the module of this name within what the teacher copies.
 
         ``local`` are the student's tokens, which a teacher without an embedder of its own reads. See
         :meth:`Encoder.encode` for ``options``.
         """
-        encoder: Any = self.module.encoder
+        encoder: Any = self.module.get_submodule(of).encoder
         tokens = local.detached() if encoder.embedder is None else encoder.embed(source, padding_mask)
-        extra = student.extra_tokens if encoder.extra_tokens is None else None
-        encoded: EncoderOutput = encoder.encode(tokens, extra=extra, **options)
+        lent = [getattr(student, name) for name in Encoder.LENT if getattr(encoder, name) is None]
+        with evaluating(lent):
+            encoded: EncoderOutput = encoder.encode(tokens, lender=student, **options)
         return encoded
 
     @torch.no_grad()
@@ -162,6 +172,29 @@ class Teacher:
         self._refresh_module()
 
 
+class TeacherPart:
+    """What a student sees of a teacher that follows several together: the module ``of`` its name."""
+
+    def __init__(self, whole: Teacher, of: str) -> None:
+        self.whole = whole
+        self.of = of
+
+    @property
+    def decay(self) -> float:
+        """The teacher's, at its last step."""
+        return self.whole.decay
+
+    def match(self, source: nn.Module) -> None:
+        """See :meth:`Teacher.match`."""
+        self.whole.match(source)
+
+    def encode(
+        self, student: Encoder, source: Tensor, padding_mask: Optional[Tensor], local: Tokens, **options: Any
+    ) -> EncoderOutput:
+        """See :meth:`Teacher.encode`."""
+        return self.whole.encode(student, source, padding_mask, local, self.of, **options)
+
+
 def _frozen_copy(source: nn.Module, shared: Collection[object]) -> nn.Module:
     """A copy in eval mode that takes no gradient, with None in the place of what is ``shared``."""
     module = copy.deepcopy(source, {id(part): None for part in shared})
@@ -170,6 +203,19 @@ def _frozen_copy(source: nn.Module, shared: Collection[object]) -> nn.Module:
         if isinstance(part, Transformer):
             part.compile_blocks()
     return module.eval()
+
+
+@contextlib.contextmanager
+def evaluating(parts: Sequence[object]) -> Iterator[None]:
+    """Modules among the ``parts`` drop nothing meanwhile."""
+    training = [module for part in parts if isinstance(part, nn.Module) for module in part.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 def annealed_decay(update: int, start: float, end: float, anneal_end_step: int) -> float:

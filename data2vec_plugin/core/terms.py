@@ -1,29 +1,44 @@
 """The terms of the loss. Each is made of the mask, the predictions and the teacher's signals.
 
-A model holds a list of them. v1 has one, the regression of section 3.3.
+A model holds a list of them. v1 has one, the regression of section 3.3; data2vec 2.0 adds the utterance's (section 3.2
+there).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import List, Optional, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Optional, Protocol, Tuple
 
 from torch import Tensor
 
 from .config import LossConfig, TargetConfig
-from .loss import regression_loss
-from .outputs import Mask, Scored
-from .targets import average_targets, rows_suffice
+from .loss import loss_scale, regression_loss
+from .masks.mask import Mask
+from .outputs import EncoderOutput, Scored, at_rows
+from .targets import average_targets, rows_suffice, whole_targets
 
 
 @dataclass
 class Step:
-    """What a term is made of: ``signals`` of the teacher, lowest layer first, each (B, T, C) or (N, C)."""
+    """What a term is made of: ``signals`` of the teacher, lowest layer first, each (B, T, C) or (N, C).
+
+    Each row of them is masked in so many ``copies``. ``outputs`` are the predictor's, ``student`` what it read,
+    ``source`` what the student's embedder read.
+    """
 
     mask: Mask
-    predictions: Tensor
+    outputs: Tuple[Tensor, ...]
     signals: List[Tensor]
     padding_mask: Optional[Tensor] = None
+    copies: int = 1
+    student: Optional[EncoderOutput] = None
+    source: Optional[Tensor] = None
+    kept: Dict[Any, Tensor] = field(default_factory=dict)
+
+    @property
+    def predictions(self) -> Tensor:
+        """The first of the predictor's outputs, (N, C)."""
+        return self.outputs[0]
 
 
 class Term(Protocol):
@@ -41,23 +56,99 @@ class Term(Protocol):
         """Score one step."""
 
 
-class Regression:
-    """Smooth L1 between predictions and the average of the teacher's top K normalised signals."""
+class Average:
+    """Targets: the average of the teacher's top K normalised signals, made once a step for all terms that share it.
 
-    def __init__(self, targets: TargetConfig, loss: LossConfig, name: str = "regression") -> None:
+    They are made of ``whole`` rows where a term wants more than what is masked, or the mask comes in many copies.
+    """
+
+    def __init__(self, config: TargetConfig, whole: bool = False) -> None:
+        self.config = config
+        self.whole = whole
+
+    def at_masked(self, step: Step) -> Tensor:
+        """(N, C) in fp32; statistics leave padding out."""
+        if not self.whole and step.copies == 1:
+            return average_targets(step.signals, self.config, step.mask.positions, self.padding(step))
+        return at_rows(self.of_all(step), step.mask.in_source(step.copies))
+
+    def of_all(self, step: Step) -> Tensor:
+        """(B, T, C) in fp32."""
+        if self not in step.kept:
+            step.kept[self] = whole_targets(step.signals, self.config, self.padding(step))
+        return step.kept[self]
+
+    def padding(self, step: Step) -> Optional[Tensor]:
+        """What statistics leave out, (B, T)."""
+        return step.padding_mask
+
+
+class Regression:
+    """Smooth L1 between predictions and the average of the teacher's top K normalised signals.
+
+    ``output`` says which of the predictor's; terms may share an ``average``.
+    """
+
+    def __init__(
+        self,
+        targets: TargetConfig,
+        loss: LossConfig,
+        name: str = "regression",
+        average: Optional[Average] = None,
+        output: int = 0,
+    ) -> None:
         self.name = name
-        self.config = targets
+        self.average = Average(targets) if average is None else average
         self.loss = loss
+        self.output = output
         self.signal = targets.signal
         self.top_k = targets.top_k
-        self.rows_suffice = rows_suffice(targets)
+        self.rows_suffice = rows_suffice(targets) and not self.average.whole
 
     def __call__(self, step: Step) -> Scored:
         """(N, C) predictions -> their loss, in fp32."""
-        targets = self.targets(step)
-        loss = regression_loss(step.predictions, targets, self.loss.beta, self.loss.scale)
-        return Scored(loss, step.mask.count, step.predictions, targets)
+        targets, predictions = self.targets(step), step.outputs[self.output]
+        return Scored(self.score(predictions, targets), step.mask.count, predictions, targets)
+
+    def score(self, predictions: Tensor, targets: Tensor) -> Tensor:
+        """The summed loss of (N, C), weighed."""
+        scale = loss_scale(predictions.size(-1), self.loss.scale) * self.loss.weight
+        return regression_loss(predictions, targets, self.loss.beta, scale)
 
     def targets(self, step: Step) -> Tensor:
-        """(N, C) in fp32; statistics leave padding out."""
-        return average_targets(step.signals, self.config, step.mask.positions, step.padding_mask)
+        """(N, C) in fp32."""
+        return self.average.at_masked(step)
+
+
+class Utterance(Regression):
+    """What the last extra token became regresses the mean of the targets over the whole input.
+
+    It counts as the mean over rows does, times as many as are masked, by which all terms are divided in the end.
+    """
+
+    def __call__(self, step: Step) -> Scored:
+        """(R, C) tokens -> their loss, in fp32."""
+        token, targets = self.token(step), self.targets(step)
+        loss = self.score(token, targets) * (step.mask.count / self.divisor(token))
+        return Scored(loss, token.size(0), token, targets)
+
+    def token(self, step: Step) -> Tensor:
+        """(R, C)."""
+        extra = None if step.student is None else step.student.extra
+        if extra is None:
+            raise ValueError(f"the term `{self.name}` reads an extra token, of which the encoder has none")
+        return extra[:, -1]
+
+    def targets(self, step: Step) -> Tensor:
+        """(R, C) in fp32, without what is padded."""
+        whole, padding_mask = self.average.of_all(step), self.average.padding(step)
+        if padding_mask is None:
+            mean = whole.mean(1)
+        else:
+            real = (~padding_mask).unsqueeze(-1)
+            mean = (whole * real).sum(1) / real.sum(1).clamp_min(1)
+        return mean.repeat_interleave(step.copies, 0)
+
+    def divisor(self, token: Tensor) -> int:
+        """Of what the loss is a mean."""
+        return token.size(0)

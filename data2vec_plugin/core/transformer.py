@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Collection, Dict, List, Optional, Protocol, Sequence
+from typing import Callable, Collection, Dict, List, Optional, Sequence, Type
 
 import torch
 import torch.nn.functional as F
@@ -51,11 +51,12 @@ class Block(nn.Module):
         self.norm_first = config.norm_first
         self.activation = activation(config.activation)
         self.self_attn = SelfAttention(config)
-        self.self_attn_layer_norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
+        self.self_attn_layer_norm = layer_norm(config)
         self.fc1 = nn.Linear(config.dim, config.ffn_dim)
         self.fc2 = nn.Linear(config.ffn_dim, config.dim)
-        self.final_layer_norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
+        self.final_layer_norm = layer_norm(config)
         self.dropout = nn.Dropout(config.dropout)
+        self.ffn_dropout = nn.Dropout(config.dropout if config.ffn_dropout is None else config.ffn_dropout)
         self.activation_dropout = nn.Dropout(config.activation_dropout)
         self.drop_path = DropPath(drop_path)
         if config.layer_scale > 0:
@@ -73,14 +74,14 @@ class Block(nn.Module):
         """
         if self.norm_first:
             attention = scaled(self.self_attn(self.self_attn_layer_norm(x), mask, rows), self.gamma_1)
-            x = at_rows(x, rows) + self.branch(attention)
+            x = at_rows(x, rows) + self.drop_path(self.dropout(attention))
             ffn = scaled(self.feed_forward(self.final_layer_norm(x)), self.gamma_2)
-            x = summed = x + self.branch(ffn)
+            x = summed = x + self.drop_path(self.ffn_dropout(ffn))
         else:
             attention = scaled(self.self_attn(x, mask, rows), self.gamma_1)
-            x = self.self_attn_layer_norm(at_rows(x, rows) + self.branch(attention))
+            x = self.self_attn_layer_norm(at_rows(x, rows) + self.drop_path(self.dropout(attention)))
             ffn = scaled(self.feed_forward(x), self.gamma_2)
-            summed = x + self.branch(ffn)
+            summed = x + self.drop_path(self.ffn_dropout(ffn))
             x = self.final_layer_norm(summed)
         return {"attention": attention, "ffn": ffn, "ffn_residual": summed, "block": x}
 
@@ -90,52 +91,26 @@ class Block(nn.Module):
         projected: Tensor = self.fc2(hidden)
         return projected
 
-    def branch(self, x: Tensor) -> Tensor:
-        """What is left of a residual branch after dropout and drop path."""
-        dropped: Tensor = self.drop_path(self.dropout(x))
-        return dropped
-
 
 def scaled(x: Tensor, scale: Optional[Tensor]) -> Tensor:
     """Layer scale, where there is one: (B, T, C), (C,) -> (B, T, C)."""
     return x if scale is None else x * scale
 
 
-class Positions(Protocol):
-    """A modality's sense of order, as a part of the encoder."""
-
-    def added(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
-        """Tokens with their positions: (B, T, C) -> (B, T, C)."""
-
-    def biases(self, layers: nn.ModuleList) -> Sequence[Optional[Tensor]]:
-        """What attention adds to its scores, broadcasting to (B, H, T, T): one for all ``layers``, or one for each."""
-
-
-class NoPositions(nn.Module):
-    """No sense of order, or one that the tokens brought along."""
-
-    def added(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
-        """Tokens as they are."""
-        return x
-
-    def biases(self, layers: nn.ModuleList) -> Sequence[Optional[Tensor]]:
-        """None for all layers."""
-        return (None,)
+def layer_norm(config: TransformerConfig) -> nn.LayerNorm:
+    """A layer norm of the encoder."""
+    return nn.LayerNorm(config.dim, eps=config.norm_eps, elementwise_affine=config.norm_affine)
 
 
 class Transformer(nn.Module):
-    """A stack of blocks; ``positions`` gives it a sense of order."""
+    """A stack of blocks, of another ``kind`` where the reference's differ."""
 
-    positions: Positions
-
-    def __init__(self, config: TransformerConfig) -> None:
+    def __init__(self, config: TransformerConfig, kind: Type[Block] = Block) -> None:
         super().__init__()
         self.config = config
-        self.dropout = nn.Dropout(config.dropout)
-        rates = [config.drop_path * i / max(config.layers - 1, 1) for i in range(config.layers)]
-        self.layers = nn.ModuleList(Block(config, rate) for rate in rates)
-        self.layer_norm = None if config.norm_at == "none" else nn.LayerNorm(config.dim, eps=config.norm_eps)
-        self.positions = NoPositions()
+        self.dropout = nn.Dropout(config.dropout if config.input_dropout is None else config.input_dropout)
+        self.layers = nn.ModuleList(kind(config, rate) for rate in config.drop_paths())
+        self.layer_norm = None if config.norm_at == "none" else layer_norm(config)
         self.apply(init_bert)
         self.compile_blocks()
 
@@ -143,20 +118,20 @@ class Transformer(nn.Module):
         self,
         x: Tensor,
         padding_mask: Optional[Tensor] = None,
-        bias: Optional[Tensor] = None,
+        biases: Sequence[Optional[Tensor]] = (None,),
         record: Collection[str] = (),
         first: int = 0,
         last: Optional[int] = None,
         rows: Optional[Tensor] = None,
     ) -> EncoderOutput:
-        """Encode (B, T, C); ``padding_mask`` (B, T) True where padded, ``bias`` broadcasts to (B, H, T, T).
+        """Encode (B, T, C); ``padding_mask`` (B, T) True where padded, ``biases`` of all layers or each (B, H, T, T).
 
         The signals named in ``record`` are kept of layers ``first`` and up. With ``last`` the encoder stops
         after that layer (0-based) and leaves out a final norm. With the flat positions ``rows`` (N,) of B·T the
         output and the signals are (N, C), and the last layer computes no others.
         """
-        x = entered = self.dropout(self.enter(x, padding_mask))
-        masks = self.attention_masks(padding_mask, bias, x.dtype)
+        x = entered = self.dropout(self.enter(x))
+        masks = self.attention_masks(padding_mask, biases, x.dtype)
         layers: List[Dict[str, Tensor]] = []
         for index, (block, mask, kept) in enumerate(zip(self.layers, masks, self.kept_layers())):
             if kept:
@@ -172,23 +147,15 @@ class Transformer(nn.Module):
         return EncoderOutput(x, padding_mask, layers, entered)
 
     def attention_masks(
-        self, padding_mask: Optional[Tensor], bias: Optional[Tensor], dtype: torch.dtype
-    ) -> List[Optional[Tensor]]:
-        """What attention takes in each layer: key padding, the caller's bias and the encoder's own."""
-        masks = []
-        for own in self.positions.biases(self.layers):
-            both = own if bias is None else bias if own is None else bias + own
-            masks.append(attention_mask(padding_mask, both, dtype))
+        self, padding_mask: Optional[Tensor], biases: Sequence[Optional[Tensor]], dtype: torch.dtype
+    ) -> Sequence[Optional[Tensor]]:
+        """What attention takes in each layer: key padding and biases."""
+        masks = [attention_mask(padding_mask, bias, dtype) for bias in biases]
         return masks * len(self.layers) if len(masks) == 1 else masks
 
-    def enter(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
-        """Silence padding, add positions, normalise before the first layer where the layout says so."""
-        if padding_mask is not None:
-            x = x.masked_fill(padding_mask.unsqueeze(-1), 0)
-        x = self.positions.added(x, padding_mask)
-        if self.layer_norm is not None and self.config.norm_at == "input":
-            x = self.layer_norm(x)
-        return x
+    def enter(self, x: Tensor) -> Tensor:
+        """Normalise before the first layer where the layout says so."""
+        return self.layer_norm(x) if self.layer_norm is not None and self.config.norm_at == "input" else x
 
     def kept_layers(self) -> List[bool]:
         """Layer drop, drawn for all layers on the host, by torch's CPU generator so that it resumes with the run."""
@@ -213,7 +180,7 @@ class Transformer(nn.Module):
 
         Drop path, which drops whole samples, wants the block whole.
         """
-        if self.training and self.config.drop_path > 0:
+        if self.training and max(self.config.drop_path, self.config.drop_path_start) > 0:
             rows = None
         if self.config.checkpoint_activations and self.training:
             recomputed: Dict[str, Tensor] = checkpoint(block, x, mask, rows, use_reentrant=False)

@@ -7,7 +7,8 @@ from typing import Optional
 import torch
 from torch import Tensor, nn
 
-from .outputs import Mask, Tokens
+from .masks.mask import Mask
+from .outputs import Tokens
 
 
 class PlainView(nn.Module):
@@ -45,3 +46,44 @@ def zero_channels(x: Tensor, channels: Optional[Tensor]) -> Tensor:
     if channels is None:
         return x
     return x.masked_fill(channels if channels.dim() == 3 else channels.unsqueeze(1), 0)
+
+
+class VisibleView(PlainView):
+    """Nothing but visible tokens goes on, from each copy of a mask (data2vec 2.0, section 3.2).
+
+    Where positions spread over neighbours (``spreads``), they are made of tokens of which the masked are zero, or
+    noise of the deviation ``noise``. So are masked tokens where a mask does not say what is visible, as in
+    fine-tuning, and then they stay.
+    """
+
+    gathers = True
+
+    def __init__(self, dropout: float = 0.0, spreads: bool = False, noise: Optional[float] = None) -> None:
+        super().__init__(dropout)
+        self.spreads = spreads
+        self.noise = noise
+
+    def forward(self, tokens: Tokens, mask: Optional[Mask] = None) -> Tokens:
+        """(B, T, C) -> the same, or (R, T, C) where rows have to differ, with what is visible of it."""
+        seen = super().forward(tokens)
+        if mask is None:
+            return seen
+        if self.spreads or mask.visible is None or mask.channels is not None:
+            seen = self.blanked(seen, mask)
+        return Tokens(seen.x, seen.padding_mask, mask.visible, mask.absent)
+
+    def blanked(self, tokens: Tokens, mask: Mask) -> Tokens:
+        """Each row as often as it is masked, with nothing of what is masked."""
+        copies = mask.indices.size(0) // tokens.x.size(0)
+        x, padding_mask = tokens.x, tokens.padding_mask
+        if copies > 1:
+            x = x.repeat_interleave(copies, 0)
+            padding_mask = None if padding_mask is None else padding_mask.repeat_interleave(copies, 0)
+        hidden = mask.indices.unsqueeze(-1)
+        x = x.masked_fill(hidden, 0) if self.noise is None else torch.where(hidden, noise_like(x, self.noise), x)
+        return Tokens(zero_channels(x, mask.channels), padding_mask)
+
+
+def noise_like(x: Tensor, deviation: float) -> Tensor:
+    """Normal noise of the shape of ``x``."""
+    return torch.empty_like(x).normal_(0, deviation)

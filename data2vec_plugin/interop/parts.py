@@ -19,7 +19,7 @@ COMMON: Names = (
     ("predictor.", "final_proj."),
 )
 AUDIO: Names = (
-    ("encoder.transformer.positions.", "encoder.pos_conv."),
+    ("encoder.positions.", "encoder.pos_conv."),
     *((f"encoder.embedder.{name}.", f"{name}.") for name in ("feature_extractor", "layer_norm", "post_extract_proj")),
     *COMMON,
 )
@@ -32,12 +32,15 @@ TEXT: Names = (
 )
 IMAGE: Names = (
     ("encoder.extra_tokens", "extra_tokens"),
-    ("encoder.transformer.positions.rel_pos_bias.", "encoder.rel_pos_bias."),
+    ("encoder.positions.rel_pos_bias.", "encoder.rel_pos_bias."),
     ("encoder.embedder.", "patch_embed."),
     *COMMON,
 )
 
-FIRST_ORDER = ("encoder.view.", "encoder.extra_tokens", "encoder.transformer.", "predictor.", "encoder.embedder.")
+FIRST_ORDER = (
+    *("encoder.view.", "encoder.extra_tokens", "encoder.transformer.", "encoder.positions."),
+    *("predictor.", "encoder.embedder."),
+)
 """The order of parameters in the first format of our checkpoints of speech and images; that of text has not changed."""
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field
-from typing import ContextManager, List, Optional
+from typing import List, Optional
 
-import torch
 from torch import Tensor, nn
 
 from ..core.config import Data2VecConfig
@@ -18,6 +16,7 @@ from ..core.transformer import Transformer
 from ..core.view import MaskedView
 from .conv_spec import ConvSpec, receptive_field
 from .feature_extractor import FeatureExtractor, lengths_to_padding
+from .gradients import with_gradient
 from .positions import ConvPositions
 
 
@@ -70,23 +69,17 @@ class AudioEmbedder(nn.Module):
 
     def extract(self, source: Tensor, lengths: Optional[Tensor]) -> Tensor:
         """The convolutions, with their gradient scaled: (B, samples) -> (B, T, C)."""
-        scale = self.audio.grad_mult
-        frozen: ContextManager[object] = torch.no_grad() if scale <= 0 else contextlib.nullcontext()
-        with frozen:
-            features: Tensor = self.feature_extractor(source, lengths)
-        if scale not in (0, 1) and features.requires_grad:
-            features.register_hook(lambda gradient: gradient * scale)
-        return features
+        return with_gradient(lambda: self.feature_extractor(source, lengths), self.audio.grad_mult)
 
 
 def audio_data2vec(config: Data2VecConfig, audio: AudioConfig) -> Data2Vec:
     """The method on speech, out of its parts."""
     dim = config.transformer.dim
     transformer = Transformer(config.transformer)
-    transformer.positions = ConvPositions(
+    positions = ConvPositions(
         dim, audio.position_width, audio.position_groups, audio.position_depth, leaky=audio.padding_leaks
     )
     view = MaskedView(dim, config.input_dropout, config.channel_mask_before)
     predictor = nn.Linear(dim, dim)
-    encoder = Encoder(transformer, view, AudioEmbedder(audio, dim))
+    encoder = Encoder(transformer, view, AudioEmbedder(audio, dim), positions=positions)
     return Data2Vec(config, encoder, span_masks(config), predictor, [regression(config)])

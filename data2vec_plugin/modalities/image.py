@@ -15,10 +15,12 @@ from ..core.masks.block_masking import BlockMaskConfig, BlockMasker
 from ..core.masks.masking import BatchMasker
 from ..core.model import Data2Vec
 from ..core.outputs import Tokens
+from ..core.positions.positions import Biases, NoPositions
+from ..core.positions.relative_positions import Grid, RelativePositionBias
 from ..core.reference import Unused, regression
-from ..core.relative_positions import Grid, RelativePositionBias
-from ..core.transformer import NoPositions, Transformer
+from ..core.transformer import Transformer
 from ..core.view import MaskedView
+from .gradients import with_gradient
 
 POSITIONS = ("shared", "layers", "none")
 
@@ -27,7 +29,8 @@ POSITIONS = ("shared", "layers", "none")
 class ImageConfig:
     """What images add to the method's settings: square images of ``size`` pixels, in patches of ``patch`` pixels.
 
-    ``positions`` says whether the layers share one table of relative positions, have one each, or have none.
+    ``positions`` says whether the layers share one table of relative positions, have one each, or have none;
+    ``grad_mult`` scales the gradient of the embedding, 0 freezes it.
     """
 
     size: int = 224
@@ -35,6 +38,7 @@ class ImageConfig:
     channels: int = 3
     positions: str = "shared"
     mask: BlockMaskConfig = field(default_factory=BlockMaskConfig)
+    grad_mult: float = 1.0
 
     def __post_init__(self) -> None:
         if self.patch < 1 or self.size < self.patch or self.size % self.patch:
@@ -56,6 +60,7 @@ class ImageEmbedder(nn.Module):
 
     def __init__(self, image: ImageConfig, dim: int) -> None:
         super().__init__()
+        self.image = image
         self.shape = (image.channels, image.size, image.size)
         self.conv = nn.Conv2d(image.channels, dim, image.patch, image.patch)
 
@@ -64,13 +69,48 @@ class ImageEmbedder(nn.Module):
 
         Raises ValueError for another size.
         """
+        self.check(img)
+        return Tokens(with_gradient(lambda: self.vectors(img), self.image.grad_mult))
+
+    def check(self, img: Tensor) -> None:
+        """Raise ValueError for images of another size."""
         if img.dim() != 4 or tuple(img.shape[1:]) != self.shape:
             expected = " x ".join(str(length) for length in self.shape)
             raise ValueError(
                 f"`img` has shape {tuple(img.shape)}, expected a batch of {expected}: resize the images "
                 f"(`task.input_size={self.shape[1]}`), or train with another `model.image_size` or `model.in_channels`"
             )
-        return Tokens(self.conv(img).flatten(2).transpose(1, 2))
+
+    def vectors(self, img: Tensor) -> Tensor:
+        """(B, channels, size, size) -> (B, R·C, dim)."""
+        patches: Tensor = self.conv(img).flatten(2).transpose(1, 2)
+        return patches
+
+
+class ResizedPatches(nn.Module):
+    """Patches of ``width`` channels, and a linear map to ``dim``."""
+
+    def __init__(self, image: ImageConfig, width: int, dim: int) -> None:
+        super().__init__()
+        self.patches = ImageEmbedder(image, width)
+        self.resize = nn.Linear(width, dim)
+
+    def forward(self, img: Tensor, padding_mask: Optional[Tensor] = None) -> Tokens:
+        """(B, channels, size, size) -> tokens (B, R·C, dim)."""
+        self.patches.check(img)
+        return Tokens(with_gradient(lambda: self.resize(self.patches.vectors(img)), self.patches.image.grad_mult))
+
+
+class FixedPositions(NoPositions):
+    """A table (1, T, C), which is not trained, added to tokens."""
+
+    def __init__(self, table: Tensor) -> None:
+        super().__init__()
+        self.positions = nn.Parameter(table, requires_grad=False)
+
+    def added(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
+        """(B, T, C) -> (B, T, C)."""
+        return x + self.positions
 
 
 class GridPositions(NoPositions):
@@ -80,7 +120,7 @@ class GridPositions(NoPositions):
         super().__init__()
         self.rel_pos_bias = RelativePositionBias(grid, heads)
 
-    def biases(self, layers: nn.ModuleList) -> Sequence[Optional[Tensor]]:
+    def biases(self, tokens: Tokens, layers: Sequence[nn.Module]) -> Biases:
         """(1, H, 1+N, 1+N)."""
         return (self.rel_pos_bias(),)
 
@@ -88,19 +128,16 @@ class GridPositions(NoPositions):
 class LayerPositions(NoPositions):
     """The same of a table in each layer, which is a part of it as ``rel_pos_bias``."""
 
-    def biases(self, layers: Any) -> Sequence[Optional[Tensor]]:
+    def biases(self, tokens: Tokens, layers: Sequence[Any]) -> Biases:
         """One (1, H, 1+N, 1+N) for each layer."""
         return [block.rel_pos_bias() for block in layers]
 
 
 def image_transformer(config: TransformerConfig, image: ImageConfig) -> Transformer:
-    """The Transformer with relative positions, as BEiT begins it."""
+    """The Transformer as BEiT begins it, with a table of relative positions in each layer where they have their own."""
     transformer = Transformer(config)
     blocks: List[Any] = list(transformer.layers)
-    if image.positions == "shared":
-        transformer.positions = GridPositions(image.grid, config.heads)
-    elif image.positions == "layers":
-        transformer.positions = LayerPositions()
+    if image.positions == "layers":
         for block in blocks:
             block.add_module("rel_pos_bias", RelativePositionBias(image.grid, config.heads))
     transformer.apply(init_image)
@@ -111,6 +148,13 @@ def image_transformer(config: TransformerConfig, image: ImageConfig) -> Transfor
     return transformer
 
 
+def grid_positions(config: TransformerConfig, image: ImageConfig) -> NoPositions:
+    """What gives patches their order."""
+    if image.positions == "shared":
+        return GridPositions(image.grid, config.heads)
+    return LayerPositions() if image.positions == "layers" else NoPositions()
+
+
 def image_data2vec(config: Data2VecConfig, image: ImageConfig) -> Data2Vec:
     """The method on images (B, channels, size, size): a class token before one token a patch."""
     if config.extra_tokens != 1:
@@ -119,7 +163,8 @@ def image_data2vec(config: Data2VecConfig, image: ImageConfig) -> Data2Vec:
     transformer = image_transformer(config.transformer, image)
     view = MaskedView(dim, config.input_dropout, config.channel_mask_before)
     head = nn.Linear(dim, dim)
-    encoder = Encoder(transformer, view, ImageEmbedder(image, dim), config.extra_tokens)
+    positions = grid_positions(config.transformer, image)
+    encoder = Encoder(transformer, view, ImageEmbedder(image, dim), config.extra_tokens, positions)
     for parameter in (view.mask_emb, encoder.extra_tokens):
         if parameter is not None:
             nn.init.trunc_normal_(parameter, std=0.02)

@@ -9,6 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from ..core.outputs import Tokens
+from ..core.positions.positions import Biases
+
 
 class PositionConv(nn.Sequential):
     """One grouped convolution as child ``0`` (its checkpoint name), same length, then norm and GELU."""
@@ -28,13 +31,15 @@ class ConvPositions(nn.Sequential):
 
     Padded frames are silenced before every convolution, so that a padded utterance equals the same one
     alone; a ``leaky`` one silences them once only, as the reference does, and lets padding in.
-    Depth 1 is wav2vec 2.0's single weight-normalised convolution.
+    Depth 1 is wav2vec 2.0's single weight-normalised convolution, unless ``stacked``: then it is a stack of one.
     """
 
-    def __init__(self, dim: int, width: int, groups: int, depth: int, leaky: bool = False) -> None:
+    def __init__(
+        self, dim: int, width: int, groups: int, depth: int, leaky: bool = False, stacked: bool = False
+    ) -> None:
         if dim % groups:
             raise ValueError(f"`conv_pos_groups` must divide `encoder_embed_dim`: got {groups} for {dim} channels")
-        if depth == 1:
+        if depth == 1 and not stacked:
             super().__init__(SinglePositionConv(dim, width, groups))
         else:
             super().__init__(*(PositionConv(dim, max(3, width // depth), groups) for _ in range(depth)))
@@ -54,7 +59,28 @@ class ConvPositions(nn.Sequential):
         summed: Tensor = x + self(x, padding_mask)
         return summed
 
-    def biases(self, layers: nn.ModuleList) -> Sequence[Optional[Tensor]]:
+    def biases(self, tokens: Tokens, layers: Sequence[nn.Module]) -> Biases:
+        """Attention is left as it is."""
+        return (None,)
+
+
+class NormedPositions(nn.Module):
+    """Positions made of normalised tokens (data2vec 2.0's `conv_pos_pre_ln`)."""
+
+    def __init__(self, normed: ConvPositions, dim: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+        self.normed = normed
+
+    def added(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
+        """Tokens with their positions: (B, T, C) -> (B, T, C)."""
+        seen = self.norm(x)
+        if padding_mask is not None:
+            seen = seen.masked_fill(padding_mask.unsqueeze(-1), 0)
+        summed: Tensor = x + self.normed(seen, padding_mask)
+        return summed
+
+    def biases(self, tokens: Tokens, layers: Sequence[nn.Module]) -> Biases:
         """Attention is left as it is."""
         return (None,)
 

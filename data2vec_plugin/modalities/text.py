@@ -16,6 +16,7 @@ from ..core.outputs import Tokens
 from ..core.reference import regression
 from ..core.transformer import Transformer, init_bert
 from ..core.view import PlainView
+from .gradients import with_gradient
 from .token_positions import LearnedPositions, SinusoidalPositions, position_ids
 
 
@@ -24,7 +25,8 @@ class TextConfig:
     """What text adds to the method's settings.
 
     ``vocabulary`` symbols, of which ``pad`` fills rows up and ``mask`` hides a token; at most ``max_positions``
-    tokens a row. ``positions`` is ``"learned"``, ``"sinusoidal"`` or ``"none"``. The head has ``head_layers``.
+    tokens a row. ``positions`` is ``"learned"``, ``"sinusoidal"`` or ``"none"``. The head has ``head_layers``;
+    ``grad_mult`` scales the gradient of the embedding, 0 freezes it.
     """
 
     vocabulary: int
@@ -35,6 +37,7 @@ class TextConfig:
     scale_embedding: bool = False
     norm_embedding: bool = True
     head_layers: int = 1
+    grad_mult: float = 1.0
 
 
 class TextEmbedder(nn.Module):
@@ -59,12 +62,16 @@ class TextEmbedder(nn.Module):
                 f"{self.text.max_positions}: shorten them (`task.shorten_method=truncate`) or train with "
                 f"a larger `model.transformer.max_source_positions`"
             )
+        return Tokens(with_gradient(lambda: self.vectors(source, padding_mask), self.text.grad_mult), padding_mask)
+
+    def vectors(self, source: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
+        """(B, T) -> (B, T, C), with positions and norm."""
         x = self.look_up(source)
         if self.embed_positions is not None:
             x = x + self.embed_positions(position_ids(source, padding_mask, self.text.pad))
         if self.layernorm_embedding is not None:
             x = self.layernorm_embedding(x)
-        return Tokens(x, padding_mask)
+        return x
 
     def look_up(self, source: Tensor) -> Tensor:
         """The ids' own vectors, without positions: (B, T) -> (B, T, C)."""

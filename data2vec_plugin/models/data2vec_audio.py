@@ -5,8 +5,8 @@ from typing import Any, Dict, Mapping, Optional, Union
 from fairseq.models import register_model
 from torch import Tensor
 
+from ..core.masks.mask import Mask
 from ..core.masks.masking import batch_generators
-from ..core.outputs import Mask
 from ..data.brought_mask import brought
 from ..interop import parts
 from ..interop.fairseq import audio_v1

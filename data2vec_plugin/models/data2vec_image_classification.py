@@ -10,7 +10,7 @@ from omegaconf import OmegaConf, open_dict
 from torch import Tensor, nn
 
 from ..config_keys import told_by_key
-from ..core.relative_positions import interpolated_table, square_grid
+from ..core.positions.relative_positions import interpolated_table, square_grid
 from ..core.update_rules import UpdateRule, check_layer_decay
 from ..interop.fairseq import vision_v1
 from ..interop.fairseq.vision_sizes import TABLE, vision_sizes

@@ -8,7 +8,7 @@ from fairseq import hub_utils
 from fairseq.models import register_model
 from torch import Tensor
 
-from ..core.outputs import Mask
+from ..core.masks.mask import Mask
 from ..interop import parts
 from ..interop.fairseq import text_v1
 from ..interop.parts import PartsLayout

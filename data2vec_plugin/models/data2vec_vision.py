@@ -5,7 +5,8 @@ from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Union
 from fairseq.models import register_model
 from torch import Tensor
 
-from ..core.outputs import EncoderOutput, Mask
+from ..core.masks.mask import Mask
+from ..core.outputs import EncoderOutput
 from ..core.update_rules import UpdateRule, update_rules
 from ..interop import parts
 from ..interop.fairseq import vision_v1

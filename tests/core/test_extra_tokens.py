@@ -10,8 +10,9 @@ from torch import Tensor
 
 from data2vec_plugin.core.config import Data2VecConfig, LossConfig, TargetConfig, TeacherConfig, TransformerConfig
 from data2vec_plugin.core.encoder import Encoder
+from data2vec_plugin.core.masks.mask import Mask
 from data2vec_plugin.core.model import Data2Vec
-from data2vec_plugin.core.outputs import EncoderOutput, Mask, Tokens
+from data2vec_plugin.core.outputs import EncoderOutput, Tokens
 from data2vec_plugin.core.reference import regression, span_masks
 from data2vec_plugin.core.terms import Regression
 from data2vec_plugin.core.transformer import Transformer
@@ -64,9 +65,9 @@ def test_encoder_reads_them_and_nothing_of_them_comes_out(padded: bool) -> None:
     handle = made.encoder.transformer.register_forward_pre_hook(lambda module, args: seen.append(args))
     encoded = made.encoder.encode(Tokens(source(), mask), record=("ffn", "block"))
     handle.remove()
-    x, padding_mask = seen[0]
+    x, padding_mask = seen[0][:2]
     assert torch.equal(x[:, :EXTRA], made.encoder.extra_tokens.expand(B, -1, -1))  # type: ignore[union-attr]
-    assert torch.equal(x[:, EXTRA:], source())
+    assert torch.equal(x[:, EXTRA:], source() if mask is None else source().masked_fill(mask.unsqueeze(-1), 0))
     assert (padding_mask is None) == (mask is None)
     assert mask is None or torch.equal(padding_mask, torch.cat([torch.zeros(B, EXTRA, dtype=torch.bool), mask], 1))
     whole: EncoderOutput = made.encoder.transformer(x, padding_mask, record=("ffn", "block"))

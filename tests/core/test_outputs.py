@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from data2vec_plugin.core.outputs import Mask
+from data2vec_plugin.core.masks.mask import Mask
 
 INDICES = torch.tensor([[True, False, True], [False, False, True]])
 POSITIONS = torch.tensor([0, 2, 5])

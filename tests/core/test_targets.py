@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data2vec_plugin.core.config import LossConfig, TargetConfig
-from data2vec_plugin.core.outputs import Mask
-from data2vec_plugin.core.reference import ReferenceRegression
-from data2vec_plugin.core.targets import average_targets, rows_suffice
-from data2vec_plugin.core.terms import Regression, Step
+from data2vec_plugin.core.config import TargetConfig
+from data2vec_plugin.core.masks.mask import Mask
+from data2vec_plugin.core.reference import ReferenceAverage
+from data2vec_plugin.core.targets import average_targets, rows_suffice, whole_targets
+from data2vec_plugin.core.terms import Average, Step
 
 Normalise = Callable[[Tensor], Tensor]
 
@@ -88,11 +88,30 @@ def test_reference_counts_padding_in(key: str) -> None:  # B31
     padding_mask[1, 7:] = True
     config = TargetConfig(top_k=2, **{key: True})
     positions = torch.arange(T, T + 7)
-    step = Step(Mask(padding_mask, positions), torch.zeros(7, C), signals(), padding_mask)
-    ours, theirs = (kind(config, LossConfig()).targets(step) for kind in (Regression, ReferenceRegression))
+    step = Step(Mask(padding_mask, positions), (torch.zeros(7, C),), signals(), padding_mask)
+    ours, theirs = (kind(config).at_masked(step) for kind in (Average, ReferenceAverage))
     torch.testing.assert_close(theirs, average_targets(signals(), config, positions))
     torch.testing.assert_close(ours, average_targets(signals(), config, positions, padding_mask))
     assert (ours - theirs).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("settings", COMBINATIONS)
+def test_all_positions_at_once_are_the_same_targets(settings: Dict[str, bool]) -> None:
+    padding_mask = torch.zeros(B, T, dtype=torch.bool)
+    padding_mask[1, 7:] = True
+    config = TargetConfig(top_k=2, **settings)
+    whole = whole_targets(signals(), config, padding_mask)
+    masked = average_targets(signals(), config, torch.arange(B * T), padding_mask)
+    torch.testing.assert_close(whole.reshape(-1, C), masked)
+
+
+def test_copies_of_a_mask_share_their_targets() -> None:
+    """Row r of a mask in two copies is of row r // 2 of the input."""
+    config, indices = TargetConfig(top_k=2, instance_norm=True), torch.rand(2 * B, T) < 0.4
+    mask = Mask.given(indices)
+    step = Step(mask, (torch.zeros(mask.count, C),), signals(), copies=2)
+    whole = whole_targets(signals(), config).repeat_interleave(2, 0)
+    assert torch.equal(Average(config).at_masked(step), whole[indices])
 
 
 @pytest.mark.parametrize(("group", "instance"), [(True, False), (False, True), (True, True)])

@@ -200,5 +200,5 @@ def test_entry_of_another_model_is_refused(broken: str) -> None:
 
 
 def test_unknown_scope_is_refused() -> None:
-    with pytest.raises(ValueError, match="'heads'; expected layers, encoder or model"):
+    with pytest.raises(ValueError, match="'heads'; expected one of blocks, layers, encoder"):
         TeacherConfig(scope="heads")

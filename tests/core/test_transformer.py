@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Tuple
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from data2vec_plugin.core.attention import attention_mask
 from data2vec_plugin.core.config import TransformerConfig
-from data2vec_plugin.core.transformer import Block, DropPath, NoPositions, Transformer
+from data2vec_plugin.core.transformer import Block, DropPath, Transformer
 
 PLAIN = TransformerConfig(layers=3, dim=16, ffn_dim=24, heads=4, dropout=0.0, attention_dropout=0.0)
 B, T = 2, 7
@@ -99,15 +99,6 @@ def test_place_of_the_encoders_norm(norm_at: str, steps: Tuple[int, int]) -> Non
     torch.testing.assert_close(encoder(x).x, wanted)
 
 
-class Given(NoPositions):
-    """Biases that somebody gives."""
-
-    given: Sequence[Optional[Tensor]] = (None,)
-
-    def biases(self, layers: nn.ModuleList) -> Sequence[Optional[Tensor]]:
-        return self.given
-
-
 def biases(count: int) -> List[Optional[Tensor]]:
     generator = torch.Generator().manual_seed(3)
     return [torch.randn(1, PLAIN.heads, T, T, generator=generator) for _ in range(count)]
@@ -115,19 +106,13 @@ def biases(count: int) -> List[Optional[Tensor]]:
 
 @pytest.mark.parametrize("count", [1, PLAIN.layers])
 @pytest.mark.parametrize("padded", [False, True])
-@pytest.mark.parametrize("given", [False, True])
-def test_biases_of_the_encoder_go_to_all_layers_or_each(count: int, padded: bool, given: bool) -> None:
+def test_biases_go_to_all_layers_or_each(count: int, padded: bool) -> None:
     encoder: Transformer = randomised(Transformer(replace(PLAIN, norm_at="none")))
-    encoder.positions = positions = Given()
-    positions.given = biases(count)
-    mask, extra = padding() if padded else None, biases(4)[-1] if given else None
-    x = inputs() if mask is None else inputs().masked_fill(mask.unsqueeze(-1), 0)
-    wanted = x
-    for block, own in zip(encoder.layers, positions.given if count > 1 else list(positions.given) * PLAIN.layers):
-        assert own is not None
-        both = own if extra is None else own + extra
-        wanted = block(wanted, attention_mask(mask, both, torch.float32))["block"]
-    torch.testing.assert_close(encoder(x, mask, extra).x, wanted)
+    given, mask = biases(count), padding() if padded else None
+    wanted = inputs()
+    for block, bias in zip(encoder.layers, given if count > 1 else given * PLAIN.layers):
+        wanted = block(wanted, attention_mask(mask, bias, torch.float32))["block"]
+    torch.testing.assert_close(encoder(inputs(), mask, given).x, wanted)
 
 
 def test_keys_may_go_without_bias() -> None:

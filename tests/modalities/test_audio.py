@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from data2vec_plugin.core.config import Data2VecConfig, SpanMaskConfig, TargetConfig, TeacherConfig, TransformerConfig
-from data2vec_plugin.core.outputs import Mask
+from data2vec_plugin.core.masks.mask import Mask
 from data2vec_plugin.modalities.audio import AudioConfig, audio_data2vec
 
 TRANSFORMER = TransformerConfig(layers=2, dim=8, ffn_dim=12, heads=2, dropout=0.0, attention_dropout=0.0)
@@ -89,6 +89,6 @@ def test_position_convolutions_are_copied_in_scope_layers_only(scope: str, copie
     students = dict(made.named_parameters())
     followed = {name: torch.equal(master, students[name].data) for name, master in made.teacher.fp32.items()}
     assert {name for name, same in followed.items() if same} == {
-        name for name in followed if copied and name.startswith("encoder.transformer.positions.")
+        name for name in followed if copied and name.startswith("encoder.positions.")
     }
     assert ("predictor.weight" in followed) == (scope == "model")

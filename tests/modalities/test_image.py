@@ -12,8 +12,14 @@ from torch import Tensor
 from data2vec_plugin.core.config import Data2VecConfig, TargetConfig, TeacherConfig, TransformerConfig
 from data2vec_plugin.core.masks.block_masking import BlockMaskConfig
 from data2vec_plugin.core.outputs import Tokens
-from data2vec_plugin.core.relative_positions import RelativePositionBias
-from data2vec_plugin.modalities.image import ImageConfig, ImageEmbedder, image_data2vec, image_transformer
+from data2vec_plugin.core.positions.relative_positions import RelativePositionBias
+from data2vec_plugin.modalities.image import (
+    ImageConfig,
+    ImageEmbedder,
+    grid_positions,
+    image_data2vec,
+    image_transformer,
+)
 
 TRANSFORMER = TransformerConfig(
     layers=3,
@@ -109,16 +115,12 @@ def test_order_is_known_by_relative_positions_alone() -> None:
 
 
 def test_layers_with_tables_of_their_own_use_them() -> None:
-    encoder = image_transformer(TRANSFORMER, replace(IMAGE, positions="layers"))
-    biases = encoder.positions.biases(encoder.layers)
-    assert len(biases) == 3
-    layers: Any = encoder.layers
-    torch.nn.init.ones_(layers[1].rel_pos_bias.table)
-    assert [bool(bias.any()) for bias in encoder.positions.biases(encoder.layers) if bias is not None] == [
-        False,
-        True,
-        False,
-    ]
+    image, tokens = replace(IMAGE, positions="layers"), Tokens(torch.zeros(1, 16, 16))
+    positions, layers = grid_positions(TRANSFORMER, image), list(image_transformer(TRANSFORMER, image).layers)
+    changed: Any = layers[1]
+    torch.nn.init.ones_(changed.rel_pos_bias.table)
+    biases = positions.biases(tokens, layers)
+    assert [bool(bias.any()) for bias in biases if bias is not None] == [False, True, False]
 
 
 def test_masks_are_blocks_that_follow_torchs_seed() -> None:

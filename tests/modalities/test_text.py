@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from data2vec_plugin.core.config import Data2VecConfig, TargetConfig, TeacherConfig, TransformerConfig
-from data2vec_plugin.core.outputs import Mask
+from data2vec_plugin.core.masks.mask import Mask
 from data2vec_plugin.modalities.text import TextConfig, regression_head, text_data2vec
 
 PAD, MASK, WORDS, DIM = 1, 4, 30, 8

@@ -122,7 +122,7 @@ def test_last_layer_truncates_the_encoder() -> None:
 def of_upstreams_names(model: Any) -> torch.nn.Module:
     """The encoder's parts as upstream has them."""
     named, transformer = torch.nn.Module(), model.encoder.transformer
-    named.layers, named.layer_norm, named.pos_conv = transformer.layers, transformer.layer_norm, transformer.positions
+    named.layers, named.layer_norm, named.pos_conv = transformer.layers, transformer.layer_norm, model.encoder.positions
     return named
 
 

@@ -11,7 +11,7 @@ from fairseq.models import MODEL_REGISTRY
 from models.tiny import DIM, FRAMES, LAYERS, SAMPLES, batch, tiny_model
 from torch import Tensor
 
-from data2vec_plugin.core.outputs import Mask
+from data2vec_plugin.core.masks.mask import Mask
 from data2vec_plugin.models.data2vec_audio import Data2VecAudioModel
 
 

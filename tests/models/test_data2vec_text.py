@@ -12,7 +12,7 @@ from fairseq.models import MODEL_REGISTRY
 from models.tiny_text import DIM, LAYERS, MASK, PAD, T, dictionary, tiny_text, whole
 from torch import Tensor
 
-from data2vec_plugin.core.outputs import Mask
+from data2vec_plugin.core.masks.mask import Mask
 from data2vec_plugin.models.data2vec_text import Data2VecTextModel
 
 MASKED, KEPT, RANDOM = [2, 3, 7], [5], [8]

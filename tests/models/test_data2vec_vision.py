@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from fairseq.models import MODEL_REGISTRY
 from models.tiny_vision import DIM, LAYERS, SIDE, N, grid_mask, images, tiny_vision
 
-from data2vec_plugin.core.outputs import Mask
+from data2vec_plugin.core.masks.mask import Mask
 from data2vec_plugin.models.data2vec_vision import Data2VecVisionModel
 
 

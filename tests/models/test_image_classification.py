@@ -18,7 +18,7 @@ from models.tiny_vision import DIM, LAYERS, PIXELS, SIDE, images, section, tiny_
 from omegaconf import OmegaConf
 from parity.cases import HERE
 
-from data2vec_plugin.core.relative_positions import table_rows
+from data2vec_plugin.core.positions.relative_positions import table_rows
 from data2vec_plugin.core.update_rules import UpdateRule
 from data2vec_plugin.models.data2vec_image_classification import Data2VecImageClassificationModel
 
@@ -69,9 +69,7 @@ def test_every_layout_of_a_checkpoint_gives_the_same_classifier(name: str) -> No
 def test_images_of_another_size_interpolate_the_positions(pretrained: Path) -> None:
     model = classifier(pretrained, image_size=2 * PIXELS).eval()
     assert model(torch.randn(2, 3, 2 * PIXELS, 2 * PIXELS)).shape == (2, CLASSES)
-    table, old = (
-        made.model.encoder.transformer.positions.rel_pos_bias.table for made in (model, classifier(pretrained))
-    )
+    table, old = (made.model.encoder.positions.rel_pos_bias.table for made in (model, classifier(pretrained)))
     assert len(table) == table_rows((2 * SIDE, 2 * SIDE))
     assert torch.equal(table[-3:], old[-3:])
     torch.testing.assert_close(table[0], old[0])  # the longest offset stays the longest
@@ -163,9 +161,7 @@ def test_low_layers_learn_slower_and_only_matrices_decay(pretrained: Path) -> No
     assert rules[f"{ENCODER}extra_tokens"] == UpdateRule(low, False)
     assert rules[f"{ENCODER}transformer.layers.0.fc1.weight"] == UpdateRule(2 * low, True)
     assert rules[f"{ENCODER}transformer.layers.{top}.gamma_1"] == UpdateRule(0.5, False)
-    assert (
-        rules[f"{ENCODER}transformer.positions.rel_pos_bias.table"] == rules["fc_norm.weight"] == UpdateRule(1.0, False)
-    )
+    assert rules[f"{ENCODER}positions.rel_pos_bias.table"] == rules["fc_norm.weight"] == UpdateRule(1.0, False)
     assert rules["head.weight"] == UpdateRule(1.0, True)
     decayed = [name for name, rule in rules.items() if rule.decays]
     assert all(name.endswith(".weight") and "norm" not in name for name in decayed)

@@ -121,7 +121,7 @@ def test_one_step_an_update_whatever_the_micro_batches() -> None:  # B26
     model = tiny_vision(ema_decay=0.5, ema_end_decay=0.5)
     model.set_num_updates(0)
     drift(model, 0)
-    name = "encoder.transformer.positions.rel_pos_bias.table"
+    name = "encoder.positions.rel_pos_bias.table"
     before = model.method.ensure_teacher().fp32[name].clone()
     for _ in range(3):
         model.set_num_updates(1)

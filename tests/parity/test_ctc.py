@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from parity.cases import FORWARD, Case, Tensors, below, cases, differences, error, gradient_differences, nested
 from parity.recorder import gradients
 
-from data2vec_plugin.core.outputs import Mask
+from data2vec_plugin.core.masks.mask import Mask
 
 Made = Tuple[Wav2VecCtc, CtcCriterion]
 

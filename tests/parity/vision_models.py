@@ -12,7 +12,8 @@ from parity.recorder import noting
 from torch import Tensor
 
 from data2vec_plugin.core.loss import regression_rows
-from data2vec_plugin.core.outputs import Mask
+from data2vec_plugin.core.masks.mask import Mask
+from data2vec_plugin.core.outputs import Tokens
 from data2vec_plugin.core.targets import average_targets
 from data2vec_plugin.models.data2vec_vision import Data2VecVisionModel
 from data2vec_plugin.models.vision_config import Data2VecVisionConfig
@@ -69,7 +70,7 @@ def features(model: Data2VecVisionModel, img: Tensor) -> Tensors:
     notes = {f"features.layer_results.{index}": layer for index, layer in enumerate(result["layer_results"])}
     notes["features.x"] = result["x"]
     transformer = model.encoder.transformer
-    bias = transformer.positions.biases(transformer.layers)[0]
+    bias = model.encoder.positions.biases(Tokens(result["x"]), list(transformer.layers))[0]
     return notes if bias is None else {**notes, "rel_pos_bias": bias[0]}
 
 

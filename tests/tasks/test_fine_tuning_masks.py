@@ -13,7 +13,7 @@ from features.made import speech_checkpoint
 from omegaconf import OmegaConf
 from speech import write_clip, write_manifest
 
-from data2vec_plugin.core.outputs import Mask
+from data2vec_plugin.core.masks.mask import Mask
 from data2vec_plugin.data.resumable import RULE
 from data2vec_plugin.data.sample_seeds import BY_MODEL, OWN
 from data2vec_plugin.tasks.audio_config import AsrTaskConfig

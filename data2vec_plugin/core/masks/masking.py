@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..config import SpanMaskConfig
-from ..outputs import Mask, Tokens
+from ..outputs import Tokens
+from .mask import Mask
 
 Indices = NDArray[np.int64]
 BoolRows = NDArray[np.bool_]
@@ -188,20 +189,35 @@ class SpanMasker(Masker):
 class BatchMasker:
     """Masks a batch to which the loader brought no mask, on the host; torch's CPU generator is the seed.
 
-    ``channels``, if any are to be masked, draws which of ``dim``.
+    ``channels``, if any are to be masked, draws which of ``dim``. Each row is masked in so many ``copies``; where only
+    the visible are encoded, a share ``keep`` of what is masked is among them.
     """
 
-    def __init__(self, masker: Masker, channels: Optional[Masker] = None, dim: int = 0) -> None:
+    def __init__(
+        self,
+        masker: Masker,
+        channels: Optional[Masker] = None,
+        dim: int = 0,
+        copies: int = 1,
+        keep: float = 0.0,
+    ) -> None:
         self.masker = masker
         self.channels = channels
         self.dim = dim
+        self.copies = copies
+        self.keep = keep
 
     def drawn(self, tokens: Tokens) -> Mask:
         """A mask on the tokens' device."""
-        rows, width = tokens.x.shape[:2]
-        mask = self.masker.draw(tokens.sizes(), batch_generators(rows), width=width)
+        rows, width = tokens.x.size(0) * self.copies, tokens.x.size(1)
+        mask = self.masker.draw(tokens.sizes(), batch_generators(rows), self.copies, width)
         mask.channels = self.drawn_channels(rows)
         return mask.to(tokens.x.device)
+
+    def gathering(self, mask: Mask, tokens: Tokens) -> Mask:
+        """The mask with what it leaves visible, which is no padding; waits for the device."""
+        sizes = [size for size in tokens.sizes() for _ in range(mask.indices.size(0) // tokens.x.size(0))]
+        return mask.with_visible(sizes, self.keep)
 
     def drawn_channels(self, rows: int) -> Optional[Tensor]:
         """Masked channels (B, C) bool; None where none are configured."""

@@ -20,8 +20,8 @@ from fairseq.data.text_compressor import TextCompressionLevel, TextCompressor
 from numpy.random import Generator
 from torch import Tensor
 
+from ...core.masks.mask import Mask
 from ...core.masks.masking import SpanMasker
-from ...core.outputs import Mask
 from ...files.media.audio import read_samples
 from ...files.names import FileNames
 from ...files.text.manifests import check_manifest, manifest_digest, manifest_root

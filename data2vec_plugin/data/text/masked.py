@@ -10,8 +10,8 @@ from fairseq.data import FairseqDataset
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...core.masks.mask import Mask
 from ...core.masks.token_masking import TokenMasker
-from ...core.outputs import Mask
 from ..sample_seeds import SampleSeeds
 from ..whole_epochs import AllBatches, SharedEpoch
 

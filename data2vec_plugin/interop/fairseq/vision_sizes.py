@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, Mapping
 
-from ...core.relative_positions import square_grid
+from ...core.positions.relative_positions import square_grid
 
 PATCHES = "patch_embed.conv.weight"
 TABLE = "rel_pos_bias.table"

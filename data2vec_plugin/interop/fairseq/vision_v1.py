@@ -10,7 +10,7 @@ from typing import Any, Iterator, MutableMapping, Sequence, Tuple
 
 import torch
 
-from ...core.relative_positions import pair_index, square_grid
+from ...core.positions.relative_positions import pair_index, square_grid
 
 TEACHER = "_ema"
 Names = Sequence[Tuple[str, str]]

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data2vec_plugin.core.config import SpanMaskConfig
+from data2vec_plugin.core.masks.mask import Mask
 from data2vec_plugin.core.masks.masking import (
     SpanMasker,
     batch_generators,
@@ -21,7 +22,6 @@ from data2vec_plugin.core.masks.masking import (
     row_generator,
     span_mask,
 )
-from data2vec_plugin.core.outputs import Mask
 
 RECORDED = json.loads((Path(__file__).parents[2] / "fixtures" / "parity" / "masks.json").read_text("utf-8"))
 EXACT = {name: case for name, case in RECORDED["exact_examples"].items() if isinstance(case, dict)}

@@ -8,7 +8,7 @@ import pytest
 import torch
 from parity.cases import Case, cases
 
-from data2vec_plugin.core.relative_positions import (
+from data2vec_plugin.core.positions.relative_positions import (
     RelativePositionBias,
     interpolated_table,
     pair_index,

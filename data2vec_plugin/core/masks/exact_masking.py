@@ -1,0 +1,155 @@
+"""Masks of data2vec 2.0: blocks on a line or a grid, then single positions until exactly the share is hidden.
+
+Section 3.4 there: "inverse" blocks say what stays visible, so that what is seen hangs together.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from ..config import LEAST_MASKED, MOST_MASKED, SettingError
+from .masking import BoolRows, Masker
+
+Flags = NDArray[np.bool_]
+Shape = Tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ExactMaskConfig:
+    """A share ``prob`` of every row is hidden, in blocks of ``length`` on each axis; of 1, single positions.
+
+    Blocks are drawn for a share larger by ``adjust``, since they overlap, and by ``dropout``, before positions are
+    hidden or shown at random until the share is met; ``adjacent`` hides what lies next to a block first. ``inverse``
+    blocks stay visible instead. ``separate`` blocks are tiles that do not overlap. A row that need not have the same
+    share as others (``same_share`` false) stays as its blocks are. With ``least``, each batch's share is drawn between
+    that and ``prob``.
+    """
+
+    prob: float = 0.7
+    length: int = 5
+    adjust: float = 0.0
+    inverse: bool = False
+    dropout: float = 0.0
+    adjacent: bool = False
+    separate: bool = False
+    same_share: bool = True
+    least: Optional[float] = None
+
+    def __post_init__(self) -> None:
+        if self.length < 1:
+            raise SettingError("length", self.length, "at least 1 position")
+        if not LEAST_MASKED <= self.prob <= MOST_MASKED:
+            raise SettingError(
+                "prob",
+                self.prob,
+                f"a share from {LEAST_MASKED:g} to {MOST_MASKED:g}, since what is hidden is regressed from what is not",
+            )
+        if not 0 <= self.dropout < 1:
+            raise SettingError("dropout", self.dropout, "a share in [0, 1)")
+
+    def check_share(self) -> None:
+        """Nothing is left to check: the share is what is said."""
+
+
+class ExactMasker(Masker):
+    """Hides the same share of every row; of a ``grid``, whose positions follow one another row by row, in squares.
+
+    >>> ExactMasker(ExactMaskConfig(0.5, 5)).draw([40], [np.random.default_rng(0)]).count
+    20
+    """
+
+    def __init__(self, config: ExactMaskConfig, grid: Optional[Tuple[int, int]] = None) -> None:
+        self.config = config
+        self.grid = grid
+
+    def rows(self, sizes: Sequence[int], width: int, rngs: Sequence[Generator]) -> BoolRows:
+        """(rows, ``width``); raises ValueError where a row does not fill the grid."""
+        if self.grid is not None and any(size != self.grid[0] * self.grid[1] for size in sizes):
+            raise ValueError(
+                f"`sizes`: got rows of {min(sizes)} to {max(sizes)} positions; expected {self.grid[0]} x {self.grid[1]}"
+            )
+        mask = np.zeros((len(sizes), width), dtype=bool)
+        prob = self.share(rngs)
+        for row, size, rng in zip(mask, sizes, rngs):
+            if size > 1:
+                row[:size] = self.sample((size,) if self.grid is None else self.grid, prob, rng).reshape(-1)
+        return mask
+
+    def share(self, rngs: Sequence[Generator]) -> float:
+        """What is hidden of each row of a batch."""
+        least = self.config.least
+        if least is None or not 0 <= least < self.config.prob or not rngs:
+            return self.config.prob
+        return float(rngs[0].uniform(least, self.config.prob))
+
+    def sample(self, shape: Shape, prob: float, rng: Generator) -> Flags:
+        """One mask of this shape, True where hidden."""
+        config = self.config
+        chosen = 1 - prob if config.inverse else prob
+        if config.length == 1:
+            mask, config = np.zeros(shape, dtype=bool), ExactMaskConfig(prob, 1)
+        else:
+            mask = self.tiles(shape, chosen, rng) if config.separate else self.blocks(shape, chosen, rng)
+        if config.same_share:
+            size = math.prod(shape)
+            # of single positions the reference counts those that stay
+            goal = size - int(size * (1 - prob)) if config.length == 1 else int(size * chosen)
+            self.meet(mask, min(max(goal, 1), size - 1), rng)
+        return ~mask if config.inverse and config.length > 1 else mask
+
+    def blocks(self, shape: Shape, chosen: float, rng: Generator) -> Flags:
+        """Squares around centres that may fall together; what would leave the grid is pushed to its border."""
+        config, size = self.config, math.prod(shape)
+        count = int(size * ((chosen + config.adjust) / config.length ** len(shape)) * (1 + config.dropout))
+        centres = np.unravel_index(rng.integers(size, size=count), shape)
+        reach = np.arange(config.length) - config.length // 2
+        offsets = np.meshgrid(*[reach] * len(shape), indexing="ij")
+        places = tuple(
+            np.clip(centre[:, None] + offset.reshape(-1), 0, side - 1)
+            for centre, offset, side in zip(centres, offsets, shape)
+        )
+        mask = np.zeros(shape, dtype=bool)
+        mask[places] = True
+        return mask
+
+    def tiles(self, shape: Shape, chosen: float, rng: Generator) -> Flags:
+        """Squares side by side."""
+        config = self.config
+        across = [math.ceil(side / config.length) for side in shape]
+        size = math.prod(across)
+        count = min(int(size * (chosen + config.adjust) * (1 + config.dropout)), size)
+        tiles = np.zeros(size, dtype=bool)
+        tiles[rng.choice(size, count, replace=False)] = True
+        mask = tiles.reshape(across)
+        for axis in range(len(shape)):
+            mask = np.repeat(mask, config.length, axis)
+        cut: Flags = mask[tuple(slice(side) for side in shape)].copy()
+        return cut
+
+    def meet(self, mask: Flags, goal: int, rng: Generator) -> None:
+        """Hide or show single positions until ``goal`` are hidden, in place."""
+        if self.config.adjacent:
+            grow(mask, int(goal * (1 + self.config.dropout)), rng)
+        flat = mask.reshape(-1)
+        change = goal - int(flat.sum())
+        candidates = np.flatnonzero(~flat if change > 0 else flat)
+        flat[rng.choice(candidates, abs(change), replace=False)] = change > 0
+
+
+def grow(mask: Flags, goal: int, rng: Generator) -> None:
+    """Hide what lies next to hidden positions, ring by ring, until ``goal`` are hidden, in place."""
+    goal = min(goal, mask.size)
+    while 0 < (count := int(mask.sum())) < goal:
+        beside = np.zeros_like(mask)
+        for axis in range(mask.ndim):
+            ahead, behind = np.moveaxis(beside, axis, 0), np.moveaxis(mask, axis, 0)
+            ahead[1:] |= behind[:-1]
+            ahead[:-1] |= behind[1:]
+        candidates = np.flatnonzero(beside & ~mask)
+        mask.reshape(-1)[rng.choice(candidates, min(goal - count, len(candidates)), replace=False)] = True

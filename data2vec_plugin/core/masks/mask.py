@@ -1,0 +1,134 @@
+"""Which positions of a batch are hidden from the student."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Dict, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..pytree import pytree
+
+
+@pytree
+@dataclass
+class Mask:
+    """Positions hidden from the student.
+
+    ``indices`` is (B, T) bool; ``positions`` are the same as ascending flat indices into B·T (N,), so that
+    nothing has to be counted on the device; ``channels`` (B, C) or (B, T, C) bool zeroes whole channels.
+    Where the student encodes nothing but what it sees, ``visible`` (B, V) int64 are those positions in each row,
+    ascending, and ``absent`` (B, V) bool is True behind the last of a row that has fewer; None if none has.
+    A row of input may be masked in several copies, which follow one another.
+    """
+
+    indices: Tensor
+    positions: Tensor
+    channels: Optional[Tensor] = None
+    visible: Optional[Tensor] = None
+    absent: Optional[Tensor] = None
+
+    @classmethod
+    def of(cls, entries: Mapping[str, Tensor]) -> Mask:
+        """The mask that :meth:`as_dict` made such entries of; raises ValueError for others."""
+        names = [field.name for field in fields(cls)]
+        if set(entries) - set(names) or "indices" not in entries:
+            raise ValueError(
+                f"a mask has the entries {', '.join(f'`{name}`' for name in entries) or 'none'}; expected `indices`, "
+                f"and, if there are any, {', '.join(f'`{name}`' for name in names[1:])}"
+            )
+        return cls.given(**entries)
+
+    @classmethod
+    def given(
+        cls,
+        indices: Tensor,
+        positions: Optional[Tensor] = None,
+        channels: Optional[Tensor] = None,
+        visible: Optional[Tensor] = None,
+        absent: Optional[Tensor] = None,
+    ) -> Mask:
+        """A mask from outside. Without ``positions`` they are counted, which waits for a CUDA tensor.
+
+        Raises ValueError where ``positions`` are not those of ``indices``, as far as that is known without waiting.
+        """
+        indices = indices.bool()
+        if positions is None:
+            positions = _flat_positions(indices)
+        elif indices.device.type == positions.device.type == "cpu":
+            _check_positions(positions, _flat_positions(indices))
+        return cls(indices, positions, None if channels is None else channels.bool(), visible, absent)
+
+    @classmethod
+    def of_rows(cls, rows: NDArray[np.bool_]) -> Mask:
+        """What a masker has drawn: (B, T), True where hidden."""
+        return cls(torch.from_numpy(rows), torch.from_numpy(np.flatnonzero(rows)))
+
+    def as_dict(self) -> Dict[str, Tensor]:
+        """The tensors by name, as a sample carries them: hosts move dicts to a device, and know no classes of ours."""
+        entries = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: tensor for name, tensor in entries.items() if tensor is not None}
+
+    def to(self, device: torch.device) -> Mask:
+        """The same on a device, without waiting for it."""
+        return Mask(**{name: tensor.to(device, non_blocking=True) for name, tensor in self.as_dict().items()})
+
+    def with_visible(self, sizes: Optional[Sequence[int]] = None, keep: float = 0.0) -> Mask:
+        """The same with the visible positions of rows of these unpadded ``sizes``; waits for a device.
+
+        A share ``keep`` of what is hidden is encoded too. Raises ValueError for a row of which nothing is visible.
+        """
+        gone = self.indices.cpu().numpy()
+        if sizes is not None:
+            gone = gone | (np.arange(gone.shape[1]) >= np.asarray(sizes)[:, None])
+        visible, absent = visible_positions(gone if keep <= 0 else gone & ~first_of(self.indices.cpu().numpy(), keep))
+        return replace(self, visible=torch.from_numpy(visible), absent=absent).to(self.indices.device)
+
+    def in_source(self, copies: int) -> Tensor:
+        """``positions`` (N,) in the input, of which each row was masked in so many ``copies``."""
+        if copies == 1:
+            return self.positions
+        width = self.indices.size(1)
+        return self.positions // (width * copies) * width + self.positions % width
+
+    @property
+    def count(self) -> int:
+        """Number of masked positions, known without a device synchronisation."""
+        return self.positions.numel()
+
+
+def _flat_positions(indices: Tensor) -> Tensor:
+    return indices.reshape(-1).nonzero().squeeze(1)
+
+
+def _check_positions(positions: Tensor, counted: Tensor) -> None:
+    if not torch.equal(positions, counted):
+        raise ValueError(
+            f"`positions` of a mask are {positions.numel()} ({positions.flatten()[:5].tolist()}, …), but its `indices` "
+            f"hide {counted.numel()} ({counted[:5].tolist()}, …); expected the ascending flat indices of the same"
+        )
+
+
+def visible_positions(gone: NDArray[np.bool_]) -> Tuple[NDArray[np.int64], Optional[Tensor]]:
+    """``visible`` (B, V) int64 and ``absent`` (B, V) bool or None of a mask (B, T), True where hidden or padded."""
+    counts = (~gone).sum(1)
+    if len(gone) and counts.min() == 0:
+        row = int(counts.argmin())
+        raise ValueError(
+            f"the mask leaves nothing visible in row {row} of {len(gone)}, which has {gone.shape[1]} positions; "
+            f"expected one at least: lower the share that is masked, or leave such short rows out"
+        )
+    most = int(counts.max(initial=0))
+    absent = np.arange(most) >= counts[:, None]
+    visible = np.where(absent, 0, np.argsort(gone, axis=1, kind="stable")[:, :most])
+    return visible, torch.from_numpy(absent) if absent.any() else None
+
+
+def first_of(hidden: NDArray[np.bool_], share: float) -> NDArray[np.bool_]:
+    """The first ``share`` of what each row hides, (B, T)."""
+    wanted = np.rint(hidden.sum(1, keepdims=True) * share)
+    chosen: NDArray[np.bool_] = hidden & (hidden.cumsum(1) <= wanted)
+    return chosen

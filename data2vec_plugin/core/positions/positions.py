@@ -1,0 +1,34 @@
+"""What gives an encoder a sense of order."""
+
+from __future__ import annotations
+
+from typing import Optional, Protocol, Sequence
+
+from torch import Tensor, nn
+
+from ..outputs import Tokens
+
+Biases = Sequence[Optional[Tensor]]
+"""What attention adds to its scores, broadcasting to (B, H, T, T): one for all layers, or one for each."""
+
+
+class Positions(Protocol):
+    """A modality's sense of order, as a part of the encoder."""
+
+    def added(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
+        """Tokens with their positions: (B, T, C) -> (B, T, C)."""
+
+    def biases(self, tokens: Tokens, layers: Sequence[nn.Module]) -> Biases:
+        """Biases of the attention of ``layers``, which read ``tokens``."""
+
+
+class NoPositions(nn.Module):
+    """No sense of order, or one that the tokens brought along."""
+
+    def added(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
+        """Tokens as they are."""
+        return x
+
+    def biases(self, tokens: Tokens, layers: Sequence[nn.Module]) -> Biases:
+        """None for all layers."""
+        return (None,)

@@ -1,0 +1,1 @@
+"""What a student that saw visible tokens only makes of the hidden ones."""

@@ -1,0 +1,206 @@
+"""The state-dict layout of upstream's data2vec 2.0 (`data2vec_multi`), in both directions.
+
+There the layers that modalities share are the model's own, and each modality has the rest under its name in capitals.
+Queries, keys and values are one matrix.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Iterator, MutableMapping, Sequence, Tuple
+
+import torch
+
+from ..parts import METHOD, PartsLayout
+
+TEACHER = "_ema"
+Names = Sequence[Tuple[str, str]]
+
+SHARED: Names = (
+    ("encoder.transformer.layers.", "blocks."),
+    ("encoder.transformer.layer_norm.", "norm."),
+    ("predictor.shared.", "shared_decoder."),
+    ("predictor.further.", "recon_proj."),
+)
+"""What is of all modalities, or of the only one: (ours below a modality, theirs below the model)."""
+OWN: Names = (
+    ("encoder.prenet.layers.", "context_encoder.blocks."),
+    ("encoder.prenet.layer_norm.", "context_encoder.norm."),
+    ("encoder.extra_tokens", "extra_tokens"),
+    ("encoder.positions.alibi.alibi_", "alibi_"),
+    ("encoder.positions.signal.positions", "fixed_positional_encoder.positions"),
+    ("predictor.own.encoder.layers.", "decoder.encoder.blocks."),
+    ("predictor.own.", "decoder."),
+    ("encoder.embedder.feature_extractor.conv_layers.", "local_encoder.conv_layers."),
+    ("encoder.embedder.layer_norm.", "project_features.1."),
+    ("encoder.embedder.post_extract_proj.", "project_features.2."),
+    ("encoder.embedder.conv.", "local_encoder.proj."),
+    ("encoder.embedder.patches.conv.", "local_encoder.0.proj."),
+    ("encoder.embedder.resize.", "local_encoder.1."),
+    ("encoder.embedder.", "local_encoder."),
+)
+"""What is of one modality: (ours below it, theirs below it); the first that fits counts."""
+BLOCK: Names = (
+    ("self_attn.out_proj.", "attn.proj."),
+    ("self_attn_layer_norm.", "norm1."),
+    ("final_layer_norm.", "norm2."),
+    ("fc1.", "mlp.fc1."),
+    ("fc2.", "mlp.fc2."),
+)
+QUERY, *OTHERS = (f"self_attn.{name}_proj." for name in "qkv")
+FUSED = "attn.qkv."
+
+IN_BLOCK = re.compile(r"((?:^|.*(?<!decoder)\.)blocks\.\d+\.)(.+)")
+"""A block's own names, but not those of a convolutional or a cross-attending decoder, which are upstream's."""
+CONVOLUTION = re.compile(r"encoder\.positions\.signal\.(normed\.)?(\d+)\.(0\..+)")
+THEIR_CONVOLUTION = re.compile(r"relative_positional_encoder\.(1\.)?(\d+)\.(0\..+)")
+"""Convolutions of positions, which upstream counts from 1, as it has a transposition at 0; after a norm one deeper."""
+POSITION_NORM = ("encoder.positions.signal.norm.", "relative_positional_encoder.0.")
+OF_MODALITY = re.compile(r"methods\.([A-Z]+)\.(.+)")
+OF_UPSTREAM = re.compile(r"modality_encoders\.([A-Z]+)\.(.+)")
+OLD = (("positional_encoder.pos_embed", "fixed_positional_encoder.positions"),)
+GONE = ("encoder_mask",)
+"""What old image checkpoints have otherwise, or beyond."""
+
+
+class ModalitiesLayout(PartsLayout):
+    """The layout of a model of several modalities; what they share is the ``first`` one's in memory."""
+
+    TEACHER = TEACHER
+    parts: Names = ()
+
+    def __init__(self, first: str) -> None:
+        self.first = first
+
+    @property
+    def reordered(self) -> bool:
+        """There is no other order."""
+        return False
+
+    def plain_name(self, name: str) -> str:
+        """Upstream's name of a parameter, whatever its prefix."""
+        start, method, rest = name.rpartition(METHOD)
+        return start + fused_name(their_name(rest)) if method else name
+
+    def to_plain(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
+        """Upstream's names are the plain ones."""
+        self.to_upstream(state, prefix)
+
+    def from_plain(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
+        """The reverse of :meth:`to_plain`."""
+        self.from_upstream(state, prefix)
+
+    def to_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
+        """See :class:`Layout`."""
+        for name, rest in below(state, prefix + METHOD):
+            state[prefix + their_name(rest)] = state.pop(name)
+        fuse(state, prefix)
+
+    def from_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
+        """See :class:`Layout`."""
+        split(state, prefix)
+        for name, rest in below(state, prefix):
+            if not rest.startswith((METHOD, TEACHER)):
+                value = state.pop(name)
+                if not rest.endswith(GONE):
+                    state[prefix + METHOD + self.our_name(rest)] = five_dimensional(rest, value)
+
+    def teacher_to_upstream(self, state: MutableMapping[str, Any]) -> None:
+        """The same for a teacher's entry, whose names are the blocks' alone where nothing else is averaged."""
+        for name, rest in below(state, ""):
+            if not rest.startswith("_"):
+                state[their_name(rest)] = state.pop(name)
+        fuse(state, "")
+        if all(name.startswith(("blocks.", "_")) for name in state):
+            for name, rest in below(state, "blocks."):
+                state[rest] = state.pop(name)
+
+    def teacher_from_upstream(self, state: MutableMapping[str, Any]) -> None:
+        """The reverse of :meth:`teacher_to_upstream`."""
+        for name, rest in below(state, ""):
+            if rest[0].isdigit():
+                state["blocks." + rest] = state.pop(name)
+        split(state, "")
+        for name, rest in below(state, ""):
+            if not rest.startswith("_"):
+                state[self.our_name(rest)] = five_dimensional(rest, state.pop(name))
+
+    def our_name(self, name: str) -> str:
+        """Upstream's name, with queries, keys and values apart -> ours by parts."""
+        found = OF_UPSTREAM.fullmatch(name)
+        if found is None:
+            return f"methods.{self.first}.{swapped(in_block(name, 1), SHARED, 1)}"
+        modality, rest = found.groups()
+        rest = swapped(rest, OLD, 0)
+        if convolution := THEIR_CONVOLUTION.fullmatch(rest):
+            after_norm, number, inner = convolution.groups()
+            own = f"encoder.positions.signal.{'normed.' if after_norm else ''}{int(number) - 1}.{inner}"
+        else:
+            own = swapped(in_block(rest, 1), (POSITION_NORM, *OWN), 1)
+        return f"methods.{modality}.{own}"
+
+
+def their_name(name: str) -> str:
+    """Ours by parts -> upstream's, with queries, keys and values apart."""
+    found = OF_MODALITY.fullmatch(name)
+    if found is None:
+        return name
+    modality, rest = found.groups()
+    shared = swapped(rest, SHARED, 0)
+    if shared != rest:
+        return in_block(shared, 0)
+    if convolution := CONVOLUTION.fullmatch(rest):
+        after_norm, number, inner = convolution.groups()
+        own = f"relative_positional_encoder.{'1.' if after_norm else ''}{int(number) + 1}.{inner}"
+    else:
+        own = in_block(swapped(rest, (POSITION_NORM, *OWN), 0), 0)
+    return f"modality_encoders.{modality}.{own}"
+
+
+def in_block(name: str, theirs: int) -> str:
+    """The name with what is of a block brought to the other's names, from ours (0) or from ``theirs`` (1)."""
+    found = IN_BLOCK.fullmatch(name)
+    return name if found is None else found[1] + swapped(found[2], BLOCK, theirs)
+
+
+def swapped(name: str, names: Names, start: int) -> str:
+    """The name with its beginning replaced, if that is one of ``names`` at ``start``, by the other of the two."""
+    for pair in names:
+        if pair[start] and name.startswith(pair[start]):
+            return pair[1 - start] + name[len(pair[start]) :]
+    return name
+
+
+def fused_name(name: str) -> str:
+    """The name of the one matrix for those of queries, keys and values."""
+    for part in (QUERY, *OTHERS):
+        name = name.replace(part, FUSED)
+    return name
+
+
+def fuse(state: MutableMapping[str, Any], prefix: str) -> None:
+    """Put queries, keys and values into one tensor, in place."""
+    for name, rest in below(state, prefix):
+        if QUERY in rest and IN_BLOCK.fullmatch(rest):
+            parts = [state.pop(name), *(state.pop(name.replace(QUERY, other)) for other in OTHERS)]
+            state[name.replace(QUERY, FUSED)] = torch.cat(parts)
+
+
+def split(state: MutableMapping[str, Any], prefix: str) -> None:
+    """The reverse of :func:`fuse`."""
+    for name, rest in below(state, prefix):
+        if FUSED in rest and IN_BLOCK.fullmatch(rest):
+            for part, value in zip((QUERY, *OTHERS), state.pop(name).chunk(3)):
+                state[name.replace(FUSED, part)] = value
+
+
+def five_dimensional(name: str, value: Any) -> Any:
+    """Old scales of ALiBi have no axis for layers."""
+    return value.unsqueeze(0) if name.endswith("alibi_scale") and value.dim() == 4 else value
+
+
+def below(state: MutableMapping[str, Any], prefix: str) -> Iterator[Tuple[str, str]]:
+    """Names below ``prefix`` with and without it; the state may change meanwhile."""
+    for name in [name for name in state if name.startswith(prefix)]:
+        if name in state:
+            yield name, name[len(prefix) :]

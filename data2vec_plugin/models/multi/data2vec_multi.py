@@ -1,0 +1,195 @@
+"""The registered model of data2vec 2.0: upstream's name, keys, forward arguments and results on our core."""
+
+from typing import Any, Dict, List, Mapping, MutableMapping, Optional, Sequence, Tuple, Union
+
+from fairseq.models import register_model
+from torch import Tensor, nn
+
+from ...core.encoder import Encoder
+from ...core.masks.mask import Mask
+from ...core.several import SeveralModalities
+from ...data.brought_mask import brought
+from ...interop.fairseq.multi_v2 import ModalitiesLayout
+from .._for_fairseq import CheckpointedModel, EncoderAlone, if_padded, mask_of_loader
+from .methods import MULTI_KEYS, several_modalities
+from .multi_config import Data2VecMultiConfig, Modality
+
+
+class EncodersAlone(nn.Module):
+    """What fine-tuning keeps of several methods: the encoders of one modality, or of all."""
+
+    teacher = None
+
+    def __init__(self, several: Any, modality: Optional[str] = None) -> None:
+        super().__init__()
+        kept = [name for name in several.methods if modality in (None, name)]
+        if not kept:
+            raise ValueError(f"`modality` is {modality}; this model has {', '.join(several.methods)}")
+        self.methods = nn.ModuleDict({name: EncoderAlone(several.methods[name]) for name in kept})
+        gone = [f"method.methods.{each.name}." + ("predictor." if each.name in kept else "") for each in Modality]
+        self.without: Tuple[str, ...] = ("_ema", *gone)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises ValueError."""
+        raise ValueError("this model was made for fine-tuning: its decoders are gone, so it cannot pre-train")
+
+    def follow(self, num_updates: int) -> None:
+        """There is no teacher that would."""
+
+    def restore_teacher(self, entry: Optional[Mapping[str, Any]]) -> None:
+        """There is none to restore."""
+
+
+@register_model("data2vec_multi", dataclass=Data2VecMultiConfig)
+class Data2VecMultiModel(CheckpointedModel):
+    """data2vec 2.0 for fairseq: pre-training of one modality or several, and the encoder of what is fine-tuned."""
+
+    keys = MULTI_KEYS
+    fine_tuned = EncodersAlone  # type: ignore[assignment]
+
+    def __init__(self, cfg: Data2VecMultiConfig, modalities: Sequence[Modality], dictionary: Any = None) -> None:
+        self.modalities = list(modalities)
+        super().__init__(several_modalities(cfg, modalities, dictionary))  # type: ignore[arg-type]
+        self.layout = ModalitiesLayout(self.modalities[0].name)
+        self.cfg = cfg
+
+    @classmethod
+    def build_model(cls, cfg: Data2VecMultiConfig, task: Any = None) -> "Data2VecMultiModel":
+        """fairseq's entry point; a task of several modalities says which, one of text has the dictionary."""
+        modalities = modalities_of(cfg, task)
+        text = getattr(task, "text_task", None) or task
+        dictionary = getattr(text, "source_dictionary", None)
+        if Modality.TEXT in modalities and dictionary is None:
+            raise ValueError(
+                "`model.supported_modality` is TEXT, or not set, and the task has no dictionary; expected a task of "
+                "text, such as masked_lm, or another modality"
+            )
+        return cls(cfg, modalities, dictionary)
+
+    @property
+    def encoder(self) -> Encoder:
+        """That of the only modality."""
+        return self.encoder_of(None)
+
+    def encoder_of(self, mode: Any) -> Encoder:
+        """The encoder of a modality, by its name or as :class:`Modality`; without one, of the only one there is."""
+        encoder: Encoder = self.method.methods[self.mode_name(mode)].encoder  # type: ignore[union-attr, index]
+        return encoder
+
+    def mode_name(self, mode: Any) -> str:
+        """The name in capitals; raises ValueError for a modality that this model has not, or where it must be said."""
+        names = list(self.method.methods)  # type: ignore[union-attr, arg-type]
+        if mode is None and len(names) == 1:
+            return names[0]
+        name = str(getattr(mode, "name", mode)).upper()
+        if name not in names:
+            raise ValueError(f"`mode` is {name}; expected one of {', '.join(names)}, which this model has")
+        return name
+
+    def forward(  # type: ignore[override]
+        self,
+        source: Tensor,
+        target: Optional[Tensor] = None,
+        id: Optional[Tensor] = None,  # noqa: A002 (upstream's name)
+        mode: Any = None,
+        padding_mask: Optional[Tensor] = None,
+        mask: Union[bool, Mapping[str, Tensor]] = True,
+        features_only: bool = False,
+        force_remove_masked: bool = False,
+        remove_extra_tokens: bool = True,
+        precomputed_mask: Optional[Tensor] = None,
+    ) -> Dict[str, Any]:
+        """One step of pre-training, or features.
+
+        ``source`` (B, samples), ids (B, T) or images (B, channels, size, size); ``target`` is another view of the
+        same images, which the teacher sees. ``mask`` is a whole mask as our loader draws it (:meth:`Mask.as_dict`);
+        ``precomputed_mask`` (B · clone_batch, T), 1 = masked, is upstream's. ``id`` is upstream's too and not needed.
+        """
+        given = mask_of_loader(mask, precomputed_mask)
+        if precomputed_mask is not None:
+            given = Mask.given(precomputed_mask)
+        padding_mask = None if padding_mask is None else if_padded(padding_mask)
+        if features_only:
+            return self.features(source, mode, padding_mask, bool(mask), given, remove_extra_tokens)
+        if not mask:
+            raise ValueError("`mask` is False, but pre-training regresses masked tokens: add `features_only=True`")
+        result = self.pretrained(self.mode_name(mode), source, padding_mask, given, target)
+        hidden = result["mask_indices"]
+        result["masked_pct"] = result["sample_size"] / max(hidden.numel(), 1)
+        return result
+
+    def features(
+        self,
+        source: Tensor,
+        mode: Any = None,
+        padding_mask: Optional[Tensor] = None,
+        masked: bool = False,
+        mask: Optional[Mask] = None,
+        remove_extra_tokens: bool = True,
+    ) -> Dict[str, Any]:
+        """``x`` (B, T, C), ``padding_mask`` (B, T) or None, ``layer_results``: what a layer is a target for.
+
+        Masked only if asked to be, and then masked tokens stay.
+        """
+        name = self.mode_name(mode)
+        encoder = self.encoder_of(name)
+        tokens = encoder.embed(source, padding_mask)
+        if masked and mask is None:
+            mask = self.method.methods[name].masks.drawn(tokens)  # type: ignore[union-attr, index]
+        signal = self.config.targets.signal
+        seen = encoder.view(tokens, mask if masked else None)
+        encoded = encoder.encode(seen, record=(signal,), with_extra=not remove_extra_tokens)
+        return {
+            "x": encoded.x,
+            "padding_mask": encoded.padding_mask,
+            "layer_results": encoded.signal(signal),
+            "mask": mask if masked else None,
+        }
+
+    def extract_features(
+        self,
+        source: Tensor,
+        mode: Any = None,
+        padding_mask: Optional[Tensor] = None,
+        mask: Any = False,
+        remove_extra_tokens: bool = True,
+    ) -> Dict[str, Any]:
+        """See :meth:`features`."""
+        return self.forward(
+            source,
+            mode=mode,
+            padding_mask=padding_mask,
+            mask=brought(mask),
+            features_only=True,
+            remove_extra_tokens=remove_extra_tokens,
+        )
+
+    def remove_pretraining_modules(self, modality: Optional[str] = None, keep_decoder: bool = False) -> None:  # type: ignore[override]
+        """Keep the encoders alone, or that of one ``modality``, before fine-tuning."""
+        self.method = EncodersAlone(self.method, None if modality is None else self.mode_name(modality))  # type: ignore[assignment]
+        self.layout = ModalitiesLayout(next(iter(self.method.methods)))  # type: ignore[union-attr, arg-type]
+
+    def _to_ours(self, state_dict: MutableMapping[str, Any], prefix: str) -> None:
+        """Our names; layers that modalities share are in a checkpoint once, and here in each."""
+        super()._to_ours(state_dict, prefix)
+        for same in shared_names(self):
+            held = [prefix + name for name in same if prefix + name in state_dict]
+            if held:
+                state_dict.update({prefix + name: state_dict[held[0]] for name in same})
+
+
+def shared_names(model: nn.Module) -> List[List[str]]:
+    """Names of parameters that are one and the same."""
+    names: Dict[int, List[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+    return [same for same in names.values() if len(same) > 1]
+
+
+def modalities_of(cfg: Data2VecMultiConfig, task: Any) -> List[Modality]:
+    """What a model is built for: what the task says, or the configuration, or all."""
+    supported = getattr(task, "supported_modalities", None)
+    if supported is not None:
+        return [Modality[str(getattr(each, "name", each))] for each in supported]
+    one = cfg.supported_modality
+    return list(Modality) if one is None else [Modality[str(getattr(one, "name", one))]]
