@@ -125,7 +125,8 @@ class Data2Vec(Taught):
                 + (f" of each of `copies` {self.config.copies}" if self.config.copies > 1 else "")
             )
         check_hides(mask, tokens.padding_mask)
-        return self.masks.gathering(mask, tokens) if self.gathers and mask.visible is None else mask
+        missing = self.gathers and mask.visible is None
+        return self.masks.with_visible(mask, tokens.sizes()) if missing else mask
 
     def predict(self, student: EncoderOutput, mask: Mask, local: Tokens) -> Tuple[Tensor, ...]:
         """What the student makes of masked positions, each (N, C): by a head on them, or decoded from the visible."""

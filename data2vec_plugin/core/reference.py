@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Optional, Type
+from typing import Any, Dict, Optional, Sequence, Type
 
 from torch import Tensor, nn
 
@@ -74,7 +74,7 @@ class ReferenceDecoder(VisibleDecoder):
 class ReferenceMasks(BatchMasker):
     """What is padded counts as visible, unless it is masked."""
 
-    def gathering(self, mask: Mask, tokens: Tokens) -> Mask:
+    def with_visible(self, mask: Mask, sizes: Sequence[int]) -> Mask:
         """The mask with what it leaves visible."""
         return mask.with_visible(keep=self.keep)
 

@@ -95,7 +95,7 @@ def visible_data2vec(
         visible.add_positions == "all",
     )
     channels = SpanMasker(visible.channel_mask) if visible.channel_mask.prob > 0 else None
-    masks = parts.masks(masker(visible.mask, modality.grid), channels, dim, config.copies, visible.keep)
+    masks = parts.masks(masker(visible.mask, modality.grid), channels, dim, config.copies, True, visible.keep)
     terms = visible_terms(config, visible, modality, (own is not None) + (shared_decoder is not None))
     return Data2Vec(config, encoder, masks, predictor, terms)
 

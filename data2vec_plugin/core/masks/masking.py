@@ -187,10 +187,10 @@ class SpanMasker(Masker):
 
 
 class BatchMasker:
-    """Masks a batch to which the loader brought no mask, on the host; torch's CPU generator is the seed.
+    """Masks batches, on the host: each row in so many ``copies``.
 
-    ``channels``, if any are to be masked, draws which of ``dim``. Each row is masked in so many ``copies``; where only
-    the visible are encoded, a share ``keep`` of what is masked is among them.
+    ``channels``, if any are to be masked, draws which of ``dim``. Where the student encodes ``visible_only``, masks say
+    what that is; a share ``keep`` of what is masked is among it.
     """
 
     def __init__(
@@ -199,25 +199,34 @@ class BatchMasker:
         channels: Optional[Masker] = None,
         dim: int = 0,
         copies: int = 1,
+        visible_only: bool = False,
         keep: float = 0.0,
     ) -> None:
         self.masker = masker
         self.channels = channels
         self.dim = dim
         self.copies = copies
+        self.visible_only = visible_only
         self.keep = keep
 
+    def draw(self, sizes: Sequence[int], rngs: Sequence[Generator], width: Optional[int] = None) -> Mask:
+        """Mask rows of the given unpadded ``sizes``, on the CPU; a row's copies follow one another in ``rngs``."""
+        mask = self.masker.draw(sizes, rngs, self.copies, width)
+        if self.channels is not None:
+            mask.channels = self.channels.draw([self.dim] * len(rngs), rngs, width=self.dim).indices
+        return self.with_visible(mask, sizes) if self.visible_only else mask
+
+    def with_visible(self, mask: Mask, sizes: Sequence[int]) -> Mask:
+        """The mask of rows of these ``sizes`` with what it leaves visible, which is no padding."""
+        copies = len(mask.indices) // max(len(sizes), 1)
+        return mask.with_visible([size for size in sizes for _ in range(copies)], self.keep)
+
     def drawn(self, tokens: Tokens) -> Mask:
-        """A mask on the tokens' device."""
+        """A mask on the tokens' device where the loader brought none; torch's CPU generator is the seed."""
         rows, width = tokens.x.size(0) * self.copies, tokens.x.size(1)
         mask = self.masker.draw(tokens.sizes(), batch_generators(rows), self.copies, width)
         mask.channels = self.drawn_channels(rows)
-        return mask.to(tokens.x.device)
-
-    def gathering(self, mask: Mask, tokens: Tokens) -> Mask:
-        """The mask with what it leaves visible, which is no padding; waits for the device."""
-        sizes = [size for size in tokens.sizes() for _ in range(mask.indices.size(0) // tokens.x.size(0))]
-        return mask.with_visible(sizes, self.keep)
+        return (self.with_visible(mask, tokens.sizes()) if self.visible_only else mask).to(tokens.x.device)
 
     def drawn_channels(self, rows: int) -> Optional[Tensor]:
         """Masked channels (B, C) bool; None where none are configured."""
