@@ -124,7 +124,8 @@ class TeacherConfig:
     ``scope`` is one of :data:`SHARED_PARTS`. data2vec 1 has ``"layers"`` (the encoder; its position signal is copied,
     not averaged), ``"encoder"`` (all of the encoder averaged) and ``"model"`` (the input embedding and head too);
     data2vec 2.0 ``"blocks"``, ``"context"`` (all that stands on the embedding) and ``"whole"`` (the embedding too).
-    ``same_dtype`` is false for a teacher that computes in fp32 whatever the student computes in.
+    ``same_dtype`` is false for a teacher that computes in fp32 whatever the student computes in. ``skips_resumed`` is
+    the reference's: its teacher of data2vec 2.0 leaves out the first step after a resume.
     """
 
     scope: str = "layers"
@@ -132,6 +133,7 @@ class TeacherConfig:
     end_decay: float = 0.9999
     anneal_end_step: int = 30_000
     same_dtype: bool = True
+    skips_resumed: bool = False
 
     def __post_init__(self) -> None:
         if self.scope not in SHARED_PARTS:

@@ -61,7 +61,8 @@ class Teacher:
 
         A smaller count than the last is a new run that starts from this teacher; the count starts again with it.
         """
-        if num_updates <= self.num_updates:
+        resumed = self.config.skips_resumed and self.num_updates == 0 and num_updates > 1
+        if num_updates <= self.num_updates or resumed:
             self.num_updates = num_updates
             return False
         self.num_updates = num_updates
@@ -88,7 +89,9 @@ class Teacher:
         :meth:`Encoder.encode` for ``options``.
         """
         encoder: Any = self.module.get_submodule(of).encoder
-        tokens = local.detached() if encoder.embedder is None else encoder.embed(source, padding_mask)
+        dtype = next(self.module.parameters()).dtype
+        tokens = local.detached() if encoder.embedder is None else encoder.embed(of_dtype(source, dtype), padding_mask)
+        tokens.x = of_dtype(tokens.x, dtype)
         lent = [getattr(student, name) for name in Encoder.LENT if getattr(encoder, name) is None]
         with evaluating(lent):
             encoded: EncoderOutput = encoder.encode(tokens, lender=student, **options)
@@ -120,14 +123,15 @@ class Teacher:
         return averaged, copied
 
     def match(self, source: nn.Module) -> None:
-        """Move to the student's device, and compute in its precision: the master stays fp32."""
+        """Move to the student's device, and compute in its precision unless it is to be fp32, as the master stays."""
         theirs = next(source.parameters())
         ours = next(self.module.parameters())
-        if ours.device == theirs.device and ours.dtype == theirs.dtype:
+        dtype = theirs.dtype if self.config.same_dtype else torch.float32
+        if ours.device == theirs.device and ours.dtype == dtype:
             return
         self.fp32 = {name: tensor.to(theirs.device) for name, tensor in self.fp32.items()}
-        self.module.to(device=theirs.device, dtype=theirs.dtype)
-        if theirs.dtype == torch.float32:
+        self.module.to(device=theirs.device, dtype=dtype)
+        if dtype == torch.float32:
             for name, param in self.module.named_parameters():
                 param.data = self.fp32[name]
         else:
@@ -203,6 +207,11 @@ def _frozen_copy(source: nn.Module, shared: Collection[object]) -> nn.Module:
         if isinstance(part, Transformer):
             part.compile_blocks()
     return module.eval()
+
+
+def of_dtype(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Numbers in another precision; ids stay ids."""
+    return x.to(dtype) if x.is_floating_point() else x
 
 
 @contextlib.contextmanager

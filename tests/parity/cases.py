@@ -43,7 +43,7 @@ class Case:
         """``official``, ``ctc``, ``ema`` or ``pretraining``, told by what the folder holds."""
         if list(self.folder.glob("checkpoint*.pt")):
             return "official"
-        if self.json("config")["model"]["_name"] == "wav2vec_ctc":
+        if self.json("config")["model"].get("_name") == "wav2vec_ctc":
             return "ctc"
         return "pretraining" if (self.folder / "state.safetensors").exists() else "ema"
 

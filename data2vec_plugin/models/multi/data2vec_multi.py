@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from ...core.encoder import Encoder
 from ...core.masks.mask import Mask
-from ...core.several import SeveralModalities
 from ...data.brought_mask import brought
 from ...interop.fairseq.multi_v2 import ModalitiesLayout
 from .._for_fairseq import CheckpointedModel, EncoderAlone, if_padded, mask_of_loader

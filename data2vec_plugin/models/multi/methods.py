@@ -110,7 +110,7 @@ def method_config(cfg: Data2VecMultiConfig, keys: Any = None) -> Data2VecConfig:
     return Data2VecConfig(
         transformer=shared_config(cfg),
         targets=target_config(cfg, signal=signal),
-        teacher=replace(teacher_config(cfg, scope), same_dtype=cfg.ema_same_dtype),
+        teacher=replace(teacher_config(cfg, scope), same_dtype=cfg.ema_same_dtype, skips_resumed=cfg.reference_compat),
         loss=replace(loss_config(cfg, at_most_zero=cfg.loss_scale), weight=cfg.d2v_loss),
         input_dropout=getattr(keys, "dropout", 0.0),
         extra_tokens=keys.num_extra_tokens if keys else 0,
