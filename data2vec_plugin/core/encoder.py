@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Optional, Sequence, Tuple
 
 import torch
@@ -72,7 +73,7 @@ class Encoder(nn.Module):
         """
         seen = self.entering(tokens, lender)
         if rows is not None:
-            rows = rows + (rows // tokens.x.size(1) + 1) * seen.extra
+            rows = rows + (rows // (seen.x.size(1) - seen.extra) + 1) * seen.extra
         biases, own = self.biases(seen, lender)
         if (prenet := self.part("prenet", lender)) is not None:
             seen = Tokens(prenet(seen.x, seen.padding_mask, biases).x, seen.padding_mask, extra=seen.extra)
@@ -81,14 +82,13 @@ class Encoder(nn.Module):
 
     def entering(self, tokens: Tokens, lender: Optional[Encoder]) -> Tokens:
         """What the first layer reads: positions come before the choice of visible tokens, which hide nothing then."""
-        silent = self.silenced(tokens)
-        placed = self.part("positions", lender).added(silent.x, silent.padding_mask)
-        silent.x = placed
-        return silent.gathered().led_by(self.part("extra_tokens", lender))
+        placed = self.placed(tokens, self.part("positions", lender))
+        return placed.gathered().led_by(self.part("extra_tokens", lender))
 
-    def silenced(self, tokens: Tokens) -> Tokens:
-        """Nothing of padding may be added to what stands beside it."""
-        return tokens.silenced()
+    def placed(self, tokens: Tokens, positions: Positions) -> Tokens:
+        """Tokens with their positions; nothing of padding may be added to what stands beside it."""
+        silent = tokens.silenced()
+        return replace(silent, x=positions.added(silent.x, silent.padding_mask))
 
     def biases(
         self, seen: Tokens, lender: Optional[Encoder]

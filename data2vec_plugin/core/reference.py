@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Optional, Sequence, Type
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Type
 
 from torch import Tensor, nn
 
@@ -12,6 +12,7 @@ from .encoder import Encoder
 from .masks.mask import Mask
 from .masks.masking import BatchMasker, SpanMasker
 from .outputs import Tokens, at_rows
+from .positions.positions import Positions
 from .prediction.visible_decoder import VisibleDecoder
 from .terms import Average, Regression, Step, Utterance
 from .transformer import Block
@@ -55,12 +56,34 @@ def span_masks(config: Data2VecConfig) -> BatchMasker:
     return BatchMasker(SpanMasker(config.mask, config.reference_compat), channels, config.transformer.dim)
 
 
+class ReferenceView(VisibleView):
+    """Of what is masked only positions are made; tokens that go on are as they were, masked ones and channels too."""
+
+    def forward(self, tokens: Tokens, mask: Optional[Mask] = None) -> Tokens:
+        """See :class:`VisibleView`."""
+        seen = super().forward(tokens, mask)
+        if mask is not None and mask.visible is not None and seen.x is not tokens.x:
+            copies = mask.indices.size(0) // tokens.x.size(0)
+            seen.x = AsItWas(seen.x, tokens.x.repeat_interleave(copies, 0))  # type: ignore[assignment]
+        return seen
+
+
+class AsItWas(NamedTuple):
+    """What positions are made of, and what they are added to."""
+
+    masked: Tensor
+    x: Tensor
+
+
 class ReferenceEncoder(Encoder):
     """Padding is not silenced, and leaks where positions spread over neighbours."""
 
-    def silenced(self, tokens: Tokens) -> Tokens:
-        """Tokens as they are."""
-        return replace(tokens)
+    def placed(self, tokens: Tokens, positions: Positions) -> Tokens:
+        """See :class:`Encoder`."""
+        if not isinstance(tokens.x, AsItWas):
+            return replace(tokens, x=positions.added(tokens.x, tokens.padding_mask))
+        masked, x = tokens.x
+        return replace(tokens, x=x + (positions.added(masked, tokens.padding_mask) - masked))
 
 
 class ReferenceDecoder(VisibleDecoder):
@@ -116,6 +139,7 @@ class VisibleParts:
 
 OURS = VisibleParts()
 THEIRS = VisibleParts(
+    view=ReferenceView,
     block=ReferenceBlock,
     encoder=ReferenceEncoder,
     decoder=ReferenceDecoder,

@@ -80,8 +80,12 @@ class VisibleView(PlainView):
             x = x.repeat_interleave(copies, 0)
             padding_mask = None if padding_mask is None else padding_mask.repeat_interleave(copies, 0)
         hidden = mask.indices.unsqueeze(-1)
-        x = x.masked_fill(hidden, 0) if self.noise is None else torch.where(hidden, noise_like(x, self.noise), x)
+        x = x.masked_fill(hidden, 0) if self.noise is None else torch.where(hidden, self.drawn_noise(x, self.noise), x)
         return Tokens(zero_channels(x, mask.channels), padding_mask)
+
+    def drawn_noise(self, x: Tensor, deviation: float) -> Tensor:
+        """What stands in the place of masked tokens, of the shape of ``x``."""
+        return noise_like(x, deviation)
 
 
 def noise_like(x: Tensor, deviation: float) -> Tensor:

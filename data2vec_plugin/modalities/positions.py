@@ -75,7 +75,7 @@ class NormedPositions(nn.Module):
     def added(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
         """Tokens with their positions: (B, T, C) -> (B, T, C)."""
         seen = self.norm(x)
-        if padding_mask is not None:
+        if padding_mask is not None and not self.normed.leaky:
             seen = seen.masked_fill(padding_mask.unsqueeze(-1), 0)
         summed: Tensor = x + self.normed(seen, padding_mask)
         return summed

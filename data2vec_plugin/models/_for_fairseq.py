@@ -6,6 +6,7 @@ wrappers read.
 
 from typing import Any, Dict, Mapping, MutableMapping, Optional, Tuple, Union
 
+import torch
 from fairseq.models import BaseFairseqModel
 from torch import Tensor, nn
 
@@ -150,7 +151,12 @@ def training_result(output: Data2VecOutput, method: Any) -> Dict[str, Any]:
     ``ema_decay`` is logged times 1000, as upstream does; the deviations are those of this batch on this rank, of the
     first term.
     """
+    several = [name for name in output.terms if "_regression_" in name]
+    deviations = {f"pred_var_{i}": mean_deviation(output.terms[name].predictions) for i, name in enumerate(several)}
+    if output.mask.visible is not None:
+        deviations["masked_pct"] = torch.tensor(1 - output.mask.visible.size(1) / output.mask.indices.size(1))
     return {
+        **deviations,
         "losses": {name: term.loss for name, term in output.terms.items()},
         "sample_size": output.sample_size,
         "num_updates": method.num_updates,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import ExitStack, contextmanager
-from typing import Any, Dict, Iterator, List, Mapping
+from typing import Any, Dict, Iterable, Iterator, List, Mapping
 
 import torch
 from fairseq.dataclass.utils import merge_with_parent
@@ -37,6 +38,8 @@ class Symbols:
 class TextTask:
     """All that a model asks of a task of text."""
 
+    supported_modalities: Any = None
+
     def __init__(self, state: Mapping[str, Tensor], symbols: int = 20) -> None:
         sizes = [len(value) for key, value in state.items() if key.endswith("embed_tokens.weight")]
         self.source_dictionary = Symbols(sizes[0] if sizes else symbols)
@@ -46,7 +49,11 @@ def multi_model(section: Mapping[str, Any], state: Mapping[str, Tensor], **overr
     """A model in training mode with recorded weights, student and teacher."""
     settings = OmegaConf.create({**section, **overrides})
     cfg = merge_with_parent(Data2VecMultiConfig(), settings)
-    model = Data2VecMultiModel.build_model(cfg, TextTask(state))
+    task = TextTask(state)
+    if cfg.supported_modality is None:
+        encoders = [name.split(".")[1] for name in state if name.startswith("modality_encoders.")]
+        task.supported_modalities = list(dict.fromkeys(encoders))
+    model = Data2VecMultiModel.build_model(cfg, task)
     model.train()
     model.set_num_updates(0)
     if state:
@@ -85,17 +92,37 @@ def noting(encoder: Transformer, name: str, target: str, notes: Tensors) -> Iter
         yield
 
 
-def inject_noise(predictor: VisibleDecoder, mask: Tensor, noise: Tensor) -> None:
-    """Let hidden places read the recorded noise, in the order of their positions."""
-    places = noise.new_zeros(*mask.shape, noise.size(-1))
-    places[mask] = noise.reshape(-1, noise.size(-1))
+def inject_noise(predictor: VisibleDecoder, mask: Mask, noises: Iterable[Tensor]) -> None:
+    """Let places that are not visible read recorded noise in the order of their positions, a decoder after the other.
+
+    The first pass takes it, and every further one again.
+    """
+    rows, width = mask.indices.shape
+    unseen = torch.ones(rows, width, dtype=torch.bool).scatter_(1, mask.visible, False)  # type: ignore[arg-type]
+    filled = []
+    for noise in noises:
+        places = noise.new_zeros(rows, width, noise.size(-1))
+        places[unseen] = noise.reshape(-1, noise.size(-1))
+        filled.append(places.reshape(rows * width, -1))
+    turns = itertools.cycle(filled)
 
     def recorded(visible: Tensor, count: int) -> Tensor:
         drawn = visible.new_zeros(count, visible.size(-1))
-        drawn[: mask.numel()] = places.reshape(mask.numel(), -1)
+        drawn[: rows * width] = next(turns)
         return drawn
 
     predictor.drawn_noise = recorded  # type: ignore[method-assign]
+
+
+def inject_masked(view: Any, hidden: Tensor, noise: Tensor) -> None:
+    """Let masked tokens be the recorded noise (N, C)."""
+
+    def recorded(x: Tensor, deviation: float) -> Tensor:
+        drawn = torch.zeros_like(x)
+        drawn[hidden] = noise
+        return drawn
+
+    view.drawn_noise = recorded
 
 
 def pretrain(model: Data2VecMultiModel, inputs: Mapping[str, Tensor], mode: Any = None) -> Tensors:
@@ -106,13 +133,17 @@ def pretrain(model: Data2VecMultiModel, inputs: Mapping[str, Tensor], mode: Any 
     for term in method.terms:
         term.rows_suffice = False  # the recordings hold all positions
     source, padding_mask, hidden = inputs["source"], inputs.get("padding_mask"), inputs["mask"].bool()
-    predictor = method.predictor
-    if "decoder_noise" in inputs:
-        inject_noise(predictor, hidden, inputs["decoder_noise"])
-    notes["local_features"] = method.encoder.embed(source, padding_mask).x
+    predictor, local = method.predictor, method.encoder.embed(source, padding_mask)
+    mask = method.checked(Mask.given(hidden, channels=inputs.get("mask_channel_indices")), local)
+    noises = [inputs[key] for key in ("shared_decoder_noise", "decoder_noise") if key in inputs]
+    if noises:
+        inject_noise(predictor, mask, noises)
+    if "encoder_noise" in inputs:
+        inject_masked(method.encoder.view, hidden, inputs["encoder_noise"])
+    notes["local_features"] = local.x
     target = model.config.targets.signal
     teacher: Any = model.method.ensure_teacher()
-    decoder = predictor.own if predictor.shared is None else predictor.shared
+    decoder = predictor.shared if predictor.own is None else predictor.own
 
     def decoder_hook(module: Any, args: Any) -> None:
         notes.setdefault("decoder_input", args[0])
@@ -124,8 +155,8 @@ def pretrain(model: Data2VecMultiModel, inputs: Mapping[str, Tensor], mode: Any 
         noting(method.encoder.transformer, "student.", target, notes),
         noting(copied, "teacher.", target, notes),
     ):
-        result = model(source, mode=mode, padding_mask=padding_mask, precomputed_mask=inputs["mask"])
-    return {**notes, **of_result(model, method, result, hidden, inputs)}
+        result = model(source, inputs.get("target"), mode=mode, padding_mask=padding_mask, mask=mask.as_dict())
+    return {**notes, **of_result(model, method, result, mask, inputs)}
 
 
 @contextmanager
@@ -134,17 +165,16 @@ def handle_removed(handle: Any) -> Iterator[None]:
     handle.remove()
 
 
-def of_result(model: Any, method: Any, result: Dict[str, Any], hidden: Tensor, inputs: Mapping[str, Tensor]) -> Tensors:
+def of_result(model: Any, method: Any, result: Dict[str, Any], mask: Mask, inputs: Mapping[str, Tensor]) -> Tensors:
     """Targets, predictions and losses."""
     scale = loss_scale(model.config.transformer.dim, model.config.loss.scale)
-    mask = method.checked(Mask.given(hidden), method.encoder.embed(inputs["source"], inputs.get("padding_mask")))
-    notes: Tensors = {"ids_keep": mask.visible, "masked": hidden}
+    notes: Tensors = {"ids_keep": mask.visible}  # type: ignore[dict-item]
     losses: Dict[str, Tensor] = result["losses"]
     notes["loss.sum"] = torch.stack(list(losses.values())).sum()
     notes["sample_size"] = torch.tensor(result["sample_size"])
     notes.update({f"losses.{key}": value for key, value in losses.items()})
-    for key in ("ema_decay", "masked_pct", "pred_var", "target_var"):
-        notes[f"log.{key}"] = torch.as_tensor(result[key])
+    logged = [key for key in result if key.startswith(("ema_decay", "masked_pct", "pred_var", "target_var"))]
+    notes.update({f"log.{key}": torch.as_tensor(result[key]) for key in logged})
     notes["predictions"], notes["targets_masked"] = result["predictions"], result["targets"]
     notes.update(of_terms(method, inputs, scale, mask))
     return notes
@@ -157,11 +187,11 @@ def of_terms(method: Any, inputs: Mapping[str, Tensor], scale: float, mask: Any)
     found: List[Any] = []
     plain = list(method.terms)
     method.terms = [Heard(term, found) for term in plain]
-    method(source, padding_mask, mask)
+    method(source, padding_mask, mask, inputs.get("target"))
     method.terms = plain
     notes: Tensors = {}
     for term, step, scored in found:
-        name = "regression" if "regression" in term.name else term.name
+        name = term.name[term.name.index("regression") :] if "regression" in term.name else term.name
         rows = unweighted_rows(term, scored, scale)
         notes.update({f"{name}.prediction": scored.predictions, f"{name}.target": scored.targets})
         notes[f"{name}.loss_vector"] = rows

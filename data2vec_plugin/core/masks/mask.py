@@ -21,7 +21,8 @@ class Mask:
     ``indices`` is (B, T) bool; ``positions`` are the same as ascending flat indices into B·T (N,), so that
     nothing has to be counted on the device; ``channels`` (B, C) or (B, T, C) bool zeroes whole channels.
     Where the student encodes nothing but what it sees, ``visible`` (B, V) int64 are those positions in each row,
-    ascending, and ``absent`` (B, V) bool is True behind the last of a row that has fewer; None if none has.
+    ascending (then those that are encoded though they are hidden), and ``absent`` (B, V) bool is True behind the last
+    of a row that has fewer; None if none has.
     A row of input may be masked in several copies, which follow one another.
     """
 
@@ -81,10 +82,12 @@ class Mask:
 
         A share ``keep`` of what is hidden is encoded too. Raises ValueError for a row of which nothing is visible.
         """
-        gone = self.indices.cpu().numpy()
+        hidden = gone = self.indices.cpu().numpy()
+        if keep > 0:
+            gone = gone & ~first_of(hidden, keep)
         if sizes is not None:
             gone = gone | (np.arange(gone.shape[1]) >= np.asarray(sizes)[:, None])
-        visible, absent = visible_positions(gone if keep <= 0 else gone & ~first_of(self.indices.cpu().numpy(), keep))
+        visible, absent = visible_positions(gone, hidden)
         return replace(self, visible=torch.from_numpy(visible), absent=absent).to(self.indices.device)
 
     def in_source(self, copies: int) -> Tensor:
@@ -112,8 +115,8 @@ def _check_positions(positions: Tensor, counted: Tensor) -> None:
         )
 
 
-def visible_positions(gone: NDArray[np.bool_]) -> Tuple[NDArray[np.int64], Optional[Tensor]]:
-    """``visible`` (B, V) int64 and ``absent`` (B, V) bool or None of a mask (B, T), True where hidden or padded."""
+def visible_positions(gone: NDArray[np.bool_], hidden: NDArray[np.bool_]) -> Tuple[NDArray[np.int64], Optional[Tensor]]:
+    """``visible`` (B, V) int64 and ``absent`` (B, V) bool or None of what is not ``gone`` (B, T), the hidden last."""
     counts = (~gone).sum(1)
     if len(gone) and counts.min() == 0:
         row = int(counts.argmin())
@@ -123,7 +126,7 @@ def visible_positions(gone: NDArray[np.bool_]) -> Tuple[NDArray[np.int64], Optio
         )
     most = int(counts.max(initial=0))
     absent = np.arange(most) >= counts[:, None]
-    visible = np.where(absent, 0, np.argsort(gone, axis=1, kind="stable")[:, :most])
+    visible = np.where(absent, 0, np.argsort(2 * gone + hidden, axis=1, kind="stable")[:, :most])
     return visible, torch.from_numpy(absent) if absent.any() else None
 
 

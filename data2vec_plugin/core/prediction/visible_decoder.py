@@ -46,8 +46,8 @@ class VisibleDecoder(nn.Module):
         """What the student made of visible tokens (R, V, C) -> each output (N, C) at hidden positions."""
         if padding_mask is not None:
             padding_mask = self.seen_padding(padding_mask, mask)
-        x = self.restored(self.dropout(student.x), mask)
-        outputs = [decoder(x, mask, padding_mask) for decoder in (self.shared, self.own) if decoder is not None]
+        x, decoders = self.dropout(student.x), [each for each in (self.shared, self.own) if each is not None]
+        outputs = [decoder(self.restored(x, mask), mask, padding_mask) for decoder in decoders]
         if self.further is not None:
             outputs.append(self.further(outputs[0]))
         return tuple(outputs)

@@ -64,13 +64,17 @@ GONE = ("encoder_mask",)
 
 
 class ModalitiesLayout(PartsLayout):
-    """The layout of a model of several modalities; what they share is the ``first`` one's in memory."""
+    """The layout of a model of several modalities; what they share is the ``first`` one's in memory.
+
+    A teacher's entry has the blocks' names alone where it is of ``blocks_only``.
+    """
 
     TEACHER = TEACHER
     parts: Names = ()
 
-    def __init__(self, first: str) -> None:
+    def __init__(self, first: str, blocks_only: bool = False) -> None:
         self.first = first
+        self.blocks_only = blocks_only
 
     @property
     def reordered(self) -> bool:
@@ -106,12 +110,12 @@ class ModalitiesLayout(PartsLayout):
                     state[prefix + METHOD + self.our_name(rest)] = five_dimensional(rest, value)
 
     def teacher_to_upstream(self, state: MutableMapping[str, Any]) -> None:
-        """The same for a teacher's entry, whose names are the blocks' alone where nothing else is averaged."""
+        """The same for a teacher's entry."""
         for name, rest in below(state, ""):
             if not rest.startswith("_"):
                 state[their_name(rest)] = state.pop(name)
         fuse(state, "")
-        if all(name.startswith(("blocks.", "_")) for name in state):
+        if self.blocks_only:
             for name, rest in below(state, "blocks."):
                 state[rest] = state.pop(name)
 

@@ -49,7 +49,7 @@ class Data2VecMultiModel(CheckpointedModel):
     def __init__(self, cfg: Data2VecMultiConfig, modalities: Sequence[Modality], dictionary: Any = None) -> None:
         self.modalities = list(modalities)
         super().__init__(several_modalities(cfg, modalities, dictionary))  # type: ignore[arg-type]
-        self.layout = ModalitiesLayout(self.modalities[0].name)
+        self.layout = ModalitiesLayout(self.modalities[0].name, cfg.ema_encoder_only)
         self.cfg = cfg
 
     @classmethod
@@ -112,9 +112,10 @@ class Data2VecMultiModel(CheckpointedModel):
             return self.features(source, mode, padding_mask, bool(mask), given, remove_extra_tokens)
         if not mask:
             raise ValueError("`mask` is False, but pre-training regresses masked tokens: add `features_only=True`")
-        result = self.pretrained(self.mode_name(mode), source, padding_mask, given, target)
-        hidden = result["mask_indices"]
-        result["masked_pct"] = result["sample_size"] / max(hidden.numel(), 1)
+        name = self.mode_name(mode)
+        result = self.pretrained(name, source, padding_mask, given, target)
+        if len(self.modalities) > 1:
+            result.update({f"{key}_{name}": result[key] for key in ("pred_var", "target_var")})
         return result
 
     def features(
