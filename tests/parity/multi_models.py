@@ -21,6 +21,12 @@ from data2vec_plugin.core.transformer import Transformer
 from data2vec_plugin.models.multi.data2vec_multi import Data2VecMultiModel
 from data2vec_plugin.models.multi.multi_config import Data2VecMultiConfig
 
+DROPPED = (
+    *("encoder_dropout", "post_mlp_drop", "attention_dropout", "activation_dropout", "dropout_input", "dropout"),
+    *("layerdrop", "prenet_layerdrop", "prenet_dropout", "input_dropout"),
+)
+"""Keys of what is drawn at random in training."""
+
 
 class Symbols:
     """A dictionary of so many symbols."""
@@ -45,11 +51,13 @@ class TextTask:
         self.source_dictionary = Symbols(sizes[0] if sizes else symbols)
 
 
-def multi_model(section: Mapping[str, Any], state: Mapping[str, Tensor], **overrides: Any) -> Data2VecMultiModel:
+def multi_model(
+    section: Mapping[str, Any], state: Mapping[str, Tensor], symbols: int = 20, **overrides: Any
+) -> Data2VecMultiModel:
     """A model in training mode with recorded weights, student and teacher."""
     settings = OmegaConf.create({**section, **overrides})
     cfg = merge_with_parent(Data2VecMultiConfig(), settings)
-    task = TextTask(state)
+    task = TextTask(state, symbols)
     if cfg.supported_modality is None:
         encoders = [name.split(".")[1] for name in state if name.startswith("modality_encoders.")]
         task.supported_modalities = list(dict.fromkeys(encoders))

@@ -56,9 +56,10 @@ class Data2VecMultiModel(CheckpointedModel):
     def build_model(cls, cfg: Data2VecMultiConfig, task: Any = None) -> "Data2VecMultiModel":
         """fairseq's entry point; a task of several modalities says which, one of text has the dictionary."""
         modalities = modalities_of(cfg, task)
-        text = getattr(task, "text_task", None) or task
-        dictionary = getattr(text, "source_dictionary", None)
-        if Modality.TEXT in modalities and dictionary is None:
+        if Modality.TEXT not in modalities:
+            return cls(cfg, modalities)
+        dictionary = getattr(getattr(task, "text_task", None) or task, "source_dictionary", None)
+        if dictionary is None:
             raise ValueError(
                 "`model.supported_modality` is TEXT, or not set, and the task has no dictionary; expected a task of "
                 "text, such as masked_lm, or another modality"
