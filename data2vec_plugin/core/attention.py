@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -26,15 +26,35 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor, mask: Optional[Tensor] = None, rows: Optional[Tensor] = None) -> Tensor:
         """(B, T, C) -> (B, T, C), or (N, C) at the flat positions ``rows`` (N,) of B·T."""
-        batch, time, dim = x.shape
-        # (B, T, C) -> (B, H, T, C/H)
-        q, k, v = (
+        q, k, v = self.queries_keys_values(x)
+        attended = attend(q, k, v, mask, self.dropout if self.training else 0.0)
+        projected: Tensor = self.out_proj(at_rows(attended.transpose(1, 2).reshape(x.shape), rows))
+        return projected
+
+    def queries_keys_values(self, x: Tensor) -> Tuple[Tensor, ...]:
+        """(B, T, C) -> three times (B, H, T, C/H)."""
+        batch, time, _ = x.shape
+        return tuple(
             proj(x).view(batch, time, self.heads, -1).transpose(1, 2)
             for proj in (self.q_proj, self.k_proj, self.v_proj)
         )
-        attended = attend(q, k, v, mask, self.dropout if self.training else 0.0)
-        projected: Tensor = self.out_proj(at_rows(attended.transpose(1, 2).reshape(batch, time, dim), rows))
-        return projected
+
+
+class FusedSelfAttention(SelfAttention):
+    """The same with queries, keys and values of one matrix, as data2vec 2.0 has it: fewer kernels and parameters."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        nn.Module.__init__(self)
+        self.heads = config.heads
+        self.dropout = config.attention_dropout
+        self.qkv = nn.Linear(config.dim, 3 * config.dim)
+        self.out_proj = nn.Linear(config.dim, config.dim)
+
+    def queries_keys_values(self, x: Tensor) -> Tuple[Tensor, ...]:
+        """(B, T, C) -> three times (B, H, T, C/H)."""
+        batch, time, _ = x.shape
+        # (B, T, 3C) -> (3, B, H, T, C/H)
+        return self.qkv(x).view(batch, time, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)  # type: ignore[no-any-return]
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Optional[Tensor], dropout: float) -> Tensor:

@@ -39,7 +39,8 @@ class TransformerConfig:
     (``"input"``, speech with post-norm), after them (``"output"``) or nowhere (``"none"``).
     ``layer_scale`` is the initial value of a learned scale of every residual branch, 0 for none. ``drop_path`` is the
     rate of the last layer, from ``drop_path_start`` in the first. ``ffn_dropout``, of what the feed-forward adds, and
-    ``input_dropout``, before the first layer, are ``dropout`` unless given. ``compiled`` runs each block through
+    ``input_dropout``, before the first layer, are ``dropout`` unless given. ``fused`` attention has one matrix for
+    queries, keys and values. ``compiled`` runs each block through
     ``torch.compile``, the student's and the teacher's.
     """
 
@@ -60,6 +61,7 @@ class TransformerConfig:
     drop_path_start: float = 0.0
     layer_scale: float = 0.0
     key_bias: bool = True
+    fused: bool = False
     norm_eps: float = 1e-5
     norm_affine: bool = True
     checkpoint_activations: bool = False

@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .attention import SelfAttention, attention_mask
+from .attention import FusedSelfAttention, SelfAttention, attention_mask
 from .config import TransformerConfig
 from .outputs import EncoderOutput, at_rows, if_whole
+from .recompute import remade_linear
 
 
 def activation(name: str) -> Callable[[Tensor], Tensor]:
@@ -50,7 +51,7 @@ class Block(nn.Module):
         super().__init__()
         self.norm_first = config.norm_first
         self.activation = activation(config.activation)
-        self.self_attn = SelfAttention(config)
+        self.self_attn = (FusedSelfAttention if config.fused else SelfAttention)(config)
         self.self_attn_layer_norm = layer_norm(config)
         self.fc1 = nn.Linear(config.dim, config.ffn_dim)
         self.fc2 = nn.Linear(config.ffn_dim, config.dim)
@@ -87,9 +88,11 @@ class Block(nn.Module):
 
     def feed_forward(self, x: Tensor) -> Tensor:
         """The two-layer perceptron, without its final dropout: (B, T, C) -> (B, T, C)."""
-        hidden = self.activation_dropout(self.activation(self.fc1(x)))
-        projected: Tensor = self.fc2(hidden)
-        return projected
+        hidden: Tensor = self.fc1(x)
+        if self.training and self.activation_dropout.p > 0:
+            projected: Tensor = self.fc2(self.activation_dropout(self.activation(hidden)))
+            return projected
+        return remade_linear(self.activation, hidden, self.fc2.weight, self.fc2.bias)
 
 
 def scaled(x: Tensor, scale: Optional[Tensor]) -> Tensor:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence
+from functools import partial
+from typing import List, Optional, Sequence, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..core.recompute import Make, remade, remade_linear
 from ..core.targets import TIME, moments
 from .conv_spec import ConvSpec
 
@@ -35,43 +37,49 @@ class TimeNorm(nn.GroupNorm):
 
 
 class ConvLayer(nn.Sequential):
-    """Convolution ``0``, dropout ``1``, norm ``2`` if any, then GELU."""
+    """Convolution ``0``, nothing ``1``, norm ``2`` if any, then GELU."""
 
-    def __init__(
-        self,
-        spec: ConvSpec,
-        in_channels: int,
-        norm: Optional[nn.Module],
-        bias: bool,
-        dropout: float,
-    ) -> None:
+    def __init__(self, spec: ConvSpec, in_channels: int, norm: Optional[nn.Module], bias: bool) -> None:
         channels, kernel, stride = spec
         conv = nn.Conv1d(in_channels, channels, kernel, stride, bias=bias)
         nn.init.kaiming_normal_(conv.weight)
-        super().__init__(conv, nn.Dropout(dropout), *([norm] if norm is not None else []))
+        super().__init__(conv, nn.Identity(), *([norm] if norm is not None else []))
 
-    def forward(self, x: Tensor, padding_mask: Optional[Tensor] = None) -> Tensor:
-        """(B, T, C) -> (B, T', C')."""
-        conv, dropout, *norms = self.children()
-        x = dropout(convolve(x, conv))
-        for norm in norms:
+    def activated(self, x: Tensor, padding_mask: Optional[Tensor] = None) -> Tensor:
+        """What follows the convolution: (B, T, C) -> (B, T, C)."""
+        for norm in self.norms():
             x = norm(x, padding_mask) if isinstance(norm, TimeNorm) else norm(x)
         return F.gelu(x)
 
+    def norms(self) -> List[nn.Module]:
+        """What follows the convolution, if anything does."""
+        return list(self.children())[2:]
 
-def convolve(x: Tensor, conv: nn.Module) -> Tensor:
-    """Strided convolution of (B, T, C) with the weights of ``conv``, (B, T', C') out.
+    def parameters_after(self) -> List[Tensor]:
+        """What :meth:`activated` reads."""
+        return [parameter for norm in self.norms() for parameter in norm.parameters()]
+
+
+def unchanged(x: Tensor) -> Tensor:
+    """The same."""
+    return x
+
+
+def convolve(x: Tensor, conv: nn.Module, make: Make = unchanged, parameters: Sequence[Tensor] = ()) -> Tensor:
+    """Strided convolution of ``make(x)``, (B, T, C), with the weights of ``conv``: (B, T', C') out.
 
     On a CPU one matrix product over windows, 1.5 to 2 times as fast as conv1d there, forward and backward, because
-    channels stay last for the norm that follows (`benchmarks/feature_extractor.py`).
+    channels stay last for the norm that follows (`benchmarks/feature_extractor.py`). Neither the windows nor what is
+    made, which reads ``parameters``, are kept for the backward pass.
     """
     if not isinstance(conv, nn.Conv1d):
         raise TypeError(f"expected a Conv1d, got {type(conv).__name__}")
     if x.is_cuda:
-        convolved: Tensor = conv(x.transpose(1, 2))
+        convolved: Tensor = conv(remade(make, x, parameters).transpose(1, 2))
         return convolved.transpose(1, 2)
+    (kernel,), (stride,) = conv.kernel_size, conv.stride
     weight = conv.weight.transpose(1, 2).flatten(1)
-    return F.linear(windows(x, conv.kernel_size[0], conv.stride[0]), weight, conv.bias)
+    return remade_linear(lambda x: windows(make(x), kernel, stride), x, weight, conv.bias, parameters)
 
 
 def windows(x: Tensor, kernel: int, stride: int) -> Tensor:
@@ -96,7 +104,6 @@ class FeatureExtractor(nn.Module):
         layers: Sequence[ConvSpec],
         mode: str,
         bias: bool = False,
-        dropout: float = 0.0,
         padding_in_norm: bool = False,
     ) -> None:
         super().__init__()
@@ -111,20 +118,22 @@ class FeatureExtractor(nn.Module):
             norm: Optional[nn.Module] = ChannelNorm(spec[0]) if mode == "layer_norm" else None
             if mode == "default" and index == 0:
                 norm = TimeNorm(spec[0])
-            convs.append(ConvLayer(spec, in_channels, norm, bias, dropout))
+            convs.append(ConvLayer(spec, in_channels, norm, bias))
             in_channels = spec[0]
         self.conv_layers = nn.ModuleList(convs)
 
     def forward(self, source: Tensor, lengths: Optional[Tensor] = None) -> Tensor:
         """(B, samples) and the rows' unpadded ``lengths`` (B,), or None -> (B, T, C)."""
-        x = source.unsqueeze(-1)
-        for layer, spec in zip(self.conv_layers, self.specs):
-            padding_mask = None
+        x, make = source.unsqueeze(-1), cast(Make, unchanged)
+        parameters: List[Tensor] = []
+        layers: List[ConvLayer] = list(self.conv_layers)  # type: ignore[arg-type]
+        for layer, spec in zip(layers, self.specs):
+            x, padding_mask = convolve(x, layer[0], make, parameters), None
             if lengths is not None and not self.padding_in_norm:
                 lengths = conv_length(lengths, spec)
-                padding_mask = lengths_to_padding(lengths, conv_width(x.size(1), spec))
-            x = layer(x, padding_mask)
-        return x
+                padding_mask = lengths_to_padding(lengths, x.size(1))
+            make, parameters = partial(layer.activated, padding_mask=padding_mask), layer.parameters_after()
+        return remade(make, x, parameters)
 
     def output_lengths(self, lengths: Tensor) -> Tensor:
         """Frames for each of ``lengths`` (B,) samples."""

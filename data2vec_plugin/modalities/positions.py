@@ -11,6 +11,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from ..core.outputs import Tokens
 from ..core.positions.positions import Biases
+from ..core.recompute import normed_gelu, remade
 
 
 class PositionConv(nn.Sequential):
@@ -22,8 +23,7 @@ class PositionConv(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, T)."""
         same_length = self[0](x)[..., : x.size(-1)]
-        normed = F.layer_norm(same_length.transpose(1, 2), same_length.shape[1:2]).transpose(1, 2)
-        return F.gelu(normed)
+        return remade(normed_gelu, same_length.transpose(1, 2)).transpose(1, 2)
 
 
 class ConvPositions(nn.Sequential):

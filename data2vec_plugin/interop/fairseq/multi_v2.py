@@ -1,15 +1,12 @@
 """The state-dict layout of upstream's data2vec 2.0 (`data2vec_multi`), in both directions.
 
 There the layers that modalities share are the model's own, and each modality has the rest under its name in capitals.
-Queries, keys and values are one matrix.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Any, Iterator, MutableMapping, Sequence, Tuple
-
-import torch
 
 from ..parts import METHOD, PartsLayout
 
@@ -41,14 +38,13 @@ OWN: Names = (
 )
 """What is of one modality: (ours below it, theirs below it); the first that fits counts."""
 BLOCK: Names = (
+    ("self_attn.qkv.", "attn.qkv."),
     ("self_attn.out_proj.", "attn.proj."),
     ("self_attn_layer_norm.", "norm1."),
     ("final_layer_norm.", "norm2."),
     ("fc1.", "mlp.fc1."),
     ("fc2.", "mlp.fc2."),
 )
-QUERY, *OTHERS = (f"self_attn.{name}_proj." for name in "qkv")
-FUSED = "attn.qkv."
 
 IN_BLOCK = re.compile(r"((?:^|.*(?<!decoder)\.)blocks\.\d+\.)(.+)")
 """A block's own names, but not those of a convolutional or a cross-attending decoder, which are upstream's."""
@@ -84,7 +80,7 @@ class ModalitiesLayout(PartsLayout):
     def plain_name(self, name: str) -> str:
         """Upstream's name of a parameter, whatever its prefix."""
         start, method, rest = name.rpartition(METHOD)
-        return start + fused_name(their_name(rest)) if method else name
+        return start + their_name(rest) if method else name
 
     def to_plain(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
         """Upstream's names are the plain ones."""
@@ -98,11 +94,9 @@ class ModalitiesLayout(PartsLayout):
         """See :class:`Layout`."""
         for name, rest in below(state, prefix + METHOD):
             state[prefix + their_name(rest)] = state.pop(name)
-        fuse(state, prefix)
 
     def from_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
         """See :class:`Layout`."""
-        split(state, prefix)
         for name, rest in below(state, prefix):
             if not rest.startswith((METHOD, TEACHER)):
                 value = state.pop(name)
@@ -114,7 +108,6 @@ class ModalitiesLayout(PartsLayout):
         for name, rest in below(state, ""):
             if not rest.startswith("_"):
                 state[their_name(rest)] = state.pop(name)
-        fuse(state, "")
         if self.blocks_only:
             for name, rest in below(state, "blocks."):
                 state[rest] = state.pop(name)
@@ -124,13 +117,12 @@ class ModalitiesLayout(PartsLayout):
         for name, rest in below(state, ""):
             if rest[0].isdigit():
                 state["blocks." + rest] = state.pop(name)
-        split(state, "")
         for name, rest in below(state, ""):
             if not rest.startswith("_"):
                 state[self.our_name(rest)] = five_dimensional(rest, state.pop(name))
 
     def our_name(self, name: str) -> str:
-        """Upstream's name, with queries, keys and values apart -> ours by parts."""
+        """Upstream's name -> ours by parts."""
         found = OF_UPSTREAM.fullmatch(name)
         if found is None:
             return f"methods.{self.first}.{swapped(in_block(name, 1), SHARED, 1)}"
@@ -145,7 +137,7 @@ class ModalitiesLayout(PartsLayout):
 
 
 def their_name(name: str) -> str:
-    """Ours by parts -> upstream's, with queries, keys and values apart."""
+    """Ours by parts -> upstream's."""
     found = OF_MODALITY.fullmatch(name)
     if found is None:
         return name
@@ -173,29 +165,6 @@ def swapped(name: str, names: Names, start: int) -> str:
         if pair[start] and name.startswith(pair[start]):
             return pair[1 - start] + name[len(pair[start]) :]
     return name
-
-
-def fused_name(name: str) -> str:
-    """The name of the one matrix for those of queries, keys and values."""
-    for part in (QUERY, *OTHERS):
-        name = name.replace(part, FUSED)
-    return name
-
-
-def fuse(state: MutableMapping[str, Any], prefix: str) -> None:
-    """Put queries, keys and values into one tensor, in place."""
-    for name, rest in below(state, prefix):
-        if QUERY in rest and IN_BLOCK.fullmatch(rest):
-            parts = [state.pop(name), *(state.pop(name.replace(QUERY, other)) for other in OTHERS)]
-            state[name.replace(QUERY, FUSED)] = torch.cat(parts)
-
-
-def split(state: MutableMapping[str, Any], prefix: str) -> None:
-    """The reverse of :func:`fuse`."""
-    for name, rest in below(state, prefix):
-        if FUSED in rest and IN_BLOCK.fullmatch(rest):
-            for part, value in zip((QUERY, *OTHERS), state.pop(name).chunk(3)):
-                state[name.replace(FUSED, part)] = value
 
 
 def five_dimensional(name: str, value: Any) -> Any:

@@ -87,6 +87,7 @@ def shared_config(cfg: Data2VecMultiConfig) -> TransformerConfig:
         dim=cfg.embed_dim,
         ffn_dim=int(cfg.mlp_ratio * cfg.embed_dim),
         heads=cfg.num_heads,
+        fused=True,
         norm_first=cfg.layer_norm_first,
         norm_at="output" if cfg.layer_norm_first else "none",
         dropout=cfg.encoder_dropout,
