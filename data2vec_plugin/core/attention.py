@@ -63,10 +63,14 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Optional[Tensor], dropout: flo
     if q.device.type != "cpu" or (dropout == 0 and not learned):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
     # torch has no CPU kernel with dropout or for a bias that is learned; what it falls back to reads scores more often
-    scores = (q * q.size(-1) ** -0.5) @ k.transpose(-2, -1)
-    if mask is not None:
-        scores += additive(mask, scores.dtype)
-    return F.dropout(scores.softmax(-1), dropout) @ v
+    batch, heads, time, _ = q.shape
+    if q.shape == k.shape == v.shape:
+        q, k, v = torch.stack([q, k, v]).unbind(0)  # one copy, not three
+    q, k, v = (part.flatten(0, 1) for part in (q, k, v))
+    bias = q.new_zeros(()) if mask is None else additive(mask, q.dtype).expand(batch, heads, time, -1).flatten(0, 1)
+    scores = torch.baddbmm(bias, q, k.transpose(1, 2), beta=float(mask is not None), alpha=q.size(-1) ** -0.5)
+    attended: Tensor = F.dropout(scores.softmax(-1), dropout) @ v
+    return attended.view(batch, heads, time, -1)
 
 
 def attention_mask(padding_mask: Optional[Tensor], bias: Optional[Tensor], dtype: torch.dtype) -> Optional[Tensor]:

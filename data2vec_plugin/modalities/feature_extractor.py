@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import List, Optional, Sequence, cast
+from typing import Any, List, Optional, Sequence, Tuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core.recompute import Make, remade, remade_linear
+from ..core.recompute import Make, keeps_less, remade, remade_linear
 from ..core.targets import TIME, moments
 from .conv_spec import ConvSpec
 
@@ -89,7 +89,35 @@ def windows(x: Tensor, kernel: int, stride: int) -> Tensor:
         return x[:, : steps * kernel].reshape(x.size(0), steps, -1)
     if x.size(-1) == 1:
         return x.squeeze(-1).unfold(1, kernel, stride)
+    if kernel > stride and keeps_less(x):
+        seen: Tensor = _Windows.apply(x, kernel, stride)  # type: ignore[no-untyped-call]
+        return seen
     return torch.cat([x[:, tap : tap + stride * (steps - 1) + 1 : stride] for tap in range(kernel)], -1)
+
+
+class _Windows(torch.autograd.Function):
+    """:func:`windows` that overlap: one copy forward, and backward no tensor for each tap."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, kernel: int, stride: int) -> Tensor:
+        batch, time, channels = x.shape
+        x, steps = x.contiguous(), (time - kernel) // stride + 1
+        ctx.shape, ctx.kernel, ctx.stride = x.shape, kernel, stride
+        overlapping = x.as_strided((batch, steps, kernel * channels), (time * channels, stride * channels, 1))
+        return overlapping.contiguous()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tuple[Optional[Tensor], None, None]:  # type: ignore[override]
+        last = (gradient.size(1) - 1) * ctx.stride
+        summed = gradient.new_empty(ctx.shape)
+        summed[:, last + ctx.stride :] = 0
+        for tap, part in enumerate(gradient.chunk(ctx.kernel, -1)):
+            seen = summed[:, tap : tap + last + 1 : ctx.stride]
+            if tap < ctx.stride:  # these taps see every position once
+                seen.copy_(part)
+            else:
+                seen.add_(part)
+        return summed, None, None
 
 
 class FeatureExtractor(nn.Module):

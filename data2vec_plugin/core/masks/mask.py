@@ -60,7 +60,7 @@ class Mask:
         if positions is None:
             positions = _flat_positions(indices)
         elif indices.device.type == positions.device.type == "cpu":
-            _check_positions(positions, _flat_positions(indices))
+            _check_positions(positions.numpy(), np.flatnonzero(indices.numpy()))
         return cls(indices, positions, None if channels is None else channels.bool(), visible, absent)
 
     @classmethod
@@ -107,11 +107,11 @@ def _flat_positions(indices: Tensor) -> Tensor:
     return indices.reshape(-1).nonzero().squeeze(1)
 
 
-def _check_positions(positions: Tensor, counted: Tensor) -> None:
-    if not torch.equal(positions, counted):
+def _check_positions(positions: NDArray[np.int64], counted: NDArray[np.int64]) -> None:
+    if not np.array_equal(positions, counted):
         raise ValueError(
-            f"`positions` of a mask are {positions.numel()} ({positions.flatten()[:5].tolist()}, …), but its `indices` "
-            f"hide {counted.numel()} ({counted[:5].tolist()}, …); expected the ascending flat indices of the same"
+            f"`positions` of a mask are {positions.size} ({positions.reshape(-1)[:5].tolist()}, …), but its `indices` "
+            f"hide {counted.size} ({counted[:5].tolist()}, …); expected the ascending flat indices of the same"
         )
 
 

@@ -55,28 +55,32 @@ class Alibi(nn.Module):
         self.config = config
         shape = (config.layers, 1, config.biased if config.per_head else 1, 1, 1)
         self.alibi_scale = nn.Parameter(torch.full(shape, config.scale), requires_grad=config.learned)
-        self.register_buffer("slopes", torch.tensor(head_slopes(config.biased)).view(-1, 1, 1), persistent=False)
+        slopes = -torch.tensor(head_slopes(config.biased)).view(-1, 1, 1)
+        self.register_buffer("slopes", slopes, persistent=False)
         self.alibi_bias: Optional[nn.Parameter] = None
         if config.longest is not None:
             places = torch.arange(config.longest).unsqueeze(0)
-            self.alibi_bias = nn.Parameter(-self.slopes * self.distances(places).unsqueeze(1))
+            self.alibi_bias = nn.Parameter(self.slopes * self.distances(places).unsqueeze(1))
 
     def forward(self, tokens: Tokens) -> Biases:
         """(R or 1, H, E + V, E + V) in fp32: one for all layers, or one for each."""
-        unbiased = self.config.heads - self.config.biased
-        bias = F.pad(self.unscaled(tokens), (tokens.extra, 0, tokens.extra, 0, 0, unbiased))
         scale = self.alibi_scale.float().clamp_min(0)
-        if self.config.per_head and unbiased:
-            scale = F.pad(scale, (0, 0, 0, 0, 0, unbiased))
-        return [bias * of_layer for of_layer in scale]
+        apart, weights = self.apart(tokens), scale if self.alibi_bias is not None else scale * self.slopes
+        unbiased = self.config.heads - self.config.biased
+        if unbiased:
+            weights = F.pad(weights.expand(-1, -1, self.config.biased, -1, -1), (0, 0, 0, 0, 0, unbiased))
+            apart = apart if apart.size(1) == 1 else F.pad(apart, (0, 0, 0, 0, 0, unbiased))
+        if tokens.extra:
+            apart = F.pad(apart, (tokens.extra, 0, tokens.extra, 0))
+        return [apart * of_layer for of_layer in weights]
 
-    def unscaled(self, tokens: Tokens) -> Tensor:
-        """(R or 1, H, V, V)."""
+    def apart(self, tokens: Tokens) -> Tensor:
+        """How far apart tokens stand (R or 1, 1, V, V), or what was learned of that (R or 1, H, V, V)."""
         count, order = tokens.x.size(1) - tokens.extra, tokens.order
         if order is None:
             order = torch.arange(count, device=tokens.x.device).unsqueeze(0)
         if self.alibi_bias is None:
-            return -self.slopes * self.distances(order).unsqueeze(1)
+            return self.distances(order).unsqueeze(1)
         longest = self.alibi_bias.size(-1)
         if count > longest:
             raise ValueError(
@@ -89,11 +93,11 @@ class Alibi(nn.Module):
         """How far apart places are: (R, V) -> (R, V, V)."""
         columns = self.config.columns
         along = (order,) if columns is None else (order // columns, order % columns)
-        apart = [(places.unsqueeze(2) - places.unsqueeze(1)).abs().float() for places in along]
+        apart = [(places.unsqueeze(2) - places.unsqueeze(1)).abs() for places in along]
         if len(apart) == 1:
             return apart[0]
         down, right = apart
-        return down + right if self.config.distance == "manhattan" else torch.hypot(down, right)
+        return down + right if self.config.distance == "manhattan" else torch.hypot(down.float(), right.float())
 
 
 class AlibiPositions(nn.Module):
