@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Optional
+from typing import Any, Callable, Dict, Iterator, Optional, Union
 
 from fairseq.data.iterators import CountingIterator, EpochBatchIterating
 
@@ -85,7 +85,7 @@ class ResumableIterator(EpochBatchIterating):
     def __init__(
         self,
         iterator: EpochBatchIterating,
-        manifest: Path,
+        manifest: Union[Path, str],
         digest: str,
         take_turns: bool = False,
         seeds: Optional[SampleSeeds] = None,

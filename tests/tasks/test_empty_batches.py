@@ -9,7 +9,7 @@ import pytest
 import torch
 from fairseq.logging import metrics
 from fairseq.tasks import FairseqTask
-from models.tiny import DIM, SAMPLES, tiny_model
+from models.tiny import SAMPLES, tiny_model
 from omegaconf import OmegaConf
 from speech import write_clip, write_manifest
 
@@ -54,9 +54,8 @@ def reduced(task: FairseqTask, logs: List[Dict[str, Any]], criterion: Any) -> Di
 
 def test_speech_is_scored_by_its_good_clips(task: Data2VecAudioPretrainingTask) -> None:
     model = tiny_model()
-    masker = model.method.masks.masker
-    assert isinstance(masker, SpanMasker)
-    task.masks = LoaderMasks(model.audio.conv_layers, masker, None, DIM)
+    assert isinstance(model.method.masks.masker, SpanMasker)
+    task.masks = LoaderMasks(model.audio.conv_layers, model.method.masks)
     task.load_dataset("valid")
     iterator = task.get_batch_iterator(task.dataset("valid"), max_sentences=1)
     criterion = Data2VecCriterion(Data2VecCriterionConfig(min_target_var=0.1, min_pred_var=0.01), task)
