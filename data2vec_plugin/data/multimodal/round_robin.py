@@ -12,13 +12,14 @@ from typing import Any, Dict, List, Mapping, Sequence
 import numpy as np
 from fairseq.data.iterators import EpochBatchIterator, ShardedIterator
 
+from ..resumable import ChecksPosition
 from .several_modalities import SeveralModalitiesDataset
 
 Batch = Sequence[int]
 GROUP = "data2vec_group"
 
 
-class RoundRobinIterator(EpochBatchIterator):  # type: ignore[misc]
+class RoundRobinIterator(ChecksPosition, EpochBatchIterator):  # type: ignore[misc]
     """fairseq's iterator over ``batches`` of indices by modality, in groups of ``group`` batches of one modality.
 
     An epoch has ``ratios`` times as many batches of each, rounded up to whole groups: what is wanting is taken from
@@ -68,13 +69,12 @@ class RoundRobinIterator(EpochBatchIterator):  # type: ignore[misc]
         """fairseq's position, and of how many batches an update is."""
         return {**super().state_dict(), GROUP: self.group}
 
-    def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
-        """Go to a saved position; raises ValueError if it lies within an epoch of other groups."""
+    def check_position(self, state_dict: Dict[str, Any]) -> None:
+        """Raise ValueError for a position within an epoch of other groups."""
         saved = state_dict.get(GROUP, self.group)
-        if state_dict.get("iterations_in_epoch", 0) > 0 and saved != self.group:
+        if saved != self.group:
             raise ValueError(
                 f"the checkpoint was saved within an epoch whose updates were of {saved} batches, now they are of "
                 f"{self.group} (processes times `optimization.update_freq`), in another order; keep their product, or "
                 f"begin at epoch 1 with all that was learnt by `checkpoint.reset_dataloader=true` in one launch"
             )
-        super().load_state_dict(state_dict)
