@@ -2,11 +2,13 @@
 
 import functools
 import logging
+import sys
 from argparse import Namespace
 from types import ModuleType
 from typing import Any, MutableMapping
 
-from .ours import is_imported, node_of
+from .ours import has_keys, is_imported, node_of
+from .override_errors import recipe_is_ours
 
 logger = logging.getLogger(__name__)
 
@@ -42,21 +44,58 @@ def take_our_task(cfg: Any) -> None:
         task["_name"] = ours
 
 
-def drop_mains_keys(cfg: Any) -> None:
-    """Takes out what the release does not know, and can do without.
+def compose_without(module: ModuleType) -> bool:
+    """Has hydra compose a recipe of ours without `optimization.debug_param_names`, if that is the release.
 
-    `dynamic_groups` of a composite optimizer: main makes a group for each set of overrides that parameters carry. In
-    the release they carry none, so that the groups by name, which it always makes, are all that there are.
-    `debug_param_names` has main log an optimizer's parameters.
+    Main logs an optimizer's parameters by it; the release has no such key, and hydra refuses it.
     """
+    loader = module.ConfigLoaderImpl  # type: ignore[attr-defined]
+    stock = loader.load_configuration
+
+    @functools.wraps(stock)
+    def load_configuration(self: Any, config_name: Any, overrides: Any, *args: Any, **kwargs: Any) -> Any:
+        if not recipe_is_ours(self, config_name, overrides):
+            return stock(self, config_name, overrides, *args, **kwargs)
+        read = self.repository.load_config
+
+        def load_config(*path: Any, **options: Any) -> Any:
+            found = read(*path, **options)
+            if found is not None and has_keys(found.config):
+                drop_debug_names(found.config)
+            return found
+
+        self.repository.load_config = load_config
+        try:
+            return stock(self, config_name, overrides, *args, **kwargs)
+        finally:
+            del self.repository.load_config
+
+    loader.load_configuration = load_configuration
+    return True
+
+
+def drop_debug_names(recipe: Any) -> None:
+    """Takes that key out of a recipe as it was read, where fairseq is imported and does not know it."""
+    optimization = node_of(recipe, "optimization")
+    if optimization is None or "debug_param_names" not in optimization or "fairseq" not in sys.modules:
+        return
     from fairseq.dataclass.configs import OptimizationConfig
+    from omegaconf import open_dict
+
+    if "debug_param_names" not in OptimizationConfig.__dataclass_fields__:
+        with open_dict(optimization):
+            del optimization["debug_param_names"]
+
+
+def drop_mains_keys(cfg: Any) -> None:
+    """Takes `dynamic_groups` out of a composite optimizer where the release does not know the key.
+
+    Main makes a group for each set of overrides that parameters carry. In the release they carry none, so that the
+    groups by name, which it always makes, are all that there are.
+    """
     from fairseq.optim import OPTIMIZER_DATACLASS_REGISTRY
     from omegaconf import open_dict
 
-    optimization = node_of(cfg, "optimization")
-    if optimization is not None and "debug_param_names" not in OptimizationConfig.__dataclass_fields__:
-        with open_dict(optimization):
-            optimization.pop("debug_param_names", None)
     optimizer = node_of(cfg, "optimizer")
     if optimizer is None or "dynamic_groups" not in optimizer or optimizer["_name"] != "composite":
         return

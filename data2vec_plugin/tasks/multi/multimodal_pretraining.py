@@ -4,6 +4,7 @@ import hashlib
 from typing import Any, Dict, List, Mapping, Optional
 
 import numpy as np
+import torch
 from fairseq.tasks import register_task
 from numpy.typing import NDArray
 
@@ -74,6 +75,18 @@ class MultimodalPretrainingTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
                 raise ValueError(f"`model._name` is {type(model).__name__}'s; several modalities need data2vec_multi")
             task.learn_masks(model, check=not from_checkpoint)
         return model
+
+    def train_step(self, sample: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        """fairseq's own; what the batch's modality has no part of gets a gradient of zero.
+
+        So it has in half precision and where several processes train; alone it would have none, and neither decay nor
+        move on.
+        """
+        output = super().train_step(sample, model, *args, **kwargs)
+        for parameter in model.parameters():
+            if parameter.requires_grad and parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        return output
 
     def load_dataset(self, split: str, epoch: int = 1, **kwargs: Any) -> None:
         """Read a split of each modality."""

@@ -112,7 +112,7 @@ def test_ratios_say_how_often_each_has_its_turn(data: Path) -> None:
     rounds = [batch["net_input"]["mask"]["indices"] for batch in batches if 0 in batch["id"].tolist()]
     assert len(rounds) == 3
     assert not torch.equal(rounds[0], rounds[1])  # each round is drawn anew
-    again = [b for b in iterator(made(data, audio_ratio=3, text_ratio=0.4), 3, num_workers=1).next_epoch_itr()]
+    again = list(iterator(made(data, audio_ratio=3, text_ratio=0.4), 3, num_workers=1).next_epoch_itr())
     assert_alike(content(b for b in again if b["net_input"]["mode"] == "AUDIO"), content(batches))
 
 
@@ -124,7 +124,7 @@ def test_an_update_is_of_one_modality_on_all_processes(data: Path) -> None:
         ranks.append(list(iterator(task, num_shards=2, shard_id=shard).next_epoch_itr()))
     first, second = map(kinds, ranks)
     assert first == second
-    assert [mode for mode in first[::2]] == first[1::2]
+    assert list(first[::2]) == first[1::2]
     seen = {(batch["net_input"]["mode"], index) for rank in ranks for batch in rank for index in batch["id"].tolist()}
     assert seen == {(mode, index) for mode, count in COUNTS.items() for index in range(count)}
     task.dataset_to_epoch_iter.clear()
