@@ -21,7 +21,7 @@ from ..data.text.blocks import blocks_digest, load_lines, text_blocks
 from ..data.text.dictionary_file import load_dictionary
 from ..data.text.masked import MaskedTextDataset
 from ..data.text.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords, word_starts
-from ..data.text.visible import VisibleTextDataset
+from ..data.text.whole_rows import VisibleTextDataset
 from ..files.content import content_digest
 from ..host.watching.task import Extent, WatchedTask
 from ..modalities.text import TextConfig

@@ -7,7 +7,7 @@ from fairseq.tasks import register_task
 
 from ...data.image.datasets import MaskedImageDataset, TwoLooksDataset
 from ...data.image.random_steps import ColorJitter, Flip, RandomPart
-from ...data.image.several import SeveralSources
+from ...data.image.several_sources import SeveralSources
 from ...data.image.source import ImageSource
 from ...data.image.split import open_split
 from ...data.image.transforms import Squeezed, Step, ToTensor, Transform
