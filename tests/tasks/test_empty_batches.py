@@ -23,10 +23,13 @@ from data2vec_plugin.tasks.data2vec_masked_lm import Data2VecMaskedLMTask
 from data2vec_plugin.tasks.image_classification import ImageClassificationTask
 from data2vec_plugin.tasks.image_pretraining import ImagePretrainingTask
 from data2vec_plugin.tasks.meme_classification import MemeClassificationTask
+from data2vec_plugin.tasks.multi.mae_image_pretraining import MaeImagePretrainingTask
+from data2vec_plugin.tasks.multi.multimodal_pretraining import MultimodalPretrainingTask
 
 TASKS = (
     *(Data2VecAsrTask, Data2VecAudioPretrainingTask, Data2VecMaskedLMTask),
     *(ImageClassificationTask, ImagePretrainingTask, MemeClassificationTask),
+    *(MaeImagePretrainingTask, MultimodalPretrainingTask),
 )
 
 

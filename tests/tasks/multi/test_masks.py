@@ -105,7 +105,6 @@ def test_masks_are_the_models_own_by_seed_epoch_id_and_copy(made: Any, tmp_path:
         expected = method.masks.draw(tokens_of(task, batch), rngs)
         assert expected.visible is not None
         assert_alike([batch["net_input"]["mask"]], [expected.as_dict()])
-    assert_alike(masks(batches), masks(epoch(made(tmp_path), num_workers=2, data_buffer_size=2).next_epoch_itr()))
 
 
 @MODALITY
