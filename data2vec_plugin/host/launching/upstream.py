@@ -68,7 +68,7 @@ def compose_without(module: ModuleType) -> bool:
         try:
             return stock(self, config_name, overrides, *args, **kwargs)
         finally:
-            del self.repository.load_config
+            vars(self.repository).pop("load_config", None)
 
     loader.load_configuration = load_configuration
     return True
