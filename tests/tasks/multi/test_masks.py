@@ -10,7 +10,7 @@ import torch
 from models.tiny_multi import COPIES, config
 from omegaconf import OmegaConf
 from speech import write_clip, write_manifest
-from tasks.test_masks_of_runs import task_of
+from tasks.test_masks_of_runs import assert_alike, masks, task_of
 from text import lines, write_text, write_words_dictionary
 from torch import Tensor
 
@@ -73,17 +73,6 @@ def epoch(task: Any, number: int = 2, **options: Any) -> Any:
     task.load_dataset("train")
     limits = {"max_sentences": 2, "required_batch_size_multiple": 1, **options}
     return task.get_batch_iterator(task.dataset("train"), seed=1, epoch=number, **limits)
-
-
-def masks(batches: Any) -> List[Dict[str, Tensor]]:
-    return [batch["net_input"]["mask"] for batch in batches]
-
-
-def assert_alike(left: List[Dict[str, Tensor]], right: List[Dict[str, Tensor]]) -> None:
-    assert len(left) == len(right) > 0
-    for one, other in zip(left, right):
-        assert one.keys() == other.keys()
-        assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def tokens_of(task: Any, batch: Dict[str, Any]) -> List[int]:
