@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from benchmarks.timing import Work, interleaved
 from data2vec_plugin.core.masks.block_masking import BlockMaskConfig, BlockMasker
+from data2vec_plugin.core.masks.masking import BatchMasker
 from data2vec_plugin.data.image.datasets import MaskedImageDataset
 from data2vec_plugin.data.image.transforms import Normalization, pretraining_transform
 from data2vec_plugin.data.image.tree import ImageTree
@@ -68,8 +69,8 @@ def plain(folder: Path) -> Any:
 def ours(folder: Path) -> MaskedImageDataset:
     """With masks, which the other does not make."""
     transform = pretraining_transform(224, Normalization(), (0.08, 1.0), 0.4)
-    masker = BlockMasker(BlockMaskConfig(), 14, 14)
-    return MaskedImageDataset(masker, SampleSeeds(1), ImageTree(folder, labelled=False), transform)
+    masks = BatchMasker(BlockMasker(BlockMaskConfig(), 14, 14))
+    return MaskedImageDataset(masks, 14 * 14, SampleSeeds(1), ImageTree(folder, labelled=False), transform)
 
 
 def epoch(dataset: Any, workers: int) -> Work:

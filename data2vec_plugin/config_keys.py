@@ -35,6 +35,12 @@ TOKEN_KEYS = {
 """Which key a field of the core's masks was taken from."""
 
 
+def modality_keys(modality: str) -> Dict[str, str]:
+    """The keys of a modality of `data2vec_multi` for fields of its masks."""
+    fields = ("prob", "length", "dropout")
+    return {name: f"model.modalities.{modality.lower()}.mask_{name}" for name in fields}
+
+
 @contextmanager
 def told_by_key(keys: Mapping[str, str]) -> Iterator[None]:
     """A setting that the core refuses is told by the key that it was taken from."""

@@ -22,6 +22,8 @@ REGISTERED = {
         "data2vec_masked_lm",
         "image_pretraining",
         "image_classification",
+        "multi.mae_image_pretraining",
+        "multi.multimodal_pretraining",
         "unaligned_multimodal",
         "meme_classification",
     ),

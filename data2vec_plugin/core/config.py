@@ -226,6 +226,10 @@ class Data2VecConfig:
     copies: int = 1
     reference_compat: bool = False
 
+    def __post_init__(self) -> None:
+        if self.copies < 1:
+            raise SettingError("copies", self.copies, "at least 1 mask of each input")
+
     def check_targets(self) -> None:
         """Raise SettingError if more layers are to be averaged than there are; the reference averages all then."""
         if self.targets.top_k > self.transformer.layers and not self.reference_compat:

@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Dict
+from typing import Dict, Optional
 
 logger = logging.getLogger(__name__)
 
@@ -15,9 +15,10 @@ ADVICE = {
     "target_var": "the teacher's targets hardly vary: lower `optimization.lr`, warm up longer, raise "
     "`model.ema_decay` (with `model.ema_end_decay`), or normalise targets (`+model.layer_norm_targets=true`)",
     "pred_var": "the student predicts a constant: lower `optimization.lr` or warm up longer, "
-    "raise `model.average_top_k_layers`, or mask less (speech: `model.mask_prob`; text: "
-    "`task.mask_prob`; images: `model.num_mask_patches`)",
+    "raise `model.average_top_k_layers`, or mask less ({masks})",
 }
+MASKS = "speech: `model.mask_prob`; text: `task.mask_prob`; images: `model.num_mask_patches`"
+"""Which keys say how much is masked, where a model does not tell."""
 
 WARNED_EARLY = ("target_var",)
 """Students that learn well predict next to a constant for their first hundred updates or two, too."""
@@ -36,26 +37,30 @@ class CollapseGuard:
     patience: int = 100
 
     def __post_init__(self) -> None:
-        self.low: Dict[str, int] = dict.fromkeys(self.floors, 0)
-        self.low_early: Dict[str, int] = dict.fromkeys(self.floors, 0)
+        self.low: Dict[str, int] = {}
+        self.low_early: Dict[str, int] = {}
 
-    def observe(self, name: str, deviation: float, update: int) -> None:
-        """Take note of one update; raises :class:`CollapseError` that names the knob."""
+    def observe(self, name: str, deviation: float, update: int, mask_key: Optional[str] = None) -> None:
+        """Take note of one update; raises :class:`CollapseError` that names the knob.
+
+        Behind the name of a floor may stand a modality, watched by itself. ``mask_key`` says how much is masked.
+        """
         early = update <= self.start
         low = self.low_early if early else self.low
-        low[name] = low[name] + 1 if deviation < self.floors[name] else 0
+        kind = next(floor for floor in self.floors if name.startswith(floor))
+        low[name] = low.get(name, 0) + 1 if deviation < self.floors[kind] else 0
         if low[name] < self.patience:
             return
         seen = (
-            f"{name} is {deviation:.4f}, under {self.floors[name]} for {self.patience} updates in a row at update "
-            f"{update}; {ADVICE[name]}"
+            f"{name} is {deviation:.4f}, under {self.floors[kind]} for {self.patience} updates in a row at update "
+            f"{update}; {ADVICE[kind].format(masks=f'`{mask_key}`' if mask_key else MASKS)}"
         )
         if not early:
             raise CollapseError(
                 f"training has collapsed: {seen}. Go on from an earlier checkpoint with that changed, or set "
                 f"`+criterion.collapse_patience=0` to go on regardless"
             )
-        if name in WARNED_EARLY and low[name] == self.patience:
+        if kind in WARNED_EARLY and low[name] == self.patience:
             logger.warning(
                 f"{seen}. If it lasts, the run stops after update {self.start} (`+criterion.collapse_start=N`)"
             )

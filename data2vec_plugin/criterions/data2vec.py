@@ -1,7 +1,7 @@
 """Criterion `data2vec`: the model's losses, and how much targets and predictions vary over the whole batch."""
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 from fairseq import metrics
@@ -46,7 +46,8 @@ class Data2VecCriterion(FairseqCriterion):
         floors = {"target_var": cfg.min_target_var, "pred_var": cfg.min_pred_var}
         guarded = bool(cfg.collapse_patience)
         self.guard = CollapseGuard(floors, cfg.collapse_start, cfg.collapse_patience) if guarded else None
-        self.trivial = TrivialWatch()
+        self.trivial: Dict[str, TrivialWatch] = {}
+        self.mask_key: Optional[str] = None
 
     def forward(self, model: Any, sample: Dict[str, Any], reduce: bool = True) -> Tuple[Tensor, Any, Dict[str, Any]]:
         """fairseq's (loss, sample size, logging output); the loss is a sum over masked positions."""
@@ -66,11 +67,13 @@ class Data2VecCriterion(FairseqCriterion):
             "ema_decay": output["ema_decay"],
         }
         logging.update({key: output[key] for key in self.cfg.log_keys if output.get(key) is not None})
-        if len(losses) > 1:
-            logging.update({f"loss_{name}": value.detach().sum() for name, value in losses.items()})
-        logging.update(row_sums("_target", output["targets"]))
-        logging.update(row_sums("_prediction", output["predictions"]))
-        logging["_error_squares"] = (output["predictions"].detach().double() - output["targets"]).square().sum()
+        names = output.get("loss_names", tuple(losses))  # all that this model may have: processes log the same keys
+        if len(names) > 1:
+            none = loss.detach().new_zeros(())
+            logging.update({f"loss_{name}": losses[name].detach().sum() if name in losses else none for name in names})
+        self.mask_key = output.get("mask_key")
+        for mode in output.get("modes", ("",)):
+            logging.update(variance_sums(output, mode))
         return loss, sample_size, logging
 
     def weighted(self, losses: Dict[str, Tensor]) -> Dict[str, Tensor]:
@@ -90,9 +93,10 @@ class Data2VecCriterion(FairseqCriterion):
             return
         update = int(totals["_updates"] / totals["_batches"])
         if self.guard is not None:
-            for name, key in VARIANCES.items():
-                self.guard.observe(name, deviation(totals, key), update)
-        self.trivial.observe(unexplained(totals), update)
+            for name, value in deviations(totals).items():
+                self.guard.observe(name, value, update, self.mask_key)
+        for name, share in unexplained(totals).items():
+            self.trivial.setdefault(name, TrivialWatch()).observe(share, update)
 
     @staticmethod
     def reduce_metrics(logging_outputs: List[Dict[str, Any]]) -> None:
@@ -103,11 +107,14 @@ class Data2VecCriterion(FairseqCriterion):
         metrics.log_scalar("ntokens", count)
         metrics.log_scalar("nsentences", int(totals["nsentences"]))
         metrics.log_scalar("masked_pct", 100 * count / max(int(totals["_frames"]), 1), round=2)
-        for name, key in VARIANCES.items():
-            metrics.log_scalar(name, deviation(totals, key), count, round=4)
-        metrics.log_scalar("unexplained", unexplained(totals), count, round=3)
+        for name, value in deviations(totals).items():
+            metrics.log_scalar(name, value, count, round=4)
+        for name, value in unexplained(totals).items():
+            metrics.log_scalar(name, value, count, round=3)
         for key, total in totals.items():
             if key.startswith("loss_"):
+                if float(total) == 0:  # of a modality that the update was not of
+                    continue
                 metrics.log_scalar(key, float(total) / max(count, 1), count, round=3)
             elif key not in LOGGED and not key.startswith("_"):
                 metrics.log_scalar(key, float(total) / totals["_batches"], round=3)
@@ -133,12 +140,41 @@ def totals_of(logging_outputs: List[Dict[str, Any]]) -> Dict[str, Any]:
     return {key: sum(log[key] for log in logging_outputs if key in log) for key in keys}
 
 
-def deviation(totals: Dict[str, Any], key: str) -> float:
-    """How much rows vary over an update, from the sums that :func:`row_sums` logs under ``key``."""
-    return float(deviation_from_sums(totals[f"{key}_sum"], totals[f"{key}_squares"], int(totals["sample_size"])))
+def variance_sums(output: Dict[str, Any], mode: str) -> Dict[str, Any]:
+    """Sums over rows of targets and predictions. Where a model has several modalities, each has sums of its own.
+
+    Those that a batch is not of are zero, since processes add up their logs key by key.
+    """
+    suffix, here = f"_{mode}" if mode else "", output.get("mode", "") == mode
+    sums: Dict[str, Any] = {f"_rows{suffix}": len(output["targets"]) if here else 0}
+    for name, key in (("_target", "targets"), ("_prediction", "predictions")):
+        sums.update(row_sums(f"{name}{suffix}", output[key] if here else output[key][:0]))
+    error = output["predictions"].detach().double() - output["targets"]
+    sums[f"_error{suffix}_squares"] = error.square().sum() * int(here)
+    return sums
 
 
-def unexplained(totals: Dict[str, Any]) -> float:
-    """The share of the targets' variance that predictions leave."""
-    sums = totals["_target_sum"], totals["_target_squares"]
-    return float(unexplained_share(totals["_error_squares"], *sums, int(totals["sample_size"])))
+def found_in(totals: Dict[str, Any]) -> List[str]:
+    """Behind the names of a modality's sums, of those that an update was of; nothing where a model has one only."""
+    keys = [key for key in totals if key == "_rows" or (key.startswith("_rows") and totals[key])]
+    return [key[len("_rows") :] for key in keys]
+
+
+def deviations(totals: Dict[str, Any]) -> Dict[str, float]:
+    """How much rows vary over an update, by what is logged; of several modalities those that it was of."""
+    found = {}
+    for suffix in found_in(totals):
+        for name, key in VARIANCES.items():
+            sums = totals[f"{key}{suffix}_sum"], totals[f"{key}{suffix}_squares"]
+            found[name + suffix] = float(deviation_from_sums(*sums, int(totals[f"_rows{suffix}"])))
+    return found
+
+
+def unexplained(totals: Dict[str, Any]) -> Dict[str, float]:
+    """The share of the targets' variance that predictions leave, by what is logged."""
+    found = {}
+    for suffix in found_in(totals):
+        sums = totals[f"_target{suffix}_sum"], totals[f"_target{suffix}_squares"]
+        error, count = totals[f"_error{suffix}_squares"], int(totals[f"_rows{suffix}"])
+        found[f"unexplained{suffix}"] = unexplained_share(error, *sums, count)
+    return found

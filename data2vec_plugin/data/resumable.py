@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Optional
+from typing import Any, Callable, Dict, Iterator, Optional, Union
 
 from fairseq.data.iterators import CountingIterator, EpochBatchIterating
 
@@ -63,6 +63,13 @@ def _then_nothing(batches: CountingIterator, met: Met) -> Iterator[Any]:
             yield {}
 
 
+class ChecksPosition:
+    """Mixed into an iterator whose position within an epoch depends on more than its batches."""
+
+    def check_position(self, state_dict: Dict[str, Any]) -> None:
+        """Raise ValueError for a saved position that means other samples here."""
+
+
 class ResumableIterator(EpochBatchIterating):
     """fairseq's epoch iterator, whose saved position also says of which data: a manifest, texts, pictures.
 
@@ -85,7 +92,7 @@ class ResumableIterator(EpochBatchIterating):
     def __init__(
         self,
         iterator: EpochBatchIterating,
-        manifest: Path,
+        manifest: Union[Path, str],
         digest: str,
         take_turns: bool = False,
         seeds: Optional[SampleSeeds] = None,
@@ -180,6 +187,8 @@ class ResumableIterator(EpochBatchIterating):
         ours = self.iterator.num_shards
         seen = position * state_dict.get(SHARDS, ours)
         if position > 0:
+            if isinstance(self.iterator, ChecksPosition):
+                self.iterator.check_position(state_dict)
             self._check_batches(seen, state_dict.get(BATCHES))
         if self.seeds is not None:
             self.seeds.go_on(state_dict.get(RULE))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Optional
+from typing import List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -64,6 +64,10 @@ class SampleSeeds:
         if self.rule == HASHED:
             return hashed_row_generator(self.seed, epoch, index)
         return row_generator(self.seed, epoch, index, copy)
+
+    def of_masks(self, epoch: int, ids: Sequence[int], copies: int = 1) -> List[Generator]:
+        """What draws the masks of a batch: those of a sample's ``copies`` follow one another."""
+        return [self.of_mask(epoch, index, copy) for index in ids for copy in range(copies)]
 
     def of_view(self, epoch: int, index: int) -> Generator:
         """What draws a sample's crop, and whatever else is not its mask.

@@ -13,8 +13,10 @@ class SharedEpoch:
     """Mixed into a data set whose samples follow the epoch.
 
     fairseq keeps its data loader, and the loader its workers, from epoch to epoch: what they are to notice must be
-    shared memory.
+    shared memory. Where an epoch goes through the data more than once, a ``turn`` is added to it by whoever asks.
     """
+
+    turn = 0
 
     def __init__(self) -> None:
         self._epoch = torch.ones((), dtype=torch.int64).share_memory_()
@@ -22,7 +24,7 @@ class SharedEpoch:
     @property
     def epoch(self) -> int:
         """The epoch that samples are drawn for."""
-        return int(self._epoch)
+        return int(self._epoch) + self.turn
 
     def set_epoch(self, epoch: int) -> None:
         """Called by fairseq's iterator before each epoch; seen by workers that run already."""

@@ -32,7 +32,9 @@ class AudioTaskConfig(FairseqDataclass):
     multi_corpus_keys: Optional[str] = key(None, "not supported: list several folders in one manifest")
     multi_corpus_sampling_weights: Optional[str] = key(None, "not supported, as multi_corpus_keys")
     rebuild_batches: bool = key(True, "accepted; crops are drawn when a batch is made")
-    precompute_mask_config: Any = key(None, "accepted; belongs to data2vec 2")
+    precompute_mask_config: Any = key(
+        None, "data2vec 2: masks are blocks as upstream's loader draws them, {} or with keys in place of the model's"
+    )
     post_save_script: Optional[str] = key(None, "not supported")
     subsample: float = key(1, "not supported: shorten the manifest")
     seed: int = II("common.seed")

@@ -10,14 +10,17 @@ from ..config_keys import FRAME_KEYS, told_by_key
 from ..data.audio.clips import LoaderMasks, SeededAudioDataset
 from ..data.sample_seeds import SampleSeeds
 from .audio_config import AudioTaskConfig, refuse_unsupported
-from .speech import SpeechTask, is_speech, loader_masks
+from .multi.masks import check_trains
+from .speech import SpeechTask, is_speech, loader_masks, visible_masks
 
 
 @register_task("data2vec_audio_pretraining", dataclass=AudioTaskConfig)
 class Data2VecAudioPretrainingTask(SpeechTask, AudioPretrainingTask):
-    """Draws crops and masks in the loader from (seed, epoch, sample id), for a ``data2vec_audio`` model."""
+    """Draws crops and masks in the loader from (seed, epoch, sample id), for our models of speech."""
 
     cfg: AudioTaskConfig
+    section = "task"
+    """Under which key the configuration stands."""
 
     def __init__(self, cfg: AudioTaskConfig) -> None:
         super().__init__(cfg)
@@ -36,6 +39,14 @@ class Data2VecAudioPretrainingTask(SpeechTask, AudioPretrainingTask):
                 model.config.check_pretraining()
         if is_speech(model) and model.config.mask.prob > 0:
             self.masks = loader_masks(model)
+        return self.learn_masks(model, check=not from_checkpoint)
+
+    def learn_masks(self, model: Any, check: bool) -> Any:
+        """Learn from a model of data2vec 2.0 what its masks are; raises ValueError for settings that cannot train."""
+        if check:
+            check_trains(model, "AUDIO")
+        settings, key = self.cfg.precompute_mask_config, f"{self.section}.precompute_mask_config"
+        self.masks = visible_masks(model, self.seeds, settings, key) or self.masks
         return model
 
     def load_dataset(self, split: str, task_cfg: Any = None, **kwargs: Any) -> None:

@@ -11,6 +11,7 @@ from fairseq.tasks.masked_lm import MaskedLMTask
 from numpy.typing import NDArray
 
 from ..config_keys import told_by_key
+from ..core.masks.masking import BatchMasker
 from ..core.masks.token_masking import TokenMasker
 from ..data.first_process import first_process_first
 from ..data.resumable import ResumableIterator
@@ -20,10 +21,12 @@ from ..data.text.blocks import blocks_digest, load_lines, text_blocks
 from ..data.text.dictionary_file import load_dictionary
 from ..data.text.masked import MaskedTextDataset
 from ..data.text.subwords import GPT2_FILES, Gpt2Bpe, SentencePiece, Spaces, Subwords, word_starts
+from ..data.text.whole_rows import VisibleTextDataset
 from ..files.content import content_digest
 from ..host.watching.task import Extent, WatchedTask
 from ..modalities.text import TextConfig
 from .empty_batches import EmptyBatches
+from .multi.masks import check_trains, masks_of, method_of
 from .text_config import MaskedTextConfig, check_supported, mask_config, name_of_subwords
 
 
@@ -32,6 +35,8 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
     """Masks in the loader from (seed, epoch, sample id); reads SPLIT.bin, or SPLIT.txt by subwords on the fly."""
 
     cfg: MaskedTextConfig
+    section = "task"
+    """Under which key the configuration stands."""
     memory_knobs = (
         "lower `dataset.batch_size` or `dataset.max_tokens` (and raise `optimization.update_freq` to keep the batch), "
         "or shorten the rows with `task.tokens_per_sample`"
@@ -42,6 +47,7 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         check_supported(cfg)
         super().__init__(cfg, dictionary)
         self.masks = mask_config(cfg)
+        self.model_masks: Optional[BatchMasker] = None
         self.seeds = SampleSeeds(cfg.seed)
 
     @classmethod
@@ -61,6 +67,17 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         if isinstance(getattr(model, "text", None), TextConfig) and not from_checkpoint:
             with told_by_key(model.keys):
                 model.config.check_targets()
+        if method_of(model, "TEXT") is not None:
+            return self.learn_masks(model, check=not from_checkpoint)
+        if self.cfg.d2v2_multi and not from_checkpoint:
+            raise ValueError("`task.d2v2_multi` is true, but the model is not data2vec_multi; expected false")
+        return model
+
+    def learn_masks(self, model: Any, check: bool) -> Any:
+        """Learn from a model of data2vec 2.0 what its masks are; raises ValueError for settings that cannot train."""
+        if check:
+            check_trains(model, "TEXT")
+        self.model_masks = masks_of(model, "TEXT", self.seeds, None, self.section)
         return model
 
     def load_dataset(self, split: str, epoch: int = 1, combine: bool = False, **kwargs: Any) -> None:
@@ -77,6 +94,11 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
             encoder = self.subwords(source.parent)
         lines = load_lines(prefix, self.source_dictionary, source, combine)
         blocks = text_blocks(lines, split, self.cfg, self.source_dictionary, source)
+        if self.model_masks is not None or self.cfg.d2v2_multi:
+            self.datasets[split] = VisibleTextDataset(
+                blocks, self.model_masks, self.source_dictionary.pad(), self.seeds
+            )
+            return
         masker = TokenMasker(self.masks, self.mask_idx, self.replacements(), self._word_starts(encoder))
         self.datasets[split] = MaskedTextDataset(blocks, masker, self.source_dictionary.pad(), self.seeds)
 

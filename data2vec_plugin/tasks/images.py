@@ -69,12 +69,17 @@ def require_packages() -> None:
 
 def check_size(size: int, model_cfg: Any) -> None:
     """Raise ValueError if a model's keys say that it cannot see squares of ``size`` pixels."""
-    expected = getattr(model_cfg, "image_size", None)
+    prefix, keys = "model.", model_cfg
+    expected = getattr(keys, "image_size", None)
+    if hasattr(model_cfg, "modalities"):
+        prefix, keys = "model.modalities.image.", model_cfg.modalities.image
+        expected = keys.input_size
+    name = "input_size" if keys is not model_cfg else "image_size"
     if expected is not None and expected != size:
-        raise ValueError(f"`task.input_size` is {size}, `model.image_size` {expected}; set both to the same")
-    patch = getattr(model_cfg, "patch_size", None)
+        raise ValueError(f"`task.input_size` is {size}, `{prefix}{name}` {expected}; set both to the same")
+    patch = getattr(keys, "patch_size", None)
     if patch and size % patch:
         raise ValueError(
-            f"`task.input_size` is {size}, which patches of {patch} do not fill (`model.patch_size`); "
+            f"`task.input_size` is {size}, which patches of {patch} do not fill (`{prefix}patch_size`); "
             f"expected a multiple of {patch}, such as {max(round(size / patch), 1) * patch}"
         )

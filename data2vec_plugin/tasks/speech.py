@@ -12,6 +12,7 @@ from ..data.sample_seeds import SampleSeeds
 from ..host.watching.task import Extent, WatchedTask
 from ..modalities.audio import AudioConfig
 from .empty_batches import EmptyBatches
+from .multi.masks import masks_of, method_of
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,21 @@ class SpeechTask(EmptyBatches, WatchedTask):
 def loader_masks(model: Any) -> LoaderMasks:
     """What the loader has to know of a speech model to draw its masks."""
     masks = model.method.masks
-    return LoaderMasks(model.audio.conv_layers, masks.masker, masks.channels, masks.dim)
+    length = masks.masker.config.length
+    shortest_by = f"a span of `model.mask_length` {length}, by `model.conv_feature_layers`"
+    return LoaderMasks(model.audio.conv_layers, masks, shortest_by)
+
+
+def visible_masks(model: Any, seeds: SampleSeeds, settings: Any, key: str) -> Optional[LoaderMasks]:
+    """The same of a model of data2vec 2.0 that is of speech; None for another model."""
+    method = method_of(model, "AUDIO")
+    if method is None:
+        return None
+    masks = masks_of(model, "AUDIO", seeds, settings, key)
+    frames = masks.masker.shortest
+    shortest_by = f"{frames} frames, which `model.modalities.audio.mask_length` needs, by `feature_encoder_spec`"
+    embedder: Any = method.encoder.embedder
+    return LoaderMasks(embedder.audio.conv_layers, masks, shortest_by)
 
 
 def speech_models(model: Any) -> List[Any]:

@@ -16,8 +16,8 @@ class MaskedTextConfig(MaskedLMConfig):
 
     include_target_tokens: bool = key(True, "accepted; the teacher always sees the whole sentence")
     include_index: bool = key(True, "accepted; belongs to data2vec 2")
-    skip_masking: bool = key(False, "not supported: the loader masks")
-    d2v2_multi: bool = key(False, "not supported: belongs to data2vec 2")
+    skip_masking: bool = key(False, "data2vec 2: rows come whole, beside the model's masks; needs d2v2_multi")
+    d2v2_multi: bool = key(False, "rows as data2vec_multi reads them; so they are for such a model anyhow")
 
     # Any: `from_pretrained(…, bpe="sentencepiece")` puts the section of that encoder here
     bpe: Any = key("none", "subwords of raw text: sentencepiece, gpt2, or none if its symbols are apart already")
@@ -28,7 +28,6 @@ class MaskedTextConfig(MaskedLMConfig):
     encode_workers: int = key(2, "processes that turn raw text into subwords; 0 for none")
 
 
-UNSUPPORTED = {"skip_masking": False, "d2v2_multi": False}
 SUBWORDS = ("none", "sentencepiece", "gpt2")
 
 
@@ -54,8 +53,14 @@ def name_of_subwords(bpe: Any) -> str:
 
 def check_supported(cfg: MaskedTextConfig) -> None:
     """Raise ValueError for a key that this task would have to ignore."""
-    for name, value in UNSUPPORTED.items():
-        if getattr(cfg, name) != value:
-            raise ValueError(f"`task.{name}` is {getattr(cfg, name)!r}; this task supports {value!r} only")
+    if cfg.skip_masking and not cfg.d2v2_multi:
+        raise ValueError(
+            "`task.skip_masking` is true, which this task supports with `task.d2v2_multi: true` only: other models "
+            "read rows that are masked already"
+        )
+    if cfg.tokens_per_sample < 2:
+        raise ValueError(
+            f"`task.tokens_per_sample` is {cfg.tokens_per_sample}; expected at least 2, one to hide and one to see"
+        )
     if cfg.bpe not in SUBWORDS:
         raise ValueError(f"`task.bpe` is {cfg.bpe!r}; expected one of {', '.join(SUBWORDS)}")

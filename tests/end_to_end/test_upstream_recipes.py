@@ -10,12 +10,16 @@ from forked_commands import run
 from upstream_recipes import (
     AUDIO_SIZE,
     GLUE,
+    OF_RECIPE_2,
+    RECIPES_2,
     ROBERTA_SIZE,
+    SMALL_2,
     SPEECH_SIZE,
     TEXT_SIZE,
     VISION_SIZE,
     folder_of,
     named,
+    write_recipes_2,
     write_speech,
     write_text_binaries,
     write_vision,
@@ -110,13 +114,17 @@ def results(
     runs.update({name: classify(name, text, text_checkpoint) for name in GLUE})
     if find_spec("torchvision"):
         runs["base_imagenet"] = look_at_pictures(folder)
+    data = {"base_audio": speech, "base_text": text, "large_text_groups": text, "base_images": folder / "pictures"}
+    recipes = write_recipes_2(folder / "recipes2")
+    for name in RECIPES_2 if find_spec("torchvision") else [name for name in RECIPES_2 if name != "base_images"]:
+        runs[name] = [*named(recipes, name), f"task.data={data[name]}", *SMALL_2, *OF_RECIPE_2[name]]
     here = (f"hydra.run.dir={folder}", "checkpoint.no_save=true")
     return run_many({name: [*words, *here] for name, words in runs.items()})
 
 
-@pytest.mark.parametrize("recipe", [*LARGE, *BASE, "told to go on", *GLUE, "base_imagenet"])
+@pytest.mark.parametrize("recipe", [*LARGE, *BASE, "told to go on", *GLUE, "base_imagenet", *RECIPES_2])
 def test_recipe_trains(recipe: str, results: Dict[str, Any]) -> None:
-    if recipe == "base_imagenet":
+    if recipe in ("base_imagenet", "base_images"):
         pytest.importorskip("torchvision")
     assert results[recipe] == {"updates": 2, "error": ""}
 

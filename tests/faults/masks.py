@@ -44,14 +44,14 @@ MASKS = (
     ),
     Fault(  # positions are believed that are not those of the mask
         "K4",
-        "outputs.Mask.given",
+        "core.masks.mask.Mask.given",
         'indices.device.type == positions.device.type == "cpu"',
         "False",
         ("tests/core/test_outputs.py",),
     ),
     Fault(  # pictures start to train with all of them hidden, or with targets of more layers than there are
         "K5",
-        "ImagePretrainingTask.build_model",
+        "MaskingImageTask.build_model",
         'isinstance(getattr(model, "image", None), ImageConfig) and not from_checkpoint',
         "False",
         ("tests/tasks/test_image_pretraining.py::test_models_that_cannot_pretrain_are_refused",),

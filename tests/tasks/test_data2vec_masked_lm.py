@@ -259,8 +259,8 @@ def test_keys_and_defaults_are_fairseqs(words: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("skip_masking", True, r"`task\.skip_masking` is True; this task supports False only"),
-        ("d2v2_multi", True, r"`task\.d2v2_multi` is True"),
+        ("skip_masking", True, r"`task\.skip_masking` is true, .*`task\.d2v2_multi: true` only"),
+        ("tokens_per_sample", 1, r"`task\.tokens_per_sample` is 1; expected at least 2"),
         ("bpe", "wordpiece", r"`task\.bpe` is 'wordpiece'; expected one of none, sentencepiece, gpt2"),
         ("mask_prob", 0.0, r"`task\.mask_prob` is 0\.0, .* hides 0 % of the input"),
         ("mask_prob", 1.0, r"`task\.mask_prob` is 1\.0, which with `task\.mask_multiple_length` 1 hides 100 % of"),
@@ -282,6 +282,8 @@ def test_models_that_cannot_pretrain_are_refused(words: Path) -> None:
     }
     with pytest.raises(ValueError, match=r"`average_top_k_layers` is 8, but the encoder has .* 2"):
         make_task(words).build_model(OmegaConf.create(section))
+    with pytest.raises(ValueError, match=r"`task\.d2v2_multi` is true, but the model is not data2vec_multi"):
+        make_task(words, d2v2_multi=True).build_model(OmegaConf.create({**section, "average_top_k_layers": 2}))
 
 
 def test_our_criterion_trains_a_model_on_the_task(words: Path) -> None:  # B12

@@ -9,7 +9,7 @@ import pytest
 import torch
 from fairseq.logging import metrics
 from fairseq.tasks import FairseqTask
-from models.tiny import DIM, SAMPLES, tiny_model
+from models.tiny import SAMPLES, tiny_model
 from omegaconf import OmegaConf
 from speech import write_clip, write_manifest
 
@@ -23,10 +23,13 @@ from data2vec_plugin.tasks.data2vec_masked_lm import Data2VecMaskedLMTask
 from data2vec_plugin.tasks.image_classification import ImageClassificationTask
 from data2vec_plugin.tasks.image_pretraining import ImagePretrainingTask
 from data2vec_plugin.tasks.meme_classification import MemeClassificationTask
+from data2vec_plugin.tasks.multi.mae_image_pretraining import MaeImagePretrainingTask
+from data2vec_plugin.tasks.multi.multimodal_pretraining import MultimodalPretrainingTask
 
 TASKS = (
     *(Data2VecAsrTask, Data2VecAudioPretrainingTask, Data2VecMaskedLMTask),
     *(ImageClassificationTask, ImagePretrainingTask, MemeClassificationTask),
+    *(MaeImagePretrainingTask, MultimodalPretrainingTask),
 )
 
 
@@ -54,9 +57,8 @@ def reduced(task: FairseqTask, logs: List[Dict[str, Any]], criterion: Any) -> Di
 
 def test_speech_is_scored_by_its_good_clips(task: Data2VecAudioPretrainingTask) -> None:
     model = tiny_model()
-    masker = model.method.masks.masker
-    assert isinstance(masker, SpanMasker)
-    task.masks = LoaderMasks(model.audio.conv_layers, masker, None, DIM)
+    assert isinstance(model.method.masks.masker, SpanMasker)
+    task.masks = LoaderMasks(model.audio.conv_layers, model.method.masks)
     task.load_dataset("valid")
     iterator = task.get_batch_iterator(task.dataset("valid"), max_sentences=1)
     criterion = Data2VecCriterion(Data2VecCriterionConfig(min_target_var=0.1, min_pred_var=0.01), task)

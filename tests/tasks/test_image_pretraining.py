@@ -26,7 +26,7 @@ from data2vec_plugin.data.image.tree import ImageTree
 from data2vec_plugin.data.resumable import ManifestChangedError, ResumableIterator
 from data2vec_plugin.tasks import images as image_tasks
 from data2vec_plugin.tasks.image_config import ImageClassificationConfig, ImagePretrainingConfig
-from data2vec_plugin.tasks.image_pretraining import ImagePretrainingTask, block_masker
+from data2vec_plugin.tasks.image_pretraining import ImagePretrainingTask, block_masks
 
 KEYS: Dict[str, Any] = {
     "image_size": 32,
@@ -122,7 +122,7 @@ def test_without_a_model_or_its_keys_there_are_no_masks(data: Path) -> None:
     task.load_dataset("train")
     dataset = task.dataset("train")
     assert set(dataset.collater([dataset[0]])["net_input"]) == {"img"}
-    assert block_masker(224, SimpleNamespace(patch_size=16)) is None
+    assert block_masks(224, SimpleNamespace(patch_size=16)) is None
 
 
 @pytest.mark.usefixtures("no_model")

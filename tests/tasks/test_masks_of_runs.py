@@ -73,7 +73,8 @@ def pictures(folder: Path) -> Any:
 def speech_mask(task: Any, batch: Dict[str, Any], rng: Rngs) -> Dict[str, Tensor]:
     inputs = batch["net_input"]
     lengths = (~inputs["padding_mask"]).sum(1).tolist() if "padding_mask" in inputs else [inputs["source"].size(1)] * 2
-    mask = task.masks.draw(lengths, [rng(1, 2, index) for index in batch["id"].tolist()])
+    rngs = [rng(1, 2, index) for index in batch["id"].tolist()]
+    mask = task.masks.masks.draw(task.masks.frames(lengths), rngs)
     return mask.as_dict()
 
 
@@ -87,7 +88,7 @@ def text_mask(task: Any, batch: Dict[str, Any], rng: Rngs) -> Dict[str, Tensor]:
 
 
 def picture_mask(task: Any, batch: Dict[str, Any], rng: Rngs) -> Dict[str, Tensor]:
-    rows = [task.masker.sample(rng(1, 2, index)).reshape(-1) for index in batch["id"].tolist()]
+    rows = [task.masks.masker.sample(rng(1, 2, index)).reshape(-1) for index in batch["id"].tolist()]
     indices = torch.from_numpy(np.stack(rows))
     return {"indices": indices, "positions": indices.flatten().nonzero().squeeze(1)}
 

@@ -65,6 +65,10 @@ class ExactMasker(Masker):
     """
 
     def __init__(self, config: ExactMaskConfig, grid: Optional[Tuple[int, int]] = None) -> None:
+        if grid is not None and grid[0] * grid[1] < 2:
+            raise SettingError(
+                "grid", f"{grid[0]} x {grid[1]} patches, which leaves nothing to see once one is masked", "at least two"
+            )
         self.config = config
         self.grid = grid
 

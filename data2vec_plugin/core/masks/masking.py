@@ -150,7 +150,12 @@ def _resize(masked: Indices, goal: Optional[int], size: int, rng: Generator) -> 
 
 
 class Masker(ABC):
-    """Draws the masks of a batch on the host; a subclass says how rows are masked."""
+    """Draws the masks of a batch on the host; a subclass says how rows are masked.
+
+    A row of fewer than ``shortest`` positions has none to hide beside one to see, or to see beside a span.
+    """
+
+    shortest = 2
 
     def draw(
         self, sizes: Sequence[int], rngs: Sequence[Generator], copies: int = 1, width: Optional[int] = None
@@ -180,6 +185,7 @@ class SpanMasker(Masker):
     def __init__(self, config: SpanMaskConfig, trim_to_count: bool = False) -> None:
         self.config = config
         self.trim_to_count = trim_to_count
+        self.shortest = config.length + 1
 
     def rows(self, sizes: Sequence[int], width: int, rngs: Sequence[Generator]) -> BoolRows:
         """See :func:`span_mask`."""

@@ -17,11 +17,10 @@ import numpy as np
 import torch
 from fairseq.data import FileAudioDataset
 from fairseq.data.text_compressor import TextCompressionLevel, TextCompressor
-from numpy.random import Generator
 from torch import Tensor
 
 from ...core.masks.mask import Mask
-from ...core.masks.masking import SpanMasker
+from ...core.masks.masking import BatchMasker
 from ...files.media.audio import read_samples
 from ...files.names import FileNames
 from ...files.text.manifests import check_manifest, manifest_digest, manifest_root
@@ -43,27 +42,29 @@ class AudioFileError(BadFileError):
 
 @dataclass(frozen=True)
 class LoaderMasks:
-    """What the loader has to know of a model to draw its masks."""
+    """What draws a model's ``masks`` of frames, and the convolutions that frames are made by.
+
+    ``shortest_by`` says which keys ask for clips of some length.
+    """
 
     conv_layers: Sequence[ConvSpec]
-    time: SpanMasker
-    channels: Optional[SpanMasker]
-    dim: int
+    masks: BatchMasker
+    shortest_by: str = "the model's masks"
 
     def shortest_clip(self) -> int:
         """Samples of the shortest clip that can hide one span and still show a frame."""
-        return samples_for(self.time.config.length + 1, self.conv_layers)
+        return samples_for(self.masks.masker.shortest, self.conv_layers)
 
-    def draw(self, lengths: Sequence[int], rngs: Sequence[Generator]) -> Mask:
-        """Masks of clips of ``lengths`` samples, of which the longest is as wide as their batch.
+    def draw(self, lengths: Sequence[int], seeds: SampleSeeds, epoch: int, ids: Sequence[int]) -> Mask:
+        """Masks of the clips ``ids`` of ``lengths`` samples, of which the longest is as wide as their batch.
 
-        A clip shorter than one frame has one, as in the model.
+        A clip shorter than one frame has one, as in the model. A clip's copies follow one another.
         """
-        frames = [max(output_length(length, self.conv_layers), 1) for length in lengths]
-        mask = self.time.draw(frames, rngs)
-        if self.channels is not None:
-            mask.channels = self.channels.draw([self.dim] * len(frames), rngs).indices
-        return mask
+        return self.masks.draw(self.frames(lengths), seeds.of_masks(epoch, ids, self.masks.copies))
+
+    def frames(self, lengths: Sequence[int]) -> List[int]:
+        """Of each clip of so many samples."""
+        return [max(output_length(length, self.conv_layers), 1) for length in lengths]
 
 
 class CheckedAudioDataset(AllBatches, FileAudioDataset):
@@ -180,9 +181,7 @@ class SeededAudioDataset(SharedEpoch, CheckedAudioDataset):
     ) -> None:
         shortest = masks.shortest_clip() if masks else 0
         if masks:
-            self.shortest_by = (
-                f"a span of `model.mask_length` {masks.time.config.length}, by `model.conv_feature_layers`"
-            )
+            self.shortest_by = masks.shortest_by
         CheckedAudioDataset.__init__(self, manifest_path, sample_rate, shortest=shortest, **options)
         SharedEpoch.__init__(self)
         self.seeds = seeds
@@ -204,8 +203,7 @@ class SeededAudioDataset(SharedEpoch, CheckedAudioDataset):
         if min(lengths) < width:
             net_input["padding_mask"] = torch.arange(width) >= torch.tensor(lengths).unsqueeze(1)
         if self.masks is not None:
-            rngs = [self.seeds.of_mask(self.epoch, index) for index in ids]
-            net_input["mask"] = self.masks.draw(lengths, rngs).as_dict()
+            net_input["mask"] = self.masks.draw(lengths, self.seeds, self.epoch, ids).as_dict()
         return {"id": torch.tensor(ids), "net_input": net_input}
 
     def _crop(self, source: Tensor, index: int, length: int) -> Tensor:
@@ -227,6 +225,6 @@ class MaskedAudioDataset(SharedEpoch, CheckedAudioDataset):
         batch: Dict[str, Any] = super().collater(samples)
         if batch and self.seeds.masks_are_drawn:
             lengths: List[int] = (~batch["net_input"]["padding_mask"]).sum(1).tolist()
-            rngs = [self.seeds.of_mask(self.epoch, index) for index in batch["id"].tolist()]
-            batch["net_input"]["mask"] = self.masks.draw(lengths, rngs).as_dict()
+            ids: List[int] = batch["id"].tolist()
+            batch["net_input"]["mask"] = self.masks.draw(lengths, self.seeds, self.epoch, ids).as_dict()
         return batch

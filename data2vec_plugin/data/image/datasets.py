@@ -7,7 +7,7 @@ nor on how often the run was interrupted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...core.masks.block_masking import BlockMasker
+from ...core.masks.masking import BatchMasker
 from ...files.media.pictures import decode
 from ...files.unusable import UnusableFileError
 from ..bad_files import BadFileError, BadFiles
@@ -64,18 +64,26 @@ ALWAYS_ALIKE = Order()
 class ImageDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
     """Pictures as ``img`` (3, size, size) by their place in an epoch; ``id`` tells picture and view.
 
+    A model gets them as ``key``.
     Pictures that cannot be used are left out, counted and named, up to ``bad_limit`` of them; one more raises
     :class:`ImageFileError`.
     """
 
     def __init__(
-        self, source: ImageSource, transform: Transform, seed: int, bad_limit: int = 0, order: Order = ALWAYS_ALIKE
+        self,
+        source: ImageSource,
+        transform: Transform,
+        seed: int,
+        bad_limit: int = 0,
+        order: Order = ALWAYS_ALIKE,
+        key: str = "img",
     ) -> None:
         super().__init__()
         self.source = source
         self.transform = transform
         self.seed = seed
         self.order = order
+        self.key = key
         self._drawn = (-1, np.zeros(0, dtype=np.int64))
         self.bad_files = BadFiles(len(source), bad_limit, source.name, ImageFileError, "bad_image_limit")
 
@@ -91,7 +99,11 @@ class ImageDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
         except UnusableFileError as error:
             self.bad_files.leave_out(picture, f"{error.fault}; replace it or take it out", error)
             return {"id": sample, "img": None}
-        return {"id": sample, "img": self.transform(image, self.rng(sample))}
+        return {"id": sample, **self.looks(image, self.rng(sample))}
+
+    def looks(self, image: Any, rng: Generator) -> Dict[str, Tensor]:
+        """A picture as the model gets it: ``img``."""
+        return {"img": self.transform(image, rng)}
 
     def rng(self, sample: int) -> Generator:
         """The epoch's and the sample's own generator, for its transform."""
@@ -104,12 +116,14 @@ class ImageDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
         return self._drawn[1]
 
     def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
-        """``net_input`` with ``img`` (B, 3, size, size) and what a kind of data adds; empty if all are left out."""
+        """``net_input`` with pictures (B, 3, size, size) and what a kind of data adds; empty if all are left out."""
         samples = [sample for sample in samples if sample["img"] is not None]
         if not samples:
             return {}
         ids = [sample["id"] for sample in samples]
-        net_input = {"img": torch.stack([sample["img"] for sample in samples]), **self.beside(ids)}
+        net_input = {self.key: torch.stack([sample["img"] for sample in samples]), **self.beside(ids)}
+        if "target" in samples[0]:
+            net_input["target"] = torch.stack([sample["target"] for sample in samples])
         return {"id": torch.tensor(ids), "net_input": net_input, "ntokens": len(ids), "nsentences": len(ids)}
 
     def beside(self, ids: List[int]) -> Dict[str, Any]:
@@ -122,13 +136,20 @@ class ImageDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
 
 
 class MaskedImageDataset(ImageDataset):
-    """Pictures with the patches that are hidden from the student."""
+    """Pictures of so many ``patches``, with those that are hidden from the student; without ``masks`` it draws them."""
 
     def __init__(
-        self, masker: BlockMasker, seeds: SampleSeeds, source: ImageSource, transform: Transform, **options: Any
+        self,
+        masks: Optional[BatchMasker],
+        patches: int,
+        seeds: SampleSeeds,
+        source: ImageSource,
+        transform: Transform,
+        **options: Any,
     ) -> None:
         super().__init__(source, transform, seeds.seed, **options)
-        self.masker = masker
+        self.masks = masks
+        self.patches = patches
         self.seeds = seeds
 
     def rng(self, sample: int) -> Generator:
@@ -137,9 +158,23 @@ class MaskedImageDataset(ImageDataset):
 
     def beside(self, ids: List[int]) -> Dict[str, Any]:
         """``mask`` as :meth:`Mask.as_dict` has it, patches row by row."""
-        rngs = [self.seeds.of_mask(self.epoch, index) for index in ids]
-        height, width = self.masker.grid
-        return {"mask": self.masker.draw([height * width] * len(ids), rngs).as_dict()}
+        if self.masks is None:
+            return {}
+        rngs = self.seeds.of_masks(self.epoch, ids, self.masks.copies)
+        return {"mask": self.masks.draw([self.patches] * len(ids), rngs).as_dict()}
+
+
+class TwoLooksDataset(MaskedImageDataset):
+    """The same part of each picture twice: as the student sees it, and as ``target``, in other colours."""
+
+    def __init__(self, look: Transform, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.look = look
+
+    def looks(self, image: Any, rng: Generator) -> Dict[str, Tensor]:
+        """``img`` and ``target`` (3, size, size)."""
+        part: Any = self.transform(image, rng)
+        return {"img": self.look(part, rng), "target": self.look(part, rng)}
 
 
 class LabelledImageDataset(ImageDataset):

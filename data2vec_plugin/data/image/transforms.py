@@ -86,6 +86,20 @@ def evaluation_transform(size: int, normalization: Normalization) -> Transform:
     return Transform([MiddlePart(size), ToTensor(normalization)])
 
 
+class Squeezed:
+    """The whole picture as a square, whatever its sides."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __call__(self, picture: Image, rng: Generator) -> Image:
+        """A picture of ``size`` by ``size``; nothing is drawn."""
+        from torchvision.transforms.v2 import InterpolationMode, functional
+
+        picture = middle_of_strip(picture)
+        return functional.resize(picture, [self.size, self.size], InterpolationMode.BILINEAR, antialias=True)
+
+
 class MiddlePart:
     """The middle of a picture, as a square."""
 

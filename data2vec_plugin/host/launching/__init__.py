@@ -43,6 +43,12 @@ FEATURES: Tuple[Feature, ...] = (
         "override_errors:advise_quotes",
     ),
     Feature(
+        "main's keys",
+        HYDRA,
+        "recipes of data2vec 2.0 say `optimization.debug_param_names`, which the release refuses",
+        "upstream:compose_without",
+    ),
+    Feature(
         "save folders of a sweep",
         "hydra.plugins.sweeper",
         "jobs of a sweep with one save folder go on from each other's checkpoints, or write over them",

@@ -29,7 +29,7 @@ def say_what_was_meant(module: ModuleType) -> bool:
         return _explained(
             lambda: load(self, config_name, overrides, *args, **kwargs),
             None,
-            lambda: _recipe_is_ours(self, config_name, overrides),
+            lambda: recipe_is_ours(self, config_name, overrides),
         )
 
     loader._apply_overrides_to_config = staticmethod(_apply_overrides_to_config)
@@ -49,7 +49,7 @@ def advise_quotes(module: ModuleType) -> bool:
         try:
             return stock(self, config_name, overrides, *args, **kwargs)
         except OverrideParseException as error:
-            quoted = _in_quotes(error.override) if _recipe_is_ours(self, config_name, overrides) else ""
+            quoted = _in_quotes(error.override) if recipe_is_ours(self, config_name, overrides) else ""
             if not quoted:
                 raise
             told = f"{error}\nPut the value in quotes, and all of it in the shell's: {quoted}"
@@ -59,7 +59,7 @@ def advise_quotes(module: ModuleType) -> bool:
     return True
 
 
-def _recipe_is_ours(loader: Any, config_name: Optional[str], overrides: Sequence[str]) -> bool:
+def recipe_is_ours(loader: Any, config_name: Optional[str], overrides: Sequence[str]) -> bool:
     """Whether a recipe that could not be composed is, as it lies there with its overrides, one of ours."""
     if any(map(asks_for_us, overrides)):
         return True

@@ -1,13 +1,90 @@
 """What data2vec's recipes and checkpoints expect of fairseq: keys of its main branch, and that `roberta` knows them."""
 
 import functools
+import logging
+import sys
 from argparse import Namespace
 from types import ModuleType
 from typing import Any, MutableMapping
 
-from .ours import is_imported, node_of
+from .ours import has_keys, is_imported, node_of
+from .override_errors import recipe_is_ours
+
+logger = logging.getLogger(__name__)
 
 TEACHER, HEAD, LANGUAGE_MODEL = "encoder._ema", "encoder.regression_head.", "encoder.lm_head."
+
+
+OF_DATA2VEC_2 = {
+    "audio_pretraining": ("precompute_mask_config", "data2vec_audio_pretraining"),
+    "masked_lm": ("d2v2_multi", "data2vec_masked_lm"),
+}
+"""Of a task of fairseq's the key by which main's makes batches for data2vec 2.0, and our task, which knows it."""
+
+
+def fit_to_release(cfg: Any) -> None:
+    """Makes a configuration of main's one that any fairseq takes, in place."""
+    drop_mains_keys(cfg)
+    take_our_task(cfg)
+
+
+def take_our_task(cfg: Any) -> None:
+    """Has our task in the place of fairseq's where a recipe of data2vec 2.0 asks for its batches.
+
+    The release cannot make them; main can, but draws other masks after a resumption than it would have without.
+    """
+    from omegaconf import open_dict
+
+    task = node_of(cfg, "task")
+    key, ours = OF_DATA2VEC_2.get(task["_name"] if task is not None and "_name" in task else "", ("", ""))
+    if not key or key not in task or task[key] in (None, False):
+        return
+    logger.info(f"`task._name` is {task['_name']} with `{key}`: {ours} makes these batches, by the same keys")
+    with open_dict(task):
+        task["_name"] = ours
+
+
+def compose_without(module: ModuleType) -> bool:
+    """Has hydra compose a recipe of ours without `optimization.debug_param_names`, if that is the release.
+
+    Main logs an optimizer's parameters by it; the release has no such key, and hydra refuses it.
+    """
+    loader = module.ConfigLoaderImpl  # type: ignore[attr-defined]
+    stock = loader.load_configuration
+
+    @functools.wraps(stock)
+    def load_configuration(self: Any, config_name: Any, overrides: Any, *args: Any, **kwargs: Any) -> Any:
+        if not recipe_is_ours(self, config_name, overrides):
+            return stock(self, config_name, overrides, *args, **kwargs)
+        read = self.repository.load_config
+
+        def load_config(*path: Any, **options: Any) -> Any:
+            found = read(*path, **options)
+            if found is not None and has_keys(found.config):
+                drop_debug_names(found.config)
+            return found
+
+        self.repository.load_config = load_config
+        try:
+            return stock(self, config_name, overrides, *args, **kwargs)
+        finally:
+            vars(self.repository).pop("load_config", None)
+
+    loader.load_configuration = load_configuration
+    return True
+
+
+def drop_debug_names(recipe: Any) -> None:
+    """Takes that key out of a recipe as it was read, where fairseq is imported and does not know it."""
+    optimization = node_of(recipe, "optimization")
+    if optimization is None or "debug_param_names" not in optimization or "fairseq" not in sys.modules:
+        return
+    from fairseq.dataclass.configs import OptimizationConfig
+    from omegaconf import open_dict
+
+    if "debug_param_names" not in OptimizationConfig.__dataclass_fields__:
+        with open_dict(optimization):
+            del optimization["debug_param_names"]
 
 
 def drop_mains_keys(cfg: Any) -> None:

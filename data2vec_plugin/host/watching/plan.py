@@ -30,7 +30,7 @@ def plan(trainer: Any, iterator: Any) -> List[str]:
     done, goal = trainer.get_num_updates(), goal_updates(cfg, updates_per_epoch)
     return [
         f"data: {extent} ({cfg.dataset.train_subset})"
-        + (f"; {left_out:,} more are left out, too short or too long" if left_out else ""),
+        + (f"; {left_out:,} more are left out, too short or too long" if left_out > 0 else ""),
         f"update: {processes} process{'' if processes == 1 else 'es'} × {freq} micro-batches of {batch_limit(cfg)}, "
         f"{per_update:,.4g} {extent.unit} on average; {updates_per_epoch:,} updates an epoch",
         f"run: {goal:,} updates, {goal / updates_per_epoch:,.1f} epochs, {goal * per_update:,.4g} {extent.unit}"

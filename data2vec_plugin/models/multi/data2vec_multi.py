@@ -1,17 +1,22 @@
 """The registered model of data2vec 2.0: upstream's name, keys, forward arguments and results on our core."""
 
-from typing import Any, Dict, List, Mapping, MutableMapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, Mapping, MutableMapping, Optional, Sequence, Tuple, Union
 
 from fairseq.models import register_model
 from torch import Tensor, nn
 
+from ...config_keys import modality_keys
 from ...core.encoder import Encoder
 from ...core.masks.mask import Mask
+from ...core.update_rules import UpdateRule, update_rules
 from ...data.brought_mask import brought
 from ...interop.fairseq.multi_v2 import ModalitiesLayout
 from .._for_fairseq import CheckpointedModel, EncoderAlone, if_padded, mask_of_loader
 from .methods import MULTI_KEYS, several_modalities
 from .multi_config import Data2VecMultiConfig, Modality
+
+NEVER_DECAYED = ("extra_tokens", "alibi_scale", "alibi_bias")
+"""Learned tokens and biases of attention, which are no matrices that anything is multiplied with."""
 
 
 class EncodersAlone(nn.Module):
@@ -51,6 +56,9 @@ class Data2VecMultiModel(CheckpointedModel):
         super().__init__(several_modalities(cfg, modalities, dictionary))  # type: ignore[arg-type]
         self.layout = ModalitiesLayout(self.modalities[0].name, cfg.ema_encoder_only)
         self.cfg = cfg
+        if cfg.decoder_group:
+            for parameter in decoder_parameters(self.method):
+                parameter.param_group = "decoder"  # type: ignore[attr-defined]
 
     @classmethod
     def build_model(cls, cfg: Data2VecMultiConfig, task: Any = None) -> "Data2VecMultiModel":
@@ -114,10 +122,22 @@ class Data2VecMultiModel(CheckpointedModel):
         if not mask:
             raise ValueError("`mask` is False, but pre-training regresses masked tokens: add `features_only=True`")
         name = self.mode_name(mode)
-        result = self.pretrained(name, source, padding_mask, given, target)
-        if len(self.modalities) > 1:
-            result.update({f"{key}_{name}": result[key] for key in ("pred_var", "target_var")})
+        return self.by_modality(self.pretrained(name, source, padding_mask, given, target), name)
+
+    def by_modality(self, result: Dict[str, Any], name: str) -> Dict[str, Any]:
+        """A result that says of which modality it is, and where there are several, of which its variances are."""
+        result["mask_key"] = modality_keys(name)["prob"]
+        names = list(self.method.methods)  # type: ignore[union-attr, arg-type]
+        if len(names) > 1:
+            methods = self.method.methods.values()  # type: ignore[union-attr, operator]
+            terms = [term.name for method in methods for term in method.terms]
+            result.update(mode=name, modes=names, loss_names=tuple(dict.fromkeys(terms)))
+            result.update({f"{key}_{name}": result[key] for key in ("target_var", "pred_var")})
         return result
+
+    def update_rules(self) -> Dict[str, UpdateRule]:
+        """How the optimizer moves each parameter: matrices decay, nothing else does."""
+        return update_rules(self.named_parameters(), 1, 1.0, (), NEVER_DECAYED)
 
     def features(
         self,
@@ -185,6 +205,14 @@ def shared_names(model: nn.Module) -> List[List[str]]:
     for name, parameter in model.named_parameters(remove_duplicate=False):
         names.setdefault(id(parameter), []).append(name)
     return [same for same in names.values() if len(same) > 1]
+
+
+def decoder_parameters(several: Any) -> Iterator[nn.Parameter]:
+    """Those of the decoders, a modality's own and the shared one; the latter as often as it is shared."""
+    for method in several.methods.values():
+        for decoder in (method.predictor.own, method.predictor.shared):
+            if isinstance(decoder, nn.Module):
+                yield from decoder.parameters()
 
 
 def modalities_of(cfg: Data2VecMultiConfig, task: Any) -> List[Modality]:

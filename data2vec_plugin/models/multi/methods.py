@@ -5,7 +5,7 @@ from typing import Any, Optional, Sequence
 
 from torch import nn
 
-from ...config_keys import told_by_key
+from ...config_keys import modality_keys, told_by_key
 from ...core.config import Data2VecConfig, SpanMaskConfig, TransformerConfig
 from ...core.masks.exact_masking import ExactMaskConfig
 from ...core.model import Data2Vec
@@ -34,6 +34,7 @@ MULTI_KEYS = {
     "prob": "mask_prob",
     "length": "mask_length",
     "dropout": "mask_dropout",
+    "copies": "clone_batch",
     "biased": "num_alibi_heads",
     "distance": "alibi_distance",
 }
@@ -58,9 +59,9 @@ def one_modality(
     keys = getattr(cfg.modalities, modality.name.lower())
     config = method_config(cfg, keys)
     parts = {Modality.AUDIO: audio_parts, Modality.IMAGE: image_parts, Modality.TEXT: text_parts}[modality]
-    made = visible_data2vec(
-        config, visible_config(cfg, keys, modality), transformer, parts(cfg, keys, dictionary), shared
-    )
+    with told_by_key(modality_keys(modality.name)):
+        visible = visible_config(cfg, keys, modality)
+    made = visible_data2vec(config, visible, transformer, parts(cfg, keys, dictionary), shared)
     begin(made, cfg, modality)
     return made
 

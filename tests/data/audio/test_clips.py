@@ -11,7 +11,7 @@ from speech import write_clip, write_manifest
 from torch.utils.data import DataLoader
 
 from data2vec_plugin.core.config import SpanMaskConfig
-from data2vec_plugin.core.masks.masking import SpanMasker
+from data2vec_plugin.core.masks.masking import BatchMasker, SpanMasker
 from data2vec_plugin.data.audio.clips import AudioFileError, CheckedAudioDataset, LoaderMasks, SeededAudioDataset
 from data2vec_plugin.data.sample_seeds import SampleSeeds
 
@@ -21,7 +21,8 @@ SIZES = {"a.wav": 30_000, "b.flac": 24_000, "c.wav": 18_000}
 
 def masks(channel_prob: float = 0.0, same_share: bool = True) -> LoaderMasks:
     channels = SpanMasker(SpanMaskConfig(prob=channel_prob, length=2)) if channel_prob else None
-    return LoaderMasks(LAYERS, SpanMasker(SpanMaskConfig(min_masks=1, same_share=same_share)), channels, 8)
+    spans = SpanMasker(SpanMaskConfig(min_masks=1, same_share=same_share))
+    return LoaderMasks(LAYERS, BatchMasker(spans, channels, 8))
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def test_nine_frames_are_too_few_for_a_mask_of_ten(tmp_path: Path) -> None:  # B
 
 
 def test_clips_that_no_mask_fits_into_name_what_asks_for_longer_ones(manifest: Path) -> None:
-    wide = LoaderMasks(LAYERS, SpanMasker(SpanMaskConfig(length=500)), None, 8)
+    wide = LoaderMasks(LAYERS, BatchMasker(SpanMasker(SpanMaskConfig(length=500))), "a span of `model.mask_length` 500")
     with pytest.raises(
         ValueError, match=r"all 3 clips are under 160400 samples .*`model\.mask_length` 500.*: lower it"
     ):

@@ -16,6 +16,7 @@ from images import encoded, photograph, samples, write_shard, write_tree
 from torch.utils.data import DataLoader
 
 from data2vec_plugin.core.masks.block_masking import BlockMaskConfig, BlockMasker
+from data2vec_plugin.core.masks.masking import BatchMasker
 from data2vec_plugin.data.image.datasets import (
     ImageDataset,
     ImageFileError,
@@ -28,7 +29,7 @@ from data2vec_plugin.data.image.transforms import Normalization, evaluation_tran
 from data2vec_plugin.data.image.tree import ImageTree
 from data2vec_plugin.data.sample_seeds import SampleSeeds
 
-MASKER = BlockMasker(BlockMaskConfig(patches=6, min_patches=2), 4, 4)
+MASKS = BatchMasker(BlockMasker(BlockMaskConfig(patches=6, min_patches=2), 4, 4))
 TRANSFORM = pretraining_transform(32, Normalization(), (0.08, 1.0), 0.4)
 
 
@@ -38,7 +39,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def masked(root: Path, seed: int = 1, **options: Any) -> MaskedImageDataset:
-    return MaskedImageDataset(MASKER, SampleSeeds(seed), ImageTree(root, labelled=False), TRANSFORM, **options)
+    return MaskedImageDataset(MASKS, 16, SampleSeeds(seed), ImageTree(root, labelled=False), TRANSFORM, **options)
 
 
 def batch(data: ImageDataset, ids: List[int]) -> Dict[str, Any]:

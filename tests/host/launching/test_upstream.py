@@ -4,14 +4,20 @@ import math
 import sys
 from argparse import Namespace
 from types import ModuleType, SimpleNamespace
-from typing import Any, Dict
+from typing import Any, ClassVar, Dict
 
 import pytest
 import torch
 from speech import ROOT
 
 from data2vec_compat import install
-from data2vec_plugin.host.launching.upstream import drop_mains_keys, keep_the_silence_weight
+from data2vec_plugin.host.launching.upstream import (
+    compose_without,
+    drop_debug_names,
+    drop_mains_keys,
+    fit_to_release,
+    keep_the_silence_weight,
+)
 
 install()
 roberta = pytest.importorskip("fairseq.models.roberta.model")
@@ -69,6 +75,66 @@ def test_other_optimizers_stay_as_they_are(optimizer: Any) -> None:
     cfg = OmegaConf.create({"optimizer": optimizer})
     drop_mains_keys(cfg)
     assert cfg == OmegaConf.create({"optimizer": optimizer})
+
+
+@pytest.mark.parametrize(
+    ("task", "taken"),
+    [
+        ({"_name": "audio_pretraining", "precompute_mask_config": {}}, "data2vec_audio_pretraining"),
+        ({"_name": "masked_lm", "d2v2_multi": True}, "data2vec_masked_lm"),
+        ({"_name": "masked_lm", "d2v2_multi": False}, "masked_lm"),
+        ({"_name": "audio_pretraining", "precompute_mask_config": None}, "audio_pretraining"),
+        ({"_name": "audio_pretraining"}, "audio_pretraining"),
+        ({"_name": "audio_finetuning", "precompute_mask_config": {}}, "audio_finetuning"),
+    ],
+)
+def test_batches_of_data2vec_2_are_our_tasks(task: Any, taken: str) -> None:
+    cfg = OmegaConf.create({"task": {**task, "data": "somewhere"}})
+    OmegaConf.set_struct(cfg, True)
+    fit_to_release(cfg)
+    assert cfg.task == {**task, "data": "somewhere", "_name": taken}
+
+
+class TestDebugNames:
+    """`optimization.debug_param_names`, which main has and the release refuses."""
+
+    RECIPE: ClassVar[Dict[str, Any]] = {"optimization": {"debug_param_names": True, "max_update": 5}}
+
+    @pytest.fixture
+    def release(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        fields = SimpleNamespace(__dataclass_fields__={"max_update": None})
+        monkeypatch.setattr("fairseq.dataclass.configs.OptimizationConfig", fields)
+
+    def composed(self, overrides: Any) -> Any:
+        """What a stand-in for hydra's loader reads, and whether it is itself again afterwards."""
+
+        class Repository:
+            def load_config(self, config_path: str) -> Any:
+                return SimpleNamespace(config=OmegaConf.create(TestDebugNames.RECIPE))
+
+        class Loader:
+            repository = Repository()
+
+            def load_configuration(self, config_name: Any, overrides: Any) -> Any:
+                return self.repository.load_config(config_path=config_name).config
+
+        compose_without(SimpleNamespace(ConfigLoaderImpl=Loader))  # type: ignore[arg-type]
+        read = Loader().load_configuration("recipe", overrides)
+        assert vars(Loader.repository) == {}
+        return read
+
+    def test_is_left_out_of_a_recipe_of_ours(self, release: None) -> None:
+        assert self.composed(["common.user_dir=data2vec_plugin"]) == {"optimization": {"max_update": 5}}
+
+    def test_stays_in_others(self, release: None) -> None:
+        assert self.composed(["common.user_dir=theirs"]) == self.RECIPE
+
+    def test_stays_where_fairseq_knows_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        fields = SimpleNamespace(__dataclass_fields__={"debug_param_names": None})
+        monkeypatch.setattr("fairseq.dataclass.configs.OptimizationConfig", fields)
+        recipe = OmegaConf.create(self.RECIPE)
+        drop_debug_names(recipe)
+        assert recipe == self.RECIPE
 
 
 class TestCtcSilenceWeight:  # B11

@@ -1,0 +1,80 @@
+"""Batches of several modalities in turns: an update, on all processes, is of one of them.
+
+Gradients of one update then meet the same parameters in all its micro-batches. How often each has its turn follows from
+how many batches it has, times its ratio.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Dict, List, Mapping, Sequence
+
+import numpy as np
+from fairseq.data.iterators import EpochBatchIterator, ShardedIterator
+
+from ..resumable import ChecksPosition
+from .several_modalities import SeveralModalitiesDataset
+
+Batch = Sequence[int]
+GROUP = "data2vec_group"
+
+
+class RoundRobinIterator(ChecksPosition, EpochBatchIterator):  # type: ignore[misc]
+    """fairseq's iterator over ``batches`` of indices by modality, in groups of ``group`` batches of one modality.
+
+    An epoch has ``ratios`` times as many batches of each, rounded up to whole groups: what is wanting is taken from
+    another round through the same data, which is drawn anew.
+    """
+
+    def __init__(
+        self,
+        dataset: SeveralModalitiesDataset,
+        batches: Mapping[str, List[Batch]],
+        ratios: Mapping[str, float],
+        group: int,
+        **options: Any,
+    ) -> None:
+        self.by_modality = batches
+        self.group = group
+        self.counts = {name: self.count(len(batches[name]), ratios[name], group) for name in batches}
+        frozen = [batch for name in batches for batch in self.of_modality(dataset, name, None)]
+        super().__init__(dataset, batch_sampler=frozen, **options)
+
+    @staticmethod
+    def count(batches: int, ratio: float, group: int) -> int:
+        """Batches of a modality in an epoch."""
+        return math.ceil(max(int(batches * ratio), 1) / group) * group if batches else 0
+
+    def of_modality(self, dataset: SeveralModalitiesDataset, name: str, rng: Any) -> List[List[int]]:
+        """An epoch's batches of a modality, as places; shuffled in each round if there is an ``rng``."""
+        batches, chosen = self.by_modality[name], []
+        for turn in range(math.ceil(self.counts[name] / max(len(batches), 1))):
+            order = range(len(batches)) if rng is None else rng.permutation(len(batches))
+            chosen += [[dataset.place(name, int(index), turn) for index in batches[number]] for number in order]
+        return chosen[: self.counts[name]]
+
+    def ordered_batches(self, epoch: int, fix_batches_to_gpus: bool, shuffle: bool) -> List[Any]:
+        """This process's batches in an epoch."""
+        rng = np.random.default_rng((self.seed, epoch)) if shuffle else None
+        batches = [batch for name in self.by_modality for batch in self.of_modality(self.dataset, name, rng)]
+        if rng is not None:
+            groups = rng.permutation(len(batches) // self.group)
+            batches = [batches[self.group * number + place] for number in groups for place in range(self.group)]
+        own: List[Any] = list(ShardedIterator(batches, self.num_shards, self.shard_id, fill_value=[]))
+        if self._supports_prefetch:
+            self.dataset.prefetch([place for batch in own for place in batch])
+        return own
+
+    def state_dict(self) -> Dict[str, Any]:
+        """fairseq's position, and of how many batches an update is."""
+        return {**super().state_dict(), GROUP: self.group}
+
+    def check_position(self, state_dict: Dict[str, Any]) -> None:
+        """Raise ValueError for a position within an epoch of other groups."""
+        saved = state_dict.get(GROUP, self.group)
+        if saved != self.group:
+            raise ValueError(
+                f"the checkpoint was saved within an epoch whose updates were of {saved} batches, now they are of "
+                f"{self.group} (processes times `optimization.update_freq`), in another order; keep their product, or "
+                f"begin at epoch 1 with all that was learnt by `checkpoint.reset_dataloader=true` in one launch"
+            )

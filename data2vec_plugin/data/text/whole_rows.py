@@ -1,0 +1,47 @@
+"""Text for data2vec 2.0: whole blocks of tokens, beside masks that follow (seed, epoch, sample id, copy)."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional
+
+import torch
+from torch import Tensor
+
+from ...core.masks.masking import BatchMasker
+from ..sample_seeds import SampleSeeds
+from .masked import TextBlocks
+
+
+class VisibleTextDataset(TextBlocks):
+    """Blocks as they are, of which the model encodes what its mask leaves; without ``masks`` it draws them."""
+
+    def __init__(self, blocks: Any, masks: Optional[BatchMasker], pad: int, seeds: SampleSeeds) -> None:
+        super().__init__(blocks, pad, seeds)
+        self.masks = masks
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        """``id`` and the ``source`` (T,)."""
+        return {"id": index, "source": self.blocks[index]}
+
+    def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
+        """Pad to one length: ``source`` (B, T), ``padding_mask`` where rows differ, ``mask``, every row's copies."""
+        if not samples:
+            return {}
+        ids = [int(sample["id"]) for sample in samples]
+        lengths = [len(sample["source"]) for sample in samples]
+        width = max(lengths)
+        source = torch.full((len(samples), width), self.pad)
+        for row, (sample, length) in enumerate(zip(samples, lengths)):
+            source[row, :length] = sample["source"]
+        net_input: Dict[str, Any] = {"source": source, "id": torch.tensor(ids)}
+        if min(lengths) < width:
+            net_input["padding_mask"] = padding_of(lengths)
+        if self.masks is not None:
+            rngs = self.seeds.of_masks(self.epoch, ids, self.masks.copies)
+            net_input["mask"] = self.masks.draw(lengths, rngs).as_dict()
+        return {"id": torch.tensor(ids), "net_input": net_input, "ntokens": sum(lengths), "nsentences": len(ids)}
+
+
+def padding_of(lengths: List[int]) -> Tensor:
+    """(B, T) bool, True behind the last token of a row."""
+    return torch.arange(max(lengths)) >= torch.tensor(lengths).unsqueeze(1)
