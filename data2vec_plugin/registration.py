@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any, Dict
 
 from .host.extensions import extend_fairseq
-from .host.upstream_keys import add_upstream_keys
+from .host.launching.upstream import add_upstream_keys
 
 REGISTERED = {
     "models": (
