@@ -28,6 +28,7 @@ def load(
     gpt2_bpe: Optional[PathLike] = None,
     symbols: bool = False,
     truncate: bool = False,
+    modality: Optional[str] = None,
 ) -> FrozenEncoder:
     """The encoder of a checkpoint, to be called from Python: ``load(path).encode(waveform)``.
 
@@ -40,6 +41,7 @@ def load(
         gpt2_bpe: of text: the folder with encoder.json and vocab.bpe, likewise.
         symbols: the text is cut into the dictionary's symbols already.
         truncate: cut text of more tokens than the model has positions, instead of refusing it.
+        modality: speech, text or image, of a checkpoint that is of several.
 
     Raises:
         ValueError: the file is no checkpoint with an encoder of data2vec, or a text's files are not found.
@@ -49,7 +51,7 @@ def load(
 
     paths = [None if each is None else Path(each) for each in (dictionary, sentencepiece, gpt2_bpe)]
     text = Given(paths[0], paths[1], paths[2], symbols)
-    return FrozenEncoder(Path(checkpoint), device, teacher, text, truncate)
+    return FrozenEncoder(Path(checkpoint), device, teacher, text, truncate, modality)
 
 
 def register() -> None:

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any, Dict
 
 from .host.extensions import extend_fairseq
+from .host.launching.upstream import add_upstream_keys
 
 REGISTERED = {
     "models": (
@@ -13,6 +14,7 @@ REGISTERED = {
         "data2vec_vision",
         "data2vec_image_classification",
         "multi.data2vec_multi",
+        "multi.mae_image_classification",
         "mtag",
         "meme_classifier",
     ),
@@ -24,6 +26,7 @@ REGISTERED = {
         "image_classification",
         "multi.mae_image_pretraining",
         "multi.multimodal_pretraining",
+        "multi.mae_image_classification",
         "unaligned_multimodal",
         "meme_classification",
     ),
@@ -47,6 +50,7 @@ def register_all() -> None:
     keeps the first one silently, and what ran would then not be ours.
     """
     extend_fairseq()
+    add_upstream_keys()
     for folder, names in REGISTERED.items():
         for name in names:
             import_module(f"{__package__}.{folder}.{name}")

@@ -76,7 +76,14 @@ ALLOWED: Dict[str, Set[str]] = {
 }
 MOST_MODULES = 14
 BY_MODALITY = {"audio", "image", "speech", "text"}
-REGISTERED = {"audio_config", "text_config", "data2vec_asr", "data2vec_image_classification", "identify"}
+REGISTERED = {
+    "audio_config",
+    "text_config",
+    "data2vec_asr",
+    "data2vec_image_classification",
+    "mae_image_classification",
+    "identify",
+}
 """Base names that may occur twice: a folder has a module a modality; fairseq and users know the others."""
 
 

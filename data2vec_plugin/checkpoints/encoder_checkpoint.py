@@ -6,10 +6,10 @@ import hashlib
 import json
 from argparse import Namespace
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Dict, Iterable, Iterator, Mapping, NamedTuple, Tuple
+from typing import Any, Dict, Iterable, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from ..files.unusable import UnusableFileError
-from ..interop.identify import MODALITIES, OURS_ONLY, Identity, identify, last_entry
+from ..interop.identify import CAPITALS, ENCODERS, MULTI, OF_MODALITY, OURS_ONLY, Identity, identify, last_entry
 from ..interop.layers import check_layers
 from ..interop.mismatch import explain, own_shapes, shapes
 from ..interop.parts import plain_names
@@ -41,6 +41,7 @@ FINE_TUNED = {
     "wav2vec_seq2seq": Wrapper("w2v_args", "encoder.w2v_model."),
     "data2vec_text_classification": Wrapper("pretrained_model_args", "model."),
     "data2vec_image_classification": Wrapper("pretrained_model_args", "model.", own=("image_size",)),
+    "mae_image_classification": Wrapper("pretrained_model_args", "model."),
 }
 
 
@@ -49,7 +50,7 @@ class Checkpoint:
     """What a checkpoint says of its encoder: its name, its configuration, the task's, its weights.
 
     ``model`` is the section of the model as a whole and ``head`` what it has beside its encoder, empty unless it is
-    ``fine_tuned``. ``state`` is the task's, which holds dictionaries.
+    ``fine_tuned``. ``state`` is the task's, which holds dictionaries. ``modalities`` are speech, text or image.
     """
 
     path: Path
@@ -62,11 +63,29 @@ class Checkpoint:
     head: Dict[str, Tensor] = field(default_factory=dict)
     state: Dict[str, Any] = field(default_factory=dict)
     num_updates: int = 0
+    modalities: Tuple[str, ...] = ()
 
     @property
     def modality(self) -> str:
-        """speech, text or image."""
-        return MODALITIES[self.name]
+        """speech, text or image; raises ValueError where it is of several and none was chosen."""
+        if len(self.modalities) != 1:
+            raise ValueError(f"checkpoint {self.path} is of {', '.join(self.modalities)}; say by `--modality` which")
+        return self.modalities[0]
+
+    def of(self, modality: Optional[str]) -> Checkpoint:
+        """The same for one of its modalities; raises ValueError for another. None: of the only one."""
+        if modality is None:
+            return self
+        if modality not in self.modalities:
+            raise ValueError(
+                f"`--modality` is {modality!r}; checkpoint {self.path} is of {' and '.join(self.modalities)}"
+            )
+        return replace(self, modalities=(modality,))
+
+    def task_of(self, section: str) -> Dict[str, Any]:
+        """The task's configuration, or its ``section`` (audio, text, image) where it was of several modalities."""
+        inside = self.task.get(section)
+        return {**self.task, **inside} if isinstance(inside, dict) else self.task
 
     def digest(self, teacher: bool) -> str:
         """Of configuration and weights, the teacher's too if it is what computes."""
@@ -83,6 +102,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
     outer, name = configuration(path, state.get("cfg") or state.get("args")), found.model
     saved = section_of(path, state, "model")
     of_the_run: Dict[str, Any] = {"state": section_of(path, state, "task_state"), "num_updates": updates(state)}
+    of_the_run["modalities"] = found.modalities
     if name not in FINE_TUNED:
         return Checkpoint(path, name, outer, outer["task"], saved, fine_tuned=False, **of_the_run)
     key, prefix, own = FINE_TUNED[name]
@@ -99,11 +119,20 @@ def open_checkpoint(path: Path) -> Checkpoint:
             f"`{root['model'].get('_name')}`; save it again with one"
         )
     given = {key: outer["model"][key] for key in own if outer["model"].get(key) is not None}
-    root["model"] = {**root["model"], **given}
+    root["model"] = with_own(root["model"], given)
     weights = {key[len(prefix) :]: value for key, value in saved.items() if key.startswith(prefix)}
     of_the_run["head"] = {key: value for key, value in saved.items() if not key.startswith(prefix)}
     task = {**root.get("task", {}), **outer["task"]}
     return Checkpoint(path, found.encoder, root, task, weights, fine_tuned=True, model=outer["model"], **of_the_run)
+
+
+def with_own(section: Mapping[str, Any], given: Mapping[str, Any]) -> Dict[str, Any]:
+    """The section of an encoder with the keys of what was made of it, of data2vec 2.0 where its images have them."""
+    if section.get("_name") != MULTI or not given:
+        return {**section, **given}
+    modalities = dict(section.get("modalities") or {})
+    modalities["image"] = {**(modalities.get("image") or {}), "input_size": given["image_size"]}
+    return {**section, "modalities": modalities}
 
 
 def configuration(path: Path, cfg: Any, task: bool = True) -> Dict[str, Any]:
@@ -136,8 +165,8 @@ def updates(state: Mapping[str, Any]) -> int:
 def check_identity(path: Path, found: Identity) -> None:
     """Raise ValueError unless a checkpoint holds an encoder of ours."""
     lacks_its_encoder = found.model in FINE_TUNED and found.encoder in ("", found.model)
-    if found.encoder not in MODALITIES and not lacks_its_encoder:
-        known = ", ".join([*MODALITIES, *FINE_TUNED])
+    if found.encoder not in ENCODERS and not lacks_its_encoder:
+        known = ", ".join([*ENCODERS, *FINE_TUNED])
         raise ValueError(f"checkpoint {path}: {found.told(f'expected a data2vec encoder, of model {known}')}")
     if found.encoder not in MODEL_REGISTRY and not lacks_its_encoder:
         raise ValueError(f"checkpoint {path}: it is {found.words}, which this version of the package lacks")
@@ -197,14 +226,20 @@ def told_of_configuration(path: Path) -> Iterator[None]:
 
 def with_weights(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> Tuple[Any, Dict[str, Any]]:
     """The model of a checkpoint, not yet loaded, and what it is to load, under its names."""
-    model = untrained(checkpoint.root, dictionary)
+    model = untrained(checkpoint.root, dictionary, checkpoint.modalities)
     if checkpoint.fine_tuned:
         model.remove_pretraining_modules()
-    weights = {name: value for name, value in checkpoint.weights.items() if "classification_heads." not in name}
+    weights = {name: value for name, value in checkpoint.weights.items() if is_wanted(name, checkpoint.modalities)}
     model.upgrade_state_dict(weights)
     if not teacher:
         weights.pop("_ema", None)
     return model, weights
+
+
+def is_wanted(name: str, modalities: Sequence[str]) -> bool:
+    """Whether a weight is of an encoder of these ``modalities``: neither a head nor another's."""
+    other = OF_MODALITY.search(name)
+    return "classification_heads." not in name and (other is None or CAPITALS.get(other[1], "") in modalities)
 
 
 def misfit(checkpoint: Checkpoint, reason: str) -> ValueError:
@@ -213,17 +248,22 @@ def misfit(checkpoint: Checkpoint, reason: str) -> ValueError:
     return ValueError(f"checkpoint {checkpoint.path} does not fit its own configuration: {said}")
 
 
-def untrained(root: Mapping[str, Any], dictionary: Any = None) -> Any:
+def untrained(root: Mapping[str, Any], dictionary: Any = None, modalities: Sequence[str] = ()) -> Any:
     """The model of a configuration with fresh weights; text needs its ``dictionary``.
+
+    A model of several modalities is built for those of ``modalities``, or if there are none as its configuration says.
 
     Raises ValueError for any model but an encoder of ours, which no configuration of it could make run anything.
     """
     cfg = OmegaConf.create(dict(root)).model  # with its root, for what it interpolates
-    if cfg.get("_name") not in MODALITIES:
-        raise ValueError(f"`model._name` is {cfg.get('_name')!r}; expected one of {', '.join(MODALITIES)}")
+    if cfg.get("_name") not in ENCODERS:
+        raise ValueError(f"`model._name` is {cfg.get('_name')!r}; expected one of {', '.join(ENCODERS)}")
     if "compile_encoder" in cfg:
         cfg.compile_encoder = False  # widths change from batch to batch
-    return build_model(cfg, SimpleNamespace(source_dictionary=dictionary), from_checkpoint=True)
+    task = SimpleNamespace(source_dictionary=dictionary)
+    if modalities:
+        task.supported_modalities = [capitals for capitals, name in CAPITALS.items() if name in modalities]
+    return build_model(cfg, task, from_checkpoint=True)
 
 
 def add_tensors(content: Any, named: Iterable[Tuple[str, Tensor]]) -> None:

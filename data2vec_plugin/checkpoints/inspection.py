@@ -63,7 +63,12 @@ def inspect(paths: Iterable[Path], as_json: bool) -> bool:
 def next_steps(facts: Dict[str, Any]) -> List[str]:
     """Commands for a checkpoint of this kind."""
     filled = {"file": shlex.quote(facts["file"]), "asr": as_trained(facts)}
-    return [step.format(**filled) for step in NEXT.get((facts["kind"], facts["modality"]), ())]
+    steps: Iterable[str] = NEXT.get((facts["kind"], facts["modality"]), ())
+    if len(facts["modalities"]) > 1:
+        steps = (
+            f"data2vec features {{file}} --modality {name} --input FILES --out {name}" for name in facts["modalities"]
+        )
+    return [step.format(**filled) for step in steps]
 
 
 def as_trained(facts: Dict[str, Any]) -> str:

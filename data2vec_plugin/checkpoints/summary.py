@@ -50,6 +50,7 @@ class Summary:
     model: str = ""
     encoder: str = ""
     modality: str = ""
+    modalities: Tuple[str, ...] = ()
     layers: Optional[int] = None
     width: Optional[int] = None
     heads: Optional[int] = None
@@ -104,7 +105,8 @@ def of_state(path: Path, state: Any) -> Summary:
 
 def of_identity(path: Path, size: int, found: Identity) -> Summary:
     """The part that names what it is."""
-    return Summary(str(path), size, found.kind, found.words, found.advice, found.model, found.encoder, found.modality)
+    names = (found.model, found.encoder, found.modality, found.modalities)
+    return Summary(str(path), size, found.kind, found.words, found.advice, *names)
 
 
 def of_folder(path: Path, config: Mapping[str, Any]) -> Summary:

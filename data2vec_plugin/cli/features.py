@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", metavar="NAME", help="cpu, cuda or cuda:N (a GPU if there is one)")
     add("--workers", type=int, default=2, metavar="N", help="threads that read files (2)")
     add("--bad-limit", type=int, default=0, metavar="N", help="exit with 1 if more items had to be skipped (0)")
+    add("--modality", choices=("speech", "text", "image"), help="of a checkpoint that is of several")
     add("--root", type=Path, metavar="DIR", help="what a list's relative paths are relative to (where you stand)")
     text = parser.add_argument_group("text")
     text.add_argument("--column", metavar="NAME", help="of the .tsv")
@@ -80,5 +81,6 @@ def run(args: argparse.Namespace) -> int:
         column=args.column,
         text=Given(args.dict, args.sentencepiece, args.gpt2_bpe, args.symbols),
         truncate=args.too_long == "truncate",
+        modality=args.modality,
     )
     return extract(job)

@@ -55,9 +55,9 @@ class Stream:
     def __init__(self, modality: str, wanted: Wanted, beside: Path, out: Path) -> None:
         self.modality = modality
         checkpoint = open_checkpoint(wanted.encoders[modality])
-        if checkpoint.modality != KINDS[modality]:
+        if KINDS[modality] not in checkpoint.modalities:
             raise ValueError(
-                f"`--{modality}` {checkpoint.path} reads {checkpoint.modality}; expected an encoder of "
+                f"`--{modality}` {checkpoint.path} reads {' and '.join(checkpoint.modalities)}; expected an encoder of "
                 f"{KINDS[modality]}"
             )
         if "," in wanted.layer:
@@ -76,7 +76,7 @@ class Stream:
             text=wanted.text if reads_text else Given(),
             truncate=wanted.truncate and reads_text,
         )
-        self.opened: Opened = open_encoder(self.job, checkpoint)
+        self.opened: Opened = open_encoder(self.job, checkpoint.of(KINDS[modality]))
         self._pictures: Dict[str, List[Item]] = {}
         self.averaged = frames_averaged(self.opened.reader, wanted.audio_rate) if modality == AUDIO else 1
 

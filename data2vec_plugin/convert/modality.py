@@ -28,7 +28,7 @@ class Given:
 
 OPTIONS = {"dictionary": "--dict", "gpt2_bpe": "--gpt2-bpe", "sentencepiece": "--sentencepiece", "labels": "--labels"}
 """What the command line calls them."""
-OF_USE = {"speech": ("dictionary",), "text": tuple(OPTIONS), "image": ("labels",)}
+OF_USE = {"speech": ("dictionary",), "text": tuple(OPTIONS), "image": ("labels",), "checkpoint": ()}
 
 
 def check_given(given: Given, modality: str) -> None:

@@ -9,6 +9,7 @@ from typing import List, Sequence
 from ..checkpoints.encoder_checkpoint import Checkpoint, open_checkpoint, plain, told_of_configuration
 from ..checkpoints.mapped import tensors_in_file
 from ..interop.fairseq.text_v1 import vocabulary_size
+from ..interop.identify import MULTI
 from ..interop.layers import check_layers
 from .folder import CARD, CONFIG, MADE_BY, SAFETENSORS, need_safetensors, new_folder, write_json, write_weights
 from .modality import Given, Weights, check_given, modality
@@ -22,6 +23,11 @@ def to_hf(source: Path, out: Path, teacher: bool, given: Given) -> List[str]:
         raise ValueError(f"{source} is a folder; `--to hf` reads a checkpoint, the .pt file of a training")
     with tensors_in_file():
         checkpoint = open_checkpoint(source)
+    if checkpoint.name == MULTI:
+        raise ValueError(
+            f"{source} is of model `{MULTI}` (data2vec 2.0), of which Hugging Face has no model; `--to fairseq` makes "
+            f"of it what upstream's code loads"
+        )
     check_given(given, checkpoint.modality)
     part = modality(checkpoint.modality)
     kind = part.kind(checkpoint)

@@ -28,15 +28,16 @@ def prepare(checkpoint: Checkpoint, teacher: bool, beside: Path, given: Given, t
         return _text(checkpoint, teacher, beside, given, truncate)
     model: Any = build_encoder(checkpoint, teacher)
     if checkpoint.modality == "speech":
-        return model, SpeechReader(checkpoint.task, model.audio.conv_layers)
-    return model, ImageReader(checkpoint.task, model.image.size)
+        return model, SpeechReader(checkpoint.task_of("audio"), model.encoder.embedder.audio.conv_layers)
+    return model, ImageReader(checkpoint.task_of("image"), model.encoder.embedder.image.size)
 
 
 def _text(checkpoint: Checkpoint, teacher: bool, beside: Path, given: Given, truncate: bool) -> Tuple[Any, TextReader]:
     folders = [beside, checkpoint.path.parent]
-    files = find_text_files(given, checkpoint.task, folders, vocabulary_size(checkpoint.weights))
+    files = find_text_files(given, checkpoint.task_of("text"), folders, vocabulary_size(checkpoint.weights))
     model: Any = build_encoder(checkpoint, teacher, files.dictionary)
-    return model, TextReader(files, min(model.max_positions(), model.text.max_positions), truncate)
+    longest = [model.encoder.embedder.text.max_positions, model.max_positions()]
+    return model, TextReader(files, min(filter(None, longest)), truncate)
 
 
 def described(checkpoint: Checkpoint, reader: Reader) -> List[str]:

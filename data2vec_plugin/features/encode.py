@@ -60,7 +60,7 @@ def encode(model: Any, source: Tensor, padding_mask: Optional[Tensor], wanted: W
     record = () if wanted.layers == (None,) else ("block",)
     options: Dict[str, Any] = {"record": record, "last": highest, "with_extra": wanted.pool == CLASS_TOKEN}
     if wanted.teacher:
-        teacher = model.method.ensure_teacher()
+        teacher = model.taught.teacher
         teacher.match(model.method)  # it is no submodule, and does not move with the model
         encoded = teacher.encode(model.encoder, source, padding_mask, tokens, **options)
     else:

@@ -51,6 +51,8 @@ class Job:
     column: Optional[str] = None
     text: Given = field(default_factory=Given)
     truncate: bool = False
+    modality: Optional[str] = None
+    """Of a checkpoint of several."""
 
 
 @dataclass
@@ -84,7 +86,7 @@ def extract(job: Job) -> int:
     Raises ValueError for a checkpoint, a list or a folder that cannot be used, or that another command writes, before
     anything is written.
     """
-    checkpoint = open_checkpoint(job.checkpoint)
+    checkpoint = open_checkpoint(job.checkpoint).of(job.modality)
     items = read_items(job.input, checkpoint.modality, job.root, job.column)
     return extract_items(job, open_encoder(job, checkpoint), items)
 

@@ -26,8 +26,16 @@ class FrozenEncoder:
         layers: how many blocks it has.
     """
 
-    def __init__(self, path: Path, device: Optional[str], teacher: bool, text: Given, truncate: bool) -> None:
-        checkpoint = open_checkpoint(path)
+    def __init__(
+        self,
+        path: Path,
+        device: Optional[str],
+        teacher: bool,
+        text: Given,
+        truncate: bool,
+        modality: Optional[str] = None,
+    ) -> None:
+        checkpoint = open_checkpoint(path).of(modality)
         self.modality = checkpoint.modality
         self.name = checkpoint.name
         model, self.reader = prepare(checkpoint, teacher, path.parent, text, truncate)

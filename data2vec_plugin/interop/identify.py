@@ -7,12 +7,22 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple
 
 MODALITIES = {"data2vec_audio": "speech", "data2vec_text": "text", "data2vec_vision": "image"}
+"""Encoders of one modality."""
+
+MULTI = "data2vec_multi"
+"""data2vec 2.0's encoder, of one modality or several."""
+
+ENCODERS = (*MODALITIES, MULTI)
+"""What is an encoder of data2vec's, whatever its modality."""
+
+CAPITALS = {"AUDIO": "speech", "TEXT": "text", "IMAGE": "image"}
+"""What the names in `data2vec_multi` call a modality."""
 
 TITLES = {
     "data2vec_audio": "data2vec for speech",
     "data2vec_text": "data2vec for text",
     "data2vec_vision": "data2vec for images",
-    "data2vec_multi": "data2vec 2",
+    "data2vec_multi": "data2vec 2.0",
     "wav2vec": "the first wav2vec",
     "wav2vec2": "wav2vec 2.0",
     "hubert": "HuBERT",
@@ -27,8 +37,7 @@ TITLES = {
 }
 """What people call models that fairseq has registered names for."""
 
-SECOND = ("data2vec_multi", "mae_image_classification")
-"""Models of data2vec 2."""
+OF_MODALITY = re.compile(r"(?:^|\.)modality_encoders\.([A-Z]+)\.")
 
 INSIDE = ("w2v_args", "pretrained_model_args")
 """Keys under which a fine-tuned model keeps the configuration of its encoder."""
@@ -75,8 +84,8 @@ HUGGING_FACE = (
 class Identity:
     """What a checkpoint is: ``words`` continue "it is …", ``advice`` says what to do with what is not ours.
 
-    ``kind`` is pretrained, fine-tuned, data2vec2, other, weights, huggingface, optimizer or nothing. ``model`` is the
-    registered name, ``encoder`` that of the encoder inside, the same unless it was fine-tuned.
+    ``kind`` is pretrained, fine-tuned, other, weights, huggingface, optimizer or nothing. ``model`` is the registered
+    name, ``encoder`` that of the encoder inside, the same unless it was fine-tuned; ``modalities`` are what that reads.
     """
 
     kind: str
@@ -84,11 +93,12 @@ class Identity:
     advice: str = ""
     model: str = ""
     encoder: str = ""
+    modalities: Tuple[str, ...] = ()
 
     @property
     def modality(self) -> str:
-        """speech, text or image for encoders that are data2vec's; else empty."""
-        return MODALITIES.get(self.encoder, "")
+        """speech, text or image for encoders that are data2vec's, and of one of them; else empty."""
+        return self.modalities[0] if len(self.modalities) == 1 else ""
 
     def told(self, expected: str) -> str:
         """The words, and the advice that is the thing's own, or else what was ``expected``."""
@@ -102,7 +112,7 @@ def identify(state: Any) -> Identity:
     model, _ = sections(state)
     name = str(model.get("_name") or "")
     if name:
-        return of_model(name, model)
+        return of_model(name, model, weights_of(state))
     if {"state", "param_groups"} <= set(state):
         return Identity("optimizer", "the state of an optimizer, without a model", OURS_ONLY)
     return of_weights(weights_of(state)) or Identity("nothing", _listed(state), OURS_ONLY)
@@ -128,20 +138,38 @@ def last_entry(state: Mapping[str, Any]) -> Mapping[str, Any]:
     return last if isinstance(last, Mapping) else {}
 
 
-def of_model(name: str, model: Mapping[str, Any]) -> Identity:
-    """What a checkpoint is whose configuration names its model."""
+def of_model(name: str, model: Mapping[str, Any], weights: Iterable[str] = ()) -> Identity:
+    """What a checkpoint is whose configuration names its model; names of ``weights`` tell modalities."""
     inside = [as_mapping(model[key]) for key in INSIDE if model.get(key) is not None]
     encoder = next((str(found) for found in map(inner_name, inside) if found), "" if inside else name)
     label = f"`{name}`" if encoder in ("", name) else f"`{name}` on `{encoder}`"
     title = TITLES.get(name, "")
-    if name in SECOND or encoder in SECOND:
-        title = "data2vec 2" if name == "data2vec_multi" else f"{title}, data2vec 2"
-        advice = "data2vec 2 is not supported yet by this version"
-        return Identity("data2vec2", f"of model {label} ({title})", advice, name, encoder)
-    kind = (
-        "fine-tuned" if encoder != name and encoder in MODALITIES else "pretrained" if name in MODALITIES else "other"
-    )
-    return Identity(kind, f"of model {label}" + (f" ({title})" if title else ""), "", name, encoder)
+    modalities: Tuple[str, ...] = (MODALITIES[encoder],) if encoder in MODALITIES else ()
+    if encoder == MULTI:
+        section = next((as_mapping(each.get("model")) for each in inside), model)
+        modalities = modalities_of(section, weights)
+        title = f"{title} for {listed(modalities)}" if name == MULTI else f"{title}, {TITLES[MULTI]}"
+    kind = "fine-tuned" if encoder != name and encoder in ENCODERS else "pretrained" if name in ENCODERS else "other"
+    words = f"of model {label}" + (f" ({title})" if title else "")
+    return Identity(kind, words, "", name, encoder, modalities)
+
+
+def listed(names: Tuple[str, ...]) -> str:
+    """Names as a sentence has them.
+
+    >>> listed(("speech", "text", "image"))
+    'speech, text and image'
+    """
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def modalities_of(section: Mapping[str, Any], weights: Iterable[str]) -> Tuple[str, ...]:
+    """What a `data2vec_multi` reads: what there are weights of, or else what its ``section`` says; all by default."""
+    found = {match[1] for match in map(OF_MODALITY.search, map(str, weights)) if match}
+    supported = section.get("supported_modality")
+    if not found and supported is not None:
+        found = {str(getattr(supported, "name", supported)).rpartition(".")[2]}
+    return tuple(name for capitals, name in CAPITALS.items() if not found or capitals in found)
 
 
 def inner_name(section: Mapping[str, Any]) -> Optional[str]:

@@ -12,8 +12,11 @@ KEYS = {
     "data2vec_audio": "encoder_layers",
     "data2vec_text": "transformer.encoder.layers",
     "data2vec_vision": "depth",
+    "data2vec_multi": "depth",
 }
 """The key of each model's configuration that says how many layers its encoder has."""
+BESIDE = ("decoder.", "conv", "context_encoder.")
+"""Parts of names whose numbers are of other layers."""
 
 
 def count_layers(names: Iterable[str]) -> Optional[int]:
@@ -22,7 +25,7 @@ def count_layers(names: Iterable[str]) -> Optional[int]:
     >>> count_layers(["encoder.layers.0.fc1.weight", "encoder.layers.11.fc1.weight"])
     12
     """
-    found = (LAYER.search(name) for name in names if "decoder." not in name and "conv" not in name)
+    found = (LAYER.search(name) for name in names if not any(part in name for part in BESIDE))
     layers = [int(each.group(1)) for each in found if each]
     return max(layers) + 1 if layers else None
 

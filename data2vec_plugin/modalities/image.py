@@ -92,6 +92,7 @@ class ResizedPatches(nn.Module):
 
     def __init__(self, image: ImageConfig, width: int, dim: int) -> None:
         super().__init__()
+        self.image = image
         self.patches = ImageEmbedder(image, width)
         self.resize = nn.Linear(width, dim)
 

@@ -86,6 +86,12 @@ class CheckpointedModel(BaseFairseqModel):
         """Raw input -> contextualised tokens."""
         return self.method.encoder
 
+    @property
+    def taught(self) -> Any:
+        """The method, with a teacher; raises AttributeError after pre-training."""
+        self.method.ensure_teacher()  # type: ignore[union-attr, operator]
+        return self.method
+
     def remove_pretraining_modules(self, last_layer: Optional[int] = None) -> None:
         """Keep the encoder alone, without the layers above ``last_layer`` (0-based), before fine-tuning."""
         self.method = self.fine_tuned(self.method)

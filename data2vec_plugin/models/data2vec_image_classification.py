@@ -1,11 +1,9 @@
 """The registered fine-tuning model for images: a pre-trained encoder, its patches' mean or class token, a layer."""
 
-from typing import Any, Dict, MutableMapping, Optional, Union
+from typing import Any, Dict, MutableMapping, Optional
 
 import torch
-import torch.nn.functional as F
-from fairseq import models
-from fairseq.models import BaseFairseqModel, register_model
+from fairseq.models import register_model
 from omegaconf import OmegaConf, open_dict
 from torch import Tensor, nn
 
@@ -14,24 +12,34 @@ from ..core.positions.relative_positions import interpolated_table, square_grid
 from ..core.update_rules import UpdateRule, check_layer_decay
 from ..interop.fairseq import vision_v1
 from ..interop.fairseq.vision_sizes import TABLE, vision_sizes
-from ..interop.identify import Identity
-from .classification.mixing import draw_mixture, smoothed, soft_cross_entropy
-from .data2vec_vision import Data2VecVisionModel, image_update_rules
+from ..interop.identify import MULTI, Identity
+from .classification.image_classifier import ImageClassifier
+from .data2vec_vision import image_update_rules
 from .image_classification_config import CLASS_TOKEN, Data2VecImageClassificationConfig, check_values, mixing_config
-from .starting.pretrained import keep_in_checkpoints, plain, pretrained_section, read_pretrained, refuse_other
+from .multi.data2vec_multi import Data2VecMultiModel
+from .multi.image_tuning import fit_sines, image_overrides, multi_rules
+from .multi.multi_config import ImageKeys
+from .starting.pretrained import (
+    build_pretrained,
+    keep_in_checkpoints,
+    load_pretrained,
+    plain,
+    pretrained_section,
+    read_pretrained,
+    refuse_other,
+)
 from .vision_config import Data2VecVisionConfig
 
 HEAD_SCALE = 1e-3
-TOP = 5
 OVERRIDES = ("image_size", "drop_path", "attention_dropout", "checkpoint_activations")
 """Our keys that stand for one of the encoder's, where they are given."""
 
 
 @register_model("data2vec_image_classification", dataclass=Data2VecImageClassificationConfig)
-class Data2VecImageClassificationModel(BaseFairseqModel):
-    """BEiT's classifier on a pre-trained ``data2vec_vision``: no final norm, but one of what is pooled."""
+class Data2VecImageClassificationModel(ImageClassifier):
+    """BEiT's classifier on a pre-trained model of images, 1 or 2.0: no final norm, but one of what is pooled."""
 
-    def __init__(self, cfg: Data2VecImageClassificationConfig, model: Data2VecVisionModel) -> None:
+    def __init__(self, cfg: Data2VecImageClassificationConfig, model: Any) -> None:
         super().__init__()
         check_values(cfg)
         with told_by_key({"layer_decay": "model.layer_decay"}):
@@ -57,32 +65,10 @@ class Data2VecImageClassificationModel(BaseFairseqModel):
             section = section_of(cfg.model_path, state, found)
             keep_in_checkpoints(cfg, "pretrained_model_args", {"model": section})
             weights = None if cfg.no_pretrained_weights else dict(state["model"])
-        model = models.build_model(encoder_config(cfg), task, from_checkpoint=True)
-        model.remove_pretraining_modules()
+        model = build_pretrained(encoder_config(cfg), "image", task)
         if weights is not None:
-            model.upgrade_state_dict(weights)
-            fit_positions(weights, model)
-            model.load_state_dict(weights, strict=True)
+            load_pretrained(model, weights, "image", fit_positions)
         return cls(cfg, model)
-
-    def forward(self, img: Tensor, label: Optional[Tensor] = None) -> Union[Tensor, Dict[str, Any]]:
-        """Images (B, channels, size, size) -> logits (B, classes), or with ``label`` (B,) int64 upstream's results.
-
-        ``losses`` holds the cross-entropy of every image (B,), in training of mixed images with mixed and smoothed
-        labels; in evaluation, ``correct`` and ``correct_top5`` count those whose label comes first, or among five.
-        """
-        if label is None:
-            return self.logits(img)
-        if self.training:
-            return result(img, self.training_loss(img, label))
-        logits = self.logits(img)
-        evaluated = result(img, F.cross_entropy(logits.float(), label, reduction="none"))
-        return {**evaluated, **counts(logits, label)}
-
-    def logits(self, img: Tensor) -> Tensor:
-        """Images -> scores of the classes (B, classes), from the normalised mean of all patches or class token."""
-        scores: Tensor = self.head(self.fc_norm(self.pooled(img)))
-        return scores
 
     def pooled(self, img: Tensor) -> Tensor:
         """One vector an image (B, C), as `model.pooling` says."""
@@ -93,36 +79,12 @@ class Data2VecImageClassificationModel(BaseFairseqModel):
             patches = patches[:, 1:]  # upstream takes the first for a class token, which was gone already
         return patches.mean(1)
 
-    def training_loss(self, img: Tensor, label: Tensor) -> Tensor:
-        """Cross-entropy (B,) of a mixed batch."""
-        height, width = img.shape[-2:]
-        mixture = draw_mixture(self.mixing, (height, width))
-        targets = smoothed(label, self.cfg.num_classes, self.cfg.label_smoothing)
-        return soft_cross_entropy(self.logits(mixture.images(img)), mixture.targets(targets))
-
     def update_rules(self) -> Dict[str, UpdateRule]:
         """Learning rate by layer, no weight decay but on matrices; `host/training/optimizer.py` applies it."""
+        if isinstance(self.model, Data2VecMultiModel):
+            return multi_rules(self, self.model, self.cfg.layer_decay)
         layers = len(self.model.encoder.transformer.layers)
         return image_update_rules(self.named_parameters(), layers, self.cfg.layer_decay, "model.")
-
-    def max_positions(self) -> None:
-        """No image is too long."""
-
-
-def result(img: Tensor, loss: Tensor) -> Dict[str, Any]:
-    """What a criterion reads; the loss has upstream's name.
-
-    It is there by itself too: torch's old backward hooks, fairseq's search for NaN, want a tensor in a dict.
-    """
-    return {"losses": {"regression": loss}, "sample_size": img.size(0), "loss": loss.detach()}
-
-
-@torch.no_grad()
-def counts(logits: Tensor, label: Tensor) -> Dict[str, Tensor]:
-    """How many images of a batch have their label first (``correct``), and among the first five; each ()."""
-    best = logits.topk(min(TOP, logits.size(-1)), dim=-1).indices
-    hits = best == label.unsqueeze(-1)
-    return {"correct": hits[:, 0].sum(), "correct_top5": hits.sum()}
 
 
 def section_of(path: str, state: MutableMapping[str, Any], found: Identity) -> Dict[str, Any]:
@@ -146,13 +108,14 @@ def section_of_weights(path: str, weights: Dict[str, Any]) -> Dict[str, Any]:
 def encoder_config(cfg: Data2VecImageClassificationConfig) -> Any:
     """The pre-trained model's configuration with our keys in place of its own, where they are given."""
     pretrained = OmegaConf.create(plain(cfg.pretrained_model_args)["model"])
+    given = {name: getattr(cfg, name) for name in OVERRIDES if getattr(cfg, name) is not None}
+    multi = pretrained.get("_name") == MULTI
     with open_dict(pretrained):
-        for name in OVERRIDES:
-            value = getattr(cfg, name)
-            if value is not None:
-                pretrained[name] = value
+        pretrained.update(image_overrides(pretrained, given) if multi else given)
     if cfg.image_size is not None:
-        check_size(cfg.image_size, pretrained.get("patch_size") or Data2VecVisionConfig.patch_size, cfg.model_path)
+        default = ImageKeys.patch_size if multi else Data2VecVisionConfig.patch_size
+        section = pretrained.modalities.image if multi else pretrained
+        check_size(cfg.image_size, section.get("patch_size") or default, cfg.model_path)
     return pretrained
 
 
@@ -166,7 +129,13 @@ def check_size(size: int, patch: int, path: str) -> None:
         )
 
 
-def fit_positions(weights: MutableMapping[str, Any], model: Data2VecVisionModel) -> None:
-    """Interpolate, in place, the tables of relative positions to the size of images that the model is for."""
+def fit_positions(weights: MutableMapping[str, Any], model: Any) -> None:
+    """Interpolate, in place, the tables of relative positions to the size of images that the model is for.
+
+    Tables of sines, of data2vec 2.0, are made anew.
+    """
+    if isinstance(model, Data2VecMultiModel):
+        fit_sines(weights, model)
+        return
     for name in [name for name in weights if name.endswith(TABLE)]:
         weights[name] = interpolated_table(weights[name], square_grid(len(weights[name])), model.image.grid)

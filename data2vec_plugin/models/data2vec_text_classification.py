@@ -4,25 +4,36 @@ from argparse import Namespace
 from typing import Any, Dict, MutableMapping, Optional, Tuple
 
 import torch
-from fairseq import models
 from fairseq.models import BaseFairseqModel, register_model
 from omegaconf import OmegaConf, open_dict
 from torch import Tensor
 
 from ..interop.fairseq.text_v1 import vocabulary_size
+from ..interop.identify import MULTI
+from ._for_fairseq import if_padded
 from .classification.sentence_heads import ClassificationHeads
 from .data2vec_text import Data2VecTextModel
-from .starting.pretrained import keep_in_checkpoints, plain, pretrained_section, read_pretrained, refuse_other
+from .starting.pretrained import (
+    build_pretrained,
+    keep_in_checkpoints,
+    load_pretrained,
+    plain,
+    pretrained_section,
+    read_pretrained,
+    refuse_other,
+)
 from .text_classification_config import Data2VecTextClassificationConfig
 
 DROPOUTS = ("dropout", "attention_dropout", "activation_dropout")
+OF_DROPOUT = ("encoder_dropout", "post_mlp_drop")
+"""The keys of data2vec 2.0 for `dropout`."""
 
 
 @register_model("data2vec_text_classification", dataclass=Data2VecTextClassificationConfig)
 class Data2VecTextClassificationModel(BaseFairseqModel):
-    """RoBERTa's head on the features of ``<s>``, or at every token, of a pre-trained ``data2vec_text``."""
+    """RoBERTa's head on the features of ``<s>``, or at every token, of a pre-trained model of text, 1 or 2.0."""
 
-    def __init__(self, cfg: Data2VecTextClassificationConfig, model: Data2VecTextModel) -> None:
+    def __init__(self, cfg: Data2VecTextClassificationConfig, model: Any) -> None:
         super().__init__()
         self.cfg = cfg
         self.args = Namespace()  # fairseq's `sentence_prediction` criterion asks every model for it
@@ -46,34 +57,46 @@ class Data2VecTextClassificationModel(BaseFairseqModel):
             refuse_other(cfg.model_path, found, "data2vec_text")
             check_dictionary(cfg.model_path, state["model"], task.source_dictionary)
             keep_in_checkpoints(cfg, "pretrained_model_args", {"model": pretrained_section(state)})
-        model = models.build_model(encoder_config(cfg), task, from_checkpoint=True)
-        model.remove_pretraining_modules()
+        model = build_pretrained(encoder_config(cfg), "text", task)
         if state is not None and not cfg.no_pretrained_weights:
-            weights = {name: value for name, value in state["model"].items() if "classification_heads." not in name}
-            model.upgrade_state_dict(weights)
-            model.load_state_dict(weights, strict=True)
+            load_pretrained(model, state["model"], "text")
         return cls(cfg, model)
 
     def forward(
         self,
-        src_tokens: Tensor,
+        src_tokens: Optional[Tensor] = None,
         src_lengths: Optional[Tensor] = None,
         features_only: bool = True,
         classification_head_name: Optional[str] = None,
         return_all_hiddens: bool = False,
+        source: Optional[Tensor] = None,
         **unused: Any,
     ) -> Tuple[Tensor, Dict[str, Any]]:
         """Ids (B, T) -> a head's output (B, classes), at token level (B, T, classes); without a head (B, T, C).
 
-        The dict beside it holds the layers' outputs as ``inner_states`` (T, B, C) if ``return_all_hiddens``.
+        The dict beside it holds the layers' outputs as ``inner_states`` (T, B, C) if ``return_all_hiddens``. With
+        `task.d2v2_multi` fairseq's main branch calls the ids ``source``.
         """
-        x, extra = self.model(src_tokens, features_only=True, return_all_hiddens=return_all_hiddens)
+        tokens = src_tokens if source is None else source
+        if tokens is None:
+            raise ValueError("neither `src_tokens` nor `source` is given; expected ids of a batch of rows")
+        x, extra = self.features(tokens, return_all_hiddens)
         if classification_head_name is None:
             return x, extra
         if classification_head_name not in self.classification_heads:
             known = ", ".join(self.classification_heads) or "none"
             raise ValueError(f"there is no classification head `{classification_head_name}`; registered: {known}")
         return self.classification_heads[classification_head_name](x), extra
+
+    def features(self, tokens: Tensor, hiddens: bool) -> Tuple[Tensor, Dict[str, Any]]:
+        """Ids (B, T) -> (B, T, C), and what :meth:`forward` gives beside it."""
+        if isinstance(self.model, Data2VecTextModel):
+            x, extra = self.model(tokens, features_only=True, return_all_hiddens=hiddens)
+            return x, extra
+        padding_mask = if_padded(tokens.eq(self.model.encoder.embedder.text.pad))
+        encoded = self.model.encoder(tokens, padding_mask, record=("block",) if hiddens else ())
+        states = [encoded.entered, *encoded.signal("block")] if hiddens else []
+        return encoded.x, {"inner_states": [state.transpose(0, 1) for state in states] if hiddens else None}
 
     def register_classification_head(
         self, name: str, num_classes: int = 2, inner_dim: Optional[int] = None, **unused: Any
@@ -88,7 +111,7 @@ class Data2VecTextClassificationModel(BaseFairseqModel):
 
     def max_positions(self) -> int:
         """How many tokens a row may have."""
-        return self.model.text.max_positions
+        return self.model.encoder.embedder.text.max_positions
 
     def upgrade_state_dict_named(self, state_dict: MutableMapping[str, Any], name: str) -> None:
         """Names of the encoder are upgraded by the encoder; heads of another task are left out."""
@@ -109,9 +132,10 @@ def check_dictionary(path: str, weights: MutableMapping[str, Any], dictionary: A
 def encoder_config(cfg: Data2VecTextClassificationConfig) -> Any:
     """The pre-trained model's configuration with our dropouts."""
     pretrained = OmegaConf.create(plain(cfg.pretrained_model_args)["model"])
+    multi = pretrained.get("_name") == MULTI
     with open_dict(pretrained):
         for name in DROPOUTS:
             value = getattr(cfg, name)
-            if value is not None:
-                pretrained.transformer[name] = value
+            for key in (OF_DROPOUT if multi and name == "dropout" else (name,)) if value is not None else ():
+                (pretrained if multi else pretrained.transformer)[key] = value
     return pretrained

@@ -36,16 +36,16 @@ class Data2VecImageClassificationConfig(FairseqDataclass):
     pooling: str = key("mean", "what is classified: the mean of the patches, or what the class_token becomes")
 
 
-def mixing_config(cfg: Data2VecImageClassificationConfig) -> MixingConfig:
+def mixing_config(cfg: Any) -> MixingConfig:
     """How batches are mixed; raises ValueError for a value out of range."""
     return MixingConfig(cfg.mixup, cfg.cutmix, cfg.mixup_prob, cfg.mixup_switch_prob)
 
 
-def check_values(cfg: Data2VecImageClassificationConfig) -> None:
+def check_values(cfg: Any) -> None:
     """Raise ValueError for a number of classes, a smoothing or a pooling that nothing can be learned with."""
     if cfg.num_classes < 1:
         raise ValueError(f"`model.num_classes` is {cfg.num_classes}; expected at least 1")
     if not 0 <= cfg.label_smoothing < 1:
         raise ValueError(f"`model.label_smoothing` is {cfg.label_smoothing}; expected a share in [0, 1)")
-    if cfg.pooling not in POOLINGS:
+    if getattr(cfg, "pooling", MEAN) not in POOLINGS:
         raise ValueError(f"`model.pooling` is {cfg.pooling!r}; expected one of {', '.join(POOLINGS)}")

@@ -19,7 +19,7 @@ from ..data.sample_seeds import BY_MODEL, SampleSeeds
 from ..data.text.dictionary_file import load_dictionary
 from ..decoding.greedy import GreedyCtcGenerator
 from ..files.text.transcripts import check_symbols, read_labels
-from ..interop.identify import identify
+from ..interop.identify import MULTI, identify
 from ..modalities.conv_spec import receptive_field
 from .audio_config import AsrTaskConfig, refuse_unsupported
 from .data2vec_audio_pretraining import text_compression
@@ -42,7 +42,9 @@ def pretrained_fault(model_cfg: Any) -> str:
         found = identify(read_checkpoint(path))
     except ValueError as error:
         return str(error)
-    return "" if found.model in SPEECH_MODELS else found.told(f"recognition starts from {', '.join(SPEECH_MODELS)}")
+    if found.model in SPEECH_MODELS or (found.model == MULTI and "speech" in found.modalities):
+        return ""
+    return found.told(f"recognition starts from {', '.join(SPEECH_MODELS)}, or from {MULTI} for speech")
 
 
 def check_masks(model_cfg: Any) -> None:

@@ -1,6 +1,6 @@
 """Fine-tuning on classes of pictures: upstream's `image_classification` with reproducible augmentation, and checks."""
 
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Type
 
 import numpy as np
 from fairseq.tasks import register_task
@@ -20,6 +20,7 @@ class ImageClassificationTask(EvaluatesAverage, ImageTask):
     """Pictures with their classes; those of the training split are augmented, those of others cut to their middle."""
 
     cfg: ImageClassificationConfig
+    dataset_type: Type[LabelledImageDataset] = LabelledImageDataset
 
     def __init__(self, cfg: ImageClassificationConfig) -> None:
         super().__init__(cfg)
@@ -36,7 +37,7 @@ class ImageClassificationTask(EvaluatesAverage, ImageTask):
         source = self.open_source(split, labelled=True)
         self._check_classes(split, source)
         options = self.dataset_options(split, self.cfg.repeated_augmentation)
-        dataset = LabelledImageDataset(source, self.transform(split), seed=self.cfg.seed, **options)
+        dataset = self.dataset_type(source, self.transform(split), seed=self.cfg.seed, **options)
         dataset.bad_files.report_at_exit()
         self.datasets[split] = dataset
 

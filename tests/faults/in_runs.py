@@ -113,7 +113,7 @@ IN_RUNS = (
     Fault(  # whatever model is named is built
         "R6c",
         "checkpoints.encoder_checkpoint.untrained",
-        'cfg.get("_name") not in MODALITIES',
+        'cfg.get("_name") not in ENCODERS',
         "False",
         (f"{ENCODER}::test_nothing_but_encoders_of_ours_is_built",),
     ),

@@ -67,9 +67,10 @@ def test_teacher(tmp_path: Path, data: Path, whole: bool) -> None:
     assert features(tmp_path / "model.pt", data, tmp_path / "teacher", "--teacher") == 0
     assert features(tmp_path / "model.pt", data, tmp_path / "student") == 0
     averaged = model.method.ensure_teacher().module.encoder
-    model.encoder.transformer = averaged.transformer
-    if whole:
-        model.encoder.embedder, model.encoder.extra_tokens = averaged.embedder, averaged.extra_tokens
+    for part in ("transformer", *model.encoder.LENT):
+        if getattr(averaged, part) is not None:
+            setattr(model.encoder, part, getattr(averaged, part))
+    assert (averaged.embedder is not None) == whole
     assert_close(read(tmp_path / "teacher"), by_hand(model, data))
     assert not np.allclose(read(tmp_path / "student")["a/000"], read(tmp_path / "teacher")["a/000"], atol=1e-2)
 
@@ -86,8 +87,7 @@ def test_class_token(tmp_path: Path, data: Path, teacher: bool) -> None:
         picture = decode((data / f"{name}.JPEG").read_bytes(), name)
         img = transform(picture, np.random.default_rng(0)).unsqueeze(0)
         with torch.no_grad():
-            led = torch.cat([seen.extra_tokens, seen.embed(img).x], 1)
-            encoded = seen.transformer(led, record=("block",))
+            encoded = seen.encode(seen.embed(img), with_extra=True, record=("block",))
         expected = torch.stack([encoded.signal("block")[1][0, 0], encoded.x[0, 0]]).numpy()
         np.testing.assert_allclose(array, expected, atol=2e-5, err_msg=name)
 

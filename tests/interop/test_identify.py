@@ -44,16 +44,26 @@ def of(name: str, **model: Any) -> Dict[str, Any]:
             "other",
             "of model `wav2vec_ctc` on `wav2vec2` (speech recognition by CTC)",
         ),
-        (of("data2vec_multi"), "data2vec2", "of model `data2vec_multi` (data2vec 2)"),
+        (of("data2vec_multi"), "pretrained", "of model `data2vec_multi` (data2vec 2.0 for speech, text and image)"),
+        (
+            of("data2vec_multi", supported_modality="TEXT"),
+            "pretrained",
+            "of model `data2vec_multi` (data2vec 2.0 for text)",
+        ),
+        (
+            {**of("data2vec_multi"), "model": {"modality_encoders.AUDIO.x": W, "modality_encoders.IMAGE.x": W}},
+            "pretrained",
+            "of model `data2vec_multi` (data2vec 2.0 for speech and image)",
+        ),
         (
             of("wav2vec_ctc", w2v_args={"model": {"_name": "data2vec_multi"}}),
-            "data2vec2",
-            "of model `wav2vec_ctc` on `data2vec_multi` (speech recognition by CTC, data2vec 2)",
+            "fine-tuned",
+            "of model `wav2vec_ctc` on `data2vec_multi` (speech recognition by CTC, data2vec 2.0)",
         ),
         (
             of("mae_image_classification"),
-            "data2vec2",
-            "of model `mae_image_classification` (image classification, data2vec 2)",
+            "other",
+            "of model `mae_image_classification` (image classification)",
         ),
         (of("wav2vec2"), "other", "of model `wav2vec2` (wav2vec 2.0)"),
         (of("hubert"), "other", "of model `hubert` (HuBERT)"),
@@ -75,7 +85,7 @@ def test_names_in_the_configuration(state: Any, kind: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("names", "kind", "words"),
     [
-        (("modality_encoders.AUDIO.x",), "weights", "`data2vec_multi` (data2vec 2)"),
+        (("modality_encoders.AUDIO.x",), "weights", "`data2vec_multi` (data2vec 2.0)"),
         (("w2v_encoder.w2v_model.mask_emb",), "weights", "`wav2vec_ctc` (speech recognition by CTC)"),
         (("quantizer.vars", "feature_extractor.conv_layers.0.0.weight"), "weights", "`wav2vec2` (wav2vec 2.0)"),
         (("label_embs_concat",), "weights", "`hubert` (HuBERT)"),
@@ -113,8 +123,8 @@ def test_names_of_weights(names: Any, kind: str, words: str, nested: bool) -> No
 
 def test_what_it_is_and_what_was_expected_make_a_sentence() -> None:
     assert identify(of("roberta")).told("give another") == "it is of model `roberta` (RoBERTa); give another"
-    second = identify(of("data2vec_multi")).told("give another")
-    assert second == "it is of model `data2vec_multi` (data2vec 2); data2vec 2 is not supported yet by this version"
+    beit = identify({"model": {"blocks.0.x": W, "patch_embed.proj.weight": W}})
+    assert beit.told("give another").endswith("; `data2vec_image_classification` takes them as its `model_path`")
 
 
 def test_the_encoder_says_what_it_hears_or_sees() -> None:

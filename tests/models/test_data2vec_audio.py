@@ -55,13 +55,15 @@ def test_mask_hides_the_frames_from_the_student_and_not_from_the_teacher() -> No
     model, indices = tiny_model(), hidden(range(5, 15))
     seen: List[Tensor] = []
     teacher: Any = model.method.ensure_teacher().module  # before the student has a hook to copy
-    model.encoder.transformer.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    model.encoder.view.register_forward_hook(lambda module, args, tokens: seen.append(tokens.x))
     teacher.encoder.transformer.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
     model(batch(1), mask_indices=indices)
     student, whole = seen
     assert torch.equal(student[indices], model.encoder.view.mask_emb.expand(10, -1))
-    torch.testing.assert_close(student[~indices], whole[~indices])
-    assert (whole[indices] - model.encoder.view.mask_emb).abs().amax(-1).min() > 0.01
+    tokens = model.encoder.embed(batch(1))
+    torch.testing.assert_close(student[~indices], tokens.x[~indices])
+    assert (tokens.x[indices] - model.encoder.view.mask_emb).abs().amax(-1).min() > 0.01
+    torch.testing.assert_close(whole, teacher.encoder.entering(tokens, model.encoder).x)
 
 
 @pytest.mark.parametrize("before", [False, True])
@@ -72,7 +74,7 @@ def test_channel_mask_zeroes_channels(before: bool, every_frame: bool) -> None:
     channels[:, 3:7] = True
     given = channels.unsqueeze(1).expand(-1, FRAMES, -1) if every_frame else channels
     seen: List[Tensor] = []
-    model.encoder.transformer.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    model.encoder.view.register_forward_hook(lambda module, args, tokens: seen.append(tokens.x))
     model(batch(1), mask_indices=indices, mask_channel_indices=given)
     assert (seen[0][~indices][:, 3:7] == 0).all()
     assert (seen[0][indices][:, 3:7] == 0).all() != before  # the mask embedding comes on top of an earlier mask
@@ -82,7 +84,7 @@ def test_channel_mask_zeroes_channels(before: bool, every_frame: bool) -> None:
 def test_channels_are_drawn_beside_a_given_time_mask() -> None:
     model = tiny_model(mask_channel_prob=0.9, mask_channel_length=4)
     seen: List[Tensor] = []
-    model.encoder.transformer.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    model.encoder.view.register_forward_hook(lambda module, args, tokens: seen.append(tokens.x))
     model(batch(1), mask_indices=hidden(range(5, 15)))
     assert (seen[0] == 0).all(1).any()
 
@@ -96,7 +98,7 @@ def test_frames_are_drawn_beside_given_channels(padded: bool) -> None:
     torch.manual_seed(3)
     drawn = model(batch(), padding_mask)["mask_indices"]
     seen: List[Tensor] = []
-    model.encoder.transformer.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    model.encoder.view.register_forward_hook(lambda module, args, tokens: seen.append(tokens.x))
     torch.manual_seed(3)
     result = model(batch(), padding_mask, mask_channel_indices=channels)
     assert torch.equal(result["mask_indices"], drawn)
@@ -188,7 +190,8 @@ def test_any_signal_of_a_layer_can_be_the_target(signal: str) -> None:
     model = tiny_model(target_signal=signal)
     result = model(batch(), mask_indices=hidden(range(5, 15), range(20, 26)))
     teacher: Any = model.method.ensure_teacher().module
-    recorded = teacher.encoder.transformer(model.encoder.embed(batch()).x, record=(signal,)).signal(signal)
+    whole = model.encoder.entering(model.encoder.embed(batch()), None).x
+    recorded = teacher.encoder.transformer(whole, record=(signal,)).signal(signal)
     wanted = torch.stack(recorded[-2:]).mean(0)[hidden(range(5, 15), range(20, 26))]
     torch.testing.assert_close(result["targets"], wanted)
 

@@ -18,6 +18,7 @@ from models.tiny_vision import DIM, LAYERS, PIXELS, SIDE, images, section, tiny_
 from omegaconf import OmegaConf
 from parity.cases import HERE
 
+from data2vec_plugin.core.outputs import Tokens
 from data2vec_plugin.core.positions.relative_positions import table_rows
 from data2vec_plugin.core.update_rules import UpdateRule
 from data2vec_plugin.models.data2vec_image_classification import Data2VecImageClassificationModel
@@ -104,7 +105,9 @@ def test_logits_are_of_the_mean_of_all_patches(pretrained: Path) -> None:  # B4
 def test_logits_may_be_of_the_class_token(pretrained: Path, compat: bool) -> None:
     model = classifier(pretrained, pooling="class_token", reference_compat=compat).eval()
     encoder, tokens = model.model.encoder, model.model.encoder.embed(images()).x
-    became = encoder.transformer(torch.cat([encoder.extra_tokens.expand(2, -1, -1), tokens], 1)).x[:, 0]
+    led = Tokens(torch.cat([encoder.extra_tokens.expand(2, -1, -1), tokens], 1), extra=1)
+    biases = encoder.positions.biases(led, list(encoder.transformer.layers))
+    became = encoder.transformer(led.x, None, biases).x[:, 0]
     assert became.shape == (2, DIM)
     torch.testing.assert_close(model(images()), model.head(F.layer_norm(became, (DIM,))))
     assert not torch.allclose(model(images()), classifier(pretrained).eval()(images()), atol=1e-5)

@@ -108,7 +108,10 @@ def test_another_dictionary_is_refused(pretrained: Path) -> None:
             {"model": {"_name": "data2vec_audio"}},
             r"of model `data2vec_audio` \(data2vec for speech\); fine-tuning starts from `data2vec_text`",
         ),
-        ({"model": {"_name": "data2vec_multi"}}, r"of model `data2vec_multi` \(data2vec 2\); data2vec 2 is not supp"),
+        (
+            {"model": {"_name": "data2vec_multi", "supported_modality": "AUDIO"}},
+            r"of model `data2vec_multi` \(data2vec 2\.0 for speech\); .*, or from `data2vec_multi` for text",
+        ),
         ({}, "a saved dictionary of `args`, `cfg`, `model` and 4 more, no checkpoint"),
     ],
 )

@@ -10,13 +10,16 @@ import pytest
 import torch
 from fairseq.criterions.ctc import CtcCriterion, CtcCriterionConfig
 from fairseq.data import Dictionary
-from fairseq.models.wav2vec.wav2vec2_asr import Wav2Vec2CtcConfig, Wav2VecCtc
+from fairseq.models import MODEL_DATACLASS_REGISTRY
+from fairseq.models.wav2vec.wav2vec2_asr import Wav2VecCtc
 from omegaconf import OmegaConf
 from parity.cases import FORWARD, Case, Tensors, below, cases, differences, error, gradient_differences, nested
 from parity.recorder import gradients
 
 from data2vec_plugin.core.masks.mask import Mask
+from data2vec_plugin.host.training.optimizer import rules_of
 
+PREFIX = "w2v_encoder.w2v_model."
 Made = Tuple[Wav2VecCtc, CtcCriterion]
 
 
@@ -31,12 +34,14 @@ def known(config: Any, section: Dict[str, Any]) -> Any:
 def made(case: Case, tmp_path: Path, compat: bool) -> Made:
     config = case.json("config")
     pretraining = config.get("w2v_args") or config["model"]["w2v_args"]
+    multi = pretraining["model"]["_name"] == "data2vec_multi"
     pretraining["model"]["reference_compat"] = compat
     # the keys of `main` that a release lacks are left out, as `main` itself does for a checkpoint
     pretraining["task"] = {key: pretraining["task"][key] for key in ("_name", "data", "normalize", "sample_rate")}
-    for key in ("mask_prob", "mask_length", "mask_channel_prob", "mask_channel_length", "feature_grad_mult"):
+    masks = ("mask_prob", "mask_length", "mask_channel_prob", "mask_channel_length", "feature_grad_mult")
+    for key in () if multi else masks:  # recorded where they count, in the section of speech
         pretraining["model"][key] = config["model"][key]
-    cfg = known(Wav2Vec2CtcConfig(), config["model"])
+    cfg = known(MODEL_DATACLASS_REGISTRY["wav2vec_ctc"](), config["model"])
     cfg.data, cfg.w2v_args = str(tmp_path), OmegaConf.create(pretraining)
     task = SimpleNamespace(target_dictionary=Dictionary.load(str(case.folder / "dict.ltr.txt")), blank_symbol="<s>")
     model = Wav2VecCtc.build_model(cfg, task)
@@ -50,7 +55,12 @@ def sample(inputs: Tensors) -> Dict[str, Any]:
     return {"id": torch.arange(len(inputs["source"])), "net_input": net_input, **target}
 
 
-found = pytest.mark.parametrize("case", cases("audio_*", "ctc"), ids=str)
+def spread(noise: torch.Tensor, mask: Mask, like: torch.Tensor) -> torch.Tensor:
+    """Recorded noise (N, C) at the masked places of (B, T, C)."""
+    return torch.zeros_like(like).masked_scatter(mask.indices.unsqueeze(-1), noise)
+
+
+found = pytest.mark.parametrize("case", [*cases("audio_*", "ctc"), *cases("v2_*", "ctc")], ids=str)
 
 
 @found
@@ -80,7 +90,10 @@ def test_training_with_injected_masks_is_the_recorded_one(
     model.train()
     inputs, expected = case.tensors("inputs"), case.tensors("expected")
     mask = Mask.given(inputs["mask_indices"], channels=inputs.get("mask_channel_indices"))
-    monkeypatch.setattr(model.w2v_encoder.w2v_model.method.masks, "drawn", lambda tokens: mask)
+    encoder = model.w2v_encoder.w2v_model
+    monkeypatch.setattr(encoder.method.masks, "drawn", lambda tokens: mask)
+    if (noise := inputs.get("mask_noise")) is not None:
+        monkeypatch.setattr(encoder.encoder.view, "drawn_noise", lambda x, deviation: spread(noise, mask, x))
     loss, sample_size, _ = criterion(model, sample(inputs))
     assert error(loss, expected["train.loss.sum"]) <= FORWARD
     assert sample_size == expected["train.sample_size"]
@@ -90,6 +103,16 @@ def test_training_with_injected_masks_is_the_recorded_one(
     assert not list(gradient_differences(ours, recorded))
     surplus = [key for key in ours if key.startswith("grad_norm.") and key not in recorded]
     assert not recorded or not [key for key in surplus if float(ours[key]) > 0]
+
+
+@found
+def test_layers_learn_at_the_recorded_rates(case: Case, tmp_path: Path) -> None:
+    model, _ = made(case, tmp_path, compat=False)
+    found = {name: torch.full((3,), rule.lr_scale) for name, rule in rules_of(model).items()}
+    model.w2v_encoder.w2v_model.layout.to_upstream(found, PREFIX)
+    recorded = case.json("config").get("optim_overrides", {})
+    wanted = {name: entry["lr_scale"] for name, entry in recorded.items() if "lr_scale" in entry}
+    assert {name: float(scale[0]) for name, scale in found.items()} == pytest.approx(wanted)
 
 
 @found

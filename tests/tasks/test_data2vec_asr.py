@@ -154,7 +154,10 @@ def start(path: Path, content: Any) -> None:
             trainer_state({"model": {"_name": "roberta"}}, {}),
             r"of model `roberta` \(RoBERTa\); recognition starts from",
         ),
-        (trainer_state({"model": {"_name": "data2vec_multi"}}, {}), "data2vec 2 is not supported yet by this version"),
+        (
+            trainer_state({"model": {"_name": "data2vec_multi", "supported_modality": "IMAGE"}}, {}),
+            r"of model `data2vec_multi` \(data2vec 2\.0 for image\); .* or from data2vec_multi for speech",
+        ),
         ({"fc.weight": torch.ones(1)}, "1 weights without a configuration, such as `fc.weight`"),
         (None, "does not exist; give the .pt file of a training"),
         (b"hello", "a text file"),

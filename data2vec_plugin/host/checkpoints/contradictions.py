@@ -7,9 +7,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from ...interop.identify import MULTI
+from .recognition_start import build_on_multi, is_on_multi
+
 logger = logging.getLogger(__name__)
 
-OURS = "data2vec_audio"
+OURS = ("data2vec_audio", MULTI)
 
 
 def build_encoder(stock: Any, encoder: Any, cfg: Any, *args: Any, **kwargs: Any) -> None:
@@ -18,6 +21,10 @@ def build_encoder(stock: Any, encoder: Any, cfg: Any, *args: Any, **kwargs: Any)
     It compares ``normalize`` before it builds anything, with an assertion that names neither key nor file, and does
     not look at the sample rate.
     """
+    if is_on_multi(cfg):
+        build_on_multi(encoder, cfg, *args, **kwargs)
+        warn_of_sample_rate(cfg)
+        return
     try:
         stock(encoder, cfg, *args, **kwargs)
     except AssertionError as error:
@@ -25,6 +32,11 @@ def build_encoder(stock: Any, encoder: Any, cfg: Any, *args: Any, **kwargs: Any)
         if not reason:
             raise
         raise ValueError(reason) from error
+    warn_of_sample_rate(cfg)
+
+
+def warn_of_sample_rate(cfg: Any) -> None:
+    """Say that clips are of another rate than the checkpoint's."""
     warning = of_sample_rate(cfg)
     if warning:
         logger.warning(warning)
@@ -56,7 +68,7 @@ def of_sample_rate(cfg: Any) -> str:
 def _pretrained_task(cfg: Any) -> Any:
     """The task's configuration in a checkpoint of ours; nothing of other models, of which fairseq is the judge."""
     pretrained = cfg.w2v_args
-    if not OmegaConf.is_config(pretrained) or pretrained.model._name != OURS:
+    if not OmegaConf.is_config(pretrained) or pretrained.model._name not in OURS:
         return {}
     return OmegaConf.to_container(pretrained.task)
 

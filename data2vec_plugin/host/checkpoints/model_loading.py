@@ -62,7 +62,7 @@ def unloadable(path: str) -> str:
     from fairseq.models import ARCH_MODEL_REGISTRY, MODEL_REGISTRY
 
     found = identify_file(path)
-    if not found.model or found.kind == "data2vec2":
+    if not found.model:
         return f"checkpoint {path}: {found.told(OURS_ONLY)}"
     registered = {**MODEL_REGISTRY, **ARCH_MODEL_REGISTRY}
     unknown = [name for name in (found.model, found.encoder) if name and name not in registered]

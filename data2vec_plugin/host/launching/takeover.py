@@ -8,7 +8,7 @@ from .machine import compare, settle_start
 from .ours import is_ours
 from .recipe_batch import settle
 from .unknown_keys import refuse_unknown_keys
-from .upstream import fit_to_release
+from .upstream import add_upstream_keys, fit_to_release
 
 
 def look_first(module: ModuleType) -> bool:
@@ -31,6 +31,7 @@ def prepare(cfg: Any) -> None:
     Raises:
         ValueError: a key is unknown, or the recipe cannot be run here as it is.
     """
+    add_upstream_keys()
     fit_to_release(cfg)
     refuse_unknown_keys(cfg)
     settle_start(cfg)

@@ -110,4 +110,7 @@ def _registries() -> Dict[str, Dict[str, Any]]:
 
 def _section_of(dataclass: Any) -> str:
     kind = dataclass if isinstance(dataclass, type) else type(dataclass)
-    return next((name for name, registry in _registries().items() if kind in registry.values()), "config")
+    for name, registry in _registries().items():  # some of fairseq's are there with keys added
+        if any(isinstance(each, type) and issubclass(each, kind) for each in registry.values()):
+            return name
+    return "config"

@@ -1,11 +1,12 @@
 """What data2vec's recipes and checkpoints expect of fairseq: keys of its main branch, and that `roberta` knows them."""
 
+import dataclasses
 import functools
 import logging
 import sys
 from argparse import Namespace
 from types import ModuleType
-from typing import Any, MutableMapping
+from typing import Any, Dict, MutableMapping, Optional, Tuple
 
 from .ours import has_keys, is_imported, node_of
 from .override_errors import recipe_is_ours
@@ -85,6 +86,58 @@ def drop_debug_names(recipe: Any) -> None:
     if "debug_param_names" not in OptimizationConfig.__dataclass_fields__:
         with open_dict(optimization):
             del optimization["debug_param_names"]
+
+
+def _key(default: Any, text: str) -> Any:
+    return dataclasses.field(default=default, metadata={"help": text})
+
+
+Fields = Tuple[Tuple[str, Any, Any], ...]
+
+RECOGNITION: Fields = (
+    ("drop_path", float, _key(0.0, "probability to drop a residual branch of the encoder's last layer")),
+    ("update_alibi", bool, _key(True, "train the factor on ALiBi's biases")),
+    ("zero_mask", bool, _key(False, "masked frames are zero; otherwise they are noise")),
+    ("load_ema", bool, _key(False, "begin with the average of the weights")),
+    ("layer_decay", float, _key(1.0, "learning rate of a layer, in parts of that above it; 1 for all alike")),
+    ("freeze_regex", Optional[str], _key(None, "parameters whose whole name fits are not trained")),
+)
+MODELS: Dict[str, Fields] = {"wav2vec_ctc": RECOGNITION, "wav2vec_seq2seq": RECOGNITION}
+TASKS: Dict[str, Fields] = {
+    "sentence_prediction": (
+        ("d2v2_multi", bool, _key(False, "of data2vec 2.0: batches hold `source` and its padding")),
+    )
+}
+"""What main has added to its own models and tasks, where it means the same for the release."""
+
+
+def add_upstream_keys() -> None:
+    """Add what is missing to fairseq's registries, and to hydra's store; harmless when done twice."""
+    from fairseq.models import MODEL_DATACLASS_REGISTRY
+    from fairseq.tasks import TASK_DATACLASS_REGISTRY
+
+    for group, registry, wanted in (
+        ("model", MODEL_DATACLASS_REGISTRY, MODELS),
+        ("task", TASK_DATACLASS_REGISTRY, TASKS),
+    ):
+        for name, fields in wanted.items():
+            if name in registry:
+                registry[name] = with_fields(group, name, registry[name], fields)
+
+
+def with_fields(group: str, name: str, stock: type, fields: Fields) -> type:
+    """A dataclass with those of ``fields`` that it lacks, stored for hydra under its ``name``."""
+    from hydra.core.config_store import ConfigStore
+
+    held = {field.name for field in dataclasses.fields(stock)}
+    missing = [field for field in fields if field[0] not in held]
+    if not missing:
+        return stock
+    made = dataclasses.make_dataclass(stock.__name__, missing, bases=(stock,))
+    node: Any = made()
+    node._name = name
+    ConfigStore.instance().store(name=name, group=group, node=node, provider="fairseq")
+    return made
 
 
 def drop_mains_keys(cfg: Any) -> None:

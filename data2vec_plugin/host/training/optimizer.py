@@ -1,6 +1,7 @@
 """fairseq builds an optimizer from bare parameters; here a model's rules reach it, in every precision.
 
-A model that has them offers ``update_rules()``: parameter name -> :class:`UpdateRule`. All of fairseq's optimizers and
+A model that has them offers ``update_rules()``: parameter name -> :class:`UpdateRule`, or an encoder within it
+``layer_rules()``. All of fairseq's optimizers and
 schedules may then be used, its composite optimizer too. Other models' optimizers stay as they are.
 """
 
@@ -23,15 +24,24 @@ Rules = Dict[int, UpdateRule]
 def group_parameters(trainer: Any) -> None:
     """Regroup a trainer's optimizer, once it is built, by the rules of its model, if it has any."""
     model = trainer.get_model()
-    if hasattr(model, "update_rules"):
+    if rules_of(model):
         check_unsharded(trainer.cfg, "learning rates by layer and weight decay by parameter need")
         follow_rules(trainer._optimizer, rules_by_parameter(model))
 
 
 def rules_by_parameter(model: Any) -> Rules:
     """The rules of a model by the identity of its parameters; shared ones have the first name's."""
-    rules: Dict[str, UpdateRule] = model.update_rules()
+    rules = rules_of(model)
     return {id(parameter): rules[name] for name, parameter in model.named_parameters() if name in rules}
+
+
+def rules_of(model: Any) -> Dict[str, UpdateRule]:
+    """A model's own rules, or those of layers of an encoder of ours in a model of fairseq's; there may be none."""
+    if hasattr(model, "update_rules"):
+        own: Dict[str, UpdateRule] = model.update_rules()
+        return own
+    inside = [(name, module) for name, module in model.named_modules() if hasattr(module, "layer_rules")]
+    return {f"{name}.{inner}": rule for name, module in inside for inner, rule in module.layer_rules().items()}
 
 
 def follow_rules(optimizer: Any, rules: Rules) -> None:

@@ -6,7 +6,7 @@ There the layers that modalities share are the model's own, and each modality ha
 from __future__ import annotations
 
 import re
-from typing import Any, Iterator, MutableMapping, Sequence, Tuple
+from typing import Any, Dict, Iterator, Mapping, MutableMapping, Sequence, Tuple
 
 from ..parts import METHOD, PartsLayout
 
@@ -84,7 +84,8 @@ class ModalitiesLayout(PartsLayout):
 
     def to_plain(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
         """Upstream's names are the plain ones."""
-        self.to_upstream(state, prefix)
+        for name, rest in below(state, prefix + METHOD):
+            state[prefix + their_name(rest)] = state.pop(name)
 
     def from_plain(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
         """The reverse of :meth:`to_plain`."""
@@ -92,8 +93,7 @@ class ModalitiesLayout(PartsLayout):
 
     def to_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
         """See :class:`Layout`."""
-        for name, rest in below(state, prefix + METHOD):
-            state[prefix + their_name(rest)] = state.pop(name)
+        self.to_plain(state, prefix)
 
     def from_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
         """See :class:`Layout`."""
@@ -134,6 +134,11 @@ class ModalitiesLayout(PartsLayout):
         else:
             own = swapped(in_block(rest, 1), (POSITION_NORM, *OWN), 1)
         return f"methods.{modality}.{own}"
+
+
+def as_student(entry: Mapping[str, Any]) -> Dict[str, Any]:
+    """A teacher's entry of a checkpoint under the names that its student's weights have there."""
+    return {"blocks." * name[0].isdigit() + name: value for name, value in entry.items() if not name.startswith("_")}
 
 
 def their_name(name: str) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ...checkpoints.encoder_checkpoint import Checkpoint, build_encoder, untrained
 from ...core.view import PlainView
 from ...data.image.transforms import Normalization
+from ...interop.identify import CAPITALS, MULTI
 from ...multimodal.meme_mlp import masked_mean
 from .._for_fairseq import EncoderAlone
 from .caption_readers import CaptionReader, Data2VecReader, read_captions
@@ -45,7 +46,7 @@ class Data2VecImage(nn.Module):
         super().__init__()
         self.model = encoder_alone(untrained({"model": args["model"]}), args) if model is None else model
         self.pixels = Pixels(args["mean"], args["std"], release_preprocessing)
-        self.size = int(self.model.image.size)
+        self.size = int(self.model.encoder.embedder.image.size)
         self.dim = int(self.model.config.transformer.dim)
 
     def forward(self, img: Tensor) -> Tensor:
@@ -108,7 +109,8 @@ class Data2VecText(TextEncoder):
         if model is None:
             model = encoder_alone(untrained({"model": args["model"]}, as_many_symbols(args["symbols"])), args)
         self.model = model
-        self.longest = min(self.model.max_positions(), self.model.text.max_positions)
+        longest = [self.model.encoder.embedder.text.max_positions, self.model.max_positions()]
+        self.longest = min(filter(None, longest))
         self.dim = int(self.model.config.transformer.dim)
 
     def make_reader(self, files: Files) -> CaptionReader:
@@ -123,7 +125,7 @@ class Data2VecText(TextEncoder):
 
 def image_from(checkpoint: Checkpoint, release_preprocessing: bool) -> tuple[Args, Data2VecImage]:
     """What a pre-trained checkpoint's picture encoder is, and the encoder; raises ValueError for another modality's."""
-    check_modality(checkpoint, "image")
+    checkpoint = of_modality(checkpoint, "image")
     normalization = Normalization.of_checkpoint(checkpoint.task)
     args = {**described(checkpoint), "mean": list(normalization.mean), "std": list(normalization.std)}
     encoder = encoder_alone(build_encoder(checkpoint, teacher=False), args)
@@ -132,7 +134,7 @@ def image_from(checkpoint: Checkpoint, release_preprocessing: bool) -> tuple[Arg
 
 def text_from(checkpoint: Checkpoint, kind: str, files: Files, max_tokens: int) -> tuple[Args, Data2VecText]:
     """The same of captions; ``kind`` and ``files`` are those of its subwords."""
-    check_modality(checkpoint, "text")
+    checkpoint = of_modality(checkpoint, "text")
     dictionary = Data2VecReader(kind, files).dictionary
     args = {**described(checkpoint), "subwords": kind, "symbols": len(dictionary)}
     return args, Data2VecText(
@@ -140,18 +142,21 @@ def text_from(checkpoint: Checkpoint, kind: str, files: Files, max_tokens: int) 
     )
 
 
-def check_modality(checkpoint: Checkpoint, modality: str) -> None:
-    """Raise ValueError unless a checkpoint's encoder is of the modality that its key names."""
-    if checkpoint.modality != modality:
+def of_modality(checkpoint: Checkpoint, modality: str) -> Checkpoint:
+    """A checkpoint's encoder of the modality that its key names; raises ValueError where it has none."""
+    if modality not in checkpoint.modalities:
         raise ValueError(
             f"`model.{modality}_path` is {checkpoint.path}, of model `{checkpoint.name}`, which reads "
-            f"{checkpoint.modality}"
+            f"{' and '.join(checkpoint.modalities)}"
         )
+    return checkpoint.of(modality)
 
 
 def described(checkpoint: Checkpoint) -> Args:
     """The encoder's section of the configuration, with nothing left to interpolate, and whether it was fine-tuned."""
     found: Any = OmegaConf.to_container(OmegaConf.create(checkpoint.root).model, resolve=True)
+    if checkpoint.name == MULTI:
+        (found["supported_modality"],) = (name for name, told in CAPITALS.items() if told == checkpoint.modality)
     return {"model": dict(found), "fine_tuned": checkpoint.fine_tuned}
 
 
@@ -160,9 +165,11 @@ def encoder_alone(model: Any, args: Args) -> Any:
 
     Fine-tuning has removed more, of pictures' encoders that norm too.
     """
-    if args["fine_tuned"]:
+    several = args["model"].get("_name") == MULTI
+    if args["fine_tuned"] or several:
         model.remove_pretraining_modules()
-    model.method = EncoderAlone(model.method)
+    if not several:
+        model.method = EncoderAlone(model.method)
     model.encoder.view = PlainView()
     return model
 

@@ -1,5 +1,7 @@
 """The registered model of data2vec 2.0: upstream's name, keys, forward arguments and results on our core."""
 
+import re
+from copy import copy
 from typing import Any, Dict, Iterator, List, Mapping, MutableMapping, Optional, Sequence, Tuple, Union
 
 from fairseq.models import register_model
@@ -8,9 +10,11 @@ from torch import Tensor, nn
 from ...config_keys import modality_keys
 from ...core.encoder import Encoder
 from ...core.masks.mask import Mask
-from ...core.update_rules import UpdateRule, update_rules
+from ...core.outputs import EncoderOutput
+from ...core.update_rules import UpdateRule, lr_scale, update_rules
 from ...data.brought_mask import brought
 from ...interop.fairseq.multi_v2 import ModalitiesLayout
+from ...modalities.audio import AudioConfig
 from .._for_fairseq import CheckpointedModel, EncoderAlone, if_padded, mask_of_loader
 from .methods import MULTI_KEYS, several_modalities
 from .multi_config import Data2VecMultiConfig, Modality
@@ -20,7 +24,10 @@ NEVER_DECAYED = ("extra_tokens", "alibi_scale", "alibi_bias")
 
 
 class EncodersAlone(nn.Module):
-    """What fine-tuning keeps of several methods: the encoders of one modality, or of all."""
+    """What fine-tuning keeps of several methods: the encoders of one modality, or of all.
+
+    Masked tokens stay there: a mask does not say what is visible, and each row has one.
+    """
 
     teacher = None
 
@@ -30,8 +37,17 @@ class EncodersAlone(nn.Module):
         if not kept:
             raise ValueError(f"`modality` is {modality}; this model has {', '.join(several.methods)}")
         self.methods = nn.ModuleDict({name: EncoderAlone(several.methods[name]) for name in kept})
+        for method in self.methods.values():
+            method.masks = copy(method.masks)  # type: ignore[arg-type]
+            method.masks.copies, method.masks.visible_only = 1, False  # type: ignore[union-attr]
         gone = [f"method.methods.{each.name}." + ("predictor." if each.name in kept else "") for each in Modality]
         self.without: Tuple[str, ...] = ("_ema", *gone)
+
+    @property
+    def masks(self) -> Any:
+        """What masks the input of the only one."""
+        (method,) = self.methods.values()
+        return method.masks
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Raises ValueError."""
@@ -50,6 +66,10 @@ class Data2VecMultiModel(CheckpointedModel):
 
     keys = MULTI_KEYS
     fine_tuned = EncodersAlone  # type: ignore[assignment]
+    layer_decay = 1.0
+    """Of what is fine-tuned: the learning rate of a layer, in parts of that above it."""
+    audio: Optional[AudioConfig] = None
+    """Of what is fine-tuned on speech: how waves become tokens."""
 
     def __init__(self, cfg: Data2VecMultiConfig, modalities: Sequence[Modality], dictionary: Any = None) -> None:
         self.modalities = list(modalities)
@@ -78,6 +98,23 @@ class Data2VecMultiModel(CheckpointedModel):
     def encoder(self) -> Encoder:
         """That of the only modality."""
         return self.encoder_of(None)
+
+    @property
+    def taught(self) -> Any:
+        """The method of the only modality, with its part of the teacher."""
+        self.method.ensure_teacher()  # type: ignore[union-attr, operator]
+        return self.method.methods[self.mode_name(None)]  # type: ignore[union-attr, index]
+
+    def class_token(self, img: Tensor) -> Tensor:
+        """What the first extra token becomes that has read images: (B, C)."""
+        encoded: EncoderOutput = self.encoder(img, with_extra=True)
+        return encoded.x[:, 0]
+
+    def layer_rules(self) -> Dict[str, UpdateRule]:
+        """Learning rates by layer of what is fine-tuned, where they differ: those of layers alone."""
+        if self.layer_decay == 1:
+            return {}
+        return {name: UpdateRule(scale) for name, scale in layer_scales(self, self.layer_decay).items() if scale != 1}
 
     def encoder_of(self, mode: Any) -> Encoder:
         """The encoder of a modality, by its name or as :class:`Modality`; without one, of the only one there is."""
@@ -189,6 +226,8 @@ class Data2VecMultiModel(CheckpointedModel):
         """Keep the encoders alone, or that of one ``modality``, before fine-tuning."""
         self.method = EncodersAlone(self.method, None if modality is None else self.mode_name(modality))  # type: ignore[assignment]
         self.layout = ModalitiesLayout(next(iter(self.method.methods)))  # type: ignore[union-attr, arg-type]
+        embedders = [method.encoder.embedder for method in self.method.methods.values()]  # type: ignore[union-attr, operator]
+        self.audio = getattr(embedders[0], "audio", None) if len(embedders) == 1 else None
 
     def _to_ours(self, state_dict: MutableMapping[str, Any], prefix: str) -> None:
         """Our names; layers that modalities share are in a checkpoint once, and here in each."""
@@ -197,6 +236,28 @@ class Data2VecMultiModel(CheckpointedModel):
             held = [prefix + name for name in same if prefix + name in state_dict]
             if held:
                 state_dict.update({prefix + name: state_dict[held[0]] for name in same})
+
+
+LAYER = re.compile(r"(?:^|\.)encoder\.(prenet|transformer)\.layers\.(\d+)\.")
+
+
+def layer_scales(model: Any, decay: float, embedding: float = 1.0) -> Dict[str, float]:
+    """By what the learning rate of each parameter of a model with an ``encoder`` is multiplied.
+
+    The modality's own layers and those after them are counted together: ``decay`` is that of the last, its square of
+    the one below. All else has the whole rate, but what is embedded, which has ``embedding`` times it.
+    """
+    prenet = 0 if model.encoder.prenet is None else len(model.encoder.prenet.layers)
+    layers = prenet + len(model.encoder.transformer.layers)
+    scales = {}
+    for name, _ in model.named_parameters():
+        found = LAYER.search(name)
+        if found is None:
+            scales[name] = embedding if ".encoder.embedder." in name else 1.0
+        else:
+            place = int(found[2]) + (prenet if found[1] == "transformer" else 0)
+            scales[name] = lr_scale(place + 1, layers, decay)
+    return scales
 
 
 def shared_names(model: nn.Module) -> List[List[str]]:

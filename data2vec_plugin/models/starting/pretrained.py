@@ -1,13 +1,16 @@
 """The checkpoint that a fine-tuned model begins with, and what of it is kept in the model's own checkpoints."""
 
 from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any, Dict, Mapping, Tuple
 
+from fairseq import models
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from omegaconf import OmegaConf, open_dict
 
+from ...checkpoints.encoder_checkpoint import is_wanted
 from ...checkpoints.saved_file import read_checkpoint
-from ...interop.identify import Identity, identify
+from ...interop.identify import CAPITALS, MODALITIES, MULTI, Identity, identify
 
 
 def read_pretrained(path: str) -> Tuple[Dict[str, Any], Identity]:
@@ -19,10 +22,37 @@ def read_pretrained(path: str) -> Tuple[Dict[str, Any], Identity]:
     return state, identify(state)
 
 
-def refuse_other(path: str, found: Identity, model: str) -> None:
-    """Raise ValueError unless a checkpoint is of the pre-trained ``model``."""
-    if found.model != model:
-        raise ValueError(f"`model.model_path` is {path}: {found.told(f'fine-tuning starts from `{model}`')}")
+def refuse_other(path: str, found: Identity, model: str, modality: str = "") -> None:
+    """Raise ValueError unless a checkpoint is of the pre-trained ``model``, or of data2vec 2.0 for its modality."""
+    modality = modality or MODALITIES[model]
+    if modality in found.modalities and found.model in (model, MULTI):
+        return
+    second = f"`{MULTI}` for {modality}"
+    wanted = second if model == MULTI else f"`{model}`, or from {second}"
+    raise ValueError(f"`model.model_path` is {path}: {found.told(f'fine-tuning starts from {wanted}')}")
+
+
+def build_pretrained(section: Any, modality: str, task: Any = None) -> Any:
+    """The encoder that a pre-trained model's ``section`` describes, of one modality, with fresh weights."""
+    if section.get("_name") == MULTI:
+        capitals = next(name for name, told in CAPITALS.items() if told == modality)
+        dictionary = getattr(task, "source_dictionary", None)
+        task = SimpleNamespace(source_dictionary=dictionary, supported_modalities=[capitals])
+    model = models.build_model(section, task, from_checkpoint=True)
+    model.remove_pretraining_modules()
+    return model
+
+
+def load_pretrained(model: Any, weights: Mapping[str, Any], modality: str, fit: Any = None) -> None:
+    """The pre-trained weights but for what fine-tuning has not: heads, and what is of another modality.
+
+    ``fit`` gets them under the names in memory, and the model, to change what is of another size.
+    """
+    own = {name: value for name, value in weights.items() if is_wanted(name, (modality,))}
+    model.upgrade_state_dict(own)
+    if fit is not None:
+        fit(own, model)
+    model.load_state_dict(own, strict=True)
 
 
 def pretrained_section(state: Mapping[str, Any]) -> Dict[str, Any]:

@@ -20,10 +20,6 @@ TASK = {"_name": "audio_pretraining", "data": "gone"}
     ("state", "words"),
     [
         (
-            trainer_state({"model": {"_name": "data2vec_multi"}, "task": TASK}, {}),
-            r"of model `data2vec_multi` \(data2vec 2\); data2vec 2 is not supported yet by this version",
-        ),
-        (
             trainer_state({"model": {"_name": "my_own"}, "task": TASK}, {}),
             r"of model `my_own`; neither fairseq nor `common\.user_dir` has a model `my_own`",
         ),

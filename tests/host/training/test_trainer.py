@@ -323,7 +323,7 @@ def test_a_model_that_was_given_is_named_by_its_key_and_left_alone(
         (
             {"cfg": {"model": {"_name": "data2vec_multi"}}, "model": {}},
             Exception("Cannot load model parameters from checkpoint"),
-            r"\(data2vec 2\); data2vec 2 is not supported yet by this version",
+            r"of model `data2vec_multi` \(data2vec 2\.0 for .*\); this run trains `data2vec_audio`",
         ),
         ({"fc.weight": torch.ones(1)}, KeyError("best_loss"), "it is 1 weights without a configuration"),
         ({"state": {}, "param_groups": []}, KeyError("best_loss"), "it is the state of an optimizer"),

@@ -1,0 +1,100 @@
+"""A checkpoint of data2vec 2.0 -> one that upstream's own code loads: its keys, its names of today, nothing of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, MutableMapping
+
+import torch
+
+from ..files.locks import writing
+from ..files.writing import replacing
+from ..interop.fairseq.multi_v2 import ModalitiesLayout
+from ..interop.identify import CAPITALS, MULTI
+from .encoder_checkpoint import FINE_TUNED, Checkpoint, open_checkpoint, plain
+from .saved_file import read_checkpoint
+
+OURS = ("target_signal", "checkpoint_activations", "reference_compat")
+"""Keys of the model that upstream has not."""
+TASKS = {"data2vec_audio_pretraining": "audio_pretraining", "image_pretraining": "mae_image_pretraining"}
+KEYS = {
+    "audio_pretraining": (
+        *("data", "labels", "binarized_dataset", "sample_rate", "normalize", "enable_padding", "max_sample_size"),
+        *("min_sample_size", "num_batch_buckets", "tpu", "text_compression_level", "rebuild_batches"),
+        *("precompute_mask_config", "post_save_script", "subsample", "seed"),
+    ),
+    "mae_image_pretraining": (
+        *("data", "multi_data", "input_size", "local_cache_path", "key", "beit_transforms", "target_transform"),
+        *("no_transform", "rebuild_batches", "precompute_mask_config", "subsample", "seed", "dataset_type"),
+    ),
+}
+"""Tasks of ours that have another name there, and the keys that those know."""
+
+
+def to_upstream(source: Path, out: Path) -> List[str]:
+    """Convert; returns what there is to say. Raises ValueError for another model's, and for what upstream cannot do."""
+    checkpoint = open_checkpoint(source)
+    if checkpoint.name != MULTI:
+        raise ValueError(
+            f"{source} is of model `{checkpoint.name}`, whose checkpoints upstream reads as they are; `--to fairseq` "
+            f"takes one of `{MULTI}`, or a folder of Hugging Face's"
+        )
+    if out.exists():
+        raise ValueError(f"`--out`: {out} is there already; give another name")
+    signal = checkpoint.root["model"].get("target_signal")
+    if signal not in (None, "block" if checkpoint.root["model"].get("end_of_block_targets") else "ffn"):
+        raise ValueError(
+            f"{source} was trained with `model.target_signal: {signal}`, which upstream has not; expected targets as "
+            f"`model.end_of_block_targets` says"
+        )
+    state = read_checkpoint(source)
+    state["cfg"], state["args"] = plain(state.get("cfg") or state.get("args")), None
+    prefix = FINE_TUNED[str(checkpoint.model["_name"])].prefix if checkpoint.fine_tuned else ""
+    state["model"] = upstream_weights(state["model"], checkpoint, prefix)
+    for section in sections_of(state["cfg"]):
+        as_upstream(section)
+    state["last_optimizer_state"] = None
+    with writing(out.parent), replacing(out) as part:
+        torch.save(state, part)
+    notes = ["its optimizer starts anew there, since its moments lie in another order"]
+    if checkpoint.root["model"].get("reference_compat") is not True:
+        notes.append("padding reaches what stands beside it there, so padded batches give other numbers than here")
+    return [f"{source}: {MULTI} for {' and '.join(checkpoint.modalities)}", *notes, f"wrote {out}"]
+
+
+def upstream_weights(weights: Mapping[str, Any], checkpoint: Checkpoint, prefix: str) -> Dict[str, Any]:
+    """The weights under upstream's names of today, however old; a teacher without what we note of it."""
+    state = dict(weights)
+    first = next(name for name, told in CAPITALS.items() if told in checkpoint.modalities)
+    layout = ModalitiesLayout(first, bool(checkpoint.root["model"].get("ema_encoder_only", True)))
+    entry = state.pop(prefix + layout.TEACHER, None)
+    own = {name: state.pop(name) for name in list(state) if name.startswith(prefix)} if prefix else state
+    layout.from_upstream(own, prefix)
+    layout.to_upstream(own, prefix)
+    state = {**own, **state} if prefix else own
+    if entry is not None:
+        teacher = dict(entry)
+        layout.teacher_from_upstream(teacher)
+        layout.teacher_to_upstream(teacher)
+        state[prefix + layout.TEACHER] = {name: value for name, value in teacher.items() if not name.startswith("_")}
+    return state
+
+
+def sections_of(cfg: MutableMapping[str, Any]) -> List[MutableMapping[str, Any]]:
+    """A configuration, and that of the pre-training inside it."""
+    found = [cfg]
+    for key in ("w2v_args", "pretrained_model_args"):
+        inside = cfg["model"].get(key)
+        if isinstance(inside, dict):
+            found.append(inside)
+    return found
+
+
+def as_upstream(cfg: MutableMapping[str, Any]) -> None:
+    """Drop what upstream has not from a configuration's model and task, in place."""
+    model, task = cfg.get("model"), cfg.get("task")
+    if isinstance(model, dict) and model.get("_name") == MULTI:
+        cfg["model"] = {name: value for name, value in model.items() if name not in OURS}
+    if isinstance(task, dict) and task.get("_name") in (*TASKS, *TASKS.values()):
+        name = TASKS.get(str(task["_name"]), str(task["_name"]))
+        cfg["task"] = {"_name": name, **{key: value for key, value in task.items() if key in KEYS[name]}}

@@ -1,0 +1,53 @@
+"""Configuration of ``mae_image_classification``: upstream's keys and defaults."""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, Optional
+
+from fairseq.dataclass import FairseqDataclass
+from omegaconf import II, MISSING
+
+from ...config_keys import key
+
+
+class PredictionMode(Enum):
+    """What of an image is classified."""
+
+    MEAN_POOLING = auto()
+    CLS_TOKEN = auto()
+    LIN_SOFTMAX = auto()
+
+
+@dataclass
+class MaeImageClassificationConfig(FairseqDataclass):
+    """Keys of upstream's mae_image_classification; sizes come from the checkpoint."""
+
+    model_path: str = key(MISSING, "checkpoint of the pre-trained data2vec_multi")
+    no_pretrained_weights: bool = key(False, "take its sizes, and train from scratch")
+    linear_classifier: bool = key(False, "train the norm and the layer on top alone")
+    num_classes: int = key(1000, "classes to tell apart")
+    mixup: float = key(0.8, "alpha of Beta(alpha, alpha), from which the shares of mixed images are drawn; 0: no mixup")
+    cutmix: float = key(1.0, "the same for images with a box of another; 0: no CutMix")
+    label_smoothing: float = key(0.1, "share of a label that is spread over all classes in training")
+    drop_path_rate: float = key(0.1, "drop path of the last layer, from 0 in the first")
+    layer_decay: float = key(0.65, "learning rate of a layer, in parts of that above it; 0 or 1 for all alike")
+    mixup_prob: float = key(1.0, "probability that a batch is mixed at all")
+    mixup_switch_prob: float = key(0.5, "probability that it is by CutMix, where mixup is on too")
+    mixup_mode: str = key("batch", "one draw for a batch, the only mode there is")
+    pretrained_model_args: Any = key(None, "written into checkpoints, so that they need model_path no longer")
+    data: str = II("task.data")
+    norm_eps: Optional[float] = key(None, "what layer norms add to a variance; None: the checkpoint's")
+    remove_alibi: bool = key(False, "no biases of attention by distance")
+    encoder_dropout: float = key(0, "dropout of what attention adds")
+    post_mlp_drop: float = key(0, "dropout of what the feed-forward adds")
+    attention_dropout: float = key(0, "dropout of attention weights")
+    activation_dropout: float = key(0.0, "dropout inside the feed-forward, and of its result")
+    dropout_input: float = key(0.0, "dropout of what the shared layers read")
+    layerdrop: float = key(0.0, "probability to leave out a shared layer")
+    prenet_layerdrop: float = key(0, "probability to leave out one of the modality's own layers")
+    prenet_dropout: float = key(0, "dropout of what those read")
+    use_fc_norm: bool = key(True, "normalise what is pooled")
+    prediction_mode: PredictionMode = field(
+        default=PredictionMode.MEAN_POOLING, metadata={"help": "what is classified: mean, class token, or LIN_SOFTMAX"}
+    )
+    no_decay_blocks: bool = key(True, "no weight decay of biases and norms inside layers either")
