@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .masks.mask import Mask
 from .outputs import EncoderOutput, Tokens
-from .positions.positions import NoPositions, Positions
+from .positions.order import NoPositions, Positions
 from .transformer import Transformer
 
 

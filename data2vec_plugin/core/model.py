@@ -12,9 +12,9 @@ from .config import SHARED_PARTS, Data2VecConfig
 from .encoder import Encoder
 from .masks.mask import Mask
 from .masks.masking import BatchMasker, check_hides
+from .objective.terms import Step, Term
 from .outputs import Data2VecOutput, EncoderOutput, Tokens
 from .teacher import Teacher
-from .terms import Step, Term
 
 logger = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from .config import Data2VecConfig
 from .encoder import Encoder
 from .masks.mask import Mask
 from .masks.masking import BatchMasker, SpanMasker
+from .objective.terms import Average, Regression, Step, Utterance
 from .outputs import Tokens, at_rows
-from .positions.positions import Positions
+from .positions.order import Positions
 from .prediction.visible_decoder import VisibleDecoder
-from .terms import Average, Regression, Step, Utterance
 from .transformer import Block
 from .view import VisibleView
 

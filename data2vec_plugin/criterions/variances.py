@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def deviation_from_sums(total: Tensor, squares: Tensor, count: int) -> Tensor:
-    """`core.loss.mean_deviation` from sums that may come from many batches and ranks: (C,), (C,), N -> ()."""
+    """`core.objective.loss.mean_deviation` from sums that may come from many batches and ranks: (C,), (C,), N -> ()."""
     if count < 2:
         return total.new_zeros(())
     total, squares = total.double(), squares.double()

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..core.objective.targets import TIME, moments
 from ..core.recompute import Make, keeps_less, remade, remade_linear
-from ..core.targets import TIME, moments
 from .conv_spec import ConvSpec
 
 

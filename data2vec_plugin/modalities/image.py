@@ -15,7 +15,7 @@ from ..core.masks.block_masking import BlockMaskConfig, BlockMasker
 from ..core.masks.masking import BatchMasker
 from ..core.model import Data2Vec
 from ..core.outputs import Tokens
-from ..core.positions.positions import Biases, NoPositions
+from ..core.positions.order import Biases, NoPositions
 from ..core.positions.relative_positions import Grid, RelativePositionBias
 from ..core.reference import Unused, regression
 from ..core.transformer import Transformer

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from ..core.config import LossConfig
-from ..core.loss import loss_scale, regression_loss
+from ..core.objective.loss import loss_scale, regression_loss
+from ..core.objective.terms import Step
 from ..core.outputs import Scored, at_rows
 from ..core.positions.relative_positions import Grid
-from ..core.terms import Step
 
 
 def sines_of_grid(dim: int, grid: Grid) -> Tensor:

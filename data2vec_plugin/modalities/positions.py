@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from ..core.outputs import Tokens
-from ..core.positions.positions import Biases
+from ..core.positions.order import Biases
 from ..core.recompute import normed_gelu, remade
 
 

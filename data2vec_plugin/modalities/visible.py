@@ -16,11 +16,11 @@ from ..core.encoder import Encoder
 from ..core.masks.exact_masking import ExactMaskConfig, ExactMasker
 from ..core.masks.masking import Masker, SpanMasker
 from ..core.model import Data2Vec
+from ..core.objective.terms import Regression, Term
 from ..core.positions.alibi import Alibi, AlibiConfig, AlibiPositions
 from ..core.prediction.cross_attending import CrossAttendingDecoder
 from ..core.prediction.decoders import ConvDecoder, DecoderConfig, TransformerDecoder
 from ..core.reference import visible_parts
-from ..core.terms import Regression, Term
 from ..core.transformer import Transformer
 
 Grid = Tuple[int, int]

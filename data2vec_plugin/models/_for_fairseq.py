@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from ..config_keys import told_by_key
 from ..core.encoder import Encoder
-from ..core.loss import mean_deviation
 from ..core.masks.mask import Mask
 from ..core.model import Data2Vec
+from ..core.objective.loss import mean_deviation
 from ..core.outputs import Data2VecOutput, EncoderOutput
 from ..core.teacher import Teacher
 from ..core.view import PlainView

@@ -12,9 +12,9 @@ from data2vec_plugin.core.config import Data2VecConfig, LossConfig, TargetConfig
 from data2vec_plugin.core.encoder import Encoder
 from data2vec_plugin.core.masks.mask import Mask
 from data2vec_plugin.core.model import Data2Vec
+from data2vec_plugin.core.objective.terms import Regression
 from data2vec_plugin.core.outputs import EncoderOutput, Tokens
 from data2vec_plugin.core.reference import regression, span_masks
-from data2vec_plugin.core.terms import Regression
 from data2vec_plugin.core.transformer import Transformer
 from data2vec_plugin.core.view import MaskedView
 

@@ -8,7 +8,7 @@ import torch
 from fairseq import metrics
 from fairseq.tasks import FairseqTask
 
-from data2vec_plugin.core.loss import mean_deviation
+from data2vec_plugin.core.objective.loss import mean_deviation
 from data2vec_plugin.criterions.collapse import CollapseError, CollapseGuard, TrivialWatch
 from data2vec_plugin.criterions.data2vec import Data2VecCriterion, Data2VecCriterionConfig
 from data2vec_plugin.criterions.variances import unexplained_share

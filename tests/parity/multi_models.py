@@ -12,11 +12,11 @@ from omegaconf import OmegaConf
 from parity.cases import Case, Tensors, nested
 from torch import Tensor
 
-from data2vec_plugin.core.loss import loss_scale, regression_rows
 from data2vec_plugin.core.masks.mask import Mask
+from data2vec_plugin.core.objective.loss import loss_scale, regression_rows
+from data2vec_plugin.core.objective.terms import Average
 from data2vec_plugin.core.outputs import EncoderOutput
 from data2vec_plugin.core.prediction.visible_decoder import VisibleDecoder
-from data2vec_plugin.core.terms import Average
 from data2vec_plugin.core.transformer import Transformer
 from data2vec_plugin.models.multi.data2vec_multi import Data2VecMultiModel
 from data2vec_plugin.models.multi.multi_config import Data2VecMultiConfig

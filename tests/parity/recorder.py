@@ -9,9 +9,9 @@ import torch
 from parity.cases import Tensors
 from torch import Tensor
 
-from data2vec_plugin.core.loss import regression_rows
+from data2vec_plugin.core.objective.loss import regression_rows
+from data2vec_plugin.core.objective.targets import average_targets
 from data2vec_plugin.core.outputs import EncoderOutput
-from data2vec_plugin.core.targets import average_targets
 from data2vec_plugin.core.transformer import Transformer
 from data2vec_plugin.models.data2vec_audio import Data2VecAudioModel
 

@@ -14,8 +14,8 @@ from parity.cases import Case, Tensors, below
 from parity.recorder import noting, teacher_transformer
 from torch import Tensor
 
-from data2vec_plugin.core.loss import regression_rows
-from data2vec_plugin.core.targets import average_targets
+from data2vec_plugin.core.objective.loss import regression_rows
+from data2vec_plugin.core.objective.targets import average_targets
 from data2vec_plugin.models.data2vec_text import Data2VecTextModel
 from data2vec_plugin.models.text_config import Data2VecTextConfig
 

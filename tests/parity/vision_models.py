@@ -11,10 +11,10 @@ from parity.cases import Case, Tensors, nested
 from parity.recorder import noting
 from torch import Tensor
 
-from data2vec_plugin.core.loss import regression_rows
 from data2vec_plugin.core.masks.mask import Mask
+from data2vec_plugin.core.objective.loss import regression_rows
+from data2vec_plugin.core.objective.targets import average_targets
 from data2vec_plugin.core.outputs import Tokens
-from data2vec_plugin.core.targets import average_targets
 from data2vec_plugin.models.data2vec_vision import Data2VecVisionModel
 from data2vec_plugin.models.vision_config import Data2VecVisionConfig
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..config import SettingError
 from ..outputs import Tokens
-from .positions import Biases, Positions
+from .order import Biases, Positions
 
 DISTANCES = ("manhattan", "euclidean")
 

@@ -10,7 +10,7 @@ from ...core.config import Data2VecConfig, SpanMaskConfig, TransformerConfig
 from ...core.masks.exact_masking import ExactMaskConfig
 from ...core.model import Data2Vec
 from ...core.positions.alibi import AlibiConfig
-from ...core.positions.positions import NoPositions
+from ...core.positions.order import NoPositions
 from ...core.prediction.decoders import ConvDecoder, DecoderConfig
 from ...core.reference import visible_parts
 from ...core.several import SeveralModalities

@@ -11,10 +11,10 @@ from typing import Any, Dict, List, Optional, Protocol, Tuple
 
 from torch import Tensor
 
-from .config import LossConfig, TargetConfig
+from ..config import LossConfig, TargetConfig
+from ..masks.mask import Mask
+from ..outputs import EncoderOutput, Scored, at_rows
 from .loss import loss_scale, regression_loss
-from .masks.mask import Mask
-from .outputs import EncoderOutput, Scored, at_rows
 from .targets import average_targets, rows_suffice, whole_targets
 
 

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from data2vec_plugin.core.config import TargetConfig
 from data2vec_plugin.core.masks.mask import Mask
+from data2vec_plugin.core.objective.targets import average_targets, rows_suffice, whole_targets
+from data2vec_plugin.core.objective.terms import Average, Step
 from data2vec_plugin.core.reference import ReferenceAverage
-from data2vec_plugin.core.targets import average_targets, rows_suffice, whole_targets
-from data2vec_plugin.core.terms import Average, Step
 
 Normalise = Callable[[Tensor], Tensor]
 

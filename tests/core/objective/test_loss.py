@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from data2vec_plugin.core.loss import mean_deviation, regression_loss, regression_rows
+from data2vec_plugin.core.objective.loss import mean_deviation, regression_loss, regression_rows
 from data2vec_plugin.criterions.variances import deviation_from_sums
 
 

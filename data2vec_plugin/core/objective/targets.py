@@ -12,8 +12,8 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from .config import TargetConfig
-from .outputs import if_whole
+from ..config import TargetConfig
+from ..outputs import if_whole
 
 Axes = Tuple[int, ...]
 BATCH_AND_TIME: Axes = (0, 1)
