@@ -112,7 +112,7 @@ class Data2Vec(Taught):
         signals = self.teacher_signals(source if whole is None else whole, padding_mask, local, mask)
         outputs = self.predict(student, mask, local)
         step = Step(mask, outputs, signals, local.padding_mask, self.config.copies, student, source)
-        return Data2VecOutput({term.name: term(step) for term in self.terms}, mask)
+        return Data2VecOutput({term.name: term(step) for term in self.terms}, mask, local.detached())
 
     def checked(self, mask: Mask, tokens: Tokens) -> Mask:
         """The mask, if there is something to regress; raises ValueError for a mask or a K that cannot train."""

@@ -125,10 +125,11 @@ class Scored:
 @pytree
 @dataclass
 class Data2VecOutput:
-    """One pre-training step: the ``terms`` of its loss by name, and the ``mask`` that they are of."""
+    """One pre-training step: the ``terms`` of its loss by name, the ``mask`` that they are of, and ``local`` tokens."""
 
     terms: Dict[str, Scored]
     mask: Mask
+    local: Optional[Tokens] = None
 
     def __getitem__(self, index: int) -> Tensor:
         return (self.loss,)[index]

@@ -16,6 +16,9 @@ ADVICE = {
     "`model.ema_decay` (with `model.ema_end_decay`), or normalise targets (`+model.layer_norm_targets=true`)",
     "pred_var": "the student predicts a constant: lower `optimization.lr` or warm up longer, "
     "raise `model.average_top_k_layers`, or mask less ({masks})",
+    "local_var": "what the student embeds is next to the same everywhere, whatever the targets look like: lower "
+    "`optimization.lr`, warm up longer, or let less of the gradient reach the feature extractor (speech: "
+    "`+model.feature_grad_mult=0.1`; data2vec 2.0: `+model.modalities.audio.local_grad_mult=0.1`)",
 }
 MASKS = "speech: `model.mask_prob`; text: `task.mask_prob`; images: `model.num_mask_patches`"
 """Which keys say how much is masked, where a model does not tell."""

@@ -10,10 +10,13 @@ from fairseq.dataclass import FairseqDataclass
 from omegaconf import II
 from torch import Tensor
 
+from ..core.outputs import Tokens
 from .collapse import CollapseGuard, TrivialWatch
-from .variances import deviation_from_sums, unexplained_share
+from .variances import deviation_from_sums, relative_deviation, unexplained_share
 
 VARIANCES = {"target_var": "_target", "pred_var": "_prediction"}
+LOCAL = "local_var"
+"""How much the embedded input varies over time and batch: a feature extractor may collapse while targets look alive."""
 
 
 @dataclass
@@ -25,6 +28,10 @@ class Data2VecCriterionConfig(FairseqDataclass):
     can_sum: bool = field(default=True, metadata={"help": "accepted; our outputs are always summed"})
     min_target_var: float = II("model.min_target_var")
     min_pred_var: float = II("model.min_pred_var")
+    min_local_var: float = field(
+        default=0.01,
+        metadata={"help": "deviation of what the student embeds, as a share of its size, under which it has collapsed"},
+    )
     collapse_start: int = field(default=5000, metadata={"help": "updates before the collapse guard looks"})
     collapse_patience: int = field(
         default=100,
@@ -43,7 +50,7 @@ class Data2VecCriterion(FairseqCriterion):
     def __init__(self, cfg: Data2VecCriterionConfig, task: Any) -> None:
         super().__init__(task)
         self.cfg = cfg
-        floors = {"target_var": cfg.min_target_var, "pred_var": cfg.min_pred_var}
+        floors = {"target_var": cfg.min_target_var, "pred_var": cfg.min_pred_var, LOCAL: cfg.min_local_var}
         guarded = bool(cfg.collapse_patience)
         self.guard = CollapseGuard(floors, cfg.collapse_start, cfg.collapse_patience) if guarded else None
         self.trivial: Dict[str, TrivialWatch] = {}
@@ -149,9 +156,21 @@ def variance_sums(output: Dict[str, Any], mode: str) -> Dict[str, Any]:
     sums: Dict[str, Any] = {f"_rows{suffix}": len(output["targets"]) if here else 0}
     for name, key in (("_target", "targets"), ("_prediction", "predictions")):
         sums.update(row_sums(f"{name}{suffix}", output[key] if here else output[key][:0]))
+    sums.update(local_sums(output["local"], f"_local{suffix}", here))
     error = output["predictions"].detach().double() - output["targets"]
     sums[f"_error{suffix}_squares"] = error.square().sum() * int(here)
     return sums
+
+
+def local_sums(tokens: Tokens, name: str, here: bool) -> Dict[str, Tensor]:
+    """The same of embedded input, (C,) each, and of how many tokens they are; padding is left out."""
+    x = tokens.x.detach().float() * int(here)
+    if tokens.padding_mask is not None:
+        x = x.masked_fill(tokens.padding_mask.unsqueeze(-1), 0)
+        count = (~tokens.padding_mask).sum() * int(here)
+    else:
+        count = torch.tensor(x[..., 0].numel() * int(here), device=x.device)
+    return {f"{name}_sum": x.sum((0, 1)), f"{name}_squares": x.square().sum((0, 1)), f"{name}_count": count}
 
 
 def found_in(totals: Dict[str, Any]) -> List[str]:
@@ -167,6 +186,8 @@ def deviations(totals: Dict[str, Any]) -> Dict[str, float]:
         for name, key in VARIANCES.items():
             sums = totals[f"{key}{suffix}_sum"], totals[f"{key}{suffix}_squares"]
             found[name + suffix] = float(deviation_from_sums(*sums, int(totals[f"_rows{suffix}"])))
+        local = (totals[f"_local{suffix}_{part}"] for part in ("sum", "squares", "count"))
+        found[LOCAL + suffix] = relative_deviation(*local)
     return found
 
 

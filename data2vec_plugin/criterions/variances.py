@@ -15,6 +15,13 @@ def deviation_from_sums(total: Tensor, squares: Tensor, count: int) -> Tensor:
     return torch.sqrt(variance + 1e-6).mean().float()
 
 
+def relative_deviation(total: Tensor, squares: Tensor, count: Tensor) -> float:
+    """Standard deviation over rows as a share of their size, over all channels, from sums; 0 if all rows are alike."""
+    size = float(squares.double().sum())
+    spread = size - float((total.double().square() / count.clamp_min(1)).sum())
+    return (max(spread, 0.0) / size) ** 0.5 if size > 0 else 0.0
+
+
 def unexplained_share(error_squares: Tensor, total: Tensor, squares: Tensor, count: int) -> float:
     """Squared error over all channels as a share of the targets' variance, from sums: (), (C,), (C,), N.
 

@@ -172,6 +172,7 @@ def training_result(output: Data2VecOutput, method: Any) -> Dict[str, Any]:
         "targets": output.targets,
         "predictions": output.predictions.detach(),
         "mask_indices": output.mask.indices,
+        "local": output.local,
     }
 
 

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from data2vec_plugin.criterions.accuracy import log_accuracy
-from data2vec_plugin.models.data2vec_image_classification import counts, result
+from data2vec_plugin.models.classification.image_classifier import counts, result
 
 TASK = SimpleNamespace(target_dictionary=None)
 CLASSES = 8
