@@ -156,7 +156,8 @@ def variance_sums(output: Dict[str, Any], mode: str) -> Dict[str, Any]:
     sums: Dict[str, Any] = {f"_rows{suffix}": len(output["targets"]) if here else 0}
     for name, key in (("_target", "targets"), ("_prediction", "predictions")):
         sums.update(row_sums(f"{name}{suffix}", output[key] if here else output[key][:0]))
-    sums.update(local_sums(output["local"], f"_local{suffix}", here))
+    if output.get("local") is not None:
+        sums.update(local_sums(output["local"], f"_local{suffix}", here))
     error = output["predictions"].detach().double() - output["targets"]
     sums[f"_error{suffix}_squares"] = error.square().sum() * int(here)
     return sums
@@ -186,8 +187,9 @@ def deviations(totals: Dict[str, Any]) -> Dict[str, float]:
         for name, key in VARIANCES.items():
             sums = totals[f"{key}{suffix}_sum"], totals[f"{key}{suffix}_squares"]
             found[name + suffix] = float(deviation_from_sums(*sums, int(totals[f"_rows{suffix}"])))
-        local = (totals[f"_local{suffix}_{part}"] for part in ("sum", "squares", "count"))
-        found[LOCAL + suffix] = relative_deviation(*local)
+        if f"_local{suffix}_sum" in totals:
+            local = (totals[f"_local{suffix}_{part}"] for part in ("sum", "squares", "count"))
+            found[LOCAL + suffix] = relative_deviation(*local)
     return found
 
 
