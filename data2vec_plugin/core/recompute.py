@@ -42,7 +42,15 @@ def keeps_less(*tensors: Tensor) -> bool:
     """Whether there is a backward pass, and it is ours: compilers decide themselves, autocast changes precisions."""
     if not torch.is_grad_enabled() or not any(tensor.requires_grad for tensor in tensors):
         return False
-    return not (torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled() or torch.compiler.is_compiling())
+    return not (autocasts() or torch.compiler.is_compiling())
+
+
+def autocasts() -> bool:
+    """Whether operations choose their own precision, on whatever device."""
+    try:
+        return torch.is_autocast_enabled("cuda") or torch.is_autocast_enabled("cpu")
+    except TypeError:  # torch before 2.4
+        return torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled()
 
 
 class _Remade(torch.autograd.Function):

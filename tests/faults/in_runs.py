@@ -78,8 +78,8 @@ IN_RUNS = (
     Fault(  # the hub's `return_all_hiddens` fails on a classifier
         "R4d",
         "Data2VecTextClassificationModel.forward",
-        "self.model(src_tokens, features_only=True, return_all_hiddens=return_all_hiddens)",
-        "self.model(src_tokens, features_only=True)",
+        "self.features(tokens, return_all_hiddens)",
+        "self.features(tokens, False)",
         ("tests/models/test_text_classification.py::test_layers_are_returned_to_fairseqs_hub_interface",),
     ),
     Fault(  # fairseq runs a checkpoint's strings

@@ -7,5 +7,6 @@ from faults.memes import MEMES
 from faults.method import METHOD
 from faults.multimodal import MULTIMODAL
 from faults.upstream import UPSTREAM
+from faults.visible import VISIBLE
 
-FAULTS = (*UPSTREAM, *IN_FILES, *IN_RUNS, *MULTIMODAL, *MEMES, *MASKS, *METHOD)
+FAULTS = (*UPSTREAM, *IN_FILES, *IN_RUNS, *MULTIMODAL, *MEMES, *MASKS, *METHOD, *VISIBLE)

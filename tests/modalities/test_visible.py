@@ -152,6 +152,17 @@ def test_one_pass_of_the_teacher_serves_all_copies() -> None:
     assert not torch.equal(copies[:, 0], copies[:, 1])
 
 
+def test_what_the_student_lends_its_teacher_drops_nothing() -> None:
+    """A teacher of the shared layers alone reads the student's prenet, which trains on."""
+    model = visible_model("AUDIO", own={"prenet_dropout": 0.5}, ema_encoder_only=True, attention_dropout=0.5)
+    method, source = method_of(model), source_of("AUDIO")
+    local = method.encoder.embed(source)
+    first, second = (method.teacher_signals(source, None, local) for _ in range(2))
+    assert all(torch.equal(one, other) for one, other in zip(first, second))
+    assert method.encoder.prenet is not None
+    assert method.encoder.prenet.training
+
+
 def test_the_utterances_loss_is_a_mean() -> None:  # B34
     """A batch of twice the same rows costs as much a token; the reference's costs twice as much."""
     for compat, factor in ((False, 1.0), (True, 2.0)):
