@@ -10,6 +10,7 @@ NAMES = (
     "long_manifest",
     "image_loader",
     "image_update",
+    "multi_update",
     "convert",
     "mtag",
 )

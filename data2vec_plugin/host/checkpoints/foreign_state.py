@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from itertools import accumulate
-from typing import Any, Dict, Iterator, List, Mapping, MutableMapping, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, MutableMapping, Set, Tuple
 
 import torch
 from torch import Tensor
@@ -130,7 +130,15 @@ def positions(trainer: Any, state: Mapping[str, Any]) -> Dict[int, Dict[str, Any
         for prefix, layout in layouts(model):
             layout.from_upstream(entries, prefix)
 
-    return take_over(state[STATE], state["model"], translate, held(trainer.optimizer, model))
+    return take_over(state[STATE], state["model"], translate, held(trainer.optimizer, model), frozen_names(model))
+
+
+def frozen_names(model: Any) -> Set[str]:
+    """What is not trained, by the names of a checkpoint."""
+    frozen = {name: value.data for name, value in model.named_parameters() if not value.requires_grad}
+    for prefix, layout in layouts(model) if frozen else ():
+        layout.to_upstream(frozen, prefix)
+    return set(frozen)
 
 
 def optimizer_name(state: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ renames, splits and reshapes weights does the same for moments.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, MutableMapping, NamedTuple, Sequence
+from typing import Any, Callable, Collection, Dict, List, Mapping, MutableMapping, NamedTuple, Sequence
 
 import torch
 from torch import Tensor
@@ -41,14 +41,16 @@ def take_over(
     weights: Mapping[str, Any],
     translate: Callable[[MutableMapping[str, Any]], None],
     held: Sequence[Shapes],
+    frozen: Collection[str] = (),
 ) -> Dict[int, Dict[str, Any]]:
     """The ``state`` of our optimizer, by position, from the ``saved`` state dict of another one.
 
     ``weights`` is the model's entry of the same checkpoint, in its saved order, ``translate`` brings such an entry to
     our layout in place; ``held`` names the parameters in each of our optimizer's tensors, in order: one each, or
-    several in a flat one. Raises UnprovenOrderError unless every name and every shape fits, theirs and ours.
+    several in a flat one. What is ``frozen``, by its name in ``weights``, no optimizer knows of. Raises
+    UnprovenOrderError unless every name and every shape fits, theirs and ours.
     """
-    order = parameters(weights)
+    order = {name: shape for name, shape in parameters(weights).items() if name not in frozen}
     state = by_name(saved, order)
     known: Dict[str, Any] = {name: torch.empty(shape, device="meta") for name, shape in order.items()}
     translate(known)
