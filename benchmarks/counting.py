@@ -1,4 +1,4 @@
-"""What an update costs beside time: kernels that are started, and bytes that its forward pass keeps for the backward."""
+"""What an update costs beside time: kernels that are started, and bytes that are kept for the backward pass."""
 
 import weakref
 from typing import Any, Callable, Iterable
@@ -6,40 +6,12 @@ from typing import Any, Callable, Iterable
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-VIEWS = frozenset(
-    [
-        "alias",
-        "as_strided",
-        "chunk",
-        "detach",
-        "detach_",
-        "diagonal",
-        "expand",
-        "narrow",
-        "permute",
-        "reshape",
-        "_reshape_alias",
-        "select",
-        "slice",
-        "split",
-        "split_with_sizes",
-        "squeeze",
-        "t",
-        "transpose",
-        "unbind",
-        "unfold",
-        "_unsafe_view",
-        "unsqueeze",
-        "view",
-        "view_as",
-        "lift_fresh",
-        "empty",
-        "empty_like",
-        "empty_strided",
-        "new_empty",
-        "new_empty_strided",
-    ]
-)
+VIEWS = {
+    *("alias", "as_strided", "chunk", "detach", "detach_", "diagonal", "expand", "narrow", "permute", "reshape"),
+    *("_reshape_alias", "select", "slice", "split", "split_with_sizes", "squeeze", "t", "transpose", "unbind", "unfold"),
+    *("_unsafe_view", "unsqueeze", "view", "view_as", "lift_fresh"),
+    *("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"),
+}
 """Operators that compute nothing: they look at a tensor in another way, or make room."""
 
 
