@@ -163,9 +163,7 @@ def test_writes_the_report(
     }
     (tmp_path / "probe.json").write_text(json.dumps(probes))
     splits = {split: image.run.count_pictures(folder / split) for split in ("train", "labelled", "valid", "test")}
-    image.report_image.write_report(
-        runner, {"seed": 1, "method": 1, "pictures": splits}, None, tmp_path / "none", 61.0
-    )
+    image.report_image.write_report(runner, {"seed": 1, "method": 1, "pictures": splits}, None, tmp_path / "none", 61.0)
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["accuracy_pretrained"], report["accuracy_scratch"]) == (87.5, 75.0)
     assert (report["accuracy_knn"], report["accuracy_linear"], report["accuracy_linear_untrained"]) == (50.0, 0, 1)

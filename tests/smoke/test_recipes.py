@@ -144,9 +144,7 @@ def test_images(recipe: str, pictures: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def image_encoders(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Path]:
-    return {
-        kind: pretrained(f"image{kind}_base", pictures, tmp_path_factory, *tiny_images(kind)) for kind in ("", "2")
-    }
+    return {kind: pretrained(f"image{kind}_base", pictures, tmp_path_factory, *tiny_images(kind)) for kind in ("", "2")}
 
 
 @pytest.mark.parametrize("recipe", IMAGENET)
