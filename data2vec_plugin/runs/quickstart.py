@@ -32,7 +32,7 @@ def options_of_methods(description: str, out: Path) -> argparse.ArgumentParser:
 
 
 def settle_folders(args: argparse.Namespace, first: Path) -> None:
-    """Fill in `out` and `beside` where they are not given: `first` for data2vec 1, its name with a 2 for data2vec 2.0."""
+    """Fill in `out` and `beside` if not given: `first` for data2vec 1, its name with a 2 for data2vec 2.0."""
     mine, others = (first, first.with_name(first.name + "2"))[:: 1 if args.method == 1 else -1]
     if args.beside is None and args.out is None:
         args.beside = others

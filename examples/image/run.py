@@ -89,7 +89,7 @@ class Profile:
 RECIPES = {1: "image_base", 2: "image2_base"}
 SIZES = {1: "image", 2: "image2"}
 
-# Everything in which data2vec 2.0 differs: half the pictures under four masks each, with blocks of two patches that stay
+# Everything in which data2vec 2.0 differs: half the pictures under four masks each, of which blocks of two patches stay
 # visible; all layers but the modality's own make the target.
 BY_DATA2VEC_2 = replace(
     Profile(),

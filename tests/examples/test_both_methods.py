@@ -1,4 +1,4 @@
-"""The quickstarts by data2vec 1 and by 2.0 have the same stages but for pre-training, which hydra and fairseq accept."""
+"""The quickstarts by data2vec 1 and by 2.0 have the same stages but for pre-training, which hydra accepts."""
 
 import shlex
 from collections.abc import Iterator
