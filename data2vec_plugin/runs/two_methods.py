@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .drawing import BLUE, GREY, ORANGE, picture
 from .panels import STYLE, caption, finish, line
@@ -30,6 +30,13 @@ class Measure:
     curve: str  # of a fine-tuning's log
 
 
+class Timed(NamedTuple):
+    """Values of one metric and the seconds at which they were logged, in order."""
+
+    seconds: tuple[float, ...]
+    values: tuple[float, ...]
+
+
 @dataclass(frozen=True)
 class Result:
     """What a quickstart by one method came to."""
@@ -38,9 +45,9 @@ class Result:
     report: Mapping[str, Any]
     logs: Path
 
-    def curves(self, stage: str) -> dict[str, Series]:
-        """Those of a training's log, by seconds since it began instead of by updates."""
-        return by_seconds(read_training_log(self.logs / f"{stage}.log"))
+    def curves(self, stage: str, begin: float = 0.0) -> dict[str, Timed]:
+        """Those of a training's log, over seconds, at the first of which it began."""
+        return by_seconds(read_training_log(self.logs / f"{stage}.log"), begin)
 
     @property
     def seconds(self) -> float:
@@ -98,13 +105,13 @@ def figures(result: Result, measure: Measure) -> dict[str, float]:
     return {**starts, "seconds_pretraining": round(result.seconds, 1)}
 
 
-def by_seconds(curves: Mapping[str, Series]) -> dict[str, Series]:
-    """Curves over the seconds that training took up to each of their points, which it logs itself."""
+def by_seconds(curves: Mapping[str, Series], begin: float = 0.0) -> dict[str, Timed]:
+    """Curves over the seconds of training, which logs them itself; it began at the second ``begin``."""
     wall = curves.get("train_inner/wall")
     if wall is None:
         return {}
     return {
-        name: Series(tuple(seconds_at(wall, update) for update in series.updates), series.values)  # type: ignore[arg-type]
+        name: Timed(tuple(begin + seconds_at(wall, update) for update in series.updates), series.values)
         for name, series in curves.items()
     }
 
@@ -156,10 +163,7 @@ def draw_tuning(axes: Any, results: list[Result], measure: Measure) -> None:
     """Fine-tuning, beginning where pre-training ended, and the same model from scratch, which begins at once."""
     for result in results:
         name, colour = NAMES[result.method], COLOURS[result.method]
-        tuned = result.curves("finetune").get(measure.curve)
-        if tuned is not None:
-            later = tuple(result.seconds + seconds for seconds in tuned.updates)
-            line(axes, Series(later, tuned.values), name, colour, marker="o")  # type: ignore[arg-type]
+        line(axes, result.curves("finetune", result.seconds).get(measure.curve), name, colour, marker="o")
         scratch = result.curves("scratch").get(measure.curve)
         line(axes, scratch, f"{name}, from scratch", GREY if result.method == 1 else "#a0a0a0", marker=".")
     finish(axes, f"Fine-tuning: valid {measure.name}", f"{measure.name} (%)")
