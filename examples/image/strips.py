@@ -29,7 +29,7 @@ def read_strips(checkpoint: Path, files: list[Path], seed: int) -> Strips:
 
     opened = open_checkpoint(checkpoint)
     model: Any = build_encoder(opened, teacher=False)
-    image, masker = model.encoder.embedder.image, model.method.masks.masker
+    image, masker = model.encoder.embedder.image, method_of_images(model).masks.masker
     task = ImageTaskConfig(**{name: opened.task[name] for name in ("normalization_mean", "normalization_std")})
     transform = evaluation_transform(image.size, normalization(task))
     rng = numpy.random.default_rng(seed)
@@ -41,6 +41,11 @@ def read_strips(checkpoint: Path, files: list[Path], seed: int) -> Strips:
     with torch.inference_mode():
         attention = last_attention(model, batch).numpy()
     return Strips(pictures.clip(0, 1), hidden, attention)
+
+
+def method_of_images(model: Any) -> Any:
+    """What a model of data2vec 1 is, and a model of data2vec 2.0 has for each modality."""
+    return getattr(model.method, "methods", {"IMAGE": model.method})["IMAGE"]
 
 
 def last_attention(model: Any, batch: Any) -> Any:
