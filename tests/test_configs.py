@@ -120,7 +120,7 @@ def header(name: str) -> str:
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*2_*.yaml")), ids=lambda path: path.stem)
 def test_recipes_of_data2vec_2_claim_what_a_source_has(path: Path) -> None:
     """Figures that no source of ours holds are not made up; those of images are the abstract's and a list's."""
-    said = path.read_text().split("# Expected:")[1].split("# Source:")[0].replace("data2vec 2.0", "")
+    said = path.read_text().split("# Expected:")[1].split("# Source:")[0].replace("vec 2.0", "")
     text, large, huge = ["82.5"], ["86.8"], ["87.4"]
     figures = {"audio2_base": ["10.6"], "text2_base": text, "image2_large": large, "imagenet2_large": large}
     figures.update({"image2_huge": huge, "imagenet2_huge": huge})
