@@ -36,7 +36,7 @@ def test_pre_training_by_data2vec_2_composes(example: SimpleNamespace, monkeypat
     cfg = composed(shlex.join(stage.command))
     assert cfg.model._name == "data2vec_multi"
     assert cfg.optimization.max_update == stage.updates
-    assert cfg.model.clone_batch >= 4
+    assert cfg.model.clone_batch > 1
 
 
 def test_methods_differ_in_their_pre_training_alone(example: SimpleNamespace) -> None:
