@@ -59,13 +59,14 @@ check: $(TOOLS)  ## linter, types, duplicated lines, who imports whom
 smoke: $(TOOLS)  ## run each recipe for two updates with the real fairseq-hydra-train
 	@test ! -d tests/smoke || $(BIN)/python -m pytest -q tests/smoke
 
-quickstart: $(STAMP)  ## speech, from nothing to a table in ten minutes (PROFILE=long: a longer budget)
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/quickstart/run.py --profile $(or $(PROFILE),quick)
+quickstart: $(STAMP)  ## speech, from nothing to a table in ten minutes (METHOD=2: data2vec 2.0; PROFILE=long: longer)
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/quickstart/run.py --profile $(or $(PROFILE),quick) \
+		--method $(or $(METHOD),1)
 
-quickstart-%: $(STAMP)  ## text, image or multimodal, the same: out of pip packages, a classifier
+quickstart-%: $(STAMP)  ## text, image (METHOD=2: data2vec 2.0) or multimodal, out of pip packages: a classifier
 	@test -f examples/$*/run.py || { echo "there are quickstart, quickstart-text, -image and -multimodal"; exit 2; }
 	@test $* != text || $(BIN)/python -c 'import gensim' 2>/dev/null || $(PIP) install -q 'gensim>=4.3'
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/$*/run.py
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/$*/run.py $(if $(METHOD),--method $(METHOD))
 
 bench: $(TOOLS)  ## measure speed and memory against the reference figures
 	@$(BIN)/python -m benchmarks

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from ..glue.runs import RECIPES
 from ..glue.tasks import TASKS
 
 RUNS = Path("outputs/glue")
@@ -42,6 +43,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     add("--gpus", metavar="LIST", help="such as 0,1: a run at a time on each (one run at a time)")
     add("--out", type=Path, default=RUNS, help=f"folder for TASK/seedN ({RUNS})")
     add("--config-dir", type=Path, metavar="DIR", help="folder of the recipes (those of the package)")
+    add("--recipes", choices=RECIPES, default=RECIPES[0], help="glue2 for a model of data2vec 2.0 (glue)")
     add("--list", action="store_true", help="print the commands, run nothing")
     parser.epilog = "hydra overrides for all runs may stand anywhere, such as +run=1gpu optimization.max_update=100"
 
@@ -66,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         from ..glue.launch import fine_tune
         from ..glue.runs import Settings
 
-        settings = Settings(args.data, args.checkpoint, args.out, tuple(args.overrides), args.config_dir)
+        settings = Settings(args.data, args.checkpoint, args.out, tuple(args.overrides), args.config_dir, args.recipes)
         return 0 if fine_tune(settings, args.tasks, args.seeds, args.gpus, args.list) else 1
     if args.overrides:
         raise ValueError(f"`glue {args.step}` takes no overrides; got {' '.join(args.overrides)}")

@@ -17,6 +17,8 @@ from .tasks import Task
 PROGRAM = "fairseq-hydra-train"
 LOG = "console.log"  # no name that a task of ours uses for its own log beside the checkpoints
 SETTINGS = "command.json"
+RECIPES = ("glue", "glue2")
+"""What a recipe's name begins with: those of data2vec 1, and of data2vec 2.0."""
 DONE = "done training in"  # what fairseq logs last
 TAIL = 65536  # bytes of a log that are searched for that: warnings may follow it
 SET_HERE = {
@@ -62,6 +64,7 @@ class Settings:
     out: Path
     overrides: tuple[str, ...] = ()
     config_dir: Path | None = None  # that of the package, if not given
+    recipes: str = RECIPES[0]
 
 
 def run_folder(out: Path, task: Task, seed: int) -> Path:
@@ -92,8 +95,8 @@ def plan(settings: Settings, tasks: list[Task], seeds: list[int]) -> list[GlueRu
     program = find_program()
     runs = []
     for task in tasks:
-        check_task(settings.data, configs, task)
-        head = (program, "--config-dir", str(configs), "--config-name", f"glue_{task.name}")
+        check_task(settings.data, configs / f"{settings.recipes}_{task.name}.yaml", task)
+        head = (program, "--config-dir", str(configs), "--config-name", f"{settings.recipes}_{task.name}")
         for seed in seeds:
             folder = run_folder(settings.out.resolve(), task, seed)
             values = {
@@ -129,9 +132,8 @@ def check_overrides(overrides: tuple[str, ...]) -> None:
             raise ValueError(f"{word}: every run has its own `{key.lstrip('+')}`; set it by {option}")
 
 
-def check_task(data: Path, configs: Path, task: Task) -> None:
-    """Raise ValueError unless a task has a recipe and binaries."""
-    recipe = configs / f"glue_{task.name}.yaml"
+def check_task(data: Path, recipe: Path, task: Task) -> None:
+    """Raise ValueError unless a task has its recipe and binaries."""
     if not recipe.is_file():
         raise ValueError(f"{recipe}: no such recipe; `data2vec recipes --copy DIR` gives a folder for --config-dir")
     dictionary = data / task.name / "input0" / "dict.txt"

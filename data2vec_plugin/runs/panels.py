@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .drawing import BLUE, GREY, ORANGE
@@ -47,8 +48,8 @@ def draw_variance(axes: Any, log: dict[str, Series], part: str) -> None:
     )
 
 
-def line(axes: Any, series: Series | None, label: str, colour: str, marker: str = "") -> None:
-    """Draw a curve, if the log has it."""
+def line(axes: Any, series: Sequence[Any] | None, label: str, colour: str, marker: str = "") -> None:
+    """Draw a curve, places and values, if the log has it."""
     if series is not None:
         axes.plot(*series, color=colour, label=label, marker=marker, markersize=4, linewidth=1.6)
 

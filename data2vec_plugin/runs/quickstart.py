@@ -21,6 +21,24 @@ def options(description: str, out: Path) -> argparse.ArgumentParser:
     return parser
 
 
+def options_of_methods(description: str, out: Path) -> argparse.ArgumentParser:
+    """The same of a quickstart of both methods, which writes to `out`, or with data2vec 2.0 to its name with a 2."""
+    parser = options(description, out)
+    add = parser.add_argument
+    add("--method", type=int, choices=(1, 2), default=1, help="pre-train by data2vec 1 or by data2vec 2.0 (1)")
+    add("--beside", type=Path, metavar="FOLDER", help="results of the other method, to be compared with (by the name)")
+    parser.set_defaults(out=None)
+    return parser
+
+
+def settle_folders(args: argparse.Namespace, first: Path) -> None:
+    """Fill in `out` and `beside` if not given: `first` for data2vec 1, its name with a 2 for data2vec 2.0."""
+    mine, others = (first, first.with_name(first.name + "2"))[:: 1 if args.method == 1 else -1]
+    if args.beside is None and args.out is None:
+        args.beside = others
+    args.out = args.out or mine
+
+
 def training(recipe: str, data: str, folder: str, seed: int, run: str = "cpu", log_interval: int = 10) -> Command:
     """The beginning of a training's command: one of our recipes, on `data`, which saves to `folder`."""
     return (

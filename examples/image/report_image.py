@@ -1,5 +1,7 @@
 """What the image quickstart ends with: tables, report.json and report.png."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 from typing import Any
@@ -13,17 +15,21 @@ from data2vec_plugin.runs.quickstart import write_results
 from data2vec_plugin.runs.stages import Runner
 from data2vec_plugin.runs.tables import print_table
 from data2vec_plugin.runs.training_log import Series, last_update, read_training_log
+from data2vec_plugin.runs.two_methods import Measure, compare_methods
 from data2vec_plugin.runs.two_starts import STARTS, accuracy_rows, draw_accuracy, read_accuracy
 
 NORMAL = "a fall, then a slow decline, while the predictions' variance climbs"
 
 
-def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, seconds: float) -> None:
-    """Write report.json and report.png, and print the tables.
+def write_report(
+    runner: Runner, facts: dict[str, Any], beside: Path | None, install_seconds: Path, seconds: float
+) -> None:
+    """Write report.json and report.png, and print the tables; with those of the other method, methods.png too.
 
     Args:
         runner: holds the records of all stages and the folder of the results.
         facts: the settings of the run, and how many pictures of each digit are in each split.
+        beside: the folder of the other method's results, if there may be one.
         install_seconds: a file with the seconds that the installation took, if there was one.
         seconds: that this call of the quickstart took.
     """
@@ -47,8 +53,9 @@ def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, s
     files = [sorted((out / "pictures" / "test" / digit).glob("*.png"))[0] for digit in tested]
     strips = read_strips(out / "pretrain" / "checkpoint_last.pt", files, facts["seed"])
     draw(logs, strips, report, out / "report.png")
-    write_results(out / "report.json", report)
     show(report)
+    compare_methods(out, beside, report, Measure("accuracy", "accuracy", "valid/accuracy"))
+    write_results(out / "report.json", report)
     print(f"{out / 'report.json'}\n{out / 'report.png'}")
 
 

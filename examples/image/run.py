@@ -6,17 +6,18 @@ features with those of an untrained encoder. Every command is printed before it 
 it skips.
 
     make quickstart-image
+    make quickstart-image METHOD=2
     python examples/image/run.py --seed 2 --out outputs/quickstart-image-2
 """
 
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from report_image import write_report
 
-from data2vec_plugin.runs.quickstart import options, training
+from data2vec_plugin.runs.quickstart import options_of_methods, settle_folders, training
 from data2vec_plugin.runs.stages import Runner, Stage, below, run_or_list
 from data2vec_plugin.runs.two_starts import both_starts
 
@@ -36,6 +37,7 @@ class Profile:
     shots: int = 10
     valid: int = 30
     test: int = 40
+    method: int = 1
     size: str = "tiny"
     updates_pretraining: int = 2500
     updates_finetuning: int = 500
@@ -82,6 +84,42 @@ class Profile:
         "model.mixup=0",
         "model.cutmix=0",
     )
+
+
+RECIPES = {1: "image_base", 2: "image2_base"}
+SIZES = {1: "image", 2: "image2"}
+
+# Everything in which data2vec 2.0 differs: half the pictures under four masks each, of which blocks of two patches stay
+# visible; all layers but the modality's own make the target.
+BY_DATA2VEC_2 = replace(
+    Profile(),
+    method=2,
+    updates_pretraining=1250,
+    pretraining=(
+        "task.crop_scale=[0.7,1]",
+        "dataset.batch_size=32",
+        "dataset.disable_validation=false",
+        "dataset.validate_interval=1000",
+        "dataset.validate_interval_updates=250",
+        "checkpoint.save_interval=1000",
+        "checkpoint.save_interval_updates=250",
+        "optimization.lr=[0.005]",
+        "lr_scheduler.warmup_updates=100",
+        "optimizer.adam_betas='(0.9,0.98)'",
+        "model.embed_dim=64",
+        "model.clone_batch=4",
+        "model.norm_eps=1e-05",
+        "model.ema_decay=0.99",
+        "model.ema_end_decay=0.999",
+        "model.ema_anneal_end_step=1250",
+        "model.modalities.image.embed_dim=64",
+        "model.modalities.image.mask_prob=0.6",
+        "model.modalities.image.mask_length=2",
+        "model.modalities.image.decoder.decoder_dim=64",
+    ),
+)
+METHODS = {1: Profile(), 2: BY_DATA2VEC_2}
+OUT = Path("outputs/quickstart-image")
 
 
 def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
@@ -158,9 +196,9 @@ UNTRAINED = (
 def pretrain(profile: Profile, seed: int, data: str, folder: str) -> tuple[str, ...]:
     """Return the command that pre-trains."""
     return (
-        *training("image_base", data, folder, seed),
+        *training(RECIPES[profile.method], data, folder, seed),
         *PICTURES,
-        *(f"+size/image={profile.size}", f"optimization.max_update={profile.updates_pretraining}"),
+        *(f"+size/{SIZES[profile.method]}={profile.size}", f"optimization.max_update={profile.updates_pretraining}"),
         *profile.pretraining,
     )
 
@@ -183,8 +221,9 @@ def count_pictures(folder: Path) -> dict[str, int]:
 
 def main() -> int:
     """Run the stages and write the report."""
-    args = options(__doc__ or "", Path("outputs/quickstart-image")).parse_args()
-    profile, begin = Profile(), time.monotonic()
+    args = options_of_methods(__doc__ or "", OUT).parse_args()
+    settle_folders(args, OUT)
+    profile, begin = METHODS[args.method], time.monotonic()
     runner = Runner(args.out.resolve(), ROOT)
     code = run_or_list(runner, stages(profile, args.seed, below(ROOT, args.out)), args.list)
     if code is not None:
@@ -193,7 +232,7 @@ def main() -> int:
         split: count_pictures(runner.out / "pictures" / split) for split in ("train", "labelled", "valid", "test")
     }
     facts = {**asdict(profile), "seed": args.seed, "pictures": splits}
-    write_report(runner, facts, Path(sys.prefix) / ".install_seconds", time.monotonic() - begin)
+    write_report(runner, facts, args.beside, Path(sys.prefix) / ".install_seconds", time.monotonic() - begin)
     return 0
 
 

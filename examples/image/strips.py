@@ -29,30 +29,38 @@ def read_strips(checkpoint: Path, files: list[Path], seed: int) -> Strips:
 
     opened = open_checkpoint(checkpoint)
     model: Any = build_encoder(opened, teacher=False)
+    image, masker = model.encoder.embedder.image, method_of_images(model).masks.masker
     task = ImageTaskConfig(**{name: opened.task[name] for name in ("normalization_mean", "normalization_std")})
-    transform = evaluation_transform(model.image.size, normalization(task))
+    transform = evaluation_transform(image.size, normalization(task))
     rng = numpy.random.default_rng(seed)
     batch = torch.stack([transform(decode(path.read_bytes(), str(path)), rng) for path in files])
     pictures = (batch[:, 0] * task.normalization_std[0] + task.normalization_mean[0]).numpy()
-    hidden = numpy.stack([model.method.masks.masker.sample(rng) for _ in files])
-    hidden = hidden.repeat(model.image.patch, 1).repeat(model.image.patch, 2)
+    patches = int(numpy.prod(image.grid))
+    hidden = masker.rows([patches] * len(files), patches, [rng] * len(files)).reshape(-1, *image.grid)
+    hidden = hidden.repeat(image.patch, 1).repeat(image.patch, 2)
     with torch.inference_mode():
         attention = last_attention(model, batch).numpy()
     return Strips(pictures.clip(0, 1), hidden, attention)
 
 
+def method_of_images(model: Any) -> Any:
+    """What a model of data2vec 1 is, and a model of data2vec 2.0 has for each modality."""
+    return getattr(model.method, "methods", {"IMAGE": model.method})["IMAGE"]
+
+
 def last_attention(model: Any, batch: Any) -> Any:
     """Return the attention that patches get in the last layer, as a mean over heads and queries: (B, rows, columns)."""
-    attention = model.encoder.transformer.layers[-1].self_attn
+    encoder = model.encoder
+    attention = encoder.transformer.layers[-1].self_attn
     seen: list[Any] = []
     hook = attention.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs))
-    model(batch, mask=False)
+    encoder(batch)
     hook.remove()
     x, bias, _ = seen
     split = (len(x), x.size(1), attention.heads, -1)
     q, k = (project(x).view(split).transpose(1, 2) for project in (attention.q_proj, attention.k_proj))
     weights = (q @ k.transpose(-2, -1) * q.size(-1) ** -0.5 + (0 if bias is None else bias)).softmax(-1)
-    return weights[:, :, 1:, 1:].mean((1, 2)).unflatten(1, model.image.grid)  # the first is the class token
+    return weights[:, :, 1:, 1:].mean((1, 2)).unflatten(1, encoder.embedder.image.grid)  # the first is the class token
 
 
 def draw_strips(left: Any, right: Any, strips: Strips) -> None:

@@ -15,6 +15,7 @@ from data2vec_plugin.runs.quickstart import write_results
 from data2vec_plugin.runs.stages import Runner
 from data2vec_plugin.runs.tables import print_table
 from data2vec_plugin.runs.training_log import Series, last_update, read_training_log
+from data2vec_plugin.runs.two_methods import Measure, compare_methods
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,12 +51,15 @@ def read_score(path: Path) -> Score:
     return Score(float(last["wer"]), float(last["cer"]), int(last["utterances"]))
 
 
-def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, seconds: float) -> None:
-    """Write report.json and report.png, and print the table.
+def write_report(
+    runner: Runner, facts: dict[str, Any], beside: Path | None, install_seconds: Path, seconds: float
+) -> None:
+    """Write report.json and report.png, and print the table; with those of the other method, methods.png too.
 
     Args:
         runner: holds the records of all stages and the folder of the results.
         facts: the settings of the run.
+        beside: the folder of the other method's results, if there may be one.
         install_seconds: a file with the seconds that the installation took, if there was one.
         seconds: that this call of the quickstart took.
     """
@@ -76,8 +80,9 @@ def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, s
         "settings": facts,
     }
     draw(logs, pretrained, scratch, report, out / "report.png")
-    write_results(out / "report.json", report)
     show(report)
+    compare_methods(out, beside, report, Measure("WER", "wer", "valid/wer"))
+    write_results(out / "report.json", report)
     print(f"\n{out / 'report.json'}\n{out / 'report.png'}")
 
 

@@ -75,8 +75,9 @@ def test_counts_that_do_not_fit_are_refused(image: SimpleNamespace, tmp_path: Pa
         image.pictures.write(tmp_path, **{**OPTIONS, **counts}, seed=1)
 
 
-def test_both_trainings_with_labels_differ_in_their_start_only(image: SimpleNamespace) -> None:
-    commands = {stage.name: stage.command for stage in image.run.stages(image.run.Profile(), 1, "out")}
+@pytest.mark.parametrize("method", [1, 2])
+def test_both_trainings_with_labels_differ_in_their_start_only(image: SimpleNamespace, method: int) -> None:
+    commands = {stage.name: stage.command for stage in image.run.stages(image.run.METHODS[method], 1, "out")}
     pretrained = set(commands["finetune"]) - {"checkpoint.save_dir=out/finetune"}
     scratch = set(commands["scratch"]) - {"checkpoint.save_dir=out/scratch"}
     assert scratch - pretrained == {"+model.no_pretrained_weights=true"}
@@ -162,7 +163,7 @@ def test_writes_the_report(
     }
     (tmp_path / "probe.json").write_text(json.dumps(probes))
     splits = {split: image.run.count_pictures(folder / split) for split in ("train", "labelled", "valid", "test")}
-    image.report_image.write_report(runner, {"seed": 1, "pictures": splits}, tmp_path / "none", 61.0)
+    image.report_image.write_report(runner, {"seed": 1, "method": 1, "pictures": splits}, None, tmp_path / "none", 61.0)
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["accuracy_pretrained"], report["accuracy_scratch"]) == (87.5, 75.0)
     assert (report["accuracy_knn"], report["accuracy_linear"], report["accuracy_linear_untrained"]) == (50.0, 0, 1)

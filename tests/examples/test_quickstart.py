@@ -26,7 +26,7 @@ def quickstart() -> Iterator[SimpleNamespace]:
 def test_both_trainings_with_labels_differ_in_their_start_only(
     quickstart: SimpleNamespace,
 ) -> None:
-    for profile in quickstart.run.PROFILES.values():
+    for profile in (each for profiles in quickstart.run.METHODS.values() for each in profiles.values()):
         commands = {s.name: s.command for s in quickstart.run.stages(profile, 1, "out")}
         tuned = [word.replace("out/finetune", "out/scratch") for word in commands["finetune"]]
         assert [*tuned, "model.no_pretrained_weights=true"] == list(commands["scratch"])
@@ -61,7 +61,7 @@ def test_writes_the_report(
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "test.tsv").write_text(f"/root\na.flac\t{16000 * 60}\n")
     (tmp_path / "installed").write_text("30.5\n")
-    quickstart.report_speech.write_report(runner, {"seed": 1}, tmp_path / "installed", 61.0)
+    quickstart.report_speech.write_report(runner, {"seed": 1, "method": 1}, None, tmp_path / "installed", 61.0)
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["wer_pretrained"] == 40.0
     assert report["wer_scratch"] == 80.0
@@ -69,5 +69,6 @@ def test_writes_the_report(
     assert report["updates_finetuning"] == 50
     assert report["seconds_total"] == 90.5
     assert report["minutes"] == {"test": 1.0}
+    assert report["methods"] == {"1": {"wer_pretrained": 40.0, "wer_scratch": 80.0, "seconds_pretraining": 60.0}}
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
     assert "WER ratio 0.50; 1:30 in all" in capsys.readouterr().out

@@ -58,8 +58,9 @@ def test_a_swap_that_makes_another_word_is_no_mistake(text: SimpleNamespace) -> 
     assert text.corpus.misspelt("ab", {"ab"}, random.Random(1)) == "ba"
 
 
-def test_both_trainings_with_labels_differ_in_their_start_only(text: SimpleNamespace) -> None:
-    commands = {stage.name: stage.command for stage in text.run.stages(text.run.Profile(), 1, "out")}
+@pytest.mark.parametrize("method", [1, 2])
+def test_both_trainings_with_labels_differ_in_their_start_only(text: SimpleNamespace, method: int) -> None:
+    commands = {stage.name: stage.command for stage in text.run.stages(text.run.METHODS[method], 1, "out")}
     pretrained = set(commands["finetune"]) - {"checkpoint.save_dir=out/finetune"}
     scratch = set(commands["scratch"]) - {"checkpoint.save_dir=out/scratch"}
     assert scratch - pretrained == {"model.no_pretrained_weights=true"}

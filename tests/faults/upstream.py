@@ -234,4 +234,11 @@ UPSTREAM = (
         "num_mask_patches: 75",
         ("tests/test_configs.py",),
     ),
+    Fault(  # a quarter of the epochs
+        "B35",
+        "configs/image2_large.yaml",
+        "${keep_batch:16,4}",
+        "${keep_batch:16,1}",
+        ("tests/test_configs.py",),
+    ),
 )

@@ -50,6 +50,14 @@ def test_lists_the_commands_and_runs_nothing(place: Place, capsys: pytest.Captur
     assert not place.out.exists()
 
 
+def test_runs_the_recipes_of_data2vec_2_where_asked_to(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    (place.root / "configs" / "glue2_rte.yaml").touch()
+    assert place.run("--list", "--tasks", "rte", "--seeds", "1", "--recipes", "glue2") == 0
+    assert "--config-name glue2_rte " in capsys.readouterr().out
+    assert place.run("--list", "--tasks", "cola", "--recipes", "glue2") == 1
+    assert "glue2_cola.yaml: no such recipe" in capsys.readouterr().err
+
+
 def test_finished_runs_are_skipped_and_said_so(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     assert place.run("--tasks", "rte", "--seeds", "1") == 0
     before = place.log("rte", 1)

@@ -4,7 +4,7 @@ Not part of ``make test``; ``make smoke`` and CI run it.
 """
 
 from pathlib import Path
-from typing import List
+from typing import Dict, List, Tuple
 
 import pytest
 from english import write_english, write_labelled
@@ -14,15 +14,20 @@ from speech import ROOT, run, synthesise
 
 CONFIGS = ROOT / "configs"
 RECIPES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
-PRETRAINING = [name for name in RECIPES if name.startswith("audio_")]
-RECOGNITION = [name for name in RECIPES if name.startswith("asr_")]
-TEXT = [name for name in RECIPES if name.startswith("text_base")]
-GLUE = [name for name in RECIPES if name.startswith("glue_")]
+PRETRAINING = [name for name in RECIPES if name.startswith(("audio_", "audio2_"))]
+RECOGNITION = [name for name in RECIPES if name.startswith(("asr_", "asr2_"))]
+TEXT = [name for name in RECIPES if name.startswith(("text_base", "text2_"))]
+GLUE = [name for name in RECIPES if name.startswith(("glue_", "glue2_"))]
 CLASSIFICATION = ["text_classification", *GLUE]
-IMAGES = [name for name in RECIPES if name.startswith("image_")]
+IMAGES = [name for name in RECIPES if name.startswith(("image_", "image2_"))]
 MULTIMODAL = [name for name in RECIPES if name.startswith("mtag_")]
 MEMES = [name for name in RECIPES if name.startswith("meme_")]
-IMAGENET = [name for name in RECIPES if name.startswith("imagenet_")]
+IMAGENET = [name for name in RECIPES if name.startswith(("imagenet_", "imagenet2_"))]
+
+
+def of(recipe: str) -> str:
+    """Behind the name of a kind: which data2vec a recipe is of."""
+    return "2" if recipe.split("_")[0].endswith("2") else ""
 
 
 def smoke(recipe: str, data: Path, folder: Path, *overrides: str) -> str:
@@ -38,13 +43,20 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def checkpoint(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pretrained")
-    smoke("audio_base", data, folder, *SMALL, "checkpoint.no_save=false")
+def checkpoints(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Path]:
+    return {kind: pretrained(f"audio{kind}_base", data, tmp_path_factory, *small(kind)) for kind in ("", "2")}
+
+
+def pretrained(recipe: str, data: Path, factory: pytest.TempPathFactory, *overrides: str) -> Path:
+    """The checkpoint of a recipe's two updates."""
+    folder = factory.mktemp(recipe)
+    smoke(recipe, data, folder, *overrides, "checkpoint.no_save=false")
     return folder / "checkpoint_last.pt"
 
 
-SMALL = ("+size/audio=tiny", "dataset.train_subset=train-unlabelled", "task.min_sample_size=8000")
+def small(kind: str) -> Tuple[str, ...]:
+    """Two updates on a few seconds of speech."""
+    return f"+size/audio{kind}=tiny", "dataset.train_subset=train-unlabelled", "task.min_sample_size=8000"
 
 
 def test_every_recipe_belongs_to_a_kind_that_is_run_here() -> None:
@@ -53,15 +65,15 @@ def test_every_recipe_belongs_to_a_kind_that_is_run_here() -> None:
 
 @pytest.mark.parametrize("recipe", PRETRAINING)
 def test_pretraining(recipe: str, data: Path, tmp_path: Path) -> None:
-    log = smoke(recipe, data, tmp_path, *SMALL)
+    log = smoke(recipe, data, tmp_path, *small(of(recipe)))
     assert '"num_updates": "2"' in log
     assert "valid_loss" in log
 
 
 @pytest.mark.parametrize("recipe", RECOGNITION)
-def test_recognition(recipe: str, data: Path, checkpoint: Path, tmp_path: Path) -> None:
+def test_recognition(recipe: str, data: Path, checkpoints: Dict[str, Path], tmp_path: Path) -> None:
     splits = ("dataset.train_subset=train-labelled", "dataset.valid_subset=valid")
-    log = smoke(recipe, data, tmp_path, *splits, f"model.w2v_path={checkpoint}")
+    log = smoke(recipe, data, tmp_path, *splits, f"model.w2v_path={checkpoints[of(recipe)]}")
     assert '"num_updates": "2"' in log
     assert "valid_wer" in log
 
@@ -73,16 +85,19 @@ def english(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("recipe", TEXT)
 def test_text(recipe: str, english: Path, tmp_path: Path) -> None:
-    log = smoke(recipe, english, tmp_path, "+size/text=tiny", "task.bpe=sentencepiece")
+    log = smoke(recipe, english, tmp_path, f"+size/text{of(recipe)}=tiny", "task.bpe=sentencepiece")
     assert '"num_updates": "2"' in log
     assert "valid_loss" in log
 
 
 @pytest.fixture(scope="module")
-def encoder(english: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("text")
-    smoke("text_base", english, folder, "+size/text=tiny", "task.bpe=sentencepiece", "checkpoint.no_save=false")
-    return folder / "checkpoint_last.pt"
+def encoders(english: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Path]:
+    return {
+        kind: pretrained(
+            f"text{kind}_base", english, tmp_path_factory, f"+size/text{kind}=tiny", "task.bpe=sentencepiece"
+        )
+        for kind in ("", "2")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -97,15 +112,14 @@ def binaries(english: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("recipe", CLASSIFICATION)
-def test_classification(recipe: str, binaries: Path, encoder: Path, tmp_path: Path) -> None:
-    data = binaries / recipe[len("glue_") :] if recipe in GLUE else binaries / recipe
+def test_classification(recipe: str, binaries: Path, encoders: Dict[str, Path], tmp_path: Path) -> None:
+    task = recipe.split("_", 1)[1] if recipe in GLUE else recipe
     classes = () if recipe in GLUE else ("task.num_classes=2",)
-    log = smoke(recipe, data, tmp_path, f"model.model_path={encoder}", *classes)
+    log = smoke(recipe, binaries / task, tmp_path, f"model.model_path={encoders[of(recipe)]}", *classes)
     assert '"num_updates": "2"' in log
-    metrics = {"glue_cola": "mcc", "glue_mrpc": "acc_and_f1", "glue_qqp": "acc_and_f1"}
-    metric = metrics.get(recipe, "pearson_and_spearman" if recipe == "glue_sts_b" else "accuracy")
-    assert f'"valid_{metric}"' in log
-    assert recipe != "glue_mnli" or '"valid1_accuracy"' in log
+    metrics = {"cola": "mcc", "mrpc": "acc_and_f1", "qqp": "acc_and_f1", "sts_b": "pearson_and_spearman"}
+    assert f'"valid_{metrics.get(task, "accuracy")}"' in log
+    assert task != "mnli" or '"valid1_accuracy"' in log
 
 
 @pytest.fixture(scope="module")
@@ -119,25 +133,24 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-TINY_IMAGES = ("+size/image=tiny", "task.input_size=64")
+def tiny_images(kind: str) -> Tuple[str, str]:
+    return f"+size/image{kind}=tiny", "task.input_size=64"
 
 
 @pytest.mark.parametrize("recipe", IMAGES)
 def test_images(recipe: str, pictures: Path, tmp_path: Path) -> None:
-    assert '"num_updates": "2"' in smoke(recipe, pictures, tmp_path, *TINY_IMAGES)
+    assert '"num_updates": "2"' in smoke(recipe, pictures, tmp_path, *tiny_images(of(recipe)))
 
 
 @pytest.fixture(scope="module")
-def image_encoder(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("images")
-    smoke("image_base", pictures, folder, *TINY_IMAGES, "checkpoint.no_save=false")
-    return folder / "checkpoint_last.pt"
+def image_encoders(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Path]:
+    return {kind: pretrained(f"image{kind}_base", pictures, tmp_path_factory, *tiny_images(kind)) for kind in ("", "2")}
 
 
 @pytest.mark.parametrize("recipe", IMAGENET)
-def test_imagenet(recipe: str, pictures: Path, image_encoder: Path, tmp_path: Path) -> None:
+def test_imagenet(recipe: str, pictures: Path, image_encoders: Dict[str, Path], tmp_path: Path) -> None:
     sizes = ("task.input_size=64", "model.num_classes=2")
-    log = smoke(recipe, pictures, tmp_path, *sizes, f"model.model_path={image_encoder}")
+    log = smoke(recipe, pictures, tmp_path, *sizes, f"model.model_path={image_encoders[of(recipe)]}")
     assert '"num_updates": "2"' in log
     assert '"val_accuracy_top5"' in log
 
@@ -158,8 +171,10 @@ def memes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_memes(tmp_path_factory.mktemp("memes") / "data")
 
 
-def test_memes_on_data2vec(memes: Path, image_encoder: Path, encoder: Path, english: Path, tmp_path: Path) -> None:
-    paths = (f"model.image_path={image_encoder}", f"model.text_path={encoder}")
+def test_memes_on_data2vec(
+    memes: Path, image_encoders: Dict[str, Path], encoders: Dict[str, Path], english: Path, tmp_path: Path
+) -> None:
+    paths = (f"model.image_path={image_encoders['']}", f"model.text_path={encoders['']}")
     subwords = (f"+task.dictionary={english / 'dict.txt'}", f"+task.sentencepiece={english / 'spm.model'}")
     log = smoke("meme_data2vec", memes, tmp_path, "task.input_size=64", *paths, *subwords)
     assert '"num_updates": "2"' in log
