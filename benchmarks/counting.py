@@ -8,7 +8,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 VIEWS = {
     *("alias", "as_strided", "chunk", "detach", "detach_", "diagonal", "expand", "narrow", "permute", "reshape"),
-    *("_reshape_alias", "select", "slice", "split", "split_with_sizes", "squeeze", "t", "transpose", "unbind", "unfold"),
+    *(
+        "_reshape_alias",
+        "select",
+        "slice",
+        "split",
+        "split_with_sizes",
+        "squeeze",
+        "t",
+        "transpose",
+        "unbind",
+        "unfold",
+    ),
     *("_unsafe_view", "unsqueeze", "view", "view_as", "lift_fresh"),
     *("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"),
 }

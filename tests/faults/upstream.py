@@ -235,7 +235,7 @@ UPSTREAM = (
         ("tests/test_configs.py",),
     ),
     Fault(  # a quarter of the epochs
-        "B35",
+        "B35b",
         "configs/image2_large.yaml",
         "${keep_batch:16,4}",
         "${keep_batch:16,1}",
