@@ -55,7 +55,7 @@ class WatchedTask:
 
     def train_step(self, sample: Any, model: Any, criterion: Any, *args: Any, **kwargs: Any) -> Any:
         """fairseq's own; a batch that does not fit into memory is described before fairseq decides what to do."""
-        with memory_explained([sample], self.memory_knobs):
+        with memory_explained([sample], knobs_for(model, self.memory_knobs)):
             return super().train_step(sample, model, criterion, *args, **kwargs)  # type: ignore[misc]
 
     def valid_step(self, sample: Any, model: Any, criterion: Any, *args: Any, **kwargs: Any) -> Any:
@@ -70,6 +70,14 @@ class WatchedTask:
 
     def check_checkpoint(self, path: str) -> None:
         """Raise ValueError if a checkpoint whose weights fit the model's means something else by them."""
+
+
+def knobs_for(model: Any, knobs: str) -> str:
+    """What to do about a batch that does not fit, of which the model may make several copies."""
+    copies = getattr(getattr(getattr(model, "module", model), "config", None), "copies", 1)
+    if copies == 1:
+        return knobs
+    return f"{knobs}; each input is masked {copies} times (`model.clone_batch`): fewer masks fit, but train otherwise"
 
 
 @contextmanager
@@ -89,7 +97,8 @@ def faults_explained(trainer: Any, samples: List[Any]) -> Iterator[None]:
     """Name the knob where an update finds no memory, or its gradients are not finite (then NonFiniteError)."""
     watched = isinstance(trainer.task, WatchedTask)
     try:
-        with memory_explained(samples, trainer.task.memory_knobs) if watched else nullcontext():
+        knobs = knobs_for(trainer.get_model(), trainer.task.memory_knobs) if watched else ""
+        with memory_explained(samples, knobs) if watched else nullcontext():
             yield
     except FloatingPointError as error:
         raise NonFiniteError(not_finite(trainer, samples)) from error
