@@ -6,7 +6,7 @@ from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 Make = Callable[[Tensor], Tensor]
 
@@ -31,6 +31,11 @@ def remade_linear(
         return F.linear(make(x), weight, bias)
     result: Tensor = _RemadeLinear.apply(make, x, weight, bias, *parameters)  # type: ignore[no-untyped-call]
     return result
+
+
+def can_be_remade(linear: nn.Linear) -> bool:
+    """Whether a linear map does nothing but what its weights say: no adapter stands in its place, nobody looks on."""
+    return type(linear) is nn.Linear and not linear._forward_hooks and not linear._forward_pre_hooks
 
 
 def normed_gelu(x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from .attention import FusedSelfAttention, SelfAttention, attention_mask
 from .config import TransformerConfig
 from .outputs import EncoderOutput, at_rows, if_whole
-from .recompute import remade_linear
+from .recompute import can_be_remade, remade_linear
 
 
 def activation(name: str) -> Callable[[Tensor], Tensor]:
@@ -89,7 +89,7 @@ class Block(nn.Module):
     def feed_forward(self, x: Tensor) -> Tensor:
         """The two-layer perceptron, without its final dropout: (B, T, C) -> (B, T, C)."""
         hidden: Tensor = self.fc1(x)
-        if self.training and self.activation_dropout.p > 0:
+        if (self.training and self.activation_dropout.p > 0) or not can_be_remade(self.fc2):
             projected: Tensor = self.fc2(self.activation_dropout(self.activation(hidden)))
             return projected
         return remade_linear(self.activation, hidden, self.fc2.weight, self.fc2.bias)

@@ -44,7 +44,7 @@ def test_a_recipe_is_taken_over_also_with_the_patches_off(run_python: Any, tmp_p
         for name in ("data2vec_plugin", "theirs")
     )
     assert others == "stock"
-    assert ours == "fairseq.optim"  # the first that is asked about a recipe of ours, and no part of the stub
+    assert ours == "fairseq.models"  # the first that is asked about a recipe of ours, and no part of the stub
 
 
 def test_the_plugin_finds_what_was_loaded_before_it(run_python: Any) -> None:

@@ -237,3 +237,23 @@ def test_rows_of_what_is_dropped_whole(dropped: Any) -> None:
     whole = encoder(inputs()).x.flatten(0, 1)[wanted_rows()]
     torch.manual_seed(3)
     torch.testing.assert_close(encoder(inputs(), rows=wanted_rows()).x, whole)
+
+
+def test_what_stands_in_the_place_of_a_linear_layer_is_used() -> None:
+    """Adapters, quantised layers and hooks: nothing reads weights past them."""
+
+    class Halved(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) / 2
+
+    block: Block = randomised(Block(PLAIN))
+    x, plain = inputs(), block.feed_forward(inputs())
+    halved = Halved(PLAIN.ffn_dim, PLAIN.dim)
+    halved.load_state_dict(block.fc2.state_dict())
+    seen: List[Tensor] = []
+    handle = block.fc2.register_forward_hook(lambda module, args, out: seen.append(out))
+    torch.testing.assert_close(block.feed_forward(x), plain)
+    handle.remove()
+    torch.testing.assert_close(seen[0], plain)
+    block.fc2 = halved
+    torch.testing.assert_close(block.feed_forward(x), plain / 2)

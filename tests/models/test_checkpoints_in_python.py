@@ -22,4 +22,4 @@ def test_pictures(tmp_path: Path) -> None:
     (loaded,), _, read_by = load_model_ensemble_and_task([str(tmp_path / "model.pt")])
     weights = loaded.state_dict()
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items() if name != "_ema")
-    assert read_by.masker.config.max_patches == 196
+    assert read_by.masks.masker.config.max_patches == 196

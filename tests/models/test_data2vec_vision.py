@@ -72,9 +72,8 @@ def test_a_feed_forward_target_holds_its_layer_scale() -> None:
     model = tiny_vision(end_of_block_targets=False, average_top_k_layers=1, layer_scale_init_value=0.25)
     module: Any = model.method.ensure_teacher().module
     seen = {}
-    handle = module.encoder.transformer.layers[-1].fc2.register_forward_hook(
-        lambda mod, args, out: seen.update(out=out)
-    )
+    layer = module.encoder.transformer.layers[-1]
+    handle = layer.fc2.register_forward_hook(lambda mod, args, out: seen.update(out=out))
     result = model(images(), mask=grid_mask())
     handle.remove()
     torch.testing.assert_close(result["targets"], seen["out"] * 0.25)

@@ -122,22 +122,26 @@ def add_upstream_keys() -> None:
     ):
         for name, fields in wanted.items():
             if name in registry:
-                registry[name] = with_fields(group, name, registry[name], fields)
+                add_fields(group, name, registry[name], fields)
 
 
-def with_fields(group: str, name: str, stock: type, fields: Fields) -> type:
-    """A dataclass with those of ``fields`` that it lacks, stored for hydra under its ``name``."""
+def add_fields(group: str, name: str, stock: Any, fields: Fields) -> None:
+    """Give a dataclass those of ``fields`` that it lacks, and store it for hydra under its ``name``."""
     from hydra.core.config_store import ConfigStore
 
     held = {field.name for field in dataclasses.fields(stock)}
     missing = [field for field in fields if field[0] not in held]
     if not missing:
-        return stock
-    made = dataclasses.make_dataclass(stock.__name__, missing, bases=(stock,))
-    node: Any = made()
+        return
+    made: Any = dataclasses.make_dataclass(stock.__name__, missing, bases=(stock,))
+    for key, kind, field in missing:  # to the class itself, since others hold it
+        stock.__annotations__[key] = kind
+        setattr(stock, key, field.default)
+    for part in ("__dataclass_fields__", "__init__", "__repr__", "__eq__"):
+        setattr(stock, part, getattr(made, part))
+    node: Any = stock()
     node._name = name
     ConfigStore.instance().store(name=name, group=group, node=node, provider="fairseq")
-    return made
 
 
 def drop_mains_keys(cfg: Any) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from fairseq.data import Dictionary
@@ -17,6 +16,7 @@ from omegaconf import OmegaConf
 from parity.cases import HERE
 
 from data2vec_plugin.core.masks.mask import Mask
+from data2vec_plugin.data.sample_seeds import SampleSeeds
 from data2vec_plugin.host.training.optimizer import rules_of
 from data2vec_plugin.tasks.speech import loader_masks, speech_models
 
@@ -74,7 +74,7 @@ def test_masked_frames_stay_and_a_batch_brings_its_mask() -> None:
     (own,) = speech_models(model)
     source = torch.randn(2, 3000)
     frames = own.eval().extract_features(source)["x"].size(1)
-    masks = loader_masks(own).draw([3000, 3000], [np.random.default_rng(each) for each in (1, 2)])
+    masks = loader_masks(own).draw([3000, 3000], SampleSeeds(1), 1, [1, 2])
     assert masks.visible is None
     assert masks.indices.shape == (2, frames)
     seen = []
