@@ -1,46 +1,42 @@
-"""What is cheap is made again in the backward pass, instead of being kept for it."""
+"""What is cheap is made again in the backward pass, instead of being kept for it: GELU, and a layer norm before it."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import Any, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Make = Callable[[Tensor], Tensor]
+aten: Any = torch.ops.aten
+Gradients = Tuple[Optional[Tensor], ...]
 
 
-def remade(make: Make, x: Tensor, parameters: Sequence[Tensor] = ()) -> Tensor:
-    """``make(x)``, of which nothing but ``x`` is kept; ``make`` draws nothing at random and reads ``parameters``.
+def gelu_linear(x: Tensor, linear: nn.Linear, approximate: str = "none") -> Tensor:
+    """``linear(gelu(x))``, of which nothing but ``x`` is kept: (…, C) -> (…, C').
 
-    >>> x = torch.ones(2, requires_grad=True)
-    >>> remade(torch.tanh, x).sum().backward()
+    >>> gelu_linear(torch.zeros(1, 2), nn.Linear(2, 3)).shape
+    torch.Size([1, 3])
     """
-    if not keeps_less(x, *parameters):
-        return make(x)
-    result: Tensor = _Remade.apply(make, x, *parameters)  # type: ignore[no-untyped-call]
+    if not (keeps_less(x, linear.weight) and is_plain(linear)):
+        projected: Tensor = linear(F.gelu(x, approximate=approximate))
+        return projected
+    result: Tensor = _GeluLinear.apply(x, linear.weight, linear.bias, approximate)  # type: ignore[no-untyped-call]
     return result
 
 
-def remade_linear(
-    make: Make, x: Tensor, weight: Tensor, bias: Optional[Tensor], parameters: Sequence[Tensor] = ()
-) -> Tensor:
-    """``F.linear(make(x), weight, bias)`` in the same way: not even the linear map's input is kept."""
-    if not keeps_less(x, weight, *parameters):
-        return F.linear(make(x), weight, bias)
-    result: Tensor = _RemadeLinear.apply(make, x, weight, bias, *parameters)  # type: ignore[no-untyped-call]
+def norm_gelu(x: Tensor, norm: Optional[nn.LayerNorm] = None) -> Tensor:
+    """GELU of a layer norm over channels, without weights if no ``norm`` is given: (…, C) -> (…, C)."""
+    weight, bias, eps = weights_of(norm)
+    if not keeps_less(x, *(() if weight is None else (weight,))):
+        return F.gelu(F.layer_norm(x, x.shape[-1:], weight, bias, eps))
+    result: Tensor = _NormGelu.apply(x, weight, bias, eps)  # type: ignore[no-untyped-call]
     return result
 
 
-def can_be_remade(linear: nn.Linear) -> bool:
-    """Whether a linear map does nothing but what its weights say: no adapter stands in its place, nobody looks on."""
-    return type(linear) is nn.Linear and not linear._forward_hooks and not linear._forward_pre_hooks
-
-
-def normed_gelu(x: Tensor) -> Tensor:
-    """GELU of what a layer norm without weights gives: (B, T, C) -> (B, T, C)."""
-    return F.gelu(F.layer_norm(x, x.shape[-1:]))
+def weights_of(norm: Optional[nn.LayerNorm]) -> Tuple[Optional[Tensor], Optional[Tensor], float]:
+    """Scale, offset and what is added to a variance."""
+    return (None, None, 1e-5) if norm is None else (norm.weight, norm.bias, norm.eps)
 
 
 def keeps_less(*tensors: Tensor) -> bool:
@@ -58,47 +54,62 @@ def autocasts() -> bool:
         return torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled()
 
 
-class _Remade(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, make: Make, x: Tensor, *parameters: Tensor) -> Tensor:
-        ctx.make = make
-        ctx.save_for_backward(x, *parameters)
-        return make(x)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
-        x, *parameters = ctx.saved_tensors
-        inputs, made = _made_again(ctx.make, x, parameters)
-        return (None, *_gradients(made, inputs, gradient))
+def is_plain(linear: nn.Module) -> bool:
+    """Whether a linear map does nothing but what its weights say: no adapter stands in its place, nobody looks on."""
+    return type(linear) is nn.Linear and not linear._forward_hooks and not linear._forward_pre_hooks
 
 
-class _RemadeLinear(torch.autograd.Function):
+def linear_backward(ctx_needs: Tuple[bool, bool], gradient: Tensor, made: Tensor) -> Tuple[Optional[Tensor], ...]:
+    """Gradients of weight and bias of a linear map that read ``made``, as far as they are needed."""
+    rows = gradient.reshape(-1, gradient.size(-1))
+    of_weight = rows.t() @ made.reshape(-1, made.size(-1)) if ctx_needs[0] else None
+    return of_weight, rows.sum(0) if ctx_needs[1] else None
+
+
+class _GeluLinear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, make: Make, x: Tensor, weight: Tensor, bias: Optional[Tensor], *parameters: Tensor) -> Tensor:
-        ctx.make = make
-        ctx.save_for_backward(x, weight, *parameters)
-        return F.linear(make(x), weight, bias)
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Optional[Tensor], approximate: str) -> Tensor:
+        ctx.approximate = approximate
+        ctx.save_for_backward(x, weight)
+        return F.linear(F.gelu(x, approximate=approximate), weight, bias)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
-        x, weight, *parameters = ctx.saved_tensors
-        inputs, made = _made_again(ctx.make, x, parameters)
-        rows = gradient.reshape(-1, gradient.size(-1))
-        of_weight = rows.t() @ made.detach().reshape(-1, made.size(-1)) if ctx.needs_input_grad[2] else None
-        of_bias = rows.sum(0) if ctx.needs_input_grad[3] else None
-        of_x, *of_parameters = _gradients(made, inputs, gradient @ weight)
-        return (None, of_x, of_weight, of_bias, *of_parameters)
+    def backward(ctx: Any, gradient: Tensor) -> Gradients:  # type: ignore[override]
+        x, weight = ctx.saved_tensors
+        made = F.gelu(x, approximate=ctx.approximate)
+        of_weight, of_bias = linear_backward(ctx.needs_input_grad[1:3], gradient, made)
+        of_x = None
+        if ctx.needs_input_grad[0]:
+            of_x = aten.gelu_backward(gradient @ weight, x, approximate=ctx.approximate)
+        return of_x, of_weight, of_bias, None
 
 
-def _made_again(make: Make, x: Tensor, parameters: Sequence[Tensor]) -> Tuple[List[Tensor], Tensor]:
-    """What gradients are wanted of, and what was made of it."""
-    with torch.enable_grad():
-        again = x.detach().requires_grad_(x.requires_grad)
-        return [again, *parameters], make(again)
+class _NormGelu(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Optional[Tensor], bias: Optional[Tensor], eps: float) -> Tensor:
+        normed, mean, scale = torch.native_layer_norm(x, x.shape[-1:], weight, bias, eps)
+        ctx.save_for_backward(x, mean, scale, weight, bias)
+        ctx.eps = eps
+        return F.gelu(normed)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Gradients:  # type: ignore[override]
+        x, mean, scale, weight, bias = ctx.saved_tensors
+        normed = F.layer_norm(x, x.shape[-1:], weight, bias, ctx.eps)
+        of_normed = aten.gelu_backward(gradient, normed)
+        return (*norm_backward(ctx.needs_input_grad[:3], of_normed, x, mean, scale, weight, bias), None)
 
 
-def _gradients(made: Tensor, inputs: Sequence[Tensor], gradient: Tensor) -> List[Optional[Tensor]]:
-    """Of each input, None where none is wanted."""
-    wanted = [tensor for tensor in inputs if tensor.requires_grad]
-    found = iter(torch.autograd.grad(made, wanted, gradient) if wanted else ())
-    return [next(found) if tensor.requires_grad else None for tensor in inputs]
+def norm_backward(
+    needs: Tuple[bool, ...],
+    gradient: Tensor,
+    x: Tensor,
+    mean: Tensor,
+    scale: Tensor,
+    weight: Optional[Tensor],
+    bias: Optional[Tensor],
+) -> Gradients:
+    """Gradients of a layer norm's input, scale and offset, as far as they are needed."""
+    mask = [bool(needs[0]), weight is not None and bool(needs[1]), bias is not None and bool(needs[2])]
+    found = aten.native_layer_norm_backward(gradient, x, x.shape[-1:], mean, scale, weight, bias, mask)
+    return tuple(part if wanted else None for part, wanted in zip(found, mask))

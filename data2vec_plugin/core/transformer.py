@@ -12,7 +12,10 @@ from torch.utils.checkpoint import checkpoint
 from .attention import FusedSelfAttention, SelfAttention, attention_mask
 from .config import TransformerConfig
 from .outputs import EncoderOutput, at_rows, if_whole
-from .recompute import can_be_remade, remade_linear
+from .recompute import gelu_linear
+
+GELUS = {"gelu": "none", "gelu_accurate": "tanh", "gelu_fast": "tanh"}
+"""Activations that are GELU, and how it is computed."""
 
 
 def activation(name: str) -> Callable[[Tensor], Tensor]:
@@ -51,6 +54,7 @@ class Block(nn.Module):
         super().__init__()
         self.norm_first = config.norm_first
         self.activation = activation(config.activation)
+        self.approximate = GELUS.get(config.activation)
         self.self_attn = (FusedSelfAttention if config.fused else SelfAttention)(config)
         self.self_attn_layer_norm = layer_norm(config)
         self.fc1 = nn.Linear(config.dim, config.ffn_dim)
@@ -89,10 +93,10 @@ class Block(nn.Module):
     def feed_forward(self, x: Tensor) -> Tensor:
         """The two-layer perceptron, without its final dropout: (B, T, C) -> (B, T, C)."""
         hidden: Tensor = self.fc1(x)
-        if (self.training and self.activation_dropout.p > 0) or not can_be_remade(self.fc2):
-            projected: Tensor = self.fc2(self.activation_dropout(self.activation(hidden)))
-            return projected
-        return remade_linear(self.activation, hidden, self.fc2.weight, self.fc2.bias)
+        if self.approximate is not None and not (self.training and self.activation_dropout.p > 0):
+            return gelu_linear(hidden, self.fc2, self.approximate)
+        projected: Tensor = self.fc2(self.activation_dropout(self.activation(hidden)))
+        return projected
 
 
 def scaled(x: Tensor, scale: Optional[Tensor]) -> Tensor:

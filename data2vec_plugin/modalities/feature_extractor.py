@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any, List, Optional, Sequence, Tuple, cast
+from typing import Any, List, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.objective.targets import TIME, moments
-from ..core.recompute import Make, keeps_less, remade, remade_linear
+from ..core.recompute import keeps_less, linear_backward, norm_gelu
 from .conv_spec import ConvSpec
 
 
@@ -45,41 +44,37 @@ class ConvLayer(nn.Sequential):
         nn.init.kaiming_normal_(conv.weight)
         super().__init__(conv, nn.Identity(), *([norm] if norm is not None else []))
 
+    @property
+    def norm(self) -> Optional[nn.Module]:
+        """What follows the convolution, before GELU."""
+        norms = list(self.children())[2:]
+        return norms[0] if norms else None
+
     def activated(self, x: Tensor, padding_mask: Optional[Tensor] = None) -> Tensor:
         """What follows the convolution: (B, T, C) -> (B, T, C)."""
-        for norm in self.norms():
-            x = norm(x, padding_mask) if isinstance(norm, TimeNorm) else norm(x)
-        return F.gelu(x)
-
-    def norms(self) -> List[nn.Module]:
-        """What follows the convolution, if anything does."""
-        return list(self.children())[2:]
-
-    def parameters_after(self) -> List[Tensor]:
-        """What :meth:`activated` reads."""
-        return [parameter for norm in self.norms() for parameter in norm.parameters()]
+        norm = self.norm
+        if isinstance(norm, ChannelNorm):
+            return norm_gelu(x, norm[1])  # type: ignore[arg-type]
+        return F.gelu(norm(x, padding_mask) if norm is not None else x)
 
 
-def unchanged(x: Tensor) -> Tensor:
-    """The same."""
-    return x
-
-
-def convolve(x: Tensor, conv: nn.Module, make: Make = unchanged, parameters: Sequence[Tensor] = ()) -> Tensor:
-    """Strided convolution of ``make(x)``, (B, T, C), with the weights of ``conv``: (B, T', C') out.
+def convolve(x: Tensor, conv: nn.Module) -> Tensor:
+    """Strided convolution of (B, T, C) with the weights of ``conv``, (B, T', C') out.
 
     On a CPU one matrix product over windows, 1.5 to 2 times as fast as conv1d there, forward and backward, because
-    channels stay last for the norm that follows (`benchmarks/feature_extractor.py`). Neither the windows nor what is
-    made, which reads ``parameters``, are kept for the backward pass.
+    channels stay last for the norm that follows (`benchmarks/feature_extractor.py`).
     """
     if not isinstance(conv, nn.Conv1d):
         raise TypeError(f"expected a Conv1d, got {type(conv).__name__}")
     if x.is_cuda:
-        convolved: Tensor = conv(remade(make, x, parameters).transpose(1, 2))
+        convolved: Tensor = conv(x.transpose(1, 2))
         return convolved.transpose(1, 2)
     (kernel,), (stride,) = conv.kernel_size, conv.stride
     weight = conv.weight.transpose(1, 2).flatten(1)
-    return remade_linear(lambda x: windows(make(x), kernel, stride), x, weight, conv.bias, parameters)
+    if kernel > stride and x.size(-1) > 1 and conv.bias is None and keeps_less(x, weight):
+        result: Tensor = _WindowsLinear.apply(x, weight, kernel, stride)  # type: ignore[no-untyped-call]
+        return result
+    return F.linear(windows(x, kernel, stride), weight, conv.bias)
 
 
 def windows(x: Tensor, kernel: int, stride: int) -> Tensor:
@@ -89,35 +84,48 @@ def windows(x: Tensor, kernel: int, stride: int) -> Tensor:
         return x[:, : steps * kernel].reshape(x.size(0), steps, -1)
     if x.size(-1) == 1:
         return x.squeeze(-1).unfold(1, kernel, stride)
-    if kernel > stride and keeps_less(x):
-        seen: Tensor = _Windows.apply(x, kernel, stride)  # type: ignore[no-untyped-call]
-        return seen
     return torch.cat([x[:, tap : tap + stride * (steps - 1) + 1 : stride] for tap in range(kernel)], -1)
 
 
-class _Windows(torch.autograd.Function):
-    """:func:`windows` that overlap: one copy forward, and backward no tensor for each tap."""
+class _WindowsLinear(torch.autograd.Function):
+    """A linear map of :func:`windows` that overlap: they are made again in the backward pass, not kept for it."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, kernel: int, stride: int) -> Tensor:
-        batch, time, channels = x.shape
-        x, steps = x.contiguous(), (time - kernel) // stride + 1
-        ctx.shape, ctx.kernel, ctx.stride = x.shape, kernel, stride
-        overlapping = x.as_strided((batch, steps, kernel * channels), (time * channels, stride * channels, 1))
-        return overlapping.contiguous()
+    def forward(ctx: Any, x: Tensor, weight: Tensor, kernel: int, stride: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.kernel, ctx.stride = kernel, stride
+        return F.linear(overlapping(x, kernel, stride), weight)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tuple[Optional[Tensor], None, None]:  # type: ignore[override]
-        last = (gradient.size(1) - 1) * ctx.stride
-        summed = gradient.new_empty(ctx.shape)
-        summed[:, last + ctx.stride :] = 0
-        for tap, part in enumerate(gradient.chunk(ctx.kernel, -1)):
-            seen = summed[:, tap : tap + last + 1 : ctx.stride]
-            if tap < ctx.stride:  # these taps see every position once
-                seen.copy_(part)
-            else:
-                seen.add_(part)
-        return summed, None, None
+    def backward(ctx: Any, gradient: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
+        x, weight = ctx.saved_tensors
+        of_weight, _ = linear_backward(
+            (ctx.needs_input_grad[1], False), gradient, overlapping(x, ctx.kernel, ctx.stride)
+        )
+        if not ctx.needs_input_grad[0]:
+            return None, of_weight, None, None
+        return summed(gradient @ weight, x.shape, ctx.kernel, ctx.stride), of_weight, None, None
+
+
+def overlapping(x: Tensor, kernel: int, stride: int) -> Tensor:
+    """:func:`windows` in one copy."""
+    batch, time, channels = x.shape
+    shape = batch, (time - kernel) // stride + 1, kernel * channels
+    return x.contiguous().as_strided(shape, (time * channels, stride * channels, 1)).contiguous()
+
+
+def summed(seen: Tensor, shape: Sequence[int], kernel: int, stride: int) -> Tensor:
+    """The reverse: what overlaps is added up, (B, T', kernel · C) -> (B, T, C) of this ``shape``."""
+    last = (seen.size(1) - 1) * stride
+    total = seen.new_empty(*shape)
+    total[:, last + stride :] = 0
+    for tap, part in enumerate(seen.chunk(kernel, -1)):
+        places = total[:, tap : tap + last + 1 : stride]
+        if tap < stride:  # these see every place once
+            places.copy_(part)
+        else:
+            places.add_(part)
+    return total
 
 
 class FeatureExtractor(nn.Module):
@@ -152,16 +160,15 @@ class FeatureExtractor(nn.Module):
 
     def forward(self, source: Tensor, lengths: Optional[Tensor] = None) -> Tensor:
         """(B, samples) and the rows' unpadded ``lengths`` (B,), or None -> (B, T, C)."""
-        x, make = source.unsqueeze(-1), cast(Make, unchanged)
-        parameters: List[Tensor] = []
+        x = source.unsqueeze(-1)
         layers: List[ConvLayer] = list(self.conv_layers)  # type: ignore[arg-type]
         for layer, spec in zip(layers, self.specs):
-            x, padding_mask = convolve(x, layer[0], make, parameters), None
+            x, padding_mask = convolve(x, layer[0]), None
             if lengths is not None and not self.padding_in_norm:
                 lengths = conv_length(lengths, spec)
                 padding_mask = lengths_to_padding(lengths, x.size(1))
-            make, parameters = partial(layer.activated, padding_mask=padding_mask), layer.parameters_after()
-        return remade(make, x, parameters)
+            x = layer.activated(x, padding_mask)
+        return x
 
     def output_lengths(self, lengths: Tensor) -> Tensor:
         """Frames for each of ``lengths`` (B,) samples."""

@@ -11,7 +11,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from ..core.outputs import Tokens
 from ..core.positions.order import Biases
-from ..core.recompute import normed_gelu, remade
+from ..core.recompute import norm_gelu
 
 
 class PositionConv(nn.Sequential):
@@ -23,7 +23,7 @@ class PositionConv(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, T)."""
         same_length = self[0](x)[..., : x.size(-1)]
-        return remade(normed_gelu, same_length.transpose(1, 2)).transpose(1, 2)
+        return norm_gelu(same_length.transpose(1, 2)).transpose(1, 2)
 
 
 class ConvPositions(nn.Sequential):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..config import SettingError
 from ..masks.mask import Mask
-from ..recompute import normed_gelu, remade
+from ..recompute import norm_gelu
 from ..transformer import Transformer, init_bert
 from .visible_decoder import at_hidden
 
@@ -66,7 +66,7 @@ class ConvDecoder(nn.Module):
         for conv in self.blocks:
             if padding_mask is not None:
                 x = x.masked_fill(padding_mask.unsqueeze(-1), 0)
-            y = remade(normed_gelu, self.convolved(conv, x))
+            y = norm_gelu(self.convolved(conv, x))
             x = x + y if self.config.residual and x.shape == y.shape else y
         predictions: Tensor = self.proj(at_hidden(x, mask))
         return predictions
