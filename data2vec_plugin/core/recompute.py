@@ -43,7 +43,13 @@ def keeps_less(*tensors: Tensor) -> bool:
     """Whether there is a backward pass, and it is ours: compilers decide themselves, autocast changes precisions."""
     if not torch.is_grad_enabled() or not any(tensor.requires_grad for tensor in tensors):
         return False
-    return not (autocasts() or torch.compiler.is_compiling())
+    return not (autocasts() or compiles())
+
+
+def compiles() -> bool:
+    """Whether a compiler looks on; the first torch that we support cannot say."""
+    asked = getattr(torch.compiler, "is_compiling", None)
+    return bool(asked()) if asked is not None else False
 
 
 def autocasts() -> bool:

@@ -230,11 +230,13 @@ def unweighted_rows(term: Any, scored: Any, scale: float) -> Tensor:
 
 
 @torch.no_grad()
-def features(model: Data2VecMultiModel, inputs: Mapping[str, Tensor], mode: Any = None) -> Tensors:
-    """``features.*`` of the whole input, extra tokens included, in evaluation mode."""
+def features(
+    model: Data2VecMultiModel, inputs: Mapping[str, Tensor], mode: Any = None, remove_extra: bool = False
+) -> Tensors:
+    """``features.*`` of the whole input, extra tokens included unless they are removed, in evaluation mode."""
     was_training = model.training
     result = model.eval().extract_features(
-        inputs["source"], mode, inputs.get("padding_mask"), remove_extra_tokens=False
+        inputs["source"], mode, inputs.get("padding_mask"), remove_extra_tokens=remove_extra
     )
     model.train(was_training)
     notes = {f"features.layer_results.{index}": layer for index, layer in enumerate(result["layer_results"])}
