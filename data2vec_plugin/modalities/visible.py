@@ -6,7 +6,7 @@ A modality brings what it always brings, an embedder and positions; the rest is 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
+from typing import List, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor, nn
@@ -55,8 +55,10 @@ class VisibleConfig:
 
 @dataclass
 class Modality:
-    """An ``embedder``, positions (``signal``) that may ``spread`` over neighbours; a ``grid`` and fixed positions'
-    ``table`` (1, T, C) where tokens have them; further ``terms``, which read the decoder's output through ``further``.
+    """What a modality brings: an ``embedder``, and positions (``signal``), which may spread over neighbours.
+
+    Where tokens have them, a ``grid`` and fixed positions' ``table`` (1, T, C). ``further`` makes one more output of
+    the decoder's, which further ``terms`` read.
     """
 
     embedder: nn.Module
@@ -162,6 +164,3 @@ def reset_linear(module: nn.Module) -> None:
     """torch's own initialisation of linear layers."""
     if isinstance(module, nn.Linear):
         module.reset_parameters()
-
-
-Initialise = Callable[[nn.Module], Any]
