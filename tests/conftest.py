@@ -17,6 +17,8 @@ import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 torch.set_num_threads(1)
+if torch.__version__.startswith("2.1."):  # as every training has it: see data2vec_compat/patches/torch.py
+    torch.backends.mkldnn.enabled = False
 settings.register_profile("any machine", deadline=None)  # how busy one is says nothing of an example
 settings.load_profile("any machine")
 
