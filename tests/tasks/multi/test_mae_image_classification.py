@@ -14,6 +14,8 @@ from data2vec_plugin.tasks.multi.mae_image_classification import (
     MaeImageClassificationTaskConfig,
 )
 
+pytest.importorskip("torchvision")
+
 
 def make_task(data: Path, **keys: object) -> MaeImageClassificationTask:
     root = OmegaConf.create({"common": {"seed": 1}, "dataset": {"train_subset": "train"}})
