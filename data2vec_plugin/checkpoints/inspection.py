@@ -64,11 +64,9 @@ def next_steps(facts: Dict[str, Any]) -> List[str]:
     """Commands for a checkpoint of this kind."""
     filled = {"file": shlex.quote(facts["file"]), "asr": as_trained(facts)}
     steps: Iterable[str] = NEXT.get((facts["kind"], facts["modality"]), ())
-    if len(facts.get("modalities", ())) > 1:
-        steps = (
-            f"data2vec features {{file}} --modality {name} --input FILES --out {name}"
-            for name in facts.get("modalities", ())
-        )
+    modalities = facts.get("modalities", ())
+    if len(modalities) > 1:
+        steps = (f"data2vec features {{file}} --modality {name} --input FILES --out {name}" for name in modalities)
     return [step.format(**filled) for step in steps]
 
 

@@ -40,8 +40,7 @@ class TransformerConfig:
     ``layer_scale`` is the initial value of a learned scale of every residual branch, 0 for none. ``drop_path`` is the
     rate of the last layer, from ``drop_path_start`` in the first. ``ffn_dropout``, of what the feed-forward adds, and
     ``input_dropout``, before the first layer, are ``dropout`` unless given. ``fused`` attention has one matrix for
-    queries, keys and values. ``compiled`` runs each block through
-    ``torch.compile``, the student's and the teacher's.
+    queries, keys and values. ``compiled`` runs each block through ``torch.compile``, the student's and the teacher's.
     """
 
     layers: int = 12

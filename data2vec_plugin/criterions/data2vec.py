@@ -165,12 +165,13 @@ def variance_sums(output: Dict[str, Any], mode: str) -> Dict[str, Any]:
 
 def local_sums(tokens: Tokens, name: str, here: bool) -> Dict[str, Tensor]:
     """The same of embedded input, (C,) each, and of how many tokens they are; padding is left out."""
-    x = tokens.x.detach().float() * int(here)
+    rows = slice(None) if here else slice(0)
+    x = tokens.x[rows].detach().float()
     if tokens.padding_mask is not None:
-        x = x.masked_fill(tokens.padding_mask.unsqueeze(-1), 0)
-        count = (~tokens.padding_mask).sum() * int(here)
+        padding_mask = tokens.padding_mask[rows]
+        x, count = x.masked_fill(padding_mask.unsqueeze(-1), 0), (~padding_mask).sum()
     else:
-        count = torch.tensor(x[..., 0].numel() * int(here), device=x.device)
+        count = torch.tensor(x[..., 0].numel(), device=x.device)
     return {f"{name}_sum": x.sum((0, 1)), f"{name}_squares": x.square().sum((0, 1)), f"{name}_count": count}
 
 

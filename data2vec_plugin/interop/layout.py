@@ -1,8 +1,8 @@
-"""What a module of upstream's names offers: `audio_v1`, `text_v1`, `vision_v1`."""
+"""What a module of upstream's names offers (`audio_v1`, `text_v1`, `vision_v1`), and what several are made with."""
 
 from __future__ import annotations
 
-from typing import Any, MutableMapping, Protocol
+from typing import Any, Iterator, MutableMapping, Protocol, Sequence, Tuple
 
 
 class Layout(Protocol):
@@ -22,3 +22,21 @@ class Layout(Protocol):
 
     def teacher_from_upstream(self, state: MutableMapping[str, Any]) -> None:
         """The reverse."""
+
+
+Names = Sequence[Tuple[str, str]]
+
+
+def below(state: MutableMapping[str, Any], prefix: str) -> Iterator[Tuple[str, str]]:
+    """Names below ``prefix`` with and without it; the state may change meanwhile."""
+    for name in [name for name in state if name.startswith(prefix)]:
+        if name in state:
+            yield name, name[len(prefix) :]
+
+
+def swapped(name: str, names: Names, start: int = 0) -> str:
+    """The name with its beginning replaced, if that is one of ``names`` at ``start``, by the other of the two."""
+    for pair in names:
+        if pair[start] and name.startswith(pair[start]):
+            return pair[1 - start] + name[len(pair[start]) :]
+    return name

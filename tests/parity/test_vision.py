@@ -8,7 +8,8 @@ import pytest
 import torch
 from fairseq.checkpoint_utils import load_model_ensemble_and_task
 from fairseq.tasks import FairseqTask
-from parity.cases import FORWARD, TEACHER, Case, below, cases, differences, gradient_differences
+from parity.cases import FORWARD, Case, below, cases, differences, gradient_differences
+from parity.following import assert_teacher_follows
 from parity.vision_models import features, gradients, load, pretrain, vision_model
 
 from data2vec_plugin.core.teacher import FORMAT_KEY, UPDATES_KEY
@@ -59,23 +60,7 @@ def test_teacher_follows_the_recorded_student(case: Case, variant: str) -> None:
     overrides: Dict[str, Any] = case.variants()[variant]
     inputs, expected = (below(f"{variant}.", case.tensors(name)) for name in ("inputs", "expected"))
     model = vision_model(case, **overrides)
-    teacher = model.method.ensure_teacher()
-    student = {name: p for name, p in model.method.named_parameters() if name in teacher.fp32}
-    initial = below("teacher.0.", expected)
-    model.layout.teacher_from_upstream(initial)
-    teacher.load_state_dict(initial, fallback_updates=0)
-    for step in case.json("meta")["steps"][variant]:
-        moved = below(f"student.{step['step']}.", inputs)
-        model.layout.teacher_from_upstream(moved)
-        assert set(moved) == set(student)
-        for name, recorded in moved.items():
-            student[name].data.copy_(recorded)
-        model.set_num_updates(step["num_updates"])
-        state = model.state_dict()["_ema"]
-        recorded_teacher = below(f"teacher.{step['step']}.", expected)
-        assert set(state) - {UPDATES_KEY, FORMAT_KEY} == set(recorded_teacher)
-        assert not list(differences(state, recorded_teacher, TEACHER))
-        assert teacher.decay == pytest.approx(float(expected[f"decay.{step['step']}"]), abs=1e-12)
+    assert_teacher_follows(model, inputs, expected, case.json("meta")["steps"][variant])
 
 
 def checkpoints() -> List[Tuple[Case, str]]:

@@ -26,6 +26,7 @@ from ...files.names import FileNames
 from ...files.text.manifests import check_manifest, manifest_digest, manifest_root
 from ...files.unusable import UnusableFileError
 from ...modalities.conv_spec import ConvSpec, output_length, samples_for
+from ...modalities.feature_extractor import lengths_to_padding
 from ..bad_files import BadFileError, BadFiles
 from ..sample_seeds import SampleSeeds
 from ..whole_epochs import AllBatches, SharedEpoch
@@ -201,7 +202,7 @@ class SeededAudioDataset(SharedEpoch, CheckedAudioDataset):
             source[row, :length] = self._crop(sample["source"], index, length)
         net_input: Dict[str, Any] = {"source": source}
         if min(lengths) < width:
-            net_input["padding_mask"] = torch.arange(width) >= torch.tensor(lengths).unsqueeze(1)
+            net_input["padding_mask"] = lengths_to_padding(torch.tensor(lengths), width)
         if self.masks is not None:
             net_input["mask"] = self.masks.draw(lengths, self.seeds, self.epoch, ids).as_dict()
         return {"id": torch.tensor(ids), "net_input": net_input}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional
 
 import torch
-from torch import Tensor
 
 from ...core.masks.masking import BatchMasker
+from ...modalities.feature_extractor import lengths_to_padding
 from ..sample_seeds import SampleSeeds
 from .masked import TextBlocks
 
@@ -35,13 +35,8 @@ class VisibleTextDataset(TextBlocks):
             source[row, :length] = sample["source"]
         net_input: Dict[str, Any] = {"source": source, "id": torch.tensor(ids)}
         if min(lengths) < width:
-            net_input["padding_mask"] = padding_of(lengths)
+            net_input["padding_mask"] = lengths_to_padding(torch.tensor(lengths), width)
         if self.masks is not None:
             rngs = self.seeds.of_masks(self.epoch, ids, self.masks.copies)
             net_input["mask"] = self.masks.draw(lengths, rngs).as_dict()
         return {"id": torch.tensor(ids), "net_input": net_input, "ntokens": sum(lengths), "nsentences": len(ids)}
-
-
-def padding_of(lengths: List[int]) -> Tensor:
-    """(B, T) bool, True behind the last token of a row."""
-    return torch.arange(max(lengths)) >= torch.tensor(lengths).unsqueeze(1)

@@ -6,12 +6,12 @@ There the layers that modalities share are the model's own, and each modality ha
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Iterator, Mapping, MutableMapping, Sequence, Tuple
+from typing import Any, Dict, Mapping, MutableMapping
 
+from ..layout import Names, below, swapped
 from ..parts import METHOD, PartsLayout
 
 TEACHER = "_ema"
-Names = Sequence[Tuple[str, str]]
 
 SHARED: Names = (
     ("encoder.transformer.layers.", "blocks."),
@@ -164,21 +164,6 @@ def in_block(name: str, theirs: int) -> str:
     return name if found is None else found[1] + swapped(found[2], BLOCK, theirs)
 
 
-def swapped(name: str, names: Names, start: int) -> str:
-    """The name with its beginning replaced, if that is one of ``names`` at ``start``, by the other of the two."""
-    for pair in names:
-        if pair[start] and name.startswith(pair[start]):
-            return pair[1 - start] + name[len(pair[start]) :]
-    return name
-
-
 def five_dimensional(name: str, value: Any) -> Any:
     """Old scales of ALiBi have no axis for layers."""
     return value.unsqueeze(0) if name.endswith("alibi_scale") and value.dim() == 4 else value
-
-
-def below(state: MutableMapping[str, Any], prefix: str) -> Iterator[Tuple[str, str]]:
-    """Names below ``prefix`` with and without it; the state may change meanwhile."""
-    for name in [name for name in state if name.startswith(prefix)]:
-        if name in state:
-            yield name, name[len(prefix) :]

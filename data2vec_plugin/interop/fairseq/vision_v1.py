@@ -6,14 +6,14 @@ relative positions belongs to which pair of patches, which follows from its size
 
 from __future__ import annotations
 
-from typing import Any, Iterator, MutableMapping, Sequence, Tuple
+from typing import Any, MutableMapping, Tuple
 
 import torch
 
 from ...core.positions.relative_positions import pair_index, square_grid
+from ..layout import Names, below, swapped
 
 TEACHER = "_ema"
-Names = Sequence[Tuple[str, str]]
 
 MODEL: Names = (("cls_emb", "extra_tokens"),)
 ENCODER: Names = (
@@ -48,8 +48,8 @@ TABLE, INDEX = "relative_position_bias_table", "relative_position_index"
 def to_upstream(state: MutableMapping[str, Any], prefix: str = "") -> None:
     """Bring, in place, the entries of ``state`` below ``prefix`` to upstream's layout. Idempotent."""
     _encoder_to_upstream(state, prefix + "encoder.")
-    for name, rest in _below(state, prefix):
-        _rename(state, name, prefix + _swapped(rest, _reversed(MODEL)))
+    for name, rest in below(state, prefix):
+        _rename(state, name, prefix + swapped(rest, MODEL, 1))
     if (mask := state.get(prefix + "mask_emb")) is not None:
         state[prefix + "mask_emb"] = mask.reshape(1, 1, -1)
 
@@ -74,30 +74,30 @@ def teacher_from_upstream(state: MutableMapping[str, Any]) -> None:
 
 def _from_upstream(state: MutableMapping[str, Any], prefix: str) -> None:
     _encoder_from_upstream(state, prefix + "encoder.")
-    for name, rest in _below(state, prefix):
-        _rename(state, name, prefix + _swapped(rest, MODEL))
+    for name, rest in below(state, prefix):
+        _rename(state, name, prefix + swapped(rest, MODEL))
     if (mask := state.get(prefix + "mask_emb")) is not None:
         state[prefix + "mask_emb"] = mask.reshape(-1)
 
 
 def _encoder_to_upstream(state: MutableMapping[str, Any], prefix: str) -> None:
-    for name, rest in _below(state, prefix):
+    for name, rest in below(state, prefix):
         layer, inner = _layer(rest, "layers.")
         if layer and inner == PROJECTIONS[0]:
             parts = [state.pop(f"{prefix}layers.{layer}.{projection}") for projection in PROJECTIONS]
             state[f"{prefix}blocks.{layer}.{QKV}"] = torch.cat(parts)
         elif layer and inner not in PROJECTIONS:
-            _rename(state, name, f"{prefix}blocks.{layer}.{_swapped(inner, _reversed(BLOCK))}")
+            _rename(state, name, f"{prefix}blocks.{layer}.{swapped(inner, BLOCK, 1)}")
         elif not layer:
-            _rename(state, name, prefix + _swapped(rest, _reversed(ENCODER)))
-    for name, _ in _below(state, prefix):
+            _rename(state, name, prefix + swapped(rest, ENCODER, 1))
+    for name, _ in below(state, prefix):
         if name.endswith(TABLE):
             table = state[name]
             state[name[: -len(TABLE)] + INDEX] = pair_index(square_grid(len(table))).to(table.device)
 
 
 def _encoder_from_upstream(state: MutableMapping[str, Any], prefix: str) -> None:
-    for name, rest in _below(state, prefix):
+    for name, rest in below(state, prefix):
         layer, inner = _layer(rest, "blocks.")
         if rest.endswith(INDEX):
             del state[name]
@@ -105,15 +105,15 @@ def _encoder_from_upstream(state: MutableMapping[str, Any], prefix: str) -> None
             for projection, part in zip(PROJECTIONS, state.pop(name).chunk(3)):
                 state[f"{prefix}layers.{layer}.{projection}"] = part
         elif layer:
-            _rename(state, name, f"{prefix}layers.{layer}.{_swapped(inner, BLOCK)}")
+            _rename(state, name, f"{prefix}layers.{layer}.{swapped(inner, BLOCK)}")
         else:
-            _rename(state, name, prefix + _swapped(rest, ENCODER))
+            _rename(state, name, prefix + swapped(rest, ENCODER))
 
 
 def _from_beit(state: MutableMapping[str, Any], prefix: str) -> None:
     """BEiT's names, where blocks are the model's own, as upstream's."""
-    for name, rest in _below(state, prefix):
-        new = _swapped(rest, BEIT)
+    for name, rest in below(state, prefix):
+        new = swapped(rest, BEIT)
         for theirs, ours in BEIT_MLP if new.startswith("encoder.blocks.") else ():
             new = new.replace(theirs, ours)
         _rename(state, name, prefix + new)
@@ -125,25 +125,6 @@ def _layer(name: str, start: str) -> Tuple[str, str]:
     return (number, inner) if name.startswith(start) and dot else ("", "")
 
 
-def _swapped(name: str, names: Names) -> str:
-    """The name with its beginning replaced, if that is one of ``names``."""
-    for old, new in names:
-        if name.startswith(old):
-            return new + name[len(old) :]
-    return name
-
-
-def _reversed(names: Names) -> Names:
-    return [(ours, theirs) for theirs, ours in names]
-
-
 def _rename(state: MutableMapping[str, Any], old: str, new: str) -> None:
     if old != new:
         state[new] = state.pop(old)
-
-
-def _below(state: MutableMapping[str, Any], prefix: str) -> Iterator[Tuple[str, str]]:
-    """Names below ``prefix`` with and without it; the state may change meanwhile."""
-    for name in [name for name in state if name.startswith(prefix)]:
-        if name in state:
-            yield name, name[len(prefix) :]
