@@ -1,4 +1,4 @@
-"""Greedy CTC decoding in batches, in the shape that ``fairseq-generate`` expects of a generator."""
+"""Greedy CTC decoding, and its shape for ``fairseq-generate``."""
 
 from typing import Any, Dict, List, Optional
 
@@ -6,18 +6,45 @@ import torch
 from fairseq.data import Dictionary
 from torch import Tensor
 
+from .decoded import Decoded, runs
+from .emissions import emissions_of
+
 Hypothesis = Dict[str, Any]
 
 
+class GreedyCtcDecoder:
+    """The best symbol of every frame, repeats merged, blanks dropped."""
+
+    def __init__(self, blank: int) -> None:
+        self.blank = blank
+
+    def decode(self, emissions: Tensor) -> List[Decoded]:
+        """The one best path through ``emissions``, (T, V) log-probabilities; ``score`` is that of all its frames."""
+        scores, symbols = emissions.max(-1)
+        kept = [run for run in runs(symbols.tolist()) if run[0] != self.blank]
+        of_frames = scores.tolist()
+        return [
+            Decoded(
+                tokens=[symbol for symbol, _, _ in kept],
+                frames=[start for _, start, _ in kept],
+                ends=[end for _, _, end in kept],
+                scores=[of_frames[start] for _, start, _ in kept],
+                score=float(scores.sum()),
+            )
+        ]
+
+
 class GreedyCtcGenerator:
-    """The best symbol of every frame, repeats merged, blanks dropped; several models vote by mean probability."""
+    """Greedy decoding in batches, in the shape of fairseq's generators; several models vote by mean probability."""
+
+    told = "greedy decoding"
 
     def __init__(self, dictionary: Dictionary, blank: int) -> None:
         self.pad = dictionary.pad()
         self.eos = dictionary.eos()
-        self.blank = blank
+        self.decoder = GreedyCtcDecoder(blank)
         # fairseq strips these from what it prints: a blank is never among the tokens, but <s> is its symbol
-        self.symbols_to_strip_from_output = {self.eos, self.blank}
+        self.symbols_to_strip_from_output = {self.eos, blank}
 
     @torch.no_grad()
     def generate(
@@ -34,35 +61,18 @@ class GreedyCtcGenerator:
         """
         if prefix_tokens is not None or constraints is not None:
             raise ValueError("greedy CTC decoding knows neither `--prefix-size` nor `--constraints`; leave them out")
-        for model in models:
-            model.eval()
-        outputs = [model(**sample["net_input"]) for model in models]
-        log_probs = [model.get_normalized_probs(out, log_probs=True) for model, out in zip(models, outputs)]
-        # (models, T, B, V) -> (T, B, V)
-        mean = torch.stack([probs.float() for probs in log_probs]).logsumexp(0)
-        scores, symbols = (mean - torch.tensor(len(models)).log()).max(-1)
-        lengths = frame_lengths(outputs[0]["padding_mask"], symbols)
-        return [[self._hypothesis(symbols[:length, row], scores[:length, row])] for row, length in enumerate(lengths)]
-
-    def _hypothesis(self, symbols: Tensor, scores: Tensor) -> Hypothesis:
-        """Collapse one row: (T,), (T,) -> hypothesis of N symbols, each with its first frame's score."""
-        starts = torch.ones_like(symbols, dtype=torch.bool)
-        starts[1:] = symbols[1:] != symbols[:-1]
-        kept = starts & (symbols != self.blank)
-        positional = scores[kept]
-        return {
-            "tokens": symbols[kept],
-            "score": float(scores.mean()) if len(scores) else 0.0,
-            "positional_scores": positional,
-            "attention": None,
-            "alignment": None,
-            "frames": kept.nonzero().squeeze(1),
-        }
+        rows = emissions_of(models, sample)
+        read = [(self.decoder.decode(row)[0], len(row)) for row in rows]
+        return [[hypothesis(decoded, decoded.score / max(length, 1))] for decoded, length in read]
 
 
-def frame_lengths(padding_mask: Optional[Tensor], symbols: Tensor) -> List[int]:
-    """Unpadded frames of each row: (B, T) or None, (T, B) -> B lengths."""
-    if padding_mask is None:
-        return [symbols.size(0)] * symbols.size(1)
-    lengths: List[int] = (~padding_mask).sum(1).tolist()
-    return lengths
+def hypothesis(decoded: Decoded, score: float) -> Hypothesis:
+    """A reading in the shape that ``fairseq-generate`` prints."""
+    return {
+        "tokens": torch.tensor(decoded.tokens, dtype=torch.long),
+        "score": score,
+        "positional_scores": torch.tensor(decoded.scores, dtype=torch.float),
+        "attention": None,
+        "alignment": None,
+        "frames": torch.tensor(decoded.frames, dtype=torch.long),
+    }
