@@ -3,6 +3,7 @@
 The house, from the roof down; a part imports parts of lower floors only, and of those what `ALLOWED` says:
 
     cli          a subcommand is arguments and one call
+    recognition
     tasks        convert      corpora    clips
     models       features     glue       host       memes
     checkpoints  data         criterions
@@ -34,6 +35,7 @@ FLOORS = (
     {"checkpoints", "data", "criterions"},
     {"models", "features", "glue", "host", "memes"},
     {"tasks", "convert", "corpora", "clips"},
+    {"recognition"},
     {"cli"},
 )
 METHOD = {"core", "modalities", "multimodal"}
@@ -72,6 +74,7 @@ ALLOWED: Dict[str, Set[str]] = {
         "host",
         "interop",
     },
+    "recognition": {"checkpoints", "convert", "data", "decoding", "features", "files", "interop", "modalities", "runs"},
     "cli": set(PARTS) - {"cli", "models", "tasks"},
 }
 MOST_MODULES = 14

@@ -96,7 +96,11 @@ class Checkpoint:
 
 def open_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint; raises ValueError if there is none, or if it holds no encoder of ours."""
-    state = read_checkpoint(path)
+    return checkpoint_of(path, read_checkpoint(path))
+
+
+def checkpoint_of(path: Path, state: Mapping[str, Any]) -> Checkpoint:
+    """What has been read from ``path``, or would be saved there; raises ValueError if it holds no encoder of ours."""
     found = identify(state)
     check_identity(path, found)
     outer, name = configuration(path, state.get("cfg") or state.get("args")), found.model

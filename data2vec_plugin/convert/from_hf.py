@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple
 
@@ -25,10 +26,47 @@ SIDES = ("image_size", "patch_size")
 MODEL_TYPES = {"data2vec-audio": "speech", "data2vec-text": "text", "data2vec-vision": "image"}
 
 
+@dataclass(frozen=True)
+class Description:
+    """What a folder of Hugging Face's says of a model: all but its weights."""
+
+    folder: Path
+    hf: Keys
+    part: Modality
+    kind: str
+    section: Keys
+    """The encoder's, of fairseq's configuration."""
+    beside: Beside
+
+
 def from_hf(source: Path, out: Path, given: Given) -> List[str]:
     """Convert; returns what there is to say. Raises ValueError for what cannot be converted."""
     if out.exists():
         raise ValueError(f"`--out`: {out} is there already; give another name")
+    found = described(source, given)
+    beside, part = found.beside, found.part
+    copied = {name: read_bytes(path) for name, path in beside.copies.items()}
+    written = {**copied, **{name: text.encode("utf-8") for name, text in beside.files.items()}}
+    taken = [name for name, content in written.items() if is_other(out.with_name(name), content)]
+    if taken:
+        raise ValueError(f"`--out`: {out.with_name(taken[0])} is there and says something else; give another folder")
+    state, fresh = state_of(found)
+    with writing(out.parent):
+        for name, content in written.items():
+            write_atomically(out.with_name(name), content)
+        write_checkpoint(out, state)
+    names = found.hf.get("architectures") or [part.NAMES.ARCHITECTURES[found.kind]]
+    lines = [f"{source}: {', '.join(names)}", *beside.notes]
+    if any(name.startswith(PREDICTION) for name in fresh):
+        lines.append("its prediction head is fresh, since Hugging Face keeps none: pre-training goes on from a new one")
+    if MASK in fresh:
+        lines.append("its embedding of what is masked is zeros, since the folder holds none: masking begins with those")
+    files = ", ".join([str(out), *(str(out.with_name(name)) for name in written)])
+    return [*lines, f"wrote {files}: a checkpoint of `{state['cfg']['model']['_name']}`"]
+
+
+def described(source: Path, given: Given) -> Description:
+    """Read all but the weights; raises ValueError for what cannot be converted."""
     hf = read_config(source)
     with told_of(source / CONFIG):
         part, kind = recognised(source, hf)
@@ -37,11 +75,15 @@ def from_hf(source: Path, out: Path, given: Given) -> List[str]:
         section = part.NAMES.config_from_hf(hf, kind)
     with told_of(source):
         beside = part.read_extras(source, hf, kind, given)
-    copied = {name: read_bytes(path) for name, path in beside.copies.items()}
-    written = {**copied, **{name: text.encode("utf-8") for name, text in beside.files.items()}}
-    taken = [name for name, content in written.items() if is_other(out.with_name(name), content)]
-    if taken:
-        raise ValueError(f"`--out`: {out.with_name(taken[0])} is there and says something else; give another folder")
+    return Description(source, hf, part, kind, section, beside)
+
+
+def state_of(found: Description) -> Tuple[Dict[str, Any], List[str]]:
+    """The checkpoint that a folder becomes, and the names of the weights that were made anew.
+
+    Raises ValueError for weights that are not what the folder says.
+    """
+    source, part, kind, section = found.folder, found.part, found.kind, found.section
     weights = read_weights(source)
     with told_of(source):
         state = part.NAMES.weights_from_hf(weights, kind)
@@ -55,18 +97,8 @@ def from_hf(source: Path, out: Path, given: Given) -> List[str]:
         teacher = {part.LAYOUT.TEACHER: first_teacher(state, model, part.LAYOUT)}  # upstream does not load without one
         part.LAYOUT.to_upstream(state)
     else:
-        section, state = part.fine_tuned(section, {**state, **head}, beside)
-    with writing(out.parent):
-        for name, content in written.items():
-            write_atomically(out.with_name(name), content)
-        write_checkpoint(out, checkpoint_state(section, {**state, **teacher}, beside))
-    lines = [f"{source}: {', '.join(hf.get('architectures') or [part.NAMES.ARCHITECTURES[kind]])}", *beside.notes]
-    if any(name.startswith(PREDICTION) for name in fresh):
-        lines.append("its prediction head is fresh, since Hugging Face keeps none: pre-training goes on from a new one")
-    if MASK in fresh:
-        lines.append("its embedding of what is masked is zeros, since the folder holds none: masking begins with those")
-    files = ", ".join([str(out), *(str(out.with_name(name)) for name in written)])
-    return [*lines, f"wrote {files}: a checkpoint of `{section['_name']}`"]
+        section, state = part.fine_tuned(section, {**state, **head}, found.beside)
+    return checkpoint_state(section, {**state, **teacher}, found.beside), fresh
 
 
 def recognised(source: Path, hf: Keys) -> Tuple[Modality, str]:

@@ -105,7 +105,7 @@ IN_RUNS = (
     ),
     Fault(  # the same, where nobody compares what the two have read
         "R6b",
-        "open_checkpoint",
+        "checkpoint_of",
         'root["model"].get("_name") != found.encoder',
         "False",
         (f"{ENCODER}::test_a_configuration_with_two_names_is_refused",),
@@ -126,7 +126,7 @@ IN_RUNS = (
     ),
     Fault(  # or as a folder of Hugging Face's does
         "R7b",
-        "from_hf.from_hf",
+        "from_hf.state_of",
         "check_layers(str(source), section, state)",
         "None",
         ("tests/convert/test_hostile.py::test_layers_are_counted_before_they_are_built[5]",),

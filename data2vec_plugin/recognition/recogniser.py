@@ -1,0 +1,171 @@
+"""What turns clips into CTC emissions, whatever kind of file it was read from."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Optional, Protocol, Sequence, Tuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..checkpoints.encoder_checkpoint import Checkpoint, add_tensors, build_encoder, checkpoint_of, open_checkpoint
+from ..convert.from_hf import described, state_of
+from ..convert.modality import Given
+from ..convert.speech import find_dictionary, head
+from ..features.batches import Batching
+from ..features.encode import Wanted, chosen_device, encode
+from ..features.items import Item
+from ..features.speech import SpeechReader
+from ..interop.huggingface.ctc import BLANK
+from ..interop.identify import TITLES, identify
+
+CTC = "wav2vec_ctc"
+ONNX = ".onnx"
+Clip = NDArray[np.float32]
+
+
+class Recogniser(Protocol):
+    """Clips in, log-probabilities of symbols out.
+
+    Attributes:
+        name: what it is, for people: the model's registered name.
+        digest: tells recognisers apart, of configuration and weights.
+        symbols: what the columns of emissions stand for, in fairseq's order: ``<s>`` is the blank.
+        blank: its column.
+        sample_rate: of the clips, in Hz.
+        normalize: whether a clip is brought to zero mean and unit variance; the recogniser does it.
+        hop: samples from one frame's beginning to the next one's.
+        shortest: samples that one frame sees; a shorter clip has none.
+        like_only: padding changes what the model says, so that only clips of one length are computed together.
+    """
+
+    name: str
+    digest: str
+    symbols: List[str]
+    blank: int
+    sample_rate: int
+    normalize: bool
+    hop: int
+    shortest: int
+    like_only: bool
+
+    def emissions(self, clips: Sequence[Clip]) -> List[Tensor]:
+        """Clips (samples,), floats from -1 to 1, not normalised -> of each (T, V) log-probabilities, fp32, on the CPU.
+
+        They are computed together, padding is cut off, and none depends on the others. Raises ValueError for a clip
+        that is shorter than :attr:`shortest` or holds values that are not finite.
+        """
+
+
+@dataclass(frozen=True)
+class BlankWeight:
+    """What fairseq's ``wav2vec_ctc`` does to the blank's logit: nothing at 0, else ``add`` it or ``set`` it."""
+
+    weight: float
+    mode: str
+
+    def apply(self, logits: Tensor, blank: int) -> Tensor:
+        """Logits (T, V), changed in place."""
+        if self.weight and self.mode == "add":
+            logits[:, blank] += self.weight
+        elif self.weight:
+            logits[:, blank] = self.weight
+        return logits
+
+
+class CtcRecogniser:
+    """A :class:`Recogniser` out of a checkpoint of fairseq's ``wav2vec_ctc`` on an encoder of data2vec's."""
+
+    def __init__(self, checkpoint: Checkpoint, dictionary: Optional[Path], device: Optional[str]) -> None:
+        self.name = CTC
+        self.symbols: List[str] = list(find_dictionary(checkpoint, Given(dictionary=dictionary)).symbols)
+        self.blank = self.symbols.index(BLANK)
+        self._blank_weight = blank_weight(checkpoint)
+        self._device = chosen_device(device)
+        model = build_encoder(checkpoint, teacher=False)
+        self.model = model.to(self._device).requires_grad_(False)
+        self._weight, self._bias = (tensor.to(self._device) for tensor in output_layer(checkpoint))
+        conv_layers = model.encoder.embedder.audio.conv_layers
+        self._reader = SpeechReader(checkpoint.task_of("audio"), conv_layers)
+        self.sample_rate, self.normalize = self._reader.sizes_per_unit, self._reader.normalize
+        self.shortest = self._reader.shortest
+        self.hop = int(np.prod([stride for _, _, stride in conv_layers]))
+        self.like_only = bool(model.config.reference_compat)
+        self.digest = digest(checkpoint)
+
+    def emissions(self, clips: Sequence[Clip]) -> List[Tensor]:
+        """See :meth:`Recogniser.emissions`."""
+        inputs = [self._reader.take(clip, Item(str(place), f"clip {place}", "")) for place, clip in enumerate(clips)]
+        found: List[Optional[Tensor]] = [None] * len(clips)
+        for group in Batching(sys.maxsize, self.like_only).groups(inputs):
+            rows = [each.load() for each in group]
+            outputs = encode(self.model, *self._reader.collate(rows), Wanted())[0]
+            for each, row, output in zip(group, rows, outputs):
+                found[int(each.item.name)] = self._log_probs(output[self._reader.span(row, len(output))])
+        return [each for each in found if each is not None]
+
+    @torch.no_grad()
+    def _log_probs(self, output: Tensor) -> Tensor:
+        """The encoder's output (T, C) -> (T, V)."""
+        logits = F.linear(output.float(), self._weight, self._bias)
+        return F.log_softmax(self._blank_weight.apply(logits, self.blank), dim=-1).cpu()
+
+
+def open_recogniser(path: Path, device: Optional[str] = None, dictionary: Optional[Path] = None) -> Recogniser:
+    """A recogniser out of a checkpoint of fairseq's, ours or upstream's, or of a folder of Hugging Face's.
+
+    ``dictionary`` is the dict.txt of its labels where the checkpoint holds none. Raises ValueError for what is no
+    recogniser by CTC, or cannot be read.
+    """
+    if path.suffix == ONNX:
+        raise ValueError(f"{path} is an ONNX file, which this version of the package does not run; give its checkpoint")
+    if not path.is_dir():
+        return CtcRecogniser(of_ctc(open_checkpoint(path)), dictionary, device)
+    found = described(path, Given(dictionary=dictionary))
+    if found.kind != "ctc":
+        raise ValueError(
+            f"{path} is of architecture {', '.join(found.hf.get('architectures') or ['unknown'])}; expected a "
+            f"recogniser by CTC, Data2VecAudioForCTC"
+        )
+    # a dictionary that was given is in the state already
+    return CtcRecogniser(of_ctc(checkpoint_of(path, state_of(found)[0])), None, device)
+
+
+def of_ctc(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint, for speech; raises ValueError if it is no recogniser by CTC."""
+    name = checkpoint.model.get("_name", checkpoint.name)
+    if name != CTC:
+        told = identify({"cfg": {"model": checkpoint.model or checkpoint.root["model"]}})
+        raise ValueError(
+            f"checkpoint {checkpoint.path}: it is {told.words}; expected `{CTC}` ({TITLES[CTC]}): give one that was "
+            f"fine-tuned on transcripts, as recipes of task `data2vec_asr` do"
+        )
+    return checkpoint.of("speech")
+
+
+def output_layer(checkpoint: Checkpoint) -> Tuple[Tensor, Tensor]:
+    """Weight (V, C) and bias (V,); raises ValueError if the checkpoint lacks them."""
+    found = head(checkpoint, Given())
+    return found["head.weight"], found["head.bias"]
+
+
+def blank_weight(checkpoint: Checkpoint) -> BlankWeight:
+    """What the checkpoint says; raises ValueError for a mode that fairseq does not know."""
+    weight, mode = checkpoint.model.get("blank_weight") or 0, checkpoint.model.get("blank_mode") or "add"
+    if mode not in ("add", "set"):
+        raise ValueError(f"checkpoint {checkpoint.path}: `model.blank_mode` is {mode!r}; expected add or set")
+    return BlankWeight(float(weight), str(mode))
+
+
+def digest(checkpoint: Checkpoint) -> str:
+    """Of the encoder, its output layer, and what is done to the blank."""
+    content = hashlib.sha256(checkpoint.digest(teacher=False).encode())
+    add_tensors(content, sorted(checkpoint.head.items()))
+    content.update(f"{blank_weight(checkpoint)}".encode())
+    return content.hexdigest()[:16]
