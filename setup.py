@@ -17,10 +17,12 @@ PACKAGES = ("data2vec_plugin*", "data2vec_compat*")
 AUDIO = ["soundfile>=0.12", "soxr>=0.3", "editdistance>=0.6"]
 TEXT = ["regex", "scikit-learn>=1.0", "scipy>=1.7", "sentencepiece>=0.1.99"]
 IMAGE = ["pillow>=9.1"]  # torchvision never comes from here: it would move the user's torch
-LM: "list[str]" = []  # empty until the n-gram decoder lands
+FLASHLIGHT = 'flashlight-text>=0.0.7; python_version < "3.13"'  # no wheels beyond; KenLM is in them
+LM = [FLASHLIGHT]
 MULTIMODAL = ["pytesseract>=0.3", "torch-geometric>=2.3"]  # the latter for the converter alone; it names no torch
 DEV = [
     "espeakng-loader>=0.2",
+    FLASHLIGHT,
     "hydra-submitit-launcher>=1.0",  # pip moves hydra 1.0 for it, unless told to stay, as tests/hosts/matrix.py does
     "hypothesis>=6.100",
     "matplotlib>=3.7",

@@ -86,8 +86,10 @@ REGISTERED = {
     "data2vec_image_classification",
     "mae_image_classification",
     "identify",
+    "options",
 }
-"""Base names that may occur twice: a folder has a module a modality; fairseq and users know the others."""
+"""Base names that may occur twice: a folder has a module a modality; fairseq and users know the others; what a part can
+be told is its options."""
 
 
 def name(path: Path) -> str:

@@ -1,0 +1,167 @@
+"""CTC beam search with flashlight-text: with a lexicon or without, with an n-gram language model or without."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..files.text.lexicons import Spelling, check_spellings, read_lexicon
+from .decoded import Decoded, runs
+from .flashlight import flashlight_text
+from .language_model import LanguageModel, open_language_model
+from .options import BeamOptions
+
+BOUNDARY = "|"
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Words by number, and their spellings in rows of the dictionary: (word, rows)."""
+
+    words: List[str]
+    spellings: List[Tuple[int, List[int]]]
+
+
+class BeamDecoder:
+    """The best paths through emissions, by their score and the language model's.
+
+    The sum that is maximised: log-probabilities of the path's symbols (natural logarithms), plus ``lm_weight`` times
+    the language model's log10, plus ``word_score`` for each word, plus ``sil_weight`` for each frame of the boundary.
+    A path is scored by its own probability, as in fairseq: those of equal texts are not added up.
+
+    A lexicon's words end with the boundary ``|``; where the dictionary has one, it is put behind spellings that lack
+    it. In a dictionary without (SentencePiece's units, syllables) a word ends with its last symbol. The search lets
+    that last one frame only; so with a lexicon, frames with the same best symbol as the one before are left out there.
+
+    Raises:
+        ValueError: flashlight-text is missing, or an option counts for nothing with this dictionary.
+        UnusableFileError: a word has no spelling or one in other symbols; the language model is no such, is cut short,
+            or is over another alphabet.
+    """
+
+    def __init__(self, options: BeamOptions, symbols: Sequence[str], blank: int) -> None:
+        flashlight = flashlight_text()
+        self.options, self.blank, self.size = options, blank, len(symbols)
+        self.boundary: Optional[int] = list(symbols).index(BOUNDARY) if BOUNDARY in symbols else None
+        if options.sil_weight and self.boundary is None:
+            raise ValueError(
+                f"`--sil-weight` is {options.sil_weight:g}, but the dictionary has no boundary {BOUNDARY!r}: leave the "
+                f"option out"
+            )
+        self.lexicon = None if options.lexicon is None else self._read_lexicon(symbols)
+        words = None if self.lexicon is None else self.lexicon.words
+        self.language_model: Optional[LanguageModel] = None
+        if options.lm_model is not None:
+            self.language_model = open_language_model(options.lm_model, symbols, words)
+        self._search = self._build(flashlight)
+
+    def decode(self, emissions: Tensor) -> List[Decoded]:
+        """Up to ``nbest`` different texts; see :class:`.decoded.Decoder`. ``score`` is the sum that is maximised."""
+        scores = np.ascontiguousarray(emissions.numpy(), dtype=np.float32)
+        if scores.ndim != 2 or scores.shape[1] != self.size:
+            raise ValueError(f"emissions are {scores.shape}; expected (frames, {self.size}), the dictionary's symbols")
+        frames = np.arange(len(scores))
+        if self.lexicon is not None and self.boundary is None:
+            frames = self._first_of_runs(scores)
+        searched = np.ascontiguousarray(scores[frames])
+        results = self._search.decode(searched.ctypes.data, *searched.shape) if len(searched) else []
+        found: Dict[Tuple[Any, ...], Decoded] = {}
+        for result in results:
+            decoded = self._decoded(result, scores, frames)
+            found.setdefault((*(decoded.words or ()), None, *decoded.tokens), decoded)
+            if len(found) == self.options.nbest:
+                break
+        return list(found.values()) or [Decoded([], [], [], [], 0.0)]
+
+    def _decoded(self, result: Any, scores: NDArray[Any], frames: NDArray[Any]) -> Decoded:
+        """A result's path holds a symbol of the start, one of each frame, and one of the end."""
+        kept: List[Tuple[int, int, int]] = []
+        word_ends: List[int] = []
+        words = [] if self.lexicon is None else result.words[1:-1]
+        for symbol, start, end in runs(result.tokens[1:-1]):
+            doubled = self.lexicon is not None and symbol == self.boundary and (not kept or kept[-1][0] == symbol)
+            if symbol != self.blank and not doubled:
+                kept.append((symbol, start, end))
+            if any(word >= 0 for word in words[start:end]):
+                word_ends.append(len(kept))
+        if self.lexicon is not None:  # a word that the recording cuts off is none
+            kept = kept[: word_ends[-1] if word_ends else 0]
+        last = [*frames[1:], len(scores)]  # a frame that was left out belongs to the one before
+        return Decoded(
+            tokens=[symbol for symbol, _, _ in kept],
+            frames=[int(frames[start]) for _, start, _ in kept],
+            ends=[int(last[end - 1]) for _, _, end in kept],
+            scores=[float(scores[frames[start], symbol]) for symbol, start, _ in kept],
+            score=float(result.score),
+            words=None if self.lexicon is None else [self.lexicon.words[word] for word in words if word >= 0],
+            word_ends=None if self.lexicon is None else word_ends,
+        )
+
+    def _first_of_runs(self, scores: NDArray[Any]) -> NDArray[Any]:
+        best = scores.argmax(1)
+        repeated = np.zeros(len(best), dtype=bool)
+        repeated[1:] = (best[1:] == best[:-1]) & (best[1:] != self.blank)
+        return np.flatnonzero(~repeated)
+
+    def _read_lexicon(self, symbols: Sequence[str]) -> Lexicon:
+        path = self.options.lexicon
+        lines = read_lexicon(path)  # type: ignore[arg-type]
+        check_spellings(path, lines, set(symbols))  # type: ignore[arg-type]
+        rows = {symbol: row for row, symbol in enumerate(symbols)}
+        numbers: Dict[str, int] = {}
+        spellings = [
+            (numbers.setdefault(line.word, len(numbers)), [rows[symbol] for symbol in self._closed(line)])
+            for line in lines
+        ]
+        return Lexicon(list(numbers), spellings)
+
+    def _closed(self, line: Spelling) -> Tuple[str, ...]:
+        open_ended = self.boundary is not None and line.symbols[-1] != BOUNDARY
+        return (*line.symbols, BOUNDARY) if open_ended else line.symbols
+
+    def _build(self, flashlight: Any) -> Any:
+        """flashlight's decoder."""
+        options, model = self.options, self.language_model
+        lm = flashlight.ZeroLM() if model is None else model.kenlm
+        # a silence of its own is what may stand between words: the boundary, and else the blank, which may anyway
+        silence = self.blank if self.boundary is None else self.boundary
+        numbers = {
+            "beam_size": options.beam,
+            "beam_size_token": min(options.beam_size_token or self.size, self.size),
+            "beam_threshold": options.beam_threshold,
+            "lm_weight": options.weight if model is not None else 0.0,
+            "sil_score": options.sil_weight or 0.0,
+            "log_add": False,
+            "criterion_type": flashlight.CriterionType.CTC,
+        }
+        if self.lexicon is None:
+            return flashlight.LexiconFreeDecoder(
+                flashlight.LexiconFreeDecoderOptions(**numbers), lm, silence, self.blank, []
+            )
+        of_words = {"word_score": options.score_of_word, "unk_score": -math.inf}
+        return flashlight.LexiconDecoder(
+            flashlight.LexiconDecoderOptions(**numbers, **of_words),
+            self._trie(flashlight, lm),
+            lm,
+            silence,
+            self.blank,
+            -1,  # no number of an unknown word: none is ever read
+            [],
+            model is not None and model.of_symbols,
+        )
+
+    def _trie(self, flashlight: Any, lm: Any) -> Any:
+        """Spellings as a tree, each word with the score by which it is looked forward to."""
+        lexicon, model = self.lexicon, self.language_model
+        trie = flashlight.Trie(self.size, self.boundary if self.boundary is not None else self.blank)
+        start = lm.start(False)
+        ahead = model is not None and not model.of_symbols
+        for word, rows in lexicon.spellings:  # type: ignore[union-attr]
+            trie.insert(rows, word, lm.score(start, word)[1] if ahead else 0.0)
+        trie.smear(flashlight.SmearingMode.MAX)
+        return trie
