@@ -16,6 +16,7 @@ from typing import Any, Dict
 from ..compat import patches
 
 MARK = "extended_by_data2vec"
+COMMANDS = "fairseq_cli"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,12 @@ EXTENSIONS = (
         "train",
         "host.watching.stop.train_epoch",
         "a run of ours that stops by itself saves first, and one that has ended makes no further update",
+    ),
+    Extension(
+        "fairseq_cli.generate",
+        "_main",
+        "host.generation.generate",
+        "a task is told that it decodes, and the last line says how: fairseq prints `--beam` whatever was done",
     ),
     Extension(
         "fairseq.checkpoint_utils",
@@ -84,9 +91,9 @@ def extend_fairseq() -> None:
     """Extend what is imported by now, and the rest when it is; harmless when done twice."""
     for extension in EXTENSIONS:
         patches().after_import(extension.module, functools.partial(_extend, extension))
-    program = _train_program()
-    for extension in EXTENSIONS if program else ():
-        if extension.module == "fairseq_cli.train":
+    for extension in EXTENSIONS:
+        program = _program(extension.module)
+        if program:
             put(extension, program)
 
 
@@ -114,13 +121,15 @@ def _extend(extension: Extension) -> None:
     put(extension, vars(sys.modules[extension.module]))
 
 
-def _train_program() -> Dict[str, Any]:
-    """The names of `fairseq_cli/train.py` where it is the program itself, and so no module of that name; else none.
+def _program(module: str) -> Dict[str, Any]:
+    """The names of a module of fairseq's commands where it is the program itself, and so no module of that name.
 
-    In a process that torch has started they are not those of ``__main__``, hence those that its function sees.
+    None where it is not. In a process that torch has started they are not those of ``__main__``, hence those that its
+    function sees.
     """
     program = sys.modules.get("__main__")
-    if PurePath(getattr(program, "__file__", None) or "").parts[-2:] != ("fairseq_cli", "train.py"):
+    package, _, name = module.rpartition(".")
+    if package != COMMANDS or PurePath(getattr(program, "__file__", None) or "").parts[-2:] != (package, f"{name}.py"):
         return {}
     names: Dict[str, Any] = program.main.__globals__  # type: ignore[union-attr]
     return names

@@ -63,6 +63,16 @@ class AsrTaskConfig(AudioTaskConfig):
     target_dictionary: Optional[str] = key(None, "dictionary file, instead of dict.LABELS.txt in `data`")
     train_split: str = II("dataset.train_subset")
 
+    # of fairseq-generate; --beam, --nbest and --lm-weight are its own
+    lexicon: Optional[str] = key(None, "beam search for these words: each with its spelling a line")
+    lm_model: Optional[str] = key(None, "n-gram language model for beam search: ARPA, or KenLM's binary")
+    word_score: Optional[float] = key(None, "beam search: added for each word of the lexicon (-1)")
+    sil_weight: Optional[float] = key(None, "beam search: added for each frame of the boundary | (0)")
+    beam_threshold: Optional[float] = key(None, "beam search: drop readings this far behind the best (50)")
+    beam_size_token: Optional[int] = key(None, "beam search: symbols that are tried in a frame (all)")
+    decoding: Optional[str] = key(None, "beam search with the options in this file of `data2vec lm tune`")
+    decoding_processes: Optional[int] = key(None, "processes for beam search (the processors, at most 16)")
+
 
 UNSUPPORTED = {
     "binarized_dataset": False,

@@ -15,10 +15,13 @@ from ..checkpoints.saved_file import read_checkpoint
 from ..config_keys import span_keys, told_by_key
 from ..core.config import MOST_MASKED, SpanMaskConfig
 from ..data.audio.clips import CheckedAudioDataset, LoaderMasks, MaskedAudioDataset
+from ..data.audio.unlabelled import UnlabelledClips
 from ..data.sample_seeds import BY_MODEL, SampleSeeds
 from ..data.text.dictionary_file import load_dictionary
-from ..decoding.greedy import GreedyCtcGenerator
+from ..decoding.beam_generator import GenerationBatches
+from ..decoding.for_fairseq import check_decodable, ctc_generator, is_ctc, refuse_ctc_options
 from ..files.text.transcripts import check_symbols, read_labels
+from ..host.generation import Generation, current_generation
 from ..interop.identify import MULTI, identify
 from ..modalities.conv_spec import receptive_field
 from .audio_config import AsrTaskConfig, refuse_unsupported
@@ -74,7 +77,7 @@ def check_visible(mask: SpanMaskConfig, prob: str, length: str) -> None:
 
 @register_task("data2vec_asr", dataclass=AsrTaskConfig)
 class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
-    """Clips with transcripts; ``fairseq-generate`` decodes CTC models greedily, others with its beam search."""
+    """Clips with transcripts; ``fairseq-generate`` decodes CTC models with our decoders, others by itself."""
 
     cfg: AsrTaskConfig
     # clips are never cropped: their words would go
@@ -87,6 +90,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         self.masks: Optional[LoaderMasks] = None
         self.seeds = SampleSeeds(cfg.seed, of_before=BY_MODEL)
         self._of_checkpoint = False  # whether the dictionary came out of one
+        self._generated: Optional[GenerationBatches] = None
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model and learn from it how short a clip may be, and what its masks look like.
@@ -182,8 +186,13 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         audio.bad_files.report_at_exit()
         self.datasets[split] = self._with_labels(audio, split)
 
-    def _with_labels(self, audio: CheckedAudioDataset, split: str) -> AddTargetDataset:
+    def _with_labels(self, audio: CheckedAudioDataset, split: str) -> Any:
         path = Path(self.cfg.data) / f"{split}.{self.cfg.labels}"
+        generation = current_generation()
+        if generation is not None and not path.exists():
+            logger.warning(f"{path} does not exist: its clips are decoded, there are no T- lines and no error rates")
+            generation.unlabelled = True
+            return UnlabelledClips(audio)
         labels = read_labels(path, audio.manifest, audio.entries)
         dictionary = self.target_dictionary
         self._tell_another_dictionary()
@@ -204,9 +213,30 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
             text_compression_level=level,
         )
 
+    def get_batch_iterator(self, *args: Any, **kwargs: Any) -> Any:
+        """The checked iterator of :class:`SpeechTask`; in ``fairseq-generate`` a generator may look ahead in it."""
+        iterator = super().get_batch_iterator(*args, **kwargs)
+        if current_generation() is None:
+            return iterator
+        self._generated = GenerationBatches(iterator)
+        return self._generated
+
     def build_generator(self, models: List[Any], args: Any, **kwargs: Any) -> Any:
-        """A greedy CTC generator if the models are CTC models, else fairseq's own."""
-        if all(hasattr(model, "get_logits") for model in models):
-            blank = self.target_dictionary.index(self.blank_symbol)
-            return GreedyCtcGenerator(self.target_dictionary, blank)
+        """A CTC generator if the models are CTC models, else fairseq's own.
+
+        Raises ValueError for models that are pre-trained only, and for options that cannot be decoded with.
+        """
+        check_decodable(models)
+        if all(is_ctc(model) for model in models):
+            return self._ctc_generator(args)
+        refuse_ctc_options(self.cfg)
         return super().build_generator(models, args, **kwargs)
+
+    def _ctc_generator(self, args: Any) -> Any:
+        blank = self.target_dictionary.index(self.blank_symbol)
+        batches = self._generated.batches if self._generated is not None else None
+        generation = current_generation() or Generation()
+        generator = ctc_generator(self.cfg, args, self.target_dictionary, blank, batches, generation.closing)
+        generation.told = generator.told
+        logger.info(f"decoding: {generator.told}")
+        return generator
