@@ -1,0 +1,48 @@
+"""Text as people say it, for lexicons and language models: words of plain text, and of labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple
+
+from ..files.text.text_lines import numbered_lines
+from ..files.unusable import UnusableFileError
+from .spelling import BOUNDARY, Losses, clean, spell
+
+LETTERS = ".ltr"
+"""How the names of label files end in which words are spelled."""
+
+Line = Tuple[Path, int, List[str]]
+
+
+def words_of_texts(
+    texts: Sequence[Path], case: Optional[str], losses: Losses, seen: Optional[Callable[[int], object]] = None
+) -> Iterator[Line]:
+    """File, line and words of every line of the texts that has any.
+
+    Letters of an ``.ltr`` file (`T H E | D O G |`) are joined to words. With a ``case`` the words are cleaned as
+    `data2vec labels` cleans them, and what that loses is counted; else they are taken as they are. Raises
+    :class:`UnusableFileError` for a text that cannot be read.
+    """
+    for path in texts:
+        if not path.is_file():
+            raise UnusableFileError.of(path, "no such file; give text files, or .wrd and .ltr of `data2vec labels`")
+        for number, line in numbered_lines(path, seen=seen):
+            text = joined(line) if path.suffix == LETTERS else line
+            words = (text if case is None else clean(text, case, losses)).split()
+            if words:
+                yield path, number, words
+
+
+def joined(letters: str) -> str:
+    """Words of letters.
+
+    >>> joined("T H E | D O G |")
+    'THE DOG'
+    """
+    return "".join(letters.split()).replace(BOUNDARY, " ").strip()
+
+
+def letters_of(words: Sequence[str]) -> List[str]:
+    """Words as symbols: letters, and the boundary behind each word."""
+    return spell(" ".join(words)).split()
