@@ -2,8 +2,8 @@ r"""An n-gram language model out of sentences: interpolated, modified Kneser-Ney
 
 Chen and Goodman 1998, in the form of Heafield et al. 2013, whose `lmplz` does the same for any amount of text:
 discounts of 1, 2, and 3 or more by order; counts of lower orders are of the words that come before; single words are
-interpolated with the uniform distribution over the vocabulary and ``<unk>``. N-grams that are pruned give their whole count to what
-is backed off to, so that the probabilities behind every context add up to 1, pruned or not.
+interpolated with the uniform distribution over the vocabulary and ``<unk>``. N-grams that are pruned give their whole
+count to what is backed off to, so that the probabilities behind every context add up to 1, pruned or not.
 """
 
 from __future__ import annotations

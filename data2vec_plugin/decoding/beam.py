@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -58,7 +59,17 @@ class BeamDecoder:
         self.language_model: Optional[LanguageModel] = None
         if options.lm_model is not None:
             self.language_model = open_language_model(options.lm_model, symbols, words)
+        self._trie = None if self.lexicon is None else self._grow_trie(flashlight)
         self._search = self._build(flashlight)
+
+    def with_options(self, options: BeamOptions) -> BeamDecoder:
+        """The same with another beam or weights; lexicon and language model are kept, which takes no time."""
+        if (options.lexicon, options.lm_model) != (self.options.lexicon, self.options.lm_model):
+            raise ValueError("other numbers only; make a decoder of its own for another lexicon or language model")
+        other = copy.copy(self)
+        other.options = options
+        other._search = other._build(flashlight_text())
+        return other
 
     def decode(self, emissions: Tensor) -> List[Decoded]:
         """Up to ``nbest`` different texts; see :class:`.decoded.Decoder`. ``score`` is the sum that is maximised."""
@@ -146,7 +157,7 @@ class BeamDecoder:
         of_words = {"word_score": options.score_of_word, "unk_score": -math.inf}
         return flashlight.LexiconDecoder(
             flashlight.LexiconDecoderOptions(**numbers, **of_words),
-            self._trie(flashlight, lm),
+            self._trie,
             lm,
             silence,
             self.blank,
@@ -155,12 +166,13 @@ class BeamDecoder:
             model is not None and model.of_symbols,
         )
 
-    def _trie(self, flashlight: Any, lm: Any) -> Any:
+    def _grow_trie(self, flashlight: Any) -> Any:
         """Spellings as a tree, each word with the score by which it is looked forward to."""
         lexicon, model = self.lexicon, self.language_model
         trie = flashlight.Trie(self.size, self.boundary if self.boundary is not None else self.blank)
-        start = lm.start(False)
         ahead = model is not None and not model.of_symbols
+        lm = model.kenlm if model is not None else flashlight.ZeroLM()
+        start = lm.start(False)
         for word, rows in lexicon.spellings:  # type: ignore[union-attr]
             trie.insert(rows, word, lm.score(start, word)[1] if ahead else 0.0)
         trie.smear(flashlight.SmearingMode.MAX)

@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing.connection import wait
 from types import TracebackType
-from typing import Any, List, Optional, Type
+from typing import Any, Callable, List, Optional, Type, TypeVar
 
 import torch
 from numpy.typing import NDArray
@@ -19,11 +19,13 @@ from torch import Tensor
 
 from .decoded import Decoded, Decoder
 
+Self = TypeVar("Self", bound="ForkedWorkers")
+
 MOST = 16
 """Processes that are started unless more are asked for."""
 
-_decoder: Optional[Decoder] = None
-"""In a decoding process, what it decodes with."""
+_work: Optional[Callable[[Any], Any]] = None
+"""In a forked process, what it does with an argument."""
 
 
 def usable_cpus() -> int:
@@ -31,25 +33,27 @@ def usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class DecodingProcesses:
-    """A decoder's copies, each in a process of its own, which work while the caller goes on.
+class ForkedWorkers:
+    """Processes that do some work while the caller goes on.
 
-    They are forked from here, so that a lexicon and a language model are read once and lie in memory once. They end
-    with :meth:`close`, or with this process, however that ends. Ctrl-C is for this process alone.
+    They are forked from here, so that what the work needs, such as a lexicon and a language model, is read once and
+    lies in memory once. They end with :meth:`close`, or with this process, however that ends. Ctrl-C is for this
+    process alone.
 
     Args:
-        decoder: what decodes.
-        processes: how many; None: as many as there are processors, at most 16. 0: decode here, at once; so it is, too,
+        work: a function of one argument; argument and result are sent from process to process.
+        processes: how many; None: as many as there are processors, at most 16. 0: work here, at once; so it is, too,
             where there is no fork.
+        option: what to lower where there is no room for them.
 
     Raises:
         ValueError: a negative number of processes.
     """
 
-    def __init__(self, decoder: Decoder, processes: Optional[int] = None) -> None:
+    def __init__(self, work: Callable[[Any], Any], processes: Optional[int], option: str) -> None:
         if processes is not None and processes < 0:
-            raise ValueError(f"`--decoding-processes` is {processes}; expected 0 (decode in this process) or more")
-        self.decoder = decoder
+            raise ValueError(f"`{option}` is {processes}; expected 0 (no process besides this one) or more")
+        self.work, self.option = work, option
         self.count = min(MOST, usable_cpus()) if processes is None else processes
         if "fork" not in multiprocessing.get_all_start_methods():
             self.count = 0
@@ -61,26 +65,26 @@ class DecodingProcesses:
     def _started(self) -> ProcessPoolExecutor:
         """All processes, forked by now: later there are more threads, which a fork would cut off amid what they do."""
         context = multiprocessing.get_context("fork")
-        executor = ProcessPoolExecutor(self.count, context, _begin, (self.decoder, context.Barrier(self.count)))
+        executor = ProcessPoolExecutor(self.count, context, _begin, (self.work, context.Barrier(self.count)))
         self._pids = [each.result() for each in [executor.submit(_arrived) for _ in range(self.count)]]
         return executor
 
-    def submit(self, emissions: Tensor) -> Future[List[Decoded]]:
-        """Have (T, V) emissions decoded; :meth:`result` gives what comes of it."""
+    def submit(self, argument: Any) -> Future[Any]:
+        """Have an argument worked on; :meth:`result` gives what comes of it."""
         if self._executor is None:
-            done: Future[List[Decoded]] = Future()
-            done.set_result(self.decoder.decode(emissions))
+            done: Future[Any] = Future()
+            done.set_result(self.work(argument))
             return done
-        return self._executor.submit(_decode, emissions.numpy())
+        return self._executor.submit(_do, argument)
 
-    def result(self, future: Future[List[Decoded]]) -> List[Decoded]:
-        """Wait for readings; raises RuntimeError if a process was killed, and what decoding raised."""
+    def result(self, future: Future[Any]) -> Any:
+        """Wait for it; raises RuntimeError if a process was killed, and what the work raised."""
         try:
             return future.result()
         except BrokenProcessPool as error:
             raise RuntimeError(
                 f"one of the {self.count} decoding processes was killed, perhaps for memory: give fewer with "
-                f"`--decoding-processes` (0: decode in this process), or a smaller `--beam`"
+                f"`{self.option}` (0: none besides this one), or a smaller `--beam`"
             ) from error
 
     def close(self) -> None:
@@ -88,13 +92,12 @@ class DecodingProcesses:
         executor, self._executor = self._executor, None
         if executor is None:
             return
-        executor.shutdown(wait=False, cancel_futures=True)
         for pid in self._pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-        executor.shutdown(wait=True)
+        executor.shutdown(wait=True, cancel_futures=True)
 
-    def __enter__(self) -> DecodingProcesses:
+    def __enter__(self: Self) -> Self:
         return self
 
     def __exit__(
@@ -103,13 +106,27 @@ class DecodingProcesses:
         self.close()
 
 
+class DecodingProcesses(ForkedWorkers):
+    """A decoder's copies, which decode what is submitted: (T, V) emissions -> :class:`.decoded.Decoded`, best first."""
+
+    def __init__(self, decoder: Decoder, processes: Optional[int] = None) -> None:
+        def decode(emissions: NDArray[Any]) -> List[Decoded]:
+            return decoder.decode(torch.from_numpy(emissions))
+
+        super().__init__(decode, processes, "--decoding-processes")
+
+    def submit(self, argument: Tensor) -> Future[Any]:
+        """Have emissions decoded."""
+        return super().submit(argument.numpy())
+
+
 _everybody: Any = None
-"""In a decoding process, where it waits for the others to be there."""
+"""In a forked process, where it waits for the others to be there."""
 
 
-def _begin(decoder: Decoder, everybody: Any) -> None:
-    global _decoder, _everybody
-    _decoder, _everybody = decoder, everybody
+def _begin(work: Callable[[Any], Any], everybody: Any) -> None:
+    global _work, _everybody
+    _work, _everybody = work, everybody
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -127,7 +144,7 @@ def _arrived() -> int:
     return os.getpid()
 
 
-def _decode(emissions: NDArray[Any]) -> List[Decoded]:
-    if _decoder is None:
-        raise RuntimeError("this process was not started to decode")
-    return _decoder.decode(torch.from_numpy(emissions))
+def _do(argument: Any) -> Any:
+    if _work is None:
+        raise RuntimeError("this process was not started to work")
+    return _work(argument)

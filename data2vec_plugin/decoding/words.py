@@ -49,6 +49,15 @@ def words_of(decoded: Decoded, symbols: Sequence[str], boundary: str = "|") -> L
     return found
 
 
+def texts_of(read: List[str], symbols: Sequence[str], boundary: str = "|") -> List[str]:
+    """Words of the symbols ``read``, as of a label's; see :func:`words_of`."""
+    kept = (
+        [symbol for symbol in read[slice(*span)] if symbol not in {boundary, *NO_TEXT}]
+        for span in spans_of(read, symbols, boundary)
+    )
+    return [text for text in ("".join(each).replace(PIECE, " ").strip() for each in kept) if text]
+
+
 def spoken(decoded: Decoded, span: Span, symbols: Sequence[str], boundary: str = "|") -> List[int]:
     """Tokens of a span that are more than marks."""
     return [token for token in decoded.tokens[slice(*span)] if symbols[token] not in {boundary, *NO_TEXT}]
