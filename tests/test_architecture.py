@@ -7,7 +7,8 @@ The house, from the roof down; a part imports parts of lower floors only, and of
     tasks        convert      corpora    clips
     models       features     glue       host       memes
     checkpoints  data         criterions
-    interop      decoding     scoring    doctor
+    interop      decoding     scoring
+    doctor
     modalities   runs
     core         files
 """
@@ -31,7 +32,8 @@ PARTS = sorted(path.name for path in PACKAGE.iterdir() if path.is_dir() and (pat
 FLOORS = (
     {"core", "files"},
     {"modalities", "multimodal", "runs"},
-    {"interop", "decoding", "scoring", "doctor"},
+    {"doctor"},
+    {"interop", "decoding", "scoring"},
     {"checkpoints", "data", "criterions"},
     {"models", "features", "glue", "host", "memes"},
     {"tasks", "convert", "corpora", "clips"},
@@ -49,7 +51,7 @@ ALLOWED: Dict[str, Set[str]] = {
     "runs": {"files"},
     "doctor": {"files", "runs"},
     "interop": METHOD,
-    "decoding": {*METHOD, "files"},
+    "decoding": {*METHOD, "doctor", "files"},
     "scoring": {*METHOD, "files"},
     "criterions": METHOD,
     "data": {*METHOD, "files"},

@@ -25,7 +25,9 @@ COMMANDS: Dict[str, Command] = {
     "labels": Command("data2vec_plugin.cli.labels", "write transcripts and their dictionary"),
     "subwords": Command("data2vec_plugin.cli.subwords", "learn subwords from text, and their dictionary"),
     "sentences": Command("data2vec_plugin.cli.sentences", "encode your own labelled sentences for fine-tuning"),
-    "lm": Command("data2vec_plugin.cli.lm", "make a lexicon and an n-gram for beam search, and tune their weights"),
+    "lm": Command(
+        "data2vec_plugin.cli.speech.lm", "make a lexicon and an n-gram for beam search, and tune their weights"
+    ),
     "features": Command("data2vec_plugin.cli.features", "make frozen features of speech, text or images"),
     "multimodal": Command(
         "data2vec_plugin.cli.multimodal", "prepare sequences of several modalities, predict from them"

@@ -27,6 +27,7 @@ NEEDED_FOR = {
     "torchvision": " (needed for images only)",
     "PIL": " (needed for images only)",
     "soxr": " (needed for `data2vec manifest --resample-to`)",
+    "flashlight-text": " (needed for beam search only)",
 }
 
 
@@ -98,6 +99,7 @@ def examine(probed: Dict[str, Any]) -> List[Finding]:
         ("editdistance", WARNING),
     ):
         findings.append(_package(name, packages[name], needed, remedies.for_package(name, torch)))
+    findings.append(_beam_search(packages["flashlight.lib.text.decoder"]))
     findings.append(_gpus(probed["gpus"]))
     findings.append(_shared_memory(shared_memory.room()))
     findings.extend(_fairseq(probed["fairseq"]))
@@ -115,6 +117,14 @@ def _package(name: str, probed: Dict[str, Optional[str]], needed: str, mend: str
         mend = remedies.TURN_ON if "mutable default" in probed["error"] and remedies.is_turned_off() else mend
         return Finding(name, f"{probed['version']}, broken: {probed['error']}", state, mend)
     return Finding(name, str(probed["version"]))
+
+
+def _beam_search(probed: Dict[str, Optional[str]]) -> Finding:
+    """Whether beam search can run, and what to do where it cannot: there is no wheel for every Python."""
+    finding = _package("flashlight-text", probed, OK, remedies.for_beam_search())
+    if probed["version"] is None:
+        finding.found += f": {finding.mend}"
+    return finding
 
 
 def _gpus(probed: Dict[str, Any]) -> Finding:

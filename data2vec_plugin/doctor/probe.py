@@ -22,6 +22,7 @@ PACKAGES = {
     "soundfile": "soundfile",
     "soxr": "soxr",
     "editdistance": "editdistance",
+    "flashlight.lib.text.decoder": "flashlight-text",
     "PIL": "pillow",
 }
 EXTENSIONS = ("fairseq.data.data_utils_fast", "fairseq.data.token_block_utils_fast")

@@ -16,6 +16,9 @@ FREE = {"torchaudio": ((2, 14), "2.11.1"), "torchvision": ((2, 14), "0.29.1")}
 which it does not load: that lacks a function of the C++ library."""
 LAST_OWN_TORCHAUDIO = (2, 11)
 
+LAST_PYTHON_OF_FLASHLIGHT = (3, 12)
+"""flashlight-text 0.0.7 has wheels up to this one."""
+
 _DISTRIBUTIONS = {"hydra": "hydra-core", "Cython": "cython", "sklearn": "scikit-learn", "PIL": "pillow"}
 
 
@@ -26,6 +29,14 @@ def for_package(name: str, torch: Optional[str]) -> str:
     if name in ("hydra", "omegaconf"):
         return 'pip install "hydra-core>=1.3,<1.4" "omegaconf>=2.3,<2.4"'
     return f"pip install {_DISTRIBUTIONS.get(name, name)}"
+
+
+def for_beam_search() -> str:
+    """What makes beam search possible on this Python."""
+    if sys.version_info[:2] > LAST_PYTHON_OF_FLASHLIGHT:
+        own, last = (".".join(map(str, each)) for each in (sys.version_info[:2], LAST_PYTHON_OF_FLASHLIGHT))
+        return f"flashlight-text has no wheel for Python {own}; use Python 3.9 to {last}, or decode greedily"
+    return "pip install flashlight-text"
 
 
 def is_turned_off() -> bool:

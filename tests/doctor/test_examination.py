@@ -25,6 +25,7 @@ HEALTHY: Dict[str, Any] = {
             "soundfile": "0.14.0",
             "soxr": "1.1.0",
             "editdistance": "0.8.1",
+            "flashlight.lib.text.decoder": "0.0.7",
             "PIL": "13.0.0",
         }.items()
     },
@@ -108,6 +109,19 @@ def test_doctor_itself_imports_neither_torch_nor_fairseq() -> None:
 
 def test_healthy_installation_has_nothing_to_mend() -> None:
     assert examine() == []
+
+
+def test_beam_search_says_what_to_install_or_which_python_to_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    probed = copy.deepcopy(HEALTHY)
+    probed["packages"]["flashlight.lib.text.decoder"]["version"] = None
+
+    def found(*version: int) -> examination.Finding:
+        monkeypatch.setattr(sys, "version_info", (*version, 0))
+        return next(each for each in examination.examine(probed) if each.what == "flashlight-text")
+
+    assert found(3, 11).found.endswith("(needed for beam search only): pip install flashlight-text")
+    assert "no wheel for Python 3.13; use Python 3.9 to 3.12" in found(3, 13).found
+    assert found(3, 13).state == examination.OK
 
 
 def test_fairseq_missing() -> None:

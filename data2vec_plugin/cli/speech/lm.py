@@ -86,15 +86,15 @@ def _add_tune(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make what was asked for."""
     if args.part == "lexicon":
-        from ..corpora.lexicon_making import LexiconSettings, write_lexicon
+        from ...corpora.lexicon_making import LexiconSettings, write_lexicon
 
         write_lexicon(_settings(LexiconSettings, args))
     elif args.part == "build":
-        from ..corpora.ngram_making import NgramSettings, build_ngram
+        from ...corpora.ngram_making import NgramSettings, build_ngram
 
         build_ngram(_settings(NgramSettings, args))
     else:
-        from ..recognition.tuning import TuneSettings, tune
+        from ...recognition.tuning import TuneSettings, tune
 
         tune(_settings(TuneSettings, args))
     return 0

@@ -1,0 +1,1 @@
+"""Subcommands on the way from recordings to text."""
