@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Tuple
 
+from ..interop.identify import MULTI
 from ..runs.tables import Row, print_table
 from .summary import summarise
 
@@ -17,7 +18,7 @@ USUAL_LABELS = "ltr"
 NEXT: Dict[Tuple[str, str], Tuple[str, ...]] = {
     ("pretrained", "speech"): (
         "data2vec features {file} --input CLIPS --out features",
-        "fairseq-hydra-train --config-dir configs --config-name asr_base_100h model.w2v_path={file} task.data=DATA",
+        "fairseq-hydra-train --config-dir configs --config-name {recognition} model.w2v_path={file} task.data=DATA",
     ),
     ("fine-tuned", "speech"): (
         "fairseq-generate DATA --user-dir data2vec_plugin --task data2vec_asr --path {file} --scoring data2vec_asr "
@@ -32,7 +33,7 @@ NEXT: Dict[Tuple[str, str], Tuple[str, ...]] = {
     ("fine-tuned", "text"): ("data2vec features {file} --input LINES --out features",),
     ("pretrained", "image"): (
         "data2vec features {file} --input PICTURES --out features",
-        "fairseq-hydra-train --config-dir configs --config-name imagenet_base model.model_path={file} task.data=DATA",
+        "fairseq-hydra-train --config-dir configs --config-name {pictures} model.model_path={file} task.data=DATA",
     ),
     ("fine-tuned", "image"): (
         "fairseq-validate DATA --user-dir data2vec_plugin --task image_classification --path {file} --valid-subset val "
@@ -41,6 +42,9 @@ NEXT: Dict[Tuple[str, str], Tuple[str, ...]] = {
     ),
 }
 """What one can do with a checkpoint, by what it is."""
+RECIPES = {"recognition": "asr_base_100h", "pictures": "imagenet_base"}
+RECIPES_2 = {"recognition": "asr2_100h", "pictures": "imagenet2_base"}
+"""Those that start from a model of data2vec 1, and of data2vec 2.0; of text one recipe serves both."""
 
 
 def inspect(paths: Iterable[Path], as_json: bool) -> bool:
@@ -62,7 +66,8 @@ def inspect(paths: Iterable[Path], as_json: bool) -> bool:
 
 def next_steps(facts: Dict[str, Any]) -> List[str]:
     """Commands for a checkpoint of this kind."""
-    filled = {"file": shlex.quote(facts["file"]), "asr": as_trained(facts)}
+    recipes = RECIPES_2 if facts.get("encoder") == MULTI else RECIPES
+    filled = {"file": shlex.quote(facts["file"]), "asr": as_trained(facts), **recipes}
     steps: Iterable[str] = NEXT.get((facts["kind"], facts["modality"]), ())
     modalities = facts.get("modalities", ())
     if len(modalities) > 1:

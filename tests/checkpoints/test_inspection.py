@@ -67,17 +67,24 @@ def test_what_cannot_be_read_is_a_line_and_the_rest_is_shown(
     assert not (tmp_path / "trace").exists()
 
 
+@pytest.mark.parametrize("encoder", ["data2vec_audio", "data2vec_multi"])
 @pytest.mark.parametrize("kind", NEXT)
-def test_next_steps_are_commands_that_there_are(kind: Any) -> None:
+def test_next_steps_are_commands_that_there_are(kind: Any, encoder: str) -> None:
     from data2vec_plugin.cli.main import COMMANDS
 
-    for step in next_steps({"kind": kind[0], "modality": kind[1], "file": "my file.pt"}):
+    for step in next_steps({"kind": kind[0], "modality": kind[1], "file": "my file.pt", "encoder": encoder}):
         words = shlex.split(step)
         assert words[0] in ("data2vec", "fairseq-hydra-train", "fairseq-generate", "fairseq-validate")
         assert words[0] != "data2vec" or words[1] in COMMANDS
         assert any("my file.pt" in word for word in words)
         for config in [words[i + 1] for i, word in enumerate(words) if word == "--config-name"]:
             assert (HERE.parents[2] / "configs" / f"{config}.yaml").is_file()
+
+
+@pytest.mark.parametrize(("modality", "recipe"), [("speech", "asr2_100h"), ("image", "imagenet2_base")])
+def test_a_model_of_data2vec_2_goes_on_with_recipes_of_its_own(modality: str, recipe: str) -> None:
+    facts = {"kind": "pretrained", "modality": modality, "file": "a.pt", "encoder": "data2vec_multi"}
+    assert any(f"--config-name {recipe} " in step for step in next_steps(facts))
 
 
 @pytest.mark.parametrize(
