@@ -81,13 +81,15 @@ class Alibi(nn.Module):
             order = torch.arange(count, device=tokens.x.device).unsqueeze(0)
         if self.alibi_bias is None:
             return self.distances(order).unsqueeze(1)
-        longest = self.alibi_bias.size(-1)
-        if count > longest:
-            raise ValueError(
-                f"there are {count} tokens, but this model learned biases of attention for {longest} places: give "
-                f"shorter inputs, or train with a larger `alibi_max_pos`"
-            )
         return self.alibi_bias[0][:, order.unsqueeze(2), order.unsqueeze(1)].transpose(0, 1)
+
+    def check_reach(self, count: int) -> None:
+        """Raise ValueError for more tokens than there are learned values for; hidden ones have a place too."""
+        if self.alibi_bias is not None and count > self.alibi_bias.size(-1):
+            raise ValueError(
+                f"there are {count} tokens, but this model learned biases of attention for {self.alibi_bias.size(-1)} "
+                f"places: give shorter inputs, or train with a larger `alibi_max_pos`"
+            )
 
     def distances(self, order: Tensor) -> Tensor:
         """How far apart places are: (R, V) -> (R, V, V)."""
@@ -112,7 +114,9 @@ class AlibiPositions(nn.Module):
         self.alibi = alibi
 
     def added(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
-        """Tokens with the signal: (B, T, C) -> (B, T, C)."""
+        """Tokens with the signal: (B, T, C) -> (B, T, C); raises ValueError for more than biases were learned for."""
+        if self.alibi is not None:
+            self.alibi.check_reach(x.size(1))
         return self.signal.added(x, padding_mask)
 
     def biases(self, tokens: Tokens, layers: Sequence[nn.Module]) -> Biases:
