@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List
+from typing import Dict, List
 
 import yaml
+from end_to_end_commands import CONFIGS
+from fairseq.data import Dictionary
 from images import write_tree
 from models.tiny_multi import section
 from speech import write_clip, write_manifest
-from text import lines, write_text, write_words_dictionary
+from text import lines, write_binaries, write_text, write_words_dictionary
 
 CLIPS = {f"{number}.wav": 900 + 30 * number for number in range(8)}
 
 
 def write_data(folder: Path) -> Path:
-    """Clips, pictures and lines, eight of each."""
+    """Clips, pictures and lines, eight of each, and what they are labelled with."""
     for seed, (name, size) in enumerate(CLIPS.items()):
         write_clip(folder / "audio" / name, size, seed=seed)
     for split in ("train", "valid"):  # fairseq opens the latter although it validates nothing
         write_manifest(folder / "audio" / f"{split}.tsv", folder / "audio", CLIPS)
         write_tree(folder / "image" / split, {"cat": 4, "dog": 4})
         write_text(folder / "text" / f"{split}.txt", lines(8))
-    write_words_dictionary(folder / "text", lines())
+        (folder / "audio" / f"{split}.ltr").write_text("A B |\n" * len(CLIPS))
+    (folder / "audio" / "dict.ltr.txt").write_text("| 3\nA 2\nB 1\n")
+    write_sentences(folder / "sentences", write_words_dictionary(folder / "text", lines()))
     return folder
+
+
+def write_sentences(folder: Path, dictionary: Dictionary) -> None:
+    """The lines as fairseq's binaries, of two classes in turn."""
+    classes = write_words_dictionary(folder / "label", ["no yes"])
+    (folder / "input0").mkdir()
+    dictionary.save(str(folder / "input0" / "dict.txt"))
+    for split in ("train", "valid"):
+        write_binaries(folder / "input0" / split, lines(8), dictionary)
+        write_binaries(folder / "label" / split, ["yes", "no"] * 4, classes)
 
 
 WITHOUT_NOISE = tuple(f"+model.modalities.{name}.mask_noise_std=0" for name in ("audio", "image", "text"))
@@ -64,3 +78,26 @@ def words(recipe: Path, out: Path, *overrides: str) -> List[str]:
     """What fairseq-hydra-train is given to make it."""
     here = (f"checkpoint.save_dir={out}", f"hydra.run.dir={out}")
     return ["--config-dir", str(recipe), "--config-name", "several", *here, *overrides]
+
+
+def finetuning_words(data: Path, checkpoint: Path, out: Path) -> Dict[str, List[str]]:
+    """What fairseq-hydra-train is given to fine-tune for each modality, by the recipes of data2vec 2.0."""
+    of_audio = ("dataset.train_subset=train", "dataset.valid_subset=valid", f"model.w2v_path={checkpoint}")
+    of_image = ("dataset.valid_subset=valid", "task.input_size=16", "model.num_classes=2")
+    recipes = {
+        "audio": ("asr2_10m", f"task.data={data / 'audio'}", "dataset.validate_after_updates=0", *of_audio),
+        "image": ("imagenet2_base", f"task.data={data / 'image'}", f"model.model_path={checkpoint}", *of_image),
+        "text": (
+            *("text_classification", f"task.data={data / 'sentences'}", "task.num_classes=2"),
+            f"model.model_path={checkpoint}",
+        ),
+    }
+    small = ("common.cpu=true", "common.fp16=false", "common.log_interval=1", "dataset.num_workers=0")
+    short = ("++dataset.batch_size=2", "optimization.max_update=2", "lr_scheduler.warmup_updates=1")
+    return {
+        name: [
+            *("--config-dir", CONFIGS, "--config-name", recipe, *small, *short, *overrides),
+            *(f"checkpoint.save_dir={out / name}", f"hydra.run.dir={out}"),
+        ]
+        for name, (recipe, *overrides) in recipes.items()
+    }

@@ -14,8 +14,8 @@ pytest.importorskip("torchvision")
 
 from checkpoint_weights import weights
 from end_to_end_commands import run_many
-from forked_commands import run_two
-from several_modalities import WITHOUT_NOISE, words, write_data, write_recipe
+from forked_commands import run, run_two
+from several_modalities import WITHOUT_NOISE, finetuning_words, words, write_data, write_recipe
 
 from data2vec_plugin.runs.training_log import read_training_log
 
@@ -76,3 +76,20 @@ def test_one_checkpoint_has_every_modality_and_what_decays(runs: Path) -> None:
     series = read_training_log(runs / "unbroken" / "train.log")
     logged = [name for name in ("AUDIO", "IMAGE", "TEXT") if f"train_inner/target_var_{name}" in series]
     assert len(logged) > 1
+
+
+def test_each_fine_tuning_starts_from_the_one_checkpoint(runs: Path, tmp_path: Path) -> None:
+    made = finetuning_words(runs / "data", runs / "unbroken" / "checkpoint_last.pt", tmp_path)
+    assert run_many(made) == {name: {"updates": 2, "error": ""} for name in made}
+    pretrained = weights(runs / "unbroken")
+    for name, prefix in (("audio", "w2v_encoder.w2v_model."), ("image", "model."), ("text", "model.")):
+        trained = weights(tmp_path / name)
+        shared = [key for key in trained if key.startswith(f"{prefix}blocks.")]
+        assert shared, name
+        assert all(trained[key].shape == pretrained[key[len(prefix) :]].shape for key in shared)
+        assert not any(other in key for key in trained for other in {"AUDIO", "IMAGE", "TEXT"} - {name.upper()})
+    options = ("--user-dir", "data2vec_plugin", "--task", "data2vec_asr", "--scoring", "data2vec_asr", "--cpu")
+    decode = ("--path", str(tmp_path / "audio" / "checkpoint_last.pt"), "--gen-subset", "valid", "--batch-size", "4")
+    said = run(["fairseq-generate", str(runs / "data" / "audio"), *options, *decode], cwd=tmp_path)
+    assert "WER" in said
+    assert "8 utterances" in said
