@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from ...core.teacher import FIRST_FORMAT, FORMAT, FORMAT_KEY
-from ...interop.fairseq.optimizer_order import UnprovenOrderError, take_over
+from ...interop.fairseq.optimizer_order import UnprovenOrderError, several, take_over
 from ...interop.mismatch import Shapes, shapes
 from ..training.optimizer import check_unsharded, torch_optimizers
 
@@ -56,7 +56,7 @@ def adopt_optimizer(trainer: Any, path: str, state: Dict[str, Any]) -> None:
     old = FIRST_FORMAT in teacher_formats(model, weights)
     try:
         entries = reordered(trainer, state[STATE]) if old else positions(trainer, state)
-        taken = {**(state[STATE] if old else fresh), "state": entries}
+        taken = with_entries(state[STATE] if old else fresh, entries)
     except UnprovenOrderError as reason:
         logger.warning(
             f"{path}: the optimizer starts fresh, because {reason}; weights, teacher, updates and learning rate go on"
@@ -121,16 +121,30 @@ def first_place(model: Any, name: str) -> int:
 
 def positions(trainer: Any, state: Mapping[str, Any]) -> Dict[int, Dict[str, Any]]:
     """The saved optimizer's state for the places of the trainer's; raises UnprovenOrderError if it cannot be told."""
-    theirs, ours = optimizer_name(state), str(trainer.cfg.optimizer["_name"])
-    if theirs not in ("", ours):
-        raise UnprovenOrderError(f"its state is of `{theirs}`, and this run's optimizer is `{ours}`")
+    theirs, ours = optimizer_names(state), names_in(trainer.cfg.optimizer)
+    if theirs and theirs != ours:
+        raise UnprovenOrderError(f"its state is of {told(theirs)}, and this run's optimizer is {told(ours)}")
     model = trainer.get_model()
 
     def translate(entries: MutableMapping[str, Any]) -> None:
         for prefix, layout in layouts(model):
             layout.from_upstream(entries, prefix)
 
-    return take_over(state[STATE], state["model"], translate, held(trainer.optimizer, model), frozen_names(model))
+    group_of = next((getattr(layout, "optimizer_group", None) for _, layout in layouts(model)), None)
+    own, frozen = held(trainer.optimizer, model), frozen_names(model)
+    return take_over(state[STATE], state["model"], translate, own, frozen, group_of)
+
+
+def with_entries(saved: Mapping[str, Any], entries: Mapping[int, Dict[str, Any]]) -> Dict[str, Any]:
+    """An optimizer's state with these entries by place, those of a composite one counted through its parts."""
+    parts, start, taken = several(saved), 0, dict(saved)
+    if not parts:
+        return {**saved, "state": dict(entries)}
+    for name in parts:
+        end = start + sum(len(group["params"]) for group in saved[name]["param_groups"])
+        own = {place - start: entry for place, entry in entries.items() if start <= place < end}
+        taken[name], start = {**saved[name], "state": own}, end
+    return taken
 
 
 def frozen_names(model: Any) -> Set[str]:
@@ -141,25 +155,36 @@ def frozen_names(model: Any) -> Set[str]:
     return set(frozen)
 
 
-def optimizer_name(state: Mapping[str, Any]) -> str:
-    """The optimizer that a checkpoint's configuration names, old or new; empty if it does not."""
+def optimizer_names(state: Mapping[str, Any]) -> Set[str]:
+    """The optimizers that a checkpoint's configuration names, old or new; none if it does not."""
     cfg = state.get("cfg") or {}
-    if "optimizer" not in cfg:
-        return str(getattr(state.get("args"), "optimizer", ""))
-    section = cfg["optimizer"]
-    return str(section["_name"] if hasattr(section, "keys") else section)
+    if "optimizer" in cfg:
+        return names_in(cfg["optimizer"])
+    return names_in(getattr(state.get("args"), "optimizer", None))
+
+
+def names_in(section: Any) -> Set[str]:
+    """The name of an optimizer, or those of a composite one's groups."""
+    if not hasattr(section, "keys"):
+        return {str(section)} if section else set()
+    if section["_name"] != "composite":
+        return {str(section["_name"])}
+    return {name for group in section["groups"].values() for name in names_in(group["optimizer"])}
+
+
+def told(names: Set[str]) -> str:
+    """For people."""
+    return ", ".join(f"`{name}`" for name in sorted(names))
 
 
 def held(optimizer: Any, model: Any) -> List[Shapes]:
     """Names and shapes of the parameters in each tensor of a fairseq optimizer, in the order of its state.
 
-    Under fp16 these are copies, or stretches of one flat copy. Raises UnprovenOrderError for several optimizers, and
-    for parameters that are not the model's.
+    Under fp16 these are copies, or stretches of one flat copy. Raises UnprovenOrderError for parameters that are not
+    the model's.
     """
-    inner = list(torch_optimizers(optimizer))
-    if len(inner) != 1:
-        raise UnprovenOrderError(f"this run has {len(inner)} optimizers")
-    tensors = [tensor for group in inner[0].param_groups for tensor in group["params"]]
+    groups = (group for inner in torch_optimizers(optimizer) for group in inner.param_groups)
+    tensors = [tensor for group in groups for tensor in group["params"]]
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     originals: List[Parameter] = getattr(optimizer, "fp16_params", tensors)
     if any(id(parameter) not in names for parameter in originals):

@@ -5,8 +5,10 @@ There the layers that modalities share are the model's own, and each modality ha
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from typing import Any, Dict, Mapping, MutableMapping
+from typing import Any, Collection, Dict, Mapping, MutableMapping, Tuple
 
 from ..layout import Names, below, swapped
 from ..parts import METHOD, PartsLayout
@@ -121,6 +123,15 @@ class ModalitiesLayout(PartsLayout):
             if not rest.startswith("_"):
                 state[self.our_name(rest)] = five_dimensional(rest, state.pop(name))
 
+    def optimizer_group(self, name: str, shape: Tuple[int, ...], groups: Collection[str]) -> str:
+        """Which of the ``groups`` of upstream's composite optimizer has the parameter that it calls so.
+
+        Decoders may be apart, and what does not decay is, under a digest of that.
+        """
+        own = "decoder" if "decoder" in name and {"decoder", undecayed("decoder")} & set(groups) else "default"
+        decays = len(shape) > 1 and not name.endswith(".bias") and "alibi_scale" not in name
+        return own if decays else undecayed(own)
+
     def our_name(self, name: str) -> str:
         """Upstream's name -> ours by parts."""
         found = OF_UPSTREAM.fullmatch(name)
@@ -139,6 +150,12 @@ class ModalitiesLayout(PartsLayout):
 def as_student(entry: Mapping[str, Any]) -> Dict[str, Any]:
     """A teacher's entry of a checkpoint under the names that its student's weights have there."""
     return {"blocks." * name[0].isdigit() + name: value for name, value in entry.items() if not name.startswith("_")}
+
+
+def undecayed(group: str) -> str:
+    """What upstream calls the parameters of a ``group`` that do not decay: md5 of what is set for them, as JSON."""
+    settings = {"group_name": group, "optimizer": {"weight_decay_scale": 0}}
+    return hashlib.md5(json.dumps(settings, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
 
 
 def their_name(name: str) -> str:

@@ -7,7 +7,7 @@ renames, splits and reshapes weights does the same for moments.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Collection, Dict, List, Mapping, MutableMapping, NamedTuple, Sequence
+from typing import Any, Callable, Collection, Dict, List, Mapping, MutableMapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,8 @@ from ..mismatch import Shapes, shapes
 BUFFERS = ("version", "relative_position_index", "_float_tensor")
 """Last words of the names of what upstream's models save beside their parameters."""
 
+GroupOf = Callable[[str, Tuple[int, ...], Collection[str]], str]
+"""Which of several optimizers, by their names, has a parameter, by its name and shape."""
 Named = Dict[str, Tensor]
 """One field of an optimizer's state, by parameter."""
 
@@ -42,16 +44,18 @@ def take_over(
     translate: Callable[[MutableMapping[str, Any]], None],
     held: Sequence[Shapes],
     frozen: Collection[str] = (),
+    group_of: Optional[GroupOf] = None,
 ) -> Dict[int, Dict[str, Any]]:
     """The ``state`` of our optimizer, by position, from the ``saved`` state dict of another one.
 
     ``weights`` is the model's entry of the same checkpoint, in its saved order, ``translate`` brings such an entry to
     our layout in place; ``held`` names the parameters in each of our optimizer's tensors, in order: one each, or
-    several in a flat one. What is ``frozen``, by its name in ``weights``, no optimizer knows of. Raises
-    UnprovenOrderError unless every name and every shape fits, theirs and ours.
+    several in a flat one. What is ``frozen``, by its name in ``weights``, no optimizer knows of; ``group_of`` tells
+    whose a parameter is where they are several. Raises UnprovenOrderError unless every name and shape fits, theirs
+    and ours.
     """
     order = {name: shape for name, shape in parameters(weights).items() if name not in frozen}
-    state = by_name(saved, order)
+    state = by_group(saved, order, group_of) if group_of is not None and several(saved) else by_name(saved, order)
     known: Dict[str, Any] = {name: torch.empty(shape, device="meta") for name, shape in order.items()}
     translate(known)
     check_same(shapes(known), {name: shape for part in held for name, shape in part.items()})
@@ -64,6 +68,28 @@ def take_over(
 def parameters(weights: Mapping[str, Any]) -> Shapes:
     """Names and shapes of what was trained, in the order of the saved weights, which is the optimizer's."""
     return {name: shape for name, shape in shapes(weights).items() if name.rpartition(".")[2] not in BUFFERS}
+
+
+def several(saved: Mapping[str, Any]) -> List[str]:
+    """The names of the optimizers in a composite one's state; none if it is of one."""
+    return [name for name, part in saved.items() if isinstance(part, Mapping) and "param_groups" in part]
+
+
+def by_group(saved: Mapping[str, Any], order: Shapes, group_of: GroupOf) -> State:
+    """Sort what several optimizers hold, each in the model's order, by the names in ``order``."""
+    names = several(saved)
+    parts: Dict[str, Shapes] = {name: {} for name in names}
+    for name, shape in order.items():
+        group = group_of(name, shape, names)
+        if group not in parts:
+            raise UnprovenOrderError(f"its state has the groups {', '.join(names)}, and `{name}` is of none of them")
+        parts[group][name] = shape
+    state = State({}, {})
+    for group, part in parts.items():
+        for whole, of_group in zip(state, by_name(saved[group], part)):
+            for field, named in of_group.items():
+                whole.setdefault(field, {}).update(named)
+    return state
 
 
 def by_name(saved: Mapping[str, Any], order: Shapes) -> State:
