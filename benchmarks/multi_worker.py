@@ -68,6 +68,17 @@ def upstream(cfg, inputs, task):
     return model, {**named, "precomputed_mask": inputs["mask"]}
 
 
+def adam_of(kind):
+    """What each trains with: fairseq's Adam, and ours, which gives the same numbers."""
+    if kind == "ours":
+        from data2vec_plugin.host.training.joint_adam import JointAdam
+
+        return JointAdam
+    from fairseq.optim.adam import Adam
+
+    return Adam
+
+
 def main():
     """Answer until there are no more commands."""
     kind, config, given, *state = sys.argv[1:]
@@ -85,7 +96,7 @@ def main():
     model.train()
     model.set_num_updates(0)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=5e-4, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.01)
+    optimizer = adam_of(kind)(trained, lr=5e-4, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.01)
     count = 0
 
     def forward():

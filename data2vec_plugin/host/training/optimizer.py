@@ -86,11 +86,16 @@ def cut_up(optimizer: Any, sizes: List[Tuple[UpdateRule, int]], flat: Dict[Any, 
 
 
 def torch_optimizers(optimizer: Any) -> Iterator[Optimizer]:
-    """The torch optimizers below fairseq's wrappers for precision, and below its composite one."""
-    for wrapper in ("fp32_optimizer", "wrapped_optimizer"):
-        optimizer = getattr(optimizer, wrapper, optimizer)
-    for part in getattr(optimizer, "optimizers", {"": optimizer}).values():
-        yield part.optimizer
+    """The torch optimizers below fairseq's."""
+    for wrapper in wrappers(optimizer):
+        yield wrapper.optimizer
+
+
+def wrappers(optimizer: Any) -> Iterator[Any]:
+    """fairseq's optimizers that hold one of torch's, below its wrappers for precision and its composite one."""
+    for name in ("fp32_optimizer", "wrapped_optimizer"):
+        optimizer = getattr(optimizer, name, optimizer)
+    yield from getattr(optimizer, "optimizers", {"": optimizer}).values()
 
 
 def check_unsharded(cfg: Any, purpose: str) -> None:

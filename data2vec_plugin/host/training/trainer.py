@@ -19,6 +19,7 @@ from ..watching.plan import GIB, peak_memory, plan
 from ..watching.task import WatchedTask, faults_explained, let_observe
 from ..watching.together import listen, stop_together, stops_together
 from .average import WeightAverage
+from .joint_adam import step_jointly
 from .optimizer import group_parameters
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class Data2VecTrainer(Trainer):
 
     def _build_optimizer(self) -> None:
         super()._build_optimizer()
+        step_jointly(self._optimizer)
         group_parameters(self)
 
     def _build_ema(self) -> None:
