@@ -23,7 +23,7 @@ AT_A_TIME = 1 << 25
 def step_jointly(optimizer: Any) -> None:
     """Put :class:`JointAdam` where one of fairseq's optimizers holds its own Adam over several fp32 parameters."""
     for wrapper in wrappers(optimizer):
-        inner = getattr(wrapper, "_optimizer", None)
+        inner: Any = getattr(wrapper, "_optimizer", None)
         if suits(inner):
             wrapper._optimizer = JointAdam(inner.param_groups, **inner.defaults)
 
@@ -54,7 +54,8 @@ class JointAdam(Adam):
     def _step(self, group: Dict[str, Any], parameters: List[Parameter]) -> None:
         """Some parameters of a group, whose gradients are there."""
         states = [self._state(parameter) for parameter in parameters]
-        gradients = [parameter.grad for parameter in parameters]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        values: List[Tensor] = [*parameters]
         means, squares = ([state[field] for state in states] for field in ("exp_avg", "exp_avg_sq"))
         beta1, beta2 = group["betas"]
         torch._foreach_mul_(means, beta1)
@@ -64,9 +65,9 @@ class JointAdam(Adam):
         denominators = torch._foreach_sqrt(squares)
         torch._foreach_add_(denominators, group["eps"])
         if group["weight_decay"] != 0:
-            torch._foreach_add_(parameters, parameters, alpha=-group["weight_decay"] * group["lr"])
+            torch._foreach_add_(values, values, alpha=-group["weight_decay"] * group["lr"])
         sizes = [-group["lr"] * unbiased(state["step"], beta1, beta2) for state in states]
-        torch._foreach_addcdiv_(parameters, means, denominators, sizes)
+        torch._foreach_addcdiv_(values, means, denominators, sizes)
 
     def _state(self, parameter: Parameter) -> Dict[str, Any]:
         """A parameter's state, on its device, with one more step counted."""
