@@ -10,7 +10,7 @@ BUILT := $(VENV)/built
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install doctor test matrix test-main test-fairseq check smoke quickstart bench fuzz clean
+.PHONY: help install doctor test matrix test-main test-fairseq check smoke quickstart docs dist bench fuzz clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z%-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -67,6 +67,14 @@ quickstart-%: $(STAMP)  ## text, image (METHOD=2: data2vec 2.0) or multimodal, o
 	@test -f examples/$*/run.py || { echo "there are quickstart, quickstart-text, -image and -multimodal"; exit 2; }
 	@test $* != text || $(BIN)/python -c 'import gensim' 2>/dev/null || $(PIP) install -q 'gensim>=4.3'
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/$*/run.py $(if $(METHOD),--method $(METHOD))
+
+docs: $(STAMP)  ## the documents as a site, links checked: outputs/site/index.html
+	@$(BIN)/python -c 'import material' 2>/dev/null || $(PIP) install -q -e '.[docs]'
+	@$(BIN)/python docs/build_site.py
+
+dist: $(STAMP)  ## source archive and wheel in dist/, checked as an index of packages would
+	@$(BIN)/python -c 'import build, twine' 2>/dev/null || $(PIP) install -q build twine
+	@rm -rf dist && $(BIN)/python -m build -q && $(BIN)/python -m twine check --strict dist/*
 
 bench: $(TOOLS)  ## measure speed and memory against the reference figures
 	@$(BIN)/python -m benchmarks

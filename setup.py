@@ -81,6 +81,7 @@ setup(
         **MODALITIES,
         "all": sorted({package for packages in MODALITIES.values() for package in packages}),
         "dev": DEV,
+        "docs": ["mkdocs-material>=9.5"],
     },
     zip_safe=False,
     classifiers=[
