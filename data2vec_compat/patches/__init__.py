@@ -4,6 +4,7 @@ from data2vec_compat.patches import (  # noqa: F401  (each registers its patches
     bitarray,
     distributed,
     evaluated_strings,
+    foreign_warnings,
     hydra,
     imports,
     libnat,
