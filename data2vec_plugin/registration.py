@@ -5,6 +5,7 @@ from typing import Any, Dict
 
 from .host.extensions import extend_fairseq
 from .host.launching.upstream import add_upstream_keys
+from .host.watching.console import quiet_console
 
 REGISTERED = {
     "models": (
@@ -50,6 +51,7 @@ def register_all() -> None:
     keeps the first one silently, and what ran would then not be ours.
     """
     extend_fairseq()
+    quiet_console()
     add_upstream_keys()
     for folder, names in REGISTERED.items():
         for name in names:

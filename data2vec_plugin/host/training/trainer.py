@@ -15,6 +15,7 @@ from ..checkpoints.reader import reading_for
 from ..checkpoints.resuming import mismatch_explained, newest_readable, refuse_missing, tell_other_seed
 from ..our_runs import is_ours
 from ..watching.best_checkpoint import kept_the_wrong_way
+from ..watching.console import log_configuration
 from ..watching.plan import GIB, peak_memory, plan
 from ..watching.task import WatchedTask, faults_explained, let_observe
 from ..watching.together import listen, stop_together, stops_together
@@ -111,6 +112,7 @@ def announce(trainer: Any, iterator: Any) -> None:
     if trainer.data_parallel_rank != 0:
         return
     keep_log(trainer.cfg.checkpoint)
+    log_configuration()
     for line in plan(trainer, iterator):
         logger.info(line)
     fault = kept_the_wrong_way(trainer.cfg.checkpoint)
