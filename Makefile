@@ -26,6 +26,8 @@ $(STAMP): setup.py pyproject.toml $(wildcard requirements/*.txt)
 	echo "2/4 what fairseq needs"; $(PIP) install -q -r requirements/fairseq.txt; \
 	echo "3/4 fairseq"; wait $$building; $(PIP) install -q --no-deps $(BUILT)/fairseq-*.whl; rm -rf $(BUILT); \
 	echo "4/4 this plugin"; $(PIP) install -q -e '.[audio,text,image]' -r requirements/commands.txt; \
+	$(PIP) install -q --only-binary :all: 'flashlight-text>=0.0.7' 2>/dev/null || \
+	echo "without beam search: flashlight-text has no wheel for this Python (3.9 to 3.12 have one)"; \
 	seconds=$$(( $$(date +%s) - started )); \
 	echo $$seconds > $(VENV)/.install_seconds; touch $@; \
 	echo "installed into $(VENV) in $$seconds s"

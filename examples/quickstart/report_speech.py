@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 16000
 SCORE = re.compile(r"WER (?P<wer>[\d.]+) %.*\| CER (?P<cer>[\d.]+) %.*\| (?P<utterances>\d+) utterances")
+STARTS = {"pretrained": "finetune", "scratch": "scratch"}
+"""What a model begins with, and the training of that name."""
+RATES = {
+    "WER, greedy": "wer_{}",
+    "WER, beam search with a 3-gram of the training sentences": "wer_{}_beam",
+    "CER, greedy": "cer_{}",
+    "CER, beam search with a 3-gram": "cer_{}_beam",
+}
+"""Rows of the table, and the report's keys."""
 NORMAL = "a plateau, then a loss that stays up, or rises again, while both variances climb"
 
 
@@ -66,12 +75,14 @@ def write_report(
     out = runner.out
     pretrained = read_score(out / "generate-finetune" / "generate-test.txt")
     scratch = read_score(out / "generate-scratch" / "generate-test.txt")
+    beam = read_beam_scores(out)
     logs = {name: read_training_log(runner.log(name)) for name in ("pretrain", "finetune", "scratch")}
     report = {
         "wer_pretrained": pretrained.wer,
         "wer_scratch": scratch.wer,
         "cer_pretrained": pretrained.cer,
         "cer_scratch": scratch.cer,
+        **{f"{rate}_{start}_beam": getattr(score, rate) for start, score in beam.items() for rate in ("wer", "cer")},
         "updates_pretraining": last_update(logs["pretrain"]),
         "updates_finetuning": last_update(logs["finetune"]),
         "n_test_utterances": pretrained.utterances,
@@ -79,11 +90,17 @@ def write_report(
         "minutes": minutes(out / "data"),
         "settings": facts,
     }
-    draw(logs, pretrained, scratch, report, out / "report.png")
+    draw(logs, (pretrained, scratch), beam, report, out / "report.png")
     show(report)
     compare_methods(out, beside, report, Measure("WER", "wer", "valid/wer"))
     write_results(out / "report.json", report)
     print(f"\n{out / 'report.json'}\n{out / 'report.png'}")
+
+
+def read_beam_scores(out: Path) -> dict[str, Score]:
+    """Read the scores of beam search by what the model started from; none where it could not run."""
+    files = {start: out / f"beam-{name}" / "generate-test.txt" for start, name in STARTS.items()}
+    return {start: read_score(path) for start, path in files.items()} if all(map(Path.exists, files.values())) else {}
 
 
 def minutes(data: Path) -> dict[str, float]:
@@ -100,8 +117,9 @@ def show(report: dict[str, Any]) -> None:
     title = f"{report['n_test_utterances']} test sentences, spoken by voices never trained on"
     rows = [
         *(
-            (m.upper(), *(f"{report[f'{m}_{start}']:.1f} %" for start in ("pretrained", "scratch")))
-            for m in ("wer", "cer")
+            (title, *(f"{report[key.format(start)]:.1f} %" for start in STARTS))
+            for title, key in RATES.items()
+            if key.format("scratch") in report
         ),
         ("minutes without labels", f"{spoken.get('train-unlabelled', 0):g}", "-"),
         ("minutes with labels", *[f"{spoken.get('train-labelled', 0):g}"] * 2),
@@ -117,14 +135,18 @@ def show(report: dict[str, Any]) -> None:
 
 
 def draw(
-    logs: dict[str, dict[str, Series]], pretrained: Score, scratch: Score, report: dict[str, Any], path: Path
+    logs: dict[str, dict[str, Series]],
+    greedy: tuple[Score, Score],
+    beam: dict[str, Score],
+    report: dict[str, Any],
+    path: Path,
 ) -> None:
     """Draw the four panels."""
     with picture(path, STYLE, 2, 2, figsize=(12, 9.2)) as (figure, panels):
         draw_loss(panels[0, 0], logs["pretrain"], "frame", NORMAL, valid="valid-unlabelled")
         draw_variance(panels[0, 1], logs["pretrain"], "frame")
         draw_wer(panels[1, 0], logs["finetune"], logs["scratch"])
-        draw_bars(panels[1, 1], pretrained, scratch, report["n_test_utterances"])
+        draw_bars(panels[1, 1], greedy, beam, report["n_test_utterances"])
         spoken = report["minutes"]
         figure.suptitle(
             f"data2vec on synthesised speech: {spoken.get('train-unlabelled', 0):g} min without "
@@ -149,16 +171,17 @@ def draw_wer(axes: Axes, pretrained: dict[str, Series], scratch: dict[str, Serie
     )
 
 
-def draw_bars(axes: Axes, pretrained: Score, scratch: Score, count: int) -> None:
-    """Test error rates of both starts."""
-    for offset, score, label, colour in (
-        (-0.19, pretrained, "pre-trained", BLUE),
-        (0.19, scratch, "from scratch", GREY),
-    ):
-        places = [offset, 1 + offset]
-        bars = axes.bar(places, [score.wer, score.cer], 0.36, color=colour, label=label)
+def draw_bars(axes: Axes, greedy: tuple[Score, Score], beam: dict[str, Score], count: int) -> None:
+    """Test error rates of both starts: greedy, and by beam search where that ran."""
+    pretrained, scratch = greedy
+    for offset, start, score, colour in ((-0.19, "pretrained", pretrained, BLUE), (0.19, "scratch", scratch, GREY)):
+        rates = [score.wer, score.cer, *([beam[start].wer] if beam else [])]
+        places = [place + offset for place in range(len(rates))]
+        label = {"pretrained": "pre-trained", "scratch": "from scratch"}[start]
+        bars = axes.bar(places, rates, 0.36, color=colour, label=label)
         axes.bar_label(bars, fmt="%.1f", padding=2)
-    axes.set_xticks([0, 1], ["WER", "CER"])
+    names = ["WER", "CER", "WER, beam + 3-gram"] if beam else ["WER", "CER"]
+    axes.set_xticks(range(len(names)), names)
     axes.grid(visible=False, axis="x")
     axes.set_title(f"Test: {count} sentences, unheard voices")
     axes.set_ylabel("errors (%)")

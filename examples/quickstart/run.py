@@ -1,8 +1,9 @@
 """The quickstart: from nothing to a comparison of a pre-trained and an untrained start.
 
 Synthesises speech, pre-trains data2vec on it, fine-tunes with CTC, trains the same model from
-scratch, decodes both on voices never heard, and writes report.json and report.png. Every command
-is printed before it runs; run again, it resumes or says what it skips.
+scratch, decodes both on voices never heard, greedily and by beam search with a 3-gram of the
+training sentences, and writes report.json and report.png. Every command is printed before it
+runs; run again, it resumes or says what it skips.
 
     make quickstart
     make quickstart METHOD=2
@@ -12,6 +13,7 @@ is printed before it runs; run again, it resumes or says what it skips.
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from report_speech import write_report
@@ -118,6 +120,7 @@ METHODS = {
     2: {"quick": by_data2vec_2(PROFILES["quick"], 540), "long": by_data2vec_2(PROFILES["long"], 1100)},
 }
 OUT = Path("outputs/quickstart")
+STARTS = (("finetune", "pre-trained"), ("scratch", "from scratch"))
 
 
 def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
@@ -188,7 +191,47 @@ def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
                 after=(name,),
                 logged=True,
             )
-            for name, title in (("finetune", "pre-trained"), ("scratch", "from scratch"))
+            for name, title in STARTS
+        ),
+        *(beam_stages(profile, out) if can_search() else ()),
+    ]
+
+
+def can_search() -> bool:
+    """Tell whether beam search can run: flashlight-text has no wheel for every Python."""
+    return find_spec("flashlight") is not None
+
+
+def beam_stages(profile: Profile, out: str) -> list[Stage]:
+    """List what makes a lexicon and a 3-gram of the labelled training sentences, and decodes with them."""
+    data, lexicon, lm = f"{out}/data", f"{out}/lexicon.txt", f"{out}/lm.arpa"
+    words = f"{data}/train-labelled.wrd"
+    options = ("--lexicon", lexicon, "--lm-model", lm, "--lm-weight", "2", "--beam", "50")
+    return [
+        Stage(
+            "lexicon",
+            "spell the training sentences' words",
+            ("data2vec", "lm", "lexicon", words, "--dict", f"{data}/dict.ltr.txt", "--out", lexicon),
+            ROOT / lexicon,
+            after=("labels",),
+        ),
+        Stage(
+            "ngram",
+            "count the training sentences' words, pairs and triples",
+            ("data2vec", "lm", "build", words, "--out", lm),
+            ROOT / lm,
+            after=("labels",),
+        ),
+        *(
+            Stage(
+                f"beam-{name}",
+                f"decode by beam search ({title})",
+                (*generate(profile, data, f"{out}/{name}", f"{out}/beam-{name}"), *options),
+                ROOT / out / f"beam-{name}",
+                after=(name, "lexicon", "ngram"),
+                logged=True,
+            )
+            for name, title in STARTS
         ),
     ]
 

@@ -65,7 +65,7 @@ def test_generate_gives_the_criterions_own_error_rate(speech_data: Path, finetun
     said, scored = (re.findall(rf"^{kind}-\d+\t(.*)", printed, re.M) for kind in "DP")
     unprinted = sum(len(p.split()) - len(d.split("\t")[1].split()) for d, p in zip(said, scored))
     assert cer == pytest.approx(last["valid/uer"].values[-1], abs=0.006 + 100 * unprinted / characters)
-    assert "4 utterances" in printed
+    assert re.findall(r"^Generate valid with greedy decoding: WER .* 4 utterances$", printed, re.M)
 
 
 def test_generate_prints_words_when_asked_for(speech_data: Path, finetuned: Path, tmp_path: Path) -> None:
@@ -74,6 +74,36 @@ def test_generate_prints_words_when_asked_for(speech_data: Path, finetuned: Path
     references = re.findall(r"^T-(\d+)\t(.*)", printed, re.M)
     words = (speech_data / "valid.wrd").read_text().splitlines()
     assert {text for _, text in references} == set(words)
+
+
+def test_generate_searches_with_a_lexicon_and_a_language_model(
+    speech_data: Path, finetuned: Path, tmp_path: Path
+) -> None:
+    """The last line says so, and what is read are words of the lexicon; without labels there are no error rates."""
+    pytest.importorskip("flashlight.lib.text.decoder")
+    for path in ("valid.tsv", "dict.ltr.txt"):
+        shutil.copy(speech_data / path, tmp_path)
+    words = str(speech_data / "train-labelled.wrd")
+    run(["data2vec", "lm", "lexicon", words, "--dict", str(tmp_path / "dict.ltr.txt")], cwd=tmp_path)
+    run(["data2vec", "lm", "build", words, "--no-lmplz"], cwd=tmp_path)
+    options = (
+        *("--lexicon", str(tmp_path / "lexicon.txt"), "--lm-model", str(tmp_path / "lm.arpa"), "--lm-weight", "1.5"),
+        *("--beam", "10", "--nbest", "2", "--decoding-processes", "2", "--post-process", "letter"),
+    )
+    generate(speech_data, finetuned, tmp_path / "labelled", *options)
+    printed = (tmp_path / "labelled" / "generate-valid.txt").read_text()
+    assert len(re.findall(r"^T-", printed, re.M)) == 4
+    assert 4 <= len(re.findall(r"^H-", printed, re.M)) <= 8
+    known = {line.split()[0] for line in (tmp_path / "lexicon.txt").read_text().splitlines()}
+    said = re.findall(r"^D-\d+\t\S+\t(.*)", printed, re.M)
+    assert {word for text in said for word in text.split()} <= known
+    start = "Generate valid with beam=10, lexicon=lexicon.txt, lm_model=lm.arpa, lm_weight=1.5, word_score=-1: WER "
+    assert printed.splitlines()[-1].startswith(start)
+    generate(tmp_path, finetuned, tmp_path / "bare", *options)
+    bare = (tmp_path / "bare" / "generate-valid.txt").read_text()
+    assert "T-" not in bare
+    assert re.findall(r"^H-.*", bare, re.M) == re.findall(r"^H-.*", printed, re.M)
+    assert bare.splitlines()[-1] == f"{start[:-5]} no labels, so no error rates"
 
 
 def test_checkpoint_decides_about_normalisation(speech_data: Path, finetuned: Path, tmp_path: Path) -> None:
