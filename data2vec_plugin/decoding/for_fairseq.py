@@ -92,5 +92,5 @@ def ctc_generator(
     if options is None:
         return GreedyCtcGenerator(dictionary, blank)
     decoder = build_decoder(options, dictionary.symbols, blank)
-    processes = closing.enter_context(DecodingProcesses(decoder, task.decoding_processes))
+    processes = closing.enter_context(DecodingProcesses(decoder, getattr(task, "decoding_processes", None)))
     return BeamCtcGenerator(dictionary, processes, blank, options.told(), batches)

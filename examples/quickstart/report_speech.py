@@ -26,9 +26,9 @@ STARTS = {"pretrained": "finetune", "scratch": "scratch"}
 """What a model begins with, and the training of that name."""
 RATES = {
     "WER, greedy": "wer_{}",
-    "WER, beam search with a 3-gram of the training sentences": "wer_{}_beam",
+    "WER, beam search + 3-gram": "wer_{}_beam",
     "CER, greedy": "cer_{}",
-    "CER, beam search with a 3-gram": "cer_{}_beam",
+    "CER, beam search + 3-gram": "cer_{}_beam",
 }
 """Rows of the table, and the report's keys."""
 NORMAL = "a plateau, then a loss that stays up, or rises again, while both variances climb"
@@ -128,6 +128,8 @@ def show(report: dict[str, Any]) -> None:
     ]
     print()
     print_table(title, ("", "pre-trained", "from scratch"), rows)
+    if "wer_pretrained_beam" in report:
+        print("the 3-gram and its lexicon are of the labelled training sentences; weights are not tuned")
     print(
         f"WER ratio {ratio:.2f}; {clock(report['seconds_total'])} in all, installation "
         f"{clock(report['seconds_install'])}; largest process {report['peak_memory_gib']:.1f} GiB"

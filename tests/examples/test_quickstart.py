@@ -58,6 +58,9 @@ def test_writes_the_report(
         (tmp_path / f"generate-{name}").mkdir()
         results = tmp_path / f"generate-{name}" / "generate-test.txt"
         results.write_text(SCORE.format(wer=wer))
+    for name, wer in (("finetune", "8.0"), ("scratch", "9.0")) if variance else ():
+        (tmp_path / f"beam-{name}").mkdir()
+        (tmp_path / f"beam-{name}" / "generate-test.txt").write_text(SCORE.format(wer=wer))
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "test.tsv").write_text(f"/root\na.flac\t{16000 * 60}\n")
     (tmp_path / "installed").write_text("30.5\n")
@@ -71,4 +74,24 @@ def test_writes_the_report(
     assert report["minutes"] == {"test": 1.0}
     assert report["methods"] == {"1": {"wer_pretrained": 40.0, "wer_scratch": 80.0, "seconds_pretraining": 60.0}}
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
-    assert "WER ratio 0.50; 1:30 in all" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "WER ratio 0.50; 1:30 in all" in said
+    assert (report.get("wer_pretrained_beam"), report.get("wer_scratch_beam")) == (
+        (8.0, 9.0) if variance else (None, None)
+    )
+    assert ("WER, beam search + 3-gram" in said) is variance
+
+
+def test_beam_search_is_left_out_where_it_cannot_run(
+    quickstart: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = quickstart.run.METHODS[1]["quick"]
+    for there in (True, False):
+        monkeypatch.setattr(quickstart.run, "find_spec", lambda name, there=there: there or None)
+        commands = {stage.name: " ".join(stage.command) for stage in quickstart.run.stages(profile, 1, "out")}
+        assert ("beam-finetune" in commands) is there
+        if there:
+            assert commands["beam-finetune"].startswith(
+                commands["generate-finetune"].replace("out/generate-", "out/beam-")
+            )
+            assert "out/data/train-labelled.wrd" in commands["ngram"]
