@@ -227,6 +227,18 @@ def test_words_that_a_language_model_lacks_are_counted(
     assert "1 of 3 words of the lexicon (33.3%) are unknown to it: A" in caplog.text
 
 
+def test_kenlms_binary_says_the_same_and_is_told_where_it_is_cut(lexicon: Path, arpa: Path, tmp_path: Path) -> None:
+    whole = Path(__file__).resolve().parents[1] / "fixtures" / "kenlm" / "words.trie"
+    emissions = random_emissions(9, 4, 0)
+    by_text, by_binary = (decode(emissions, lexicon=lexicon, lm_model=path) for path in (arpa, whole))
+    assert by_binary[0].words == by_text[0].words
+    assert by_binary[0].score == pytest.approx(by_text[0].score, rel=1e-5)
+    cut = tmp_path / "cut.bin"
+    cut.write_bytes(whole.read_bytes()[:-400])
+    with pytest.raises(UnusableFileError, match=f"{cut}.*KenLM cannot read it"):
+        decode(emissions, lexicon=lexicon, lm_model=cut)
+
+
 def test_a_file_that_kenlm_cannot_read_is_named(tmp_path: Path, lexicon: Path, arpa: Path) -> None:
     arpa.write_text(ARPA.replace("-0.9\tBA", "minus\tBA"))
     with pytest.raises(UnusableFileError, match=f"{arpa}.*KenLM cannot read it"):
