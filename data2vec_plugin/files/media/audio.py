@@ -32,6 +32,12 @@ which is what the barest speech codec needs at 48 kHz."""
 EMPTY = "cannot be read (empty)"
 UNKNOWN = (1 << 63) - 1
 """libsndfile's number of frames for a stream that does not say how long it is."""
+BLOCK = 1 << 16
+"""Samples of a channel that are read at a time: 4 s at 16 kHz."""
+
+
+class UnknownFormatError(UnusableFileError):
+    """libsndfile does not read a file; another program may."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,24 @@ def read_samples(entry: str, start: int = 0, frames: int = -1) -> Tuple[NDArray[
         return samples, sound.samplerate
 
 
+def read_blocks(entry: str, frames: int = BLOCK) -> Iterator[NDArray[np.float32]]:
+    """All samples of a file piece by piece, (``frames``, channels) each and fewer in the last, for files of any length.
+
+    Raises as :func:`read_samples` does; a file may turn out unreadable after some pieces.
+    """
+    import soundfile
+
+    with _opened(entry) as sound:
+        while True:
+            try:
+                samples = sound.read(frames, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                raise _unreadable(entry, error) from error
+            if len(samples) == 0:
+                return
+            yield samples
+
+
 @contextmanager
 def _opened(entry: str) -> Iterator[soundfile.SoundFile]:
     """An entry whose header has been checked; a closed file behind it."""
@@ -89,7 +113,7 @@ def _opened(entry: str) -> Iterator[soundfile.SoundFile]:
 def _check_claim(entry: str, sound: soundfile.SoundFile, size: int) -> None:
     """Refuse a length that so few bytes cannot hold, or that would fill the memory."""
     if sound.frames == UNKNOWN:
-        raise UnusableFileError.of(entry, "does not say how long it is, as a stream; write it again into a file")
+        raise UnknownFormatError.of(entry, "does not say how long it is, as a stream; write it again into a file")
     values = sound.frames * sound.channels
     if sound.frames > FRAMES_IN_A_BYTE * size or values > max(ALWAYS_ALLOWED, VALUES_IN_A_BYTE * size):
         hours = sound.frames / max(sound.samplerate, 1) / 3600
@@ -131,7 +155,7 @@ def split_entry(entry: str) -> Tuple[str, Optional[Tuple[int, int]]]:
 def _unreadable(entry: str, error: soundfile.LibsndfileError) -> UnusableFileError:
     path, place = split_entry(entry)
     fault = f"cannot be read ({error.error_string.rstrip('.')})"
-    return UnusableFileError.of(entry, fault) if place is None else _explained(entry, path, fault)
+    return UnknownFormatError.of(entry, fault) if place is None else _explained(entry, path, fault)
 
 
 def _explained(entry: str, path: str, fault: str) -> UnusableFileError:
