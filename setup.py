@@ -19,6 +19,7 @@ TEXT = ["regex", "scikit-learn>=1.0", "scipy>=1.7", "sentencepiece>=0.1.99"]
 IMAGE = ["pillow>=9.1"]  # torchvision never comes from here: it would move the user's torch
 FLASHLIGHT = 'flashlight-text>=0.0.7; python_version < "3.13"'  # no wheels beyond; KenLM is in them
 LM = [FLASHLIGHT]
+VAD = ["silero-vad>=6.2"]  # asks for torch of any version; its model is in the wheel
 MULTIMODAL = ["pytesseract>=0.3", "torch-geometric>=2.3"]  # the latter for the converter alone; it names no torch
 DEV = [
     "espeakng-loader>=0.2",
@@ -32,11 +33,12 @@ DEV = [
     "pytest-xdist>=3.5",
     "ruff>=0.5",
     "safetensors>=0.4",
+    *VAD,
     "setuptools>=70.1",  # a test builds a wheel
     "tensorboardX>=2.6",
     "transformers>=4.30",  # what conversions are compared with
 ]
-MODALITIES = {"audio": AUDIO, "text": TEXT, "image": IMAGE, "lm": LM, "multimodal": MULTIMODAL}
+MODALITIES = {"audio": AUDIO, "text": TEXT, "image": IMAGE, "lm": LM, "vad": VAD, "multimodal": MULTIMODAL}
 
 
 class InstallData(install_data):

@@ -1,0 +1,1 @@
+"""Recordings of any length as pieces that a recogniser can take."""
