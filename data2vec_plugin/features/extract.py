@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
@@ -15,8 +12,9 @@ import torch
 
 from ..checkpoints.encoder_checkpoint import Checkpoint, open_checkpoint
 from ..core.model import Data2Vec
+from ..files.interruption import terminated_as_interrupted
 from ..files.locks import FolderLock
-from ..files.writing import write_atomically
+from ..files.skipped import tell_skipped
 from .batches import Batch, Batching, batch_limit, batches
 from .by_modality import described, prepare
 from .encode import LAST, NONE, Wanted, check_pool, chosen_device, encode, model_device, parse_layers, taken_apart
@@ -25,10 +23,6 @@ from .lists import read_items
 from .settings import keep_settings
 from .store import Store, open_store
 from .text_files import Given
-
-SKIPPED = "skipped.tsv"
-SHOWN = 20
-"""How many skipped items are printed; all of them are in skipped.tsv."""
 
 
 @dataclass(frozen=True)
@@ -194,29 +188,4 @@ def report(job: Job, reader: Reader, progress: Progress, total: int, before: int
         print(f"{left:,} items are left to do; the same command goes on", file=sys.stderr)
     for remark in reader.remarks():
         print(remark, file=sys.stderr)
-    path = job.out / SKIPPED
-    if not skipped:
-        path.unlink(missing_ok=True)
-        return
-    lines = [f"{place}\t{' '.join(reason.split())}" for place, reason in skipped.items()]
-    write_atomically(path, "\n".join(lines) + "\n")
-    told = "\n".join(f"skipped {line}" for line in lines[:SHOWN]).replace("\t", ": ")
-    more = f"\n… and {len(lines) - SHOWN:,} more" if len(lines) > SHOWN else ""
-    print(f"{told}{more}\n{path} lists all that were skipped", file=sys.stderr)
-
-
-@contextmanager
-def terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM, by which clusters end a job, stop as Ctrl-C does, so that what is in memory gets written."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    tell_skipped(job.out, skipped)

@@ -12,8 +12,13 @@ from .index import INDEX
 SETTINGS = "features.json"
 
 
-def keep_settings(folder: Path, settings: Dict[str, object], name: str = SETTINGS) -> None:
-    """Write the settings to a new folder; raises ValueError, naming what differs, for one that has others."""
+def keep_settings(
+    folder: Path, settings: Dict[str, object], name: str = SETTINGS, holds: str = "features", remedy: str = ""
+) -> None:
+    """Write the settings to a new folder; raises ValueError, naming what differs, for one that has others.
+
+    ``holds`` is what the folder has, and ``remedy`` what else to do than to delete it, for the message.
+    """
     path = folder / name
     if not path.is_file():
         if (folder / INDEX).is_file():
@@ -23,8 +28,8 @@ def keep_settings(folder: Path, settings: Dict[str, object], name: str = SETTING
     told = difference(read_settings(path), settings)
     if told:
         raise ValueError(
-            f"{folder} holds features that were made otherwise: {told}. Give another `--out`, or delete {folder} to "
-            f"make all of them again"
+            f"{folder} holds {holds} that were made otherwise: {told}. Give another `--out`, or "
+            f"{remedy or f'delete {folder} to make all of them again'}"
         )
 
 

@@ -25,12 +25,18 @@ def content_digest(path: Path, known: Path) -> str:
     entry = seen.get(path.name)
     if isinstance(entry, dict) and entry.get("stamp") == stamp and isinstance(entry.get("digest"), str):
         return str(entry["digest"])
+    digest = digest_of(path)
+    if _stamp(path) == stamp:  # nobody wrote it meanwhile
+        _keep(known, {**seen, path.name: {"stamp": stamp, "digest": digest}})
+    return digest
+
+
+def digest_of(path: Path) -> str:
+    """Twelve hexadecimal digits of a file's content."""
     digest = hashlib.blake2b(digest_size=6)
     with opened(path) as file:
         while block := file.read(_BLOCK):
             digest.update(block)
-    if _stamp(path) == stamp:  # nobody wrote it meanwhile
-        _keep(known, {**seen, path.name: {"stamp": stamp, "digest": digest.hexdigest()}})
     return digest.hexdigest()
 
 
