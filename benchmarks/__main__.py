@@ -12,6 +12,7 @@ NAMES = (
     "image_update",
     "multi_update",
     "convert",
+    "transcribe",
     "mtag",
 )
 

@@ -6,13 +6,14 @@ Nothing of fairseq is imported by that: what needs it is registered as soon as f
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from . import host as host  # with its `launching`, which is loaded already where fairseq was first
 from .compat import install, patches
 
 if TYPE_CHECKING:
     from .features.frozen_encoder import FrozenEncoder
+    from .recognition.transcription.transcribing import Transcriber
 
 __version__ = "0.1.0"
 PathLike = Union[str, Path]
@@ -52,6 +53,34 @@ def load(
     paths = [None if each is None else Path(each) for each in (dictionary, sentencepiece, gpt2_bpe)]
     text = Given(paths[0], paths[1], paths[2], symbols)
     return FrozenEncoder(Path(checkpoint), device, teacher, text, truncate, modality)
+
+
+def load_recogniser(
+    checkpoint: PathLike,
+    *,
+    device: Optional[str] = None,
+    dictionary: Optional[PathLike] = None,
+    **search: Any,
+) -> Transcriber:
+    """A recogniser, to be called from Python: ``load_recogniser(path).transcribe("talk.flac").text``.
+
+    Args:
+        checkpoint: fine-tuned with CTC, ours or upstream's; a folder of Hugging Face's; or an ONNX file.
+        device: cpu, cuda or cuda:N; a GPU by default if there is one.
+        dictionary: of its labels, where the checkpoint holds none.
+        search: options of beam search, as `data2vec transcribe` has them (``beam=100, lexicon=Path("lexicon.txt")``);
+            without any, greedy decoding.
+
+    Raises:
+        ValueError: the file is no recogniser, or an option cannot be.
+    """
+    from .decoding.options import BeamOptions, build_decoder
+    from .recognition.recogniser import open_recogniser
+    from .recognition.transcription.transcribing import Transcriber
+
+    recogniser = open_recogniser(Path(checkpoint), device, None if dictionary is None else Path(dictionary))
+    options = BeamOptions(**search) if search else None
+    return Transcriber(recogniser, build_decoder(options, recogniser.symbols, recogniser.blank))
 
 
 def register() -> None:

@@ -1,0 +1,1 @@
+"""Many recordings through one recogniser, and what is written of them."""
