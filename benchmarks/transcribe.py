@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Tuple
 
 import editdistance
 import numpy as np
@@ -119,20 +119,24 @@ def beside(checkpoint: Path, files: List[Path], folder: Path) -> None:
         said["ours"] = [found.text for _, found in ours.results(files) if isinstance(found, Transcript)]
 
     def by_them() -> None:
-        raw = ({"raw": soundfile.read(path, dtype="float32")[0], "sampling_rate": RATE} for path in files)
-        said["transformers"] = [found["text"].strip() for found in pipe(raw)]
+        said["transformers"] = [found["text"].strip() for found in pipe(waveforms(files))]
 
     works: Dict[str, Callable[[], None]] = {"transformers": by_them, "ours": by_us}
     seconds = [soundfile.info(path).duration for path in files]
     medians = interleaved(works, repeats=5, warm_up=1)
-    show(
-        f"{len(files)} files of {min(seconds):.1f} to {max(seconds):.1f} s, {sum(seconds):.0f} s in all",
-        medians,
-        "transformers",
-    )
-    pairs = [pair for pair, length in zip(zip(*said.values()), seconds) if length <= WINDOW]
-    same = sum(one.split() == other.split() for one, other in pairs)
-    print(f"  same text: {same} of {len(pairs)} files that neither cuts")
+    title = f"{len(files)} files of {min(seconds):.1f} to {max(seconds):.1f} s, {sum(seconds):.0f} s in all"
+    show(title, medians, "transformers")
+    by_them_alone = [pipe(each, batch_size=1)["text"].strip() for each in waveforms(files)]
+    for name, texts in (("transformers", said["transformers"]), ("transformers, one by one", by_them_alone)):
+        short = [pair for *pair, length in zip(said["ours"], texts, seconds) if length <= WINDOW]
+        same = sum(one.split() == other.split() for one, other in short)
+        print(f"  same text as {name}: {same} of {len(short)} files that neither cuts")
+
+
+def waveforms(files: List[Path]) -> Iterator[Dict[str, Any]]:
+    """Files as the pipeline takes them."""
+    for path in files:
+        yield {"raw": soundfile.read(path, dtype="float32")[0], "sampling_rate": RATE}
 
 
 def long_recording(path: Path, clips: List[Clip], minutes: float, hiss: float) -> List[int]:
@@ -143,11 +147,7 @@ def long_recording(path: Path, clips: List[Clip], minutes: float, hiss: float) -
         while sound.tell() < minutes * 60 * RATE:
             order.append(int(rng.integers(len(clips))))
             sound.write(clips[order[-1]])
-            sound.write(
-                rng.normal(0, hiss, int(rng.uniform(*PAUSES) * RATE))
-                if hiss
-                else np.zeros(int(rng.uniform(*PAUSES) * RATE))
-            )
+            sound.write(rng.normal(0, hiss, int(rng.uniform(*PAUSES) * RATE)))  # 0: digital silence
     return order
 
 

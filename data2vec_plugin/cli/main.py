@@ -29,7 +29,9 @@ COMMANDS: Dict[str, Command] = {
         "data2vec_plugin.cli.speech.lm", "make a lexicon and an n-gram for beam search, and tune their weights"
     ),
     "features": Command("data2vec_plugin.cli.features", "make frozen features of speech, text or images"),
-    "transcribe": Command("data2vec_plugin.cli.transcribe", "write down what recordings say: text, JSON, subtitles"),
+    "transcribe": Command(
+        "data2vec_plugin.cli.speech.transcribe", "write down what recordings say: text, JSON, subtitles"
+    ),
     "multimodal": Command(
         "data2vec_plugin.cli.multimodal", "prepare sequences of several modalities, predict from them"
     ),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
@@ -12,7 +15,6 @@ import torch
 
 from ..checkpoints.encoder_checkpoint import Checkpoint, open_checkpoint
 from ..core.model import Data2Vec
-from ..files.interruption import terminated_as_interrupted
 from ..files.locks import FolderLock
 from ..files.skipped import tell_skipped
 from .batches import Batch, Batching, batch_limit, batches
@@ -189,3 +191,20 @@ def report(job: Job, reader: Reader, progress: Progress, total: int, before: int
     for remark in reader.remarks():
         print(remark, file=sys.stderr)
     tell_skipped(job.out, skipped)
+
+
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM, by which clusters end a job, stop as Ctrl-C does, so that what is in memory gets written."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

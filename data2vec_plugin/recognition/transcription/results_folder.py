@@ -11,8 +11,8 @@ from ...features.settings import keep_settings
 from ...files.text.appended_table import AppendedTable
 from ...files.unusable import some
 from ...files.writing import write_atomically
-from .outputs import FORMATS, names_of_outputs
 from .transcript import Transcript
+from .transcript_files import FORMATS, names_of_outputs
 
 INDEX, SETTINGS = "transcripts.tsv", "transcribe.json"
 

@@ -13,20 +13,20 @@ import torch
 
 from ... import __version__
 from ...decoding.options import BeamOptions, build_decoder
+from ...features.extract import terminated_as_interrupted
 from ...features.items import Item
 from ...files.content import digest_of
-from ...files.interruption import terminated_as_interrupted
 from ...files.locks import FolderLock
 from ...files.skipped import print_skipped, tell_skipped
 from ...files.unusable import UnusableFileError
 from ..pieces.cutting import Cutting
 from ..pieces.listening import seconds_of
 from ..recogniser import Recogniser, open_recogniser
-from .outputs import parse_formats
 from .recordings import recordings
 from .results_folder import ResultsFolder
 from .transcribing import BATCH, Transcriber
 from .transcript import Transcript
+from .transcript_files import parse_formats
 
 READERS = 4
 """Threads that read headers."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `data2vec transcribe`."""
-    from ..decoding.options import add_beam_arguments
+    from ...decoding.options import add_beam_arguments
 
     add = parser.add_argument
     add("checkpoint", type=Path, help="a recogniser: a checkpoint, a folder of Hugging Face's, or an ONNX file")
@@ -41,9 +41,9 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError: the checkpoint, an option or the folder cannot be used.
     """
-    from ..decoding.options import beam_options
-    from ..recognition.pieces.cutting import Cutting
-    from ..recognition.transcription.transcribe_files import Job, transcribe
+    from ...decoding.options import beam_options
+    from ...recognition.pieces.cutting import Cutting
+    from ...recognition.transcription.transcribe_files import Job, transcribe
 
     job = Job(
         checkpoint=args.checkpoint,
