@@ -29,7 +29,8 @@ def norm_gelu(x: Tensor, norm: Optional[nn.LayerNorm] = None) -> Tensor:
     """GELU of a layer norm over channels, without weights if no ``norm`` is given: (…, C) -> (…, C)."""
     weight, bias, eps = weights_of(norm)
     if not keeps_less(x, *(() if weight is None else (weight,))):
-        return F.gelu(F.layer_norm(x, x.shape[-1:], weight, bias, eps))
+        channels = int(x.shape[-1])  # what traces for ONNX would follow a shape, and has no norm over one
+        return F.gelu(F.layer_norm(x, (channels,), weight, bias, eps))
     result: Tensor = _NormGelu.apply(x, weight, bias, eps)  # type: ignore[no-untyped-call]
     return result
 
@@ -40,16 +41,25 @@ def weights_of(norm: Optional[nn.LayerNorm]) -> Tuple[Optional[Tensor], Optional
 
 
 def keeps_less(*tensors: Tensor) -> bool:
-    """Whether there is a backward pass, and it is ours: compilers decide themselves, autocast changes precisions."""
+    """Whether there is a backward pass, and it is ours: compilers decide themselves, autocast changes precisions.
+
+    What is traced, for ONNX above all, is to be made of torch's own operations.
+    """
     if not torch.is_grad_enabled() or not any(tensor.requires_grad for tensor in tensors):
         return False
-    return not (autocasts() or compiles())
+    return not (autocasts() or compiles() or is_traced())
 
 
 def compiles() -> bool:
     """Whether a compiler looks on; the first torch that we support cannot say."""
     asked = getattr(torch.compiler, "is_compiling", None)
     return bool(asked()) if asked is not None else False
+
+
+def is_traced() -> bool:
+    """Whether operations are written down, as torch's exporter for ONNX does, which knows torch's own alone."""
+    traced: bool = torch.jit.is_tracing()  # type: ignore[no-untyped-call]
+    return traced
 
 
 def autocasts() -> bool:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.objective.targets import TIME, moments
-from ..core.recompute import keeps_less, linear_backward, norm_gelu
+from ..core.recompute import is_traced, keeps_less, linear_backward, norm_gelu
 from .conv_spec import ConvSpec
 
 
@@ -62,11 +62,12 @@ def convolve(x: Tensor, conv: nn.Module) -> Tensor:
     """Strided convolution of (B, T, C) with the weights of ``conv``, (B, T', C') out.
 
     On a CPU one matrix product over windows, 1.5 to 2 times as fast as conv1d there, forward and backward, because
-    channels stay last for the norm that follows (`benchmarks/feature_extractor.py`).
+    channels stay last for the norm that follows (`benchmarks/feature_extractor.py`). Traced, as for ONNX, it stays
+    a convolution, of which no size is fixed, and for which others have their own best way.
     """
     if not isinstance(conv, nn.Conv1d):
         raise TypeError(f"expected a Conv1d, got {type(conv).__name__}")
-    if x.is_cuda:
+    if x.is_cuda or is_traced():
         convolved: Tensor = conv(x.transpose(1, 2))
         return convolved.transpose(1, 2)
     (kernel,), (stride,) = conv.kernel_size, conv.stride
