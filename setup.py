@@ -20,6 +20,7 @@ IMAGE = ["pillow>=9.1"]  # torchvision never comes from here: it would move the 
 FLASHLIGHT = 'flashlight-text>=0.0.7; python_version < "3.13"'  # no wheels beyond; KenLM is in them
 LM = [FLASHLIGHT]
 VAD = ["silero-vad>=6.2"]  # asks for torch of any version; its model is in the wheel
+ONNX = ["onnx>=1.15", "onnxruntime>=1.16"]  # neither names torch, nor a NumPy that Python has not
 MULTIMODAL = ["pytesseract>=0.3", "torch-geometric>=2.3"]  # the latter for the converter alone; it names no torch
 DEV = [
     "espeakng-loader>=0.2",
@@ -28,6 +29,7 @@ DEV = [
     "hypothesis>=6.100",
     "matplotlib>=3.7",
     "mypy>=1.10",
+    *ONNX,
     "pylint>=3.0",
     "pytest>=8.0,<9",  # with 9, pytest-xdist 3.8 does not see its groups, and each worker makes every fixture
     "pytest-xdist>=3.5",
@@ -38,7 +40,15 @@ DEV = [
     "tensorboardX>=2.6",
     "transformers>=4.30",  # what conversions are compared with
 ]
-MODALITIES = {"audio": AUDIO, "text": TEXT, "image": IMAGE, "lm": LM, "vad": VAD, "multimodal": MULTIMODAL}
+MODALITIES = {
+    "audio": AUDIO,
+    "text": TEXT,
+    "image": IMAGE,
+    "lm": LM,
+    "vad": VAD,
+    "onnx": ONNX,
+    "multimodal": MULTIMODAL,
+}
 
 
 class InstallData(install_data):

@@ -40,6 +40,7 @@ NEXT: Dict[Tuple[str, str], Tuple[str, ...]] = {
         "--batch-size 128",
         "data2vec features {file} --input PICTURES --out features",
     ),
+    ("onnx-ctc", "speech"): ("data2vec transcribe {file} RECORDINGS",),
 }
 """What one can do with a checkpoint, by what it is."""
 RECIPES = {"recognition": "asr_base_100h", "pictures": "imagenet_base"}
@@ -110,10 +111,13 @@ def rows(facts: Dict[str, Any]) -> List[Row]:
         ("task", facts["task"]),
         ("trained", trained(facts)),
         ("normalize", "" if facts["normalize"] is None else str(facts["normalize"]).lower()),
+        ("sample rate", counted(facts["sample_rate"], " Hz")),
         ("symbols", counted(facts["symbols"], "")),
         ("teacher", teacher(facts)),
         ("optimizer", facts["optimizer"] or ("not in the file" if facts["updates"] is not None else "")),
         ("fine-tuned from", facts["fine_tuned_from"] or ""),
+        ("operators", counted(facts["opset"], "", "ONNX opset ")),
+        ("exported from", facts["exported_from"] or ""),
         ("written by", facts["written_by"]),
         ("paths not here", missing(facts)),
     ]

@@ -16,6 +16,7 @@ from torch import Tensor
 from data2vec_compat.file_kinds import architecture, hugging_face_config, kind_of_folder, safetensors_header
 
 from ..core.teacher import FORMAT_KEY, UPDATES_KEY
+from ..files.onnx_model import OnnxModel, is_onnx, read_onnx
 from ..files.unusable import UnusableFileError
 from ..interop.identify import (
     CONVERT,
@@ -29,6 +30,7 @@ from ..interop.identify import (
     weights_of,
 )
 from ..interop.layers import count_layers
+from .exported import CTC, exported
 from .saved_file import read_mapped
 
 TEACHERS = ("_ema", "encoder._ema")
@@ -70,6 +72,10 @@ class Summary:
     optimizer: Optional[str] = None
     fine_tuned_from: Optional[str] = None
     written_by: str = ""
+    sample_rate: Optional[int] = None
+    opset: Optional[int] = None
+    """Version of ONNX's operators."""
+    exported_from: Optional[str] = None
     missing_paths: List[str] = field(default_factory=list)
 
 
@@ -83,6 +89,8 @@ def summarise(path: Path) -> Summary:
             header = safetensors_header(file)
         if header is not None:
             return of_safetensors(path, header)
+        if is_onnx(path):
+            return of_onnx(path, read_onnx(path))
     return of_state(path, read_mapped(path))
 
 
@@ -116,6 +124,28 @@ def of_folder(path: Path, config: Mapping[str, Any]) -> Summary:
     summary = Summary(str(path), size, kind.name, kind.words, kind.advice, model=architecture(dict(config)))
     summary.layers, summary.width = number(config, "num_hidden_layers"), number(config, "hidden_size")
     summary.heads, summary.symbols = number(config, "num_attention_heads"), number(config, "vocab_size")
+    return summary
+
+
+def of_onnx(path: Path, model: OnnxModel) -> Summary:
+    """What an ONNX file says of itself, ours or somebody else's."""
+    summary = Summary(str(path), path.stat().st_size, "onnx", "an ONNX file", model=", ".join(model.outputs))
+    summary.parameters = sum(model.parameters.values())
+    summary.precision = ", ".join(precision for precision, _ in model.parameters.most_common())
+    summary.opset = model.opsets.get("")
+    summary.written_by = model.producer
+    facts = exported(path, model)
+    if facts is None:
+        summary.advice = "it was not exported by this package, which does not run it"
+        return summary
+    what = "a recogniser by CTC" if facts.what == CTC else "an encoder"
+    summary.words = f"an ONNX file of {what} on `{facts.model}` ({facts.modality})"
+    summary.kind, summary.encoder, summary.modality = f"onnx-{facts.what}", facts.model, facts.modality
+    summary.modalities, summary.symbols = (facts.modality,), len(facts.symbols) or None
+    if facts.modality == "speech":
+        summary.sample_rate, summary.normalize = facts.sample_rate, facts.normalize
+    summary.exported_from = f"{facts.checkpoint} ({facts.digest})"
+    summary.written_by = facts.versions
     return summary
 
 

@@ -6,7 +6,7 @@ import hashlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Optional, Protocol, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -22,11 +22,11 @@ from ..features.batches import Batching
 from ..features.encode import Wanted, chosen_device, encode
 from ..features.items import Item
 from ..features.speech import SpeechReader
+from ..files.onnx_model import is_onnx
 from ..interop.huggingface.ctc import BLANK
 from ..interop.identify import TITLES, identify
 
 CTC = "wav2vec_ctc"
-ONNX = ".onnx"
 Clip = NDArray[np.float32]
 
 
@@ -80,17 +80,22 @@ class BlankWeight:
 
 
 class CtcRecogniser:
-    """A :class:`Recogniser` out of a checkpoint of fairseq's ``wav2vec_ctc`` on an encoder of data2vec's."""
+    """A :class:`Recogniser` out of a checkpoint of fairseq's ``wav2vec_ctc`` on an encoder of data2vec's.
+
+    Attributes:
+        encoder: the registered name of the encoder, of which :attr:`model` is made.
+        weight, bias: of the output layer, (V, C) and (V,); then follows :attr:`blank_weight`.
+    """
 
     def __init__(self, checkpoint: Checkpoint, dictionary: Optional[Path], device: Optional[str]) -> None:
-        self.name = CTC
+        self.name, self.encoder = CTC, checkpoint.name
         self.symbols: List[str] = list(find_dictionary(checkpoint, Given(dictionary=dictionary)).symbols)
         self.blank = self.symbols.index(BLANK)
-        self._blank_weight = blank_weight(checkpoint)
+        self.blank_weight = blank_weight(checkpoint)
         self._device = chosen_device(device)
         model = build_encoder(checkpoint, teacher=False)
         self.model = model.to(self._device).requires_grad_(False)
-        self._weight, self._bias = (tensor.to(self._device) for tensor in output_layer(checkpoint))
+        self.weight, self.bias = (tensor.to(self._device) for tensor in output_layer(checkpoint))
         conv_layers = model.encoder.embedder.audio.conv_layers
         self._reader = SpeechReader(checkpoint.task_of("audio"), conv_layers)
         self.sample_rate, self.normalize = self._reader.sizes_per_unit, self._reader.normalize
@@ -101,30 +106,43 @@ class CtcRecogniser:
 
     def emissions(self, clips: Sequence[Clip]) -> List[Tensor]:
         """See :meth:`Recogniser.emissions`."""
-        inputs = [self._reader.take(clip, Item(str(place), f"clip {place}", "")) for place, clip in enumerate(clips)]
-        found: List[Optional[Tensor]] = [None] * len(clips)
-        for group in Batching(sys.maxsize, self.like_only).groups(inputs):
-            rows = [each.load() for each in group]
-            outputs = encode(self.model, *self._reader.collate(rows), Wanted())[0]
-            for each, row, output in zip(group, rows, outputs):
-                found[int(each.item.name)] = self._log_probs(output[self._reader.span(row, len(output))])
-        return [each for each in found if each is not None]
+        return computed(self._reader, clips, self.like_only, self._computed)
+
+    def _computed(self, rows: List[Tensor]) -> List[Tensor]:
+        outputs = encode(self.model, *self._reader.collate(rows), Wanted())[0]
+        return [self._log_probs(output[self._reader.span(row, len(output))]) for row, output in zip(rows, outputs)]
 
     @torch.no_grad()
     def _log_probs(self, output: Tensor) -> Tensor:
         """The encoder's output (T, C) -> (T, V)."""
-        logits = F.linear(output.float(), self._weight, self._bias)
-        return F.log_softmax(self._blank_weight.apply(logits, self.blank), dim=-1).cpu()
+        logits = F.linear(output.float(), self.weight, self.bias)
+        return F.log_softmax(self.blank_weight.apply(logits, self.blank), dim=-1).cpu()
+
+
+def computed(
+    reader: SpeechReader, clips: Sequence[Clip], like_only: bool, compute: Callable[[List[Tensor]], List[Tensor]]
+) -> List[Tensor]:
+    """What ``compute`` makes of clips that ``reader`` has prepared, in batches, in the order of ``clips``."""
+    inputs = [reader.take(clip, Item(str(place), f"clip {place}", "")) for place, clip in enumerate(clips)]
+    found: Dict[int, Tensor] = {}
+    for group in Batching(sys.maxsize, like_only).groups(inputs):
+        for each, emissions in zip(group, compute([each.load() for each in group])):
+            found[int(each.item.name)] = emissions
+    return [found[place] for place in range(len(clips))]
 
 
 def open_recogniser(path: Path, device: Optional[str] = None, dictionary: Optional[Path] = None) -> Recogniser:
-    """A recogniser out of a checkpoint of fairseq's, ours or upstream's, or of a folder of Hugging Face's.
+    """A recogniser out of a checkpoint of fairseq's, ours or upstream's, a folder of Hugging Face's, or an ONNX file.
 
     ``dictionary`` is the dict.txt of its labels where the checkpoint holds none. Raises ValueError for what is no
     recogniser by CTC, or cannot be read.
     """
-    if path.suffix == ONNX:
-        raise ValueError(f"{path} is an ONNX file, which this version of the package does not run; give its checkpoint")
+    if path.is_file() and is_onnx(path):
+        from .onnx_recogniser import OnnxRecogniser
+
+        if dictionary is not None:
+            raise ValueError(f"`--dict`: {path} holds its symbols itself; leave it out")
+        return OnnxRecogniser(path, device)
     if not path.is_dir():
         return CtcRecogniser(of_ctc(open_checkpoint(path)), dictionary, device)
     found = described(path, Given(dictionary=dictionary))

@@ -1,0 +1,118 @@
+"""What `data2vec export` writes into an ONNX file beside the graph, so that whoever runs it needs nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+
+from ..files.onnx_model import OnnxModel
+from ..files.unusable import UnusableFileError
+
+FORMAT = "data2vec_format"
+"""The key that marks a file as ours; its value is the version of this table."""
+VERSION = "1"
+CTC, ENCODER = "ctc", "encoder"
+SOURCES = {"speech": "source", "text": "tokens", "image": "pixels"}
+"""The first input by modality; what has rows of several lengths has ``lengths`` (B,), too."""
+LENGTHS = "lengths"
+OUTPUTS = {CTC: "log_probs", ENCODER: "features"}
+"""The first output; rows of several lengths have ``frames`` (B,) behind it: how many are not padding."""
+FRAMES = "frames"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Facts of an exported model.
+
+    Attributes:
+        what: ``ctc``, whose output are log-probabilities, or ``encoder``: features.
+        modality: ``speech``, ``text`` or ``image``.
+        model: the registered name of the encoder.
+        precision: ``float32``, or ``int8`` of its matrices.
+        checkpoint: the file's name; ``digest``: of its configuration and weights.
+        versions: of what made the file, by package.
+        sample_rate: of speech, in Hz; ``normalize``: whether each clip is to have mean 0 and variance 1.
+        conv_layers: of speech, (channels, kernel, stride) of each convolution, which tell how many frames a clip has.
+        hop: samples from a frame's beginning to the next one's; ``shortest``: samples that one frame needs.
+        like_only: padding changes what the model says, so that rows of a batch are to have one length.
+        symbols: of CTC, by row of the output; ``blank`` is the row of CTC's blank.
+        prepared: of text and images, how inputs are made, as JSON.
+    """
+
+    what: str
+    modality: str
+    model: str
+    precision: str = ""
+    checkpoint: str = ""
+    digest: str = ""
+    versions: str = ""
+    sample_rate: int = 0
+    normalize: bool = False
+    conv_layers: Tuple[Tuple[int, int, int], ...] = ()
+    hop: int = 0
+    shortest: int = 0
+    like_only: bool = False
+    symbols: Tuple[str, ...] = ()
+    blank: int = 0
+    prepared: str = ""
+
+    def metadata(self) -> Dict[str, str]:
+        """As an ONNX file has it: texts under names; all but texts as JSON."""
+        values = {name: written(value) for name, value in asdict(self).items() if value not in ("", ())}
+        return {FORMAT: VERSION, **values}
+
+
+def written(value: Any) -> str:
+    """A text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def exported(path: Path, model: OnnxModel) -> Optional[Exported]:
+    """What a file of ours says; None of somebody else's.
+
+    Raises :class:`UnusableFileError` where it says too little, or what this version of the package does not know.
+    """
+    version = model.metadata.get(FORMAT)
+    if version is None:
+        return None
+    if version != VERSION:
+        raise UnusableFileError.of(
+            path, f"its `{FORMAT}` is {version!r}, this package knows {VERSION}; update it, or export again"
+        )
+    try:
+        return _read(model.metadata)
+    except (KeyError, ValueError, TypeError) as error:
+        raise UnusableFileError.of(
+            path, f"its metadata lack or garble what `data2vec export` writes ({error}); export again"
+        ) from error
+
+
+def _read(metadata: Mapping[str, str]) -> Exported:
+    values: Dict[str, Any] = {}
+    for each in fields(Exported):
+        if each.name in metadata or each.default is MISSING:
+            values[each.name] = READ.get(each.name, READ.get(str(each.type), str))(metadata[each.name])
+    if values["what"] not in OUTPUTS or values["modality"] not in SOURCES:
+        raise ValueError(f"{values['what']} of {values['modality']}")
+    if values["what"] == CTC and not 0 <= values.get("blank", 0) < len(values.get("symbols", ())):
+        raise ValueError("no symbol is the blank")
+    return Exported(**values)
+
+
+def _number(text: str) -> int:
+    return int(json.loads(text))
+
+
+def _layers(text: str) -> Tuple[Tuple[int, int, int], ...]:
+    return tuple((int(channels), int(kernel), int(stride)) for channels, kernel, stride in json.loads(text))
+
+
+READ: Dict[str, Callable[[str], Any]] = {
+    "symbols": lambda text: tuple(str(symbol) for symbol in json.loads(text)),
+    "conv_layers": _layers,
+    "int": _number,
+    "bool": lambda text: bool(json.loads(text)),
+}
+"""How the text under a name is read, or that of a type; others are texts."""
