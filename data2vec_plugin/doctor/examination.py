@@ -23,7 +23,7 @@ SHOWN_MODULES = 3
 ENOUGH_SHARED = 256 << 20
 """Bytes: some batches of each of the recipes' workers."""
 NEEDED_FOR = {
-    "torchaudio": " (only fairseq's own speech-to-text and text-to-speech need it)",
+    "torchaudio": " (only fairseq's own speech-to-text and text-to-speech need it; `data2vec align` is faster with it)",
     "torchvision": " (needed for images only)",
     "PIL": " (needed for images only)",
     "soxr": " (needed for `data2vec manifest --resample-to`)",

@@ -11,9 +11,10 @@ BUILD_FAIRSEQ = "pip install --no-deps --force-reinstall --no-cache-dir fairseq=
 INSTALL_PLUGIN = "pip install '.[audio]'  (in the checkout of data2vec for fairseq)"
 TURN_ON = "unset DATA2VEC_COMPAT"
 REINSTALL_TORCH = "pip install --force-reinstall torch"
-FREE = {"torchaudio": ((2, 14), "2.11.1"), "torchvision": ((2, 14), "0.29.1")}
+FREE = {"torchaudio": ((2, 13), "2.11.1"), "torchvision": ((2, 14), "0.29.1")}
 """From which torch on which release serves that torch and all later ones. torchaudio's own word is torch 2.11, beside
-which it does not load: that lacks a function of the C++ library."""
+which it does not load, nor beside 2.12: they lack functions of the C++ library. It is built for CUDA, and does not load
+beside a torch that is not."""
 LAST_OWN_TORCHAUDIO = (2, 11)
 
 LAST_PYTHON_OF_FLASHLIGHT = (3, 12)
@@ -64,7 +65,8 @@ def _beside_torch(name: str, torch: Optional[str]) -> str:
     if version is None:
         return f"pip install torch {name}"
     major, minor, patch = version
-    if name == "torchaudio" and LAST_OWN_TORCHAUDIO < (major, minor) < FREE[name][0]:
+    without_cuda = str(torch).endswith("+cpu") and (major, minor) >= FREE[name][0]
+    if name == "torchaudio" and (without_cuda or LAST_OWN_TORCHAUDIO < (major, minor) < FREE[name][0]):
         return f"pip uninstall torchaudio  (none loads beside torch {torch}, and nothing here needs it)"
     # whatever the build: wheels may leave `+cu130` out of the version that pip knows, and `==2.11.0` takes 2.11.0+cu130
     kept = f"torch=={str(torch).partition('+')[0]}"
