@@ -14,6 +14,7 @@ NAMES = (
     "convert",
     "transcribe",
     "mtag",
+    "onnx",
 )
 
 for name in sys.argv[1:] or NAMES:

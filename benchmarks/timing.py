@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List
 
 import torch
 
-Work = Callable[[], None]
+Work = Callable[[], object]
 
 
 def update(model: Any, loss: str, *inputs: Any, **named: Any) -> Work:

@@ -3,6 +3,7 @@
 The house, from the roof down; a part imports parts of lower floors only, and of those what `ALLOWED` says:
 
     cli          a subcommand is arguments and one call
+    export       alignment
     recognition
     tasks        convert      corpora    clips
     models       features     glue       host       memes
@@ -38,6 +39,7 @@ FLOORS = (
     {"models", "features", "glue", "host", "memes"},
     {"tasks", "convert", "corpora", "clips"},
     {"recognition"},
+    {"alignment", "export"},
     {"cli"},
 )
 METHOD = {"core", "modalities", "multimodal"}
@@ -77,6 +79,8 @@ ALLOWED: Dict[str, Set[str]] = {
         "interop",
     },
     "recognition": {"checkpoints", "convert", "data", "decoding", "features", "files", "interop", "modalities", "runs"},
+    "alignment": {"corpora", "decoding", "files", "recognition", "runs"},
+    "export": {*METHOD, "checkpoints", "features", "files", "recognition"},
     "cli": set(PARTS) - {"cli", "models", "tasks"},
 }
 MOST_MODULES = 14

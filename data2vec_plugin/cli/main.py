@@ -37,6 +37,12 @@ COMMANDS: Dict[str, Command] = {
     ),
     "memes": Command("data2vec_plugin.cli.memes", "say what a trained meme classifier gets right and wrong"),
     "convert": Command("data2vec_plugin.cli.convert", "turn checkpoints into Hugging Face models, and back"),
+    "align": Command(
+        "data2vec_plugin.cli.speech.align", "say when each word of a known text was said, and which do not fit"
+    ),
+    "export": Command(
+        "data2vec_plugin.cli.speech.export", "write a trained model as an ONNX file, which needs no torch"
+    ),
     "inspect": Command("data2vec_plugin.cli.inspect_checkpoint", "say what a checkpoint is, without running it"),
     "recipes": Command("data2vec_plugin.cli.recipes", "list or copy the training recipes"),
     "report": Command("data2vec_plugin.cli.report", "draw the curves of runs side by side"),

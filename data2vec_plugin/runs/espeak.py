@@ -10,10 +10,29 @@ import numpy
 from numpy.typing import NDArray
 
 
-class Espeak:
-    """eSpeak NG through its C interface. Its state is the process's: use one voice a process."""
+class _Event(ctypes.Structure):
+    """What eSpeak tells of its speech while it makes it (`espeak_EVENT` in its speak_lib.h)."""
 
-    _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+    _fields_ = (
+        ("kind", ctypes.c_int),
+        ("identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("milliseconds", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("name", ctypes.c_char * 8),
+    )
+
+
+class Espeak:
+    """eSpeak NG through its C interface. Its state is the process's: use one voice a process.
+
+    ``word_starts`` are of what was said last: the sample in which each word begins, and the one in which all ends.
+    """
+
+    _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
+    _LAST_EVENT, _WORD, _END = 0, 1, 5
     _SYNCHRONOUS, _DONT_EXIT = 2, 0x8000
     _RATE, _PITCH, _RANGE = 1, 3, 4
     _UTF8 = 1
@@ -30,13 +49,19 @@ class Espeak:
         if self.sample_rate <= 0:
             raise RuntimeError(f"eSpeak NG found no data in {data.decode()}; reinstall the package")
         self._chunks: List[bytes] = []
+        self.word_starts: List[int] = []
         self._callback = self._CALLBACK(self._collect)  # kept: C holds only a pointer to it
         self._library.espeak_SetSynthCallback(self._callback)
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(seed))
 
-    def _collect(self, samples: Any, count: int, _: int) -> int:
+    def _collect(self, samples: Any, count: int, events: Any) -> int:
         if samples and count > 0:
             self._chunks.append(ctypes.string_at(samples, 2 * count))
+        for event in events:  # as many as there are, and one that says so
+            if event.kind == self._LAST_EVENT:
+                break
+            if event.kind in (self._WORD, self._END):
+                self.word_starts.append(event.sample)
         return 0
 
     def say(self, text: str, voice: str, rate: int, pitch: int, range_: int) -> bytes:
@@ -50,6 +75,7 @@ class Espeak:
         for parameter, value in ((self._RATE, rate), (self._PITCH, pitch), (self._RANGE, range_)):
             self._library.espeak_SetParameter(parameter, value, 0)
         self._chunks.clear()
+        self.word_starts.clear()
         encoded = text.encode() + b"\0"
         self._library.espeak_Synth(encoded, len(encoded), 0, 1, 0, self._UTF8, None, None)
         self._library.espeak_Synchronize()
