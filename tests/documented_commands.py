@@ -15,7 +15,8 @@ from speech import ROOT
 from upstream_recipes import folder_of
 
 PROGRAM = "fairseq-hydra-train"
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "examples").glob("*/README.md"))]
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/README.md"))]
+DOCUMENTS = [ROOT / "README.md", *PAGES]
 RECIPES = sorted((ROOT / "configs").glob("*.yaml"))
 
 
