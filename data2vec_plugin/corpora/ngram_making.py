@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence, Set
 
+from ..files.opening import opened
 from ..files.text.arpa import check_arpa
 from ..files.text.dictionaries import read_entries
 from ..files.unusable import UnusableFileError
@@ -116,7 +117,7 @@ def run_lmplz(lmplz: str, settings: NgramSettings, prune: Sequence[int], part: P
         text = Path(folder) / "text.txt"
         with text.open("w", encoding="utf-8") as file:
             file.writelines(f"{' '.join(words)}\n" for words in sentences(settings))
-        with text.open("rb") as source:
+        with opened(text) as source:
             done = subprocess.run(
                 command, stdin=source, capture_output=True, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"}
             )
