@@ -87,10 +87,10 @@ RECIPES = {1: "audio_base", 2: "audio2_base"}
 SIZES = {1: "audio", 2: "audio2"}
 
 # Everything in which data2vec 2.0 differs: two clips a batch under two masks each, of which a third of the frames is
-# visible, a decoder of one layer, half as wide as the encoder, and positions by distance beside fewer convolutions. What
-# mattered: as much is hidden, in spans as long, as in data2vec 1 (half, in spans of five frames, is filled in from
-# neighbours, and pre-training then helps nobody), and a learning rate of 8e-4 (from 1e-3 on with three masks, or with the
-# top three layers as targets, frames became alike).
+# visible, a decoder of one layer, half as wide as the encoder, and positions by distance beside fewer convolutions.
+# What mattered: as much is hidden, in spans as long, as in data2vec 1 (half, in spans of five frames, is filled in from
+# neighbours, and pre-training then helps nobody), and a learning rate of 8e-4 (from 1e-3 on with three masks, or with
+# the top three layers as targets, frames became alike).
 PRETRAINING_2 = (
     "dataset.max_tokens=256000",
     "task.max_sample_size=128000",
