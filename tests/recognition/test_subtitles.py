@@ -6,7 +6,7 @@ import re
 from typing import List
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data2vec_plugin.recognition.subtitles import (
@@ -40,6 +40,7 @@ def spoken(draw: st.DrawFn) -> List[TimedWord]:
     return words
 
 
+@settings(max_examples=40)
 @given(spoken())
 def test_any_words_become_subtitles_that_can_be_read(words: List[TimedWord]) -> None:
     cues = cues_of(words)
@@ -51,6 +52,7 @@ def test_any_words_become_subtitles_that_can_be_read(words: List[TimedWord]) -> 
     assert all(cue.end - cue.start <= 1000 * LONGEST + 1 for cue in cues)
 
 
+@settings(max_examples=40)
 @given(spoken())
 def test_a_subtitle_stays_until_it_is_read_or_the_next_one_begins(words: List[TimedWord]) -> None:
     cues = cues_of(words)
@@ -62,6 +64,7 @@ def test_a_subtitle_stays_until_it_is_read_or_the_next_one_begins(words: List[Ti
         assert cue.end >= until - 2
 
 
+@settings(max_examples=40)
 @given(spoken())
 def test_no_subtitle_goes_on_over_a_pause(words: List[TimedWord]) -> None:
     starts = {cue.start for cue in cues_of(words)}
@@ -99,6 +102,7 @@ def test_files_as_players_read_them() -> None:
     )
 
 
+@settings(max_examples=40)
 @given(spoken())
 def test_every_time_line_of_a_file_is_a_cue(words: List[TimedWord]) -> None:
     cues = cues_of(words)

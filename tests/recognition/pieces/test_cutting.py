@@ -61,7 +61,7 @@ ways = st.sampled_from([replace(SHORT, way=way) for way in (PAUSES, WINDOWS)])
 
 
 @given(recordings(), ways, st.lists(st.integers(0, 3000), max_size=20))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_pieces_are_the_same_however_the_recording_is_read(
     recording: Recording, cutting: Cutting, sizes: List[int]
 ) -> None:
@@ -73,7 +73,7 @@ def test_pieces_are_the_same_however_the_recording_is_read(
 
 
 @given(recordings(), ways)
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_frames_that_count_follow_one_another_and_hold_all_that_is_loud(recording: Recording, cutting: Cutting) -> None:
     held = np.zeros(len(recording), int)
     behind = 0
@@ -94,7 +94,7 @@ def test_frames_that_count_follow_one_another_and_hold_all_that_is_loud(recordin
 
 
 @given(recordings(), ways)
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_at_a_seam_both_sides_have_heard_the_other(recording: Recording, cutting: Cutting) -> None:
     found = cut(recording, cutting)
     context = int(cutting.context * FRAMES.rate) // FRAMES.hop

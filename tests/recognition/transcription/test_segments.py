@@ -60,7 +60,7 @@ def test_joined_pieces_are_read_as_one(parts: List[List[int]], symbols: List[str
 
 
 @given(split_paths(), st.sampled_from([LETTERS, UNITS]))
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_what_is_too_long_is_cut_between_words(parts: List[List[int]], symbols: List[str]) -> None:
     between = [4, 0] if symbols is LETTERS else [0, 4]
     path = [symbol for part in parts for symbol in [*part[:12], *between]]

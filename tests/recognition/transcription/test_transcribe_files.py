@@ -211,6 +211,20 @@ def test_a_disk_that_fills_loses_nothing(
     assert "6 of 6 transcripts (3 from before)" in capsys.readouterr().out
 
 
+def test_a_beam_gives_several_readings(made: Path, tmp_path: Path) -> None:
+    pytest.importorskip("flashlight.lib.text")
+    clips = made / "in" / "s0"
+    assert run(made, clips, "--out", tmp_path, "--format", "json", "--beam", "8", "--nbest", "3") == 0
+    content = json.loads((tmp_path / "c0.json").read_text("utf-8"))
+    (segment,) = content["segments"]
+    assert len(segment["nbest"]) == 3
+    assert segment["nbest"][0]["text"] == content["text"]
+    scores = [reading["score"] for reading in segment["nbest"]]
+    assert scores == sorted(scores, reverse=True)
+    assert content["made_with"]["decoding"]["search"] == "beam"
+    assert run(made, clips, "--out", tmp_path, "--format", "json", "--beam", "9", "--nbest", "3") == 1
+
+
 def test_from_python(made: Path) -> None:
     clip = made / "in" / "s0" / "c2.wav"
     recogniser = data2vec_plugin.load_recogniser(made / "model.pt", device="cpu")
