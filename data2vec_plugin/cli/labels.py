@@ -1,7 +1,7 @@
-"""`data2vec labels`: write the transcripts of a manifest as letters, for CTC.
+"""`data2vec labels`: write the transcripts of a manifest as letters, subwords or words, for CTC.
 
 For SPLIT.tsv: SPLIT.ltr (`T H E | D O G |`), SPLIT.wrd (`THE DOG`), and one dict.ltr.txt with the
-letters of the training splits, most frequent first.
+letters of the training splits, most frequent first. `--units bpe`: SPLIT.bpe, dict.bpe.txt and spm.model.
 """
 
 import argparse
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..corpora.labelling import Labelling, write_labels
 from ..corpora.spelling import CASES
+from ..corpora.units import KINDS, UnitSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,10 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="splits whose letters make the dictionary, with commas (those named train…)",
     )
     add("--dict", type=Path, metavar="FILE", help="check against this dictionary, make none")
+    add("--units", choices=KINDS, default="char", help="letters, SentencePiece's subwords, or words (char)")
+    add("--size", type=int, default=500, metavar="N", help="how many subwords are learned (500)")
+    add("--spm", type=Path, metavar="MODEL", help="take these subwords instead, a SentencePiece .model")
     add("--skip-missing", action="store_true", help="drop clips without transcript, say how many")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the labels and the dictionary, after everything has been checked."""
-    write_labels(Labelling(**{field.name: getattr(args, field.name) for field in fields(Labelling)}))
+    given = {field.name: getattr(args, field.name) for field in fields(Labelling)}
+    write_labels(Labelling(**{**given, "units": UnitSettings(args.units, args.size, args.spm)}))
     return 0

@@ -1,13 +1,13 @@
-"""Transcripts of manifests as letters, for CTC.
+"""Transcripts of manifests as letters, subwords or words, for CTC.
 
 For SPLIT.tsv: SPLIT.ltr (`T H E | D O G |`), SPLIT.wrd (`THE DOG`), and one dict.ltr.txt with the
-letters of the training splits, most frequent first.
+letters of the training splits, most frequent first. Subwords: SPLIT.bpe, dict.bpe.txt, spm.model; words: dict.wrd.txt.
 """
 
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
@@ -16,10 +16,12 @@ from ..files.text.dictionaries import read_entries
 from ..files.text.manifests import Manifest, line_of, read_manifest
 from ..files.unusable import UnusableFileError, some
 from ..files.writing import write_atomically
-from .spelling import Losses, clean, spell
+from .spelling import Losses, clean
 from .transcript_search import FoundTranscripts, TableOfTranscripts
+from .units import Units, UnitSettings, make_units
 
-DICTIONARY = "dict.ltr.txt"
+USUAL = "ltr"
+"""The ending of labels that a recipe takes if it is not told."""
 
 
 @dataclass
@@ -35,9 +37,9 @@ class Split:
         """The split's name, e.g. train-clean-100."""
         return self.path.stem
 
-    def letters(self) -> Counter[str]:
-        """Count every symbol of the split's .ltr file."""
-        return Counter(symbol for text in self.texts if text for symbol in spell(text).split())
+    def symbols(self, units: Units) -> Counter[str]:
+        """Count every symbol of the split's labels."""
+        return Counter(symbol for text in self.texts if text for symbol in units.split(text))
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,11 @@ class Labelling:
     case: str = "upper"
     """Of the letters: upper, lower or keep."""
     dict_from: Optional[str] = None
-    """Splits whose letters make the dictionary, with commas."""
+    """Splits whose letters (subwords, words) make the dictionary, with commas."""
     dict: Optional[Path] = None
     """A dictionary to check against, instead of one made here."""
     skip_missing: bool = False
+    units: UnitSettings = field(default_factory=UnitSettings)
 
 
 def write_labels(args: Labelling) -> None:
@@ -76,17 +79,18 @@ def _write_labels(args: Labelling) -> None:
     for split in splits:
         check_transcripts(split, args.skip_missing)
     report_losses(losses, args.case)
-    known = read_dictionary(args.dict) if args.dict else count_letters(splits, args.dict_from)
-    for split in splits:
-        check_letters(split, known, args.dict)
     folder = args.out or splits[0].path.parent
-    if not args.dict:
-        lines = sorted(known.items(), key=lambda item: (-item[1], item[0]))
-        text = "".join(f"{symbol} {count}\n" for symbol, count in lines)
-        write_atomically(folder / DICTIONARY, text)
-        print(f"{folder / DICTIONARY}: {len(known)} symbols")
+    chosen = [] if args.dict else splits_of_dictionary(splits, args.dict_from)
+    units = make_units(args.units, (text for split in chosen for text in split.texts if text), folder)
+    known = read_dictionary(args.dict) if args.dict else sum((split.symbols(units) for split in chosen), Counter())
     for split in splits:
-        write(split, args.out or split.path.parent)
+        check_symbols(split, units, known, args.dict)
+    if not args.dict:
+        write_dictionary(folder / f"dict.{units.ending}.txt", known)
+    for split in splits:
+        write(split, units, args.out or split.path.parent)
+    if units.ending != USUAL:
+        print(f"train with `task.labels={units.ending} +criterion.post_process={units.post_process}`")
 
 
 def read_splits(args: Labelling, losses: Losses) -> list[Split]:
@@ -159,8 +163,8 @@ def report_losses(losses: Losses, case: str) -> None:
         )
 
 
-def count_letters(splits: list[Split], dict_from: Optional[str]) -> Counter[str]:
-    """Count the letters of the splits that make the dictionary.
+def splits_of_dictionary(splits: list[Split], dict_from: Optional[str]) -> list[Split]:
+    """The splits that make the dictionary.
 
     Raises:
         ValueError: there is no such split.
@@ -174,7 +178,7 @@ def count_letters(splits: list[Split], dict_from: Optional[str]) -> Counter[str]
             f"got {', '.join(names)}; name one of those with --dict-from, "
             "or give a dictionary that is there already with --dict"
         )
-    return sum((split.letters() for split in splits if split.name in chosen), Counter())
+    return [split for split in splits if split.name in chosen]
 
 
 def read_dictionary(path: Path) -> Counter[str]:
@@ -182,26 +186,36 @@ def read_dictionary(path: Path) -> Counter[str]:
     return Counter({entry.symbol: entry.frequency for entry in read_entries(path)})
 
 
-def check_letters(split: Split, known: Counter[str], dictionary: Optional[Path]) -> None:
-    """Raise ValueError for the first letter of a split that the dictionary lacks."""
+def write_dictionary(path: Path, known: Counter[str]) -> None:
+    """Write symbols and their counts, the most frequent first."""
+    lines = sorted(known.items(), key=lambda item: (-item[1], item[0]))
+    write_atomically(path, "".join(f"{symbol} {count}\n" for symbol, count in lines))
+    print(f"{path}: {len(known)} symbols")
+
+
+def check_symbols(split: Split, units: Units, known: Counter[str], dictionary: Optional[Path]) -> None:
+    """Raise ValueError for the first letter, subword or word of a split that the dictionary lacks."""
     for index, (clip, text) in enumerate(zip(split.manifest.clips, split.texts)):
-        for symbol in spell(text or "").split():
+        for symbol in units.split(text or ""):
             if symbol not in known:
+                listed = "".join(sorted(known)) if units.ending == USUAL else some(sorted(known))
                 raise UnusableFileError.of(
                     split.path,
-                    f"the letter {symbol!r} of {clip.path} ({text!r}) is not in {dictionary or 'the training splits'}, "
-                    f"which have {''.join(sorted(known))!r}; correct the transcript, or take letters from more splits "
-                    f"with --dict-from",
+                    f"the {units.noun} {symbol!r} of {clip.path} ({text!r}) is not in "
+                    f"{dictionary or 'the training splits'}, which have {listed!r}; correct the transcript, or take "
+                    f"{units.noun}s from more splits with --dict-from",
                     line_of(index),
                 )
 
 
-def write(split: Split, folder: Path) -> None:
+def write(split: Split, units: Units, folder: Path) -> None:
     """Write a split's labels, and its manifest where that is new or has changed."""
     target = folder / split.path.name
     if not target.exists() or read_manifest(target) != split.manifest:
         write_atomically(target, split.manifest.text())
     words = [text or "" for text in split.texts]
     write_atomically(folder / f"{split.name}.wrd", "".join(f"{text}\n" for text in words))
-    write_atomically(folder / f"{split.name}.ltr", "".join(f"{spell(text)}\n" for text in words))
-    print(f"{folder / split.name}.ltr, .wrd: {len(words)} transcripts")
+    labels = "".join(" ".join(units.split(text)) + "\n" for text in words)
+    write_atomically(folder / f"{split.name}.{units.ending}", labels)
+    endings = f".{units.ending}, .wrd" if units.ending != "wrd" else ".wrd"
+    print(f"{folder / split.name}{endings}: {len(words)} transcripts")

@@ -33,8 +33,11 @@ def train_subwords(texts: Sequence[Path], out: Path, size: int, kind: str, sente
     print(f"{model}: {len(counts):,} subwords\n{out / 'dict.txt'}")
 
 
-def learn(texts: Sequence[Path], model: Path, size: int, kind: str, sentences: int) -> None:
-    """Train SentencePiece; raises ValueError where the text does not give as many subwords."""
+def learn(texts: Sequence[Path], model: Path, size: int, kind: str, sentences: int, coverage: float = 0.9995) -> None:
+    """Train SentencePiece on characters that cover such a share of the text.
+
+    Raises ValueError where the text does not give as many subwords.
+    """
     processor = sentencepiece()
     try:
         processor.SentencePieceTrainer.train(
@@ -44,7 +47,7 @@ def learn(texts: Sequence[Path], model: Path, size: int, kind: str, sentences: i
             model_type=kind,
             input_sentence_size=sentences,
             shuffle_input_sentence=True,
-            character_coverage=0.9995,
+            character_coverage=coverage,
             minloglevel=1,
         )
     except RuntimeError as error:
