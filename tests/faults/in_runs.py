@@ -105,7 +105,7 @@ IN_RUNS = (
     ),
     Fault(  # the same, where nobody compares what the two have read
         "R6b",
-        "checkpoint_of",
+        "checkpoints.encoder_checkpoint.checkpoint_of",
         'root["model"].get("_name") != found.encoder',
         "False",
         (f"{ENCODER}::test_a_configuration_with_two_names_is_refused",),

@@ -6,7 +6,7 @@ UPSTREAM = (
     Fault(  # fairseq-generate takes its beam search to a model of CTC
         "B1",
         "Data2VecAsrTask.build_generator",
-        'all(hasattr(model, "get_logits") for model in models)',
+        "all(is_ctc(model) for model in models)",
         "not models",
         ("tests/tasks/test_data2vec_asr.py", "tests/end_to_end/test_recognition.py"),
     ),
