@@ -110,7 +110,7 @@ PRETRAINING_2 = (
     "model.modalities.audio.mask_length=10",
     "model.modalities.audio.decoder.decoder_dim=96",
     "model.modalities.audio.decoder.decoder_layers=1",
-    *every(233),
+    *every(250),
 )
 
 
@@ -121,7 +121,7 @@ def by_data2vec_2(profile: Profile, updates: int) -> Profile:
 
 METHODS = {
     1: PROFILES,
-    2: {"quick": by_data2vec_2(PROFILES["quick"], 700), "long": by_data2vec_2(PROFILES["long"], 1400)},
+    2: {"quick": by_data2vec_2(PROFILES["quick"], 750), "long": by_data2vec_2(PROFILES["long"], 1500)},
 }
 OUT = Path("outputs/quickstart")
 STARTS = (("finetune", "pre-trained"), ("scratch", "from scratch"))
