@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Dict, List, Optional
 
 from ..corpora.listing import AUDIO
+from ..corpora.spoken_text import LETTERS, joined
 from ..corpora.transcript_search import FoundTranscripts, TableOfTranscripts
 from ..files.folders import Walk
 from ..files.text.delimited import read_table
@@ -16,7 +17,6 @@ from ..files.text.transcripts import read_beside, read_labels
 from ..files.unusable import UnusableFileError
 
 TABLES = (".csv", ".tsv")
-LETTERS = ".ltr"
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _of_manifest(path: Path, manifest: Manifest, text: Optional[Path]) -> List[P
         )
     else:
         lines = read_labels(text, path, len(manifest.clips))
-        texts = [_joined(line) if text.suffix == LETTERS else line for line in lines]
+        texts = [joined(line) if text.suffix == LETTERS else line for line in lines]
     places = [str(path / clip.path) for clip in manifest.clips]
     if not path.is_dir():
         places = [f"{path}, line {line_of(index)}" for index in range(len(manifest.clips))]
@@ -96,15 +96,6 @@ def _of_manifest(path: Path, manifest: Manifest, text: Optional[Path]) -> List[P
         Pair(str(manifest.root / clip.path), said, _stem(clip.path), place)
         for clip, said, place in zip(manifest.clips, texts, places)
     ]
-
-
-def _joined(letters: str) -> str:
-    """Words of a line of letters.
-
-    >>> _joined("T H E | D O G |")
-    'THE DOG'
-    """
-    return " ".join("".join(letters.split()).replace("|", " ").split())
 
 
 def _stem(name: str) -> str:

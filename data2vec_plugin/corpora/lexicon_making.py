@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from ..files.text.dictionaries import read_entries
 from ..files.unusable import UnusableFileError, some
@@ -14,7 +14,6 @@ from ..files.writing import write_atomically
 from .labelling import report_losses
 from .spelling import BOUNDARY, Losses
 from .spoken_text import words_of_texts
-from .subword_training import sentencepiece
 
 PIECE = "\N{LOWER ONE EIGHTH BLOCK}"
 Speller = Callable[[str], List[str]]
@@ -95,8 +94,9 @@ def speller(symbols: Set[str], settings: LexiconSettings) -> Speller:
             f"{settings.dictionary} holds SentencePiece's units: give the model that cuts words into them, "
             f"`--spm spm.model`"
         )
-    processor: Any = sentencepiece().SentencePieceProcessor(model_file=str(settings.spm))
-    return lambda word: list(processor.encode(word, out_type=str))
+    from ..data.text.subwords import SentencePiece
+
+    return SentencePiece(settings.spm).encode
 
 
 def cannot_spell(word: str, symbol: str, path: Path, line: int, settings: LexiconSettings) -> UnusableFileError:

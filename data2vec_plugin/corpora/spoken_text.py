@@ -35,12 +35,12 @@ def words_of_texts(
 
 
 def joined(letters: str) -> str:
-    """Words of letters.
+    """Words of a line of letters, with a blank between them.
 
     >>> joined("T H E | D O G |")
     'THE DOG'
     """
-    return "".join(letters.split()).replace(BOUNDARY, " ").strip()
+    return " ".join("".join(letters.split()).replace(BOUNDARY, " ").split())
 
 
 def letters_of(words: Sequence[str]) -> List[str]:

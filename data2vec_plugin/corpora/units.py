@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterable, List, Optional, Protocol
+from typing import Iterable, List, Optional, Protocol
 
-from ..files.writing import write_atomically
+from ..files.writing import replacing
 from .spelling import spell
 from .subword_training import learn, sentencepiece
 
@@ -53,12 +54,9 @@ class Subwords:
     ending, noun, post_process = "bpe", "subword", "sentencepiece"
 
     def __init__(self, model: Path) -> None:
-        self.processor: Any = sentencepiece().SentencePieceProcessor(model_file=str(model))
+        from ..data.text.subwords import SentencePiece
 
-    def split(self, text: str) -> List[str]:
-        """``THE DOG`` -> ▁THE, ▁D, OG."""
-        pieces: List[str] = self.processor.encode(text, out_type=str)
-        return pieces
+        self.split = SentencePiece(model).encode
 
 
 @dataclass(frozen=True)
@@ -82,10 +80,11 @@ def make_units(settings: UnitSettings, texts: Iterable[str], folder: Path) -> Un
     if settings.kind != "bpe":
         return Letters() if settings.kind == "char" else Words()
     if settings.model is not None:
+        sentencepiece()  # whose absence is no fault of the model
         try:
             return Subwords(settings.model)
-        except (OSError, RuntimeError) as error:
-            raise ValueError(f"`--spm` {settings.model} is no SentencePiece model: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"`--spm` {settings.model} is no SentencePiece model that can be read: {error}") from error
     learned = "".join(f"{line}\n" for line in texts)
     if not learned:
         raise ValueError(
@@ -95,5 +94,6 @@ def make_units(settings: UnitSettings, texts: Iterable[str], folder: Path) -> Un
         text, model = Path(drafts) / "train.txt", Path(drafts) / MODEL
         text.write_text(learned, "utf-8")
         learn([text], model, settings.size, "bpe", sentences=2_000_000, coverage=1.0)
-        write_atomically(folder / MODEL, model.read_bytes())
+        with replacing(folder / MODEL) as part:
+            shutil.copyfile(model, part)
     return Subwords(folder / MODEL)

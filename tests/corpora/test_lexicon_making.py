@@ -117,3 +117,13 @@ def test_lmplz_that_is_not_there_is_told(
     monkeypatch.setenv("PATH", str(folder))
     assert main(["lm", "build", "train.wrd", "--lmplz"]) == 1
     assert "lmplz is not on the PATH" in capsys.readouterr().err
+
+
+def test_a_model_of_subwords_that_cannot_be_read_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("sentencepiece")
+    (tmp_path / "words.txt").write_text("one\n")
+    (tmp_path / "dict.txt").write_text("▁one 1\n")
+    (tmp_path / "spm.model").write_text("no model")
+    words = ["lm", "lexicon", str(tmp_path / "words.txt"), "--dict", str(tmp_path / "dict.txt")]
+    assert main([*words, "--spm", str(tmp_path / "spm.model"), "--out", str(tmp_path / "lexicon.txt")]) == 1
+    assert "spm.model: no SentencePiece model" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 import pytest
+import torch
 from parity.cases import TEACHER, Tensors, below, differences
 
 from data2vec_plugin.core.teacher import FORMAT_KEY, UPDATES_KEY
@@ -29,3 +30,4 @@ def assert_teacher_follows(model: Any, inputs: Tensors, expected: Tensors, steps
         assert set(state) - {UPDATES_KEY, FORMAT_KEY} == set(recorded_teacher)
         assert not list(differences(state, recorded_teacher, TEACHER))
         assert teacher.decay == pytest.approx(float(expected[f"decay.{step['step']}"]), abs=1e-12)
+        assert torch.equal(state[UPDATES_KEY], torch.tensor(step["num_updates"]))
