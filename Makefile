@@ -35,7 +35,7 @@ $(STAMP): setup.py pyproject.toml $(wildcard requirements/*.txt)
 $(TOOLS): $(STAMP)
 	@echo "what tests and checks need"; $(PIP) install -q -e '.[dev]'; touch $@
 
-doctor: $(STAMP)  ## say what is installed, mended or missing
+doctor: $(STAMP)  ## show what is installed, patched or missing
 	@$(BIN)/data2vec doctor
 
 test: $(TOOLS)  ## install if needed, then run the tests

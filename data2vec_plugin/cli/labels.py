@@ -17,19 +17,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `data2vec labels`."""
     add = parser.add_argument
     add("manifests", nargs="+", type=Path, metavar="MANIFEST", help="TSV files, or folders of them")
-    add("--csv", type=Path, help="take the transcripts from this table: path, text")
-    add("--out", type=Path, help="folder for the labels and their manifests (beside the TSV)")
-    add("--case", choices=sorted(CASES), default="upper", help="of the letters (upper)")
+    add("--csv", type=Path, help="read the transcripts from this table, with columns path and text")
+    add("--out", type=Path, help="folder for the labels and their manifests (default: next to the TSV)")
+    add("--case", choices=sorted(CASES), default="upper", help="case of the letters (default: upper)")
     add(
         "--dict-from",
         metavar="SPLITS",
-        help="splits whose letters make the dictionary, with commas (those named train…)",
+        help="comma-separated splits that the dictionary is built from (default: those named train…)",
     )
-    add("--dict", type=Path, metavar="FILE", help="check against this dictionary, make none")
-    add("--units", choices=KINDS, default="char", help="letters, SentencePiece's subwords, or words (char)")
-    add("--size", type=int, default=500, metavar="N", help="how many subwords are learned (500)")
-    add("--spm", type=Path, metavar="MODEL", help="take these subwords instead, a SentencePiece .model")
-    add("--skip-missing", action="store_true", help="drop clips without transcript, say how many")
+    add("--dict", type=Path, metavar="FILE", help="check against this dictionary instead of building one")
+    add(
+        "--units",
+        choices=KINDS,
+        default="char",
+        help="char: letters; bpe: SentencePiece subwords; word (default: char)",
+    )
+    add("--size", type=int, default=500, metavar="N", help="number of subwords to learn (default: 500)")
+    add("--spm", type=Path, metavar="MODEL", help="use the subwords of this SentencePiece .model instead")
+    add("--skip-missing", action="store_true", help="drop clips without a transcript and report how many")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,8 +1,8 @@
 """`data2vec COMMAND …`: finds the command's module and runs it.
 
-A command's module offers `add_arguments(parser)` and `run(args) -> int`. It is imported
-only when it is called, so that `data2vec doctor` works where nothing else does. A command
-that starts trainings gets hydra's overrides, from anywhere in its line, as `args.overrides`.
+A command's module defines `add_arguments(parser)` and `run(args) -> int`. It is imported
+only when the command is called, so that `data2vec doctor` works where nothing else does. A command
+that starts trainings gets hydra's overrides, from anywhere on the command line, as `args.overrides`.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from typing import Dict, List, NamedTuple, Optional
 
 
 class Command(NamedTuple):
-    """Where a subcommand lives, and what `data2vec --help` says of it."""
+    """The module of a subcommand, and its line in `data2vec --help`."""
 
     module: str
     help: str
@@ -20,32 +20,30 @@ class Command(NamedTuple):
 
 
 COMMANDS: Dict[str, Command] = {
-    "doctor": Command("data2vec_plugin.cli.doctor", "say what is installed, mended or missing"),
+    "doctor": Command("data2vec_plugin.cli.doctor", "show what is installed, patched or missing"),
     "manifest": Command("data2vec_plugin.cli.manifest", "list audio files for training"),
     "labels": Command("data2vec_plugin.cli.labels", "write transcripts and their dictionary"),
-    "subwords": Command("data2vec_plugin.cli.subwords", "learn subwords from text, and their dictionary"),
+    "subwords": Command("data2vec_plugin.cli.subwords", "train a subword model on text, and write its dictionary"),
     "sentences": Command("data2vec_plugin.cli.sentences", "encode your own labelled sentences for fine-tuning"),
     "lm": Command(
-        "data2vec_plugin.cli.speech.lm", "make a lexicon and an n-gram for beam search, and tune their weights"
+        "data2vec_plugin.cli.speech.lm", "build a lexicon and an n-gram for beam search, and tune their weights"
     ),
-    "features": Command("data2vec_plugin.cli.features", "make frozen features of speech, text or images"),
-    "transcribe": Command(
-        "data2vec_plugin.cli.speech.transcribe", "write down what recordings say: text, JSON, subtitles"
-    ),
+    "features": Command("data2vec_plugin.cli.features", "extract frozen features from speech, text or images"),
+    "transcribe": Command("data2vec_plugin.cli.speech.transcribe", "transcribe recordings to text, JSON or subtitles"),
     "multimodal": Command(
-        "data2vec_plugin.cli.multimodal", "prepare sequences of several modalities, predict from them"
+        "data2vec_plugin.cli.multimodal", "prepare multimodal sequences for training, predict on raw clips"
     ),
-    "memes": Command("data2vec_plugin.cli.memes", "say what a trained meme classifier gets right and wrong"),
-    "convert": Command("data2vec_plugin.cli.convert", "turn checkpoints into Hugging Face models, and back"),
+    "memes": Command("data2vec_plugin.cli.memes", "report what a trained meme classifier gets right and wrong"),
+    "convert": Command("data2vec_plugin.cli.convert", "convert checkpoints to and from Hugging Face models"),
     "align": Command(
-        "data2vec_plugin.cli.speech.align", "say when each word of a known text was said, and which do not fit"
+        "data2vec_plugin.cli.speech.align", "align known texts with their recordings, and find those that do not match"
     ),
-    "export": Command(
-        "data2vec_plugin.cli.speech.export", "write a trained model as an ONNX file, which needs no torch"
+    "export": Command("data2vec_plugin.cli.speech.export", "export a trained model to ONNX, which runs without torch"),
+    "inspect": Command(
+        "data2vec_plugin.cli.inspect_checkpoint", "describe a checkpoint without executing anything in it"
     ),
-    "inspect": Command("data2vec_plugin.cli.inspect_checkpoint", "say what a checkpoint is, without running it"),
     "recipes": Command("data2vec_plugin.cli.recipes", "list or copy the training recipes"),
-    "report": Command("data2vec_plugin.cli.report", "draw the curves of runs side by side"),
+    "report": Command("data2vec_plugin.cli.report", "plot the curves of several runs side by side"),
     "glue": Command("data2vec_plugin.cli.glue", "prepare, fine-tune and tabulate the GLUE tasks", takes_overrides=True),
 }
 
@@ -62,7 +60,7 @@ def build_parser(chosen: Optional[str] = None) -> argparse.ArgumentParser:
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    """Runs one command; returns its exit code (1 for bad input, told in one line)."""
+    """Runs one command; returns its exit code (1 for bad input, reported in one line)."""
     arguments = sys.argv[1:] if argv is None else argv
     chosen = next((word for word in arguments if word in COMMANDS), None)
     parser = build_parser(chosen)

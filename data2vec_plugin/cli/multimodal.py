@@ -1,7 +1,8 @@
-"""`data2vec multimodal`: published pickles and raw clips as folders to train on; raw clips and a run to predictions.
+"""`data2vec multimodal`: training data from published pickles or raw clips; predictions on raw clips.
 
-A table of clips has a header and a row a clip, with tabs or commas: `id`, `text`, `audio` (a file), `vision` (a
-picture, a folder of frames, or a list with a path a line), `label`. Any stream may be missing, in a row or altogether.
+A table of clips (tab- or comma-separated) has a header and one row per clip: `id`, `text`, `audio` (a file), `vision`
+(an image, a folder of frames, or a list with one path per line), `label`. Any stream may be missing, in a row or
+altogether.
 """
 
 import argparse
@@ -13,63 +14,94 @@ from .features import add_text
 if TYPE_CHECKING:
     from ..clips.streams import Wanted
 
-STREAMS = {"vision": "of frames (a row a picture)", "text": "of text", "audio": "of speech"}
+STREAMS = {"vision": "for frames (one row per image)", "text": "for text", "audio": "for speech"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `data2vec multimodal`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    convert = actions.add_parser("convert", help="a pickle as published with MulT, read without running what is in it")
-    convert.add_argument("pickle", type=Path, help="such as mosi_data_noalign.pkl")
-    convert.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for manifests, labels and features")
-    convert.add_argument(
-        "--keep-padding", action="store_true", help="keep rows of zeros in front: positions as in the published code"
+    for name, text, declare in (
+        ("convert", "convert a pickle published with MulT, without executing what is in it", add_convert),
+        ("encode", "extract data2vec features of raw clips, as splits to train `mtag` on", add_encode),
+        ("predict", "predict on raw clips with a trained `mtag`", add_predict),
+    ):
+        declare(actions.add_parser(name, help=text, description=text))
+
+
+def add_convert(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `data2vec multimodal convert`."""
+    add = parser.add_argument
+    add("pickle", type=Path, help="such as mosi_data_noalign.pkl")
+    add("--out", type=Path, required=True, metavar="FOLDER", help="folder for manifests, labels and features")
+    add(
+        "--keep-padding",
+        action="store_true",
+        help="keep leading rows of zeros, so that positions are those of the published code",
     )
-    encode = actions.add_parser("encode", help="data2vec's features of raw clips, as splits to train `mtag` on")
-    encode.add_argument("tables", type=Path, nargs="+", metavar="TABLE", help="a split each, called as the file is")
-    encode.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER", help="for splits and features: `task.data`"
-    )
-    add_encoders(encode)
-    predict = actions.add_parser("predict", help="what a trained `mtag` says of raw clips")
-    predict.add_argument(
-        "run", type=Path, help="save folder of a run, of which the best checkpoint is taken, or a file"
-    )
-    predict.add_argument("table", type=Path, help="of clips; with labels the metrics are told, too")
-    predict.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help=".tsv, or .json with metrics and counts"
-    )
-    predict.add_argument("--features", type=Path, metavar="FOLDER", help="keep the features there, or go on with them")
-    predict.add_argument(
+
+
+def add_encode(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `data2vec multimodal encode`."""
+    add = parser.add_argument
+    add("tables", type=Path, nargs="+", metavar="TABLE", help="one table per split; its file name names the split")
+    add("--out", type=Path, required=True, metavar="FOLDER", help="folder for splits and features, for `task.data`")
+    add_encoders(parser)
+
+
+def add_predict(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `data2vec multimodal predict`."""
+    add = parser.add_argument
+    add("run", type=Path, help="save folder of a run (its best checkpoint is used), or a checkpoint")
+    add("table", type=Path, help="table of clips; if it has labels, metrics are reported too")
+    add("--out", type=Path, required=True, metavar="FILE", help=".tsv, or .json with metrics and counts")
+    add("--features", type=Path, metavar="FOLDER", help="keep the features in this folder, and reuse those in it")
+    add(
         "--data",
         type=Path,
         metavar="FOLDER",
-        help="what the run was trained on (where it was then): for its statistics",
+        help="training data of the run, for its statistics (default: where it was at training)",
     )
-    add_encoders(predict)
+    add_encoders(parser)
 
 
 def add_encoders(parser: argparse.ArgumentParser) -> None:
-    """Declare what decides how features are made."""
+    """Declare the options for feature extraction."""
     add = parser.add_argument
     for name, what in STREAMS.items():
         add(f"--{name}", type=Path, metavar="CHECKPOINT", help=f"data2vec encoder {what}")
-    add("--layer", default="last", metavar="N", help="block of all encoders, from 0, or last: their output (last)")
-    add("--teacher", action="store_true", help="of the average of the weights (EMA) instead of the student")
-    add("--audio-rate", type=float, default=10.0, metavar="N", help="frames of audio a second at most, averaged (10)")
+    add(
+        "--layer",
+        default="last",
+        metavar="N",
+        help="Transformer block of all encoders, counted from 0; last: their output (default: last)",
+    )
+    add("--teacher", action="store_true", help="use the teacher (EMA of the weights) instead of the student")
+    add(
+        "--audio-rate",
+        type=float,
+        default=10.0,
+        metavar="N",
+        help="average audio frames down to at most N per second (default: 10)",
+    )
     add(
         "--patches",
         action="store_true",
-        help="frames of vision are the patches of each picture, not the picture's mean",
+        help="one vision frame per image patch, instead of one per image (the mean)",
     )
     add("--batch", type=float, metavar="N", help="as in `data2vec features`")
-    add("--device", metavar="NAME", help="cpu, cuda or cuda:N (a GPU if there is one)")
-    add("--bad-limit", type=int, default=0, metavar="N", help="stop if more files of a stream cannot be used (0)")
+    add("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: a GPU if there is one)")
+    add(
+        "--bad-limit",
+        type=int,
+        default=0,
+        metavar="N",
+        help="stop if more than N files of a stream are unusable (default: 0)",
+    )
     add_text(parser.add_argument_group("text"))
 
 
 def wanted(args: argparse.Namespace) -> "Wanted":
-    """How features are made, out of the options."""
+    """The settings of feature extraction, from the options."""
     from ..clips.streams import Wanted
     from ..features.text_files import Given
 
@@ -88,10 +120,10 @@ def wanted(args: argparse.Namespace) -> "Wanted":
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do one of the three; 1 if more files were bad than allowed.
+    """Do one of the three; 1 if more files were unusable than allowed.
 
     Raises:
-        ValueError: a file, a folder or a run cannot be used.
+        ValueError: a file, a folder or a run is unusable.
     """
     if args.action == "encode":
         from ..clips.clip_samples import encode_tables
@@ -106,11 +138,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def convert(args: argparse.Namespace) -> int:
-    """Write every split of a pickle, and say how large it is."""
+    """Write every split of a pickle, and print its size."""
     from ..data.multimodal.from_pickle import convert_pickle
 
     for split, (kept, dropped) in convert_pickle(args.pickle, args.out, args.keep_padding).items():
         print(
-            f"{args.out / split}.tsv: {kept:,} samples" + (f", {dropped:,} without a frame dropped" if dropped else "")
+            f"{args.out / split}.tsv: {kept:,} samples" + (f", {dropped:,} without frames dropped" if dropped else "")
         )
     return 0

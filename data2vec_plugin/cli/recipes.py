@@ -9,16 +9,16 @@ COPY_HINT = "fairseq-hydra-train --config-dir {folder} --config-name RECIPE +run
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `data2vec recipes`."""
     add = parser.add_argument
-    add("--copy", type=Path, metavar="DIR", help="copy all recipes there, to change them")
-    add("--force", action="store_true", help="let --copy replace files that are there")
-    add("--path", action="store_true", help="print the folder, for --config-dir")
+    add("--copy", type=Path, metavar="DIR", help="copy all recipes to DIR, to edit them")
+    add("--force", action="store_true", help="let --copy overwrite existing files")
+    add("--path", action="store_true", help="print the folder of the recipes, for --config-dir")
 
 
 def run(args: argparse.Namespace) -> int:
     """List, locate or copy the recipes.
 
     Raises:
-        ValueError: the recipes are not there, or a copy would replace a file.
+        ValueError: the recipes are missing, or a copy would overwrite a file.
     """
     from ..files.recipe_tree import copy, recipes_folder, show
 

@@ -6,13 +6,17 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("root", type=Path, metavar="DIR", help="with train.tsv, valid.tsv and perhaps test.tsv")
+    parser.add_argument(
+        "root", type=Path, metavar="DIR", help="folder with train.tsv, valid.tsv and, optionally, test.tsv"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the binaries")
     subwords = parser.add_mutually_exclusive_group(required=True)
-    subwords.add_argument("--gpt2-bpe", type=Path, metavar="FOLDER", help="with encoder.json and vocab.bpe")
+    subwords.add_argument("--gpt2-bpe", type=Path, metavar="FOLDER", help="folder with encoder.json and vocab.bpe")
     subwords.add_argument("--sentencepiece", type=Path, metavar="MODEL", help="a SentencePiece .model")
     parser.add_argument("--dict", type=Path, metavar="FILE", required=True, help="the checkpoint's dict.txt")
-    parser.add_argument("--max-positions", type=int, default=512, metavar="N", help="count what has more tokens (512)")
+    parser.add_argument(
+        "--max-positions", type=int, default=512, metavar="N", help="report sentences with more tokens (default: 512)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

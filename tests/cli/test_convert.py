@@ -26,7 +26,7 @@ def test_options_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[s
     speech_checkpoint(tmp_path / "ours.pt")
     out = ["--out", str(tmp_path / "out")]
     for options, message in [
-        ([str(tmp_path), "--to=fairseq", "--teacher"], "`--teacher`: a folder of Hugging Face's holds no teacher"),
+        ([str(tmp_path), "--to=fairseq", "--teacher"], "`--teacher`: a Hugging Face folder has no teacher"),
         ([str(tmp_path), "--to=hf"], f"{tmp_path} is a folder; `--to hf` reads a checkpoint"),
         ([str(tmp_path / "no.pt"), "--to=hf"], "no.pt does not exist"),
         ([str(tmp_path / "ours.pt"), "--to=fairseq"], "ours.pt is of model `data2vec_audio`"),

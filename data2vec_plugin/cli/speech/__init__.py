@@ -1,1 +1,1 @@
-"""Subcommands on the way from recordings to text."""
+"""Subcommands for speech recognition: transcribe, align, export, language models."""

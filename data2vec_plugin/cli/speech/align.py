@@ -1,7 +1,7 @@
-"""`data2vec align`: when each word and letter of a known text was said, and which texts do not belong to their audio.
+"""`data2vec align`: the time of each word and letter of a known text, and the texts that do not match their audio.
 
-Texts are found where `data2vec labels` finds them: in LibriSpeech's .trans.txt, in a .txt of the recording's name, in a
-table. OUT/scores.tsv lists all recordings, those first whose text fits least.
+Texts are found where `data2vec labels` finds them: in LibriSpeech's .trans.txt, in a .txt named after the recording, in
+a table. OUT/scores.tsv lists all recordings, worst match first.
 """
 
 import argparse
@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "checkpoint",
         type=Path,
-        help="a recogniser by CTC: a checkpoint, a Hugging Face folder, or an ONNX file of ours",
+        help="a CTC recogniser: a checkpoint, a Hugging Face folder, or an ONNX file from `data2vec export`",
     )
     add(
         "--audio",
@@ -27,19 +27,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--text",
         type=Path,
         metavar="FILE",
-        help="the recording's text; for a manifest or folder a table of path, text; for a manifest also .wrd or .ltr",
+        help="the text of one recording; for a manifest or folder, a table with columns path and text; for a "
+        "manifest, also its .wrd or .ltr",
     )
-    add("--out", type=Path, metavar="FOLDER", help="for the results and scores.tsv (CTM to standard output)")
-    add("--format", default="ctm", metavar="LIST", help="ctm, textgrid, srt, vtt, json, with commas (ctm)")
-    add("--letters", action="store_true", help="a CTM of letters, too; TextGrid and JSON always hold them")
-    add("--worst", type=int, default=0, metavar="N", help="print the N recordings whose text fits least")
-    add("--bad-limit", type=int, default=0, metavar="N", help="exit with 1 if more recordings were left out (0)")
-    add("--dict", type=Path, metavar="FILE", help="the dictionary of its labels (the one in or beside the checkpoint)")
-    add("--device", metavar="NAME", help="cpu, cuda or cuda:N (a GPU if there is one)")
+    add("--out", type=Path, metavar="FOLDER", help="folder for the results and scores.tsv (default: print CTM)")
+    add("--format", default="ctm", metavar="LIST", help="comma-separated: ctm, textgrid, srt, vtt, json (default: ctm)")
+    add("--letters", action="store_true", help="also write a CTM of letters; TextGrid and JSON always include them")
+    add("--worst", type=int, default=0, metavar="N", help="print the N recordings that match their text worst")
+    add(
+        "--bad-limit",
+        type=int,
+        default=0,
+        metavar="N",
+        help="exit with 1 if more than N recordings were skipped (default: 0)",
+    )
+    add("--dict", type=Path, metavar="FILE", help="dictionary of the labels (default: in or next to the checkpoint)")
+    add("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: a GPU if there is one)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Align; 1 if more recordings were left out than allowed.
+    """Align; 1 if more recordings were skipped than allowed.
 
     Raises:
         ValueError: the model, the lists or the folder cannot be used.

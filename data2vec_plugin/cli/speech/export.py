@@ -1,9 +1,9 @@
 """`data2vec export`: a trained model as a file that runs without torch and without this package.
 
-A recogniser becomes log-probabilities of symbols, any other checkpoint the features of its encoder. Inputs are
-`source` (batch, samples) and `lengths` (batch,), how many samples of each row are not padding; outputs `log_probs` or
-`features` (batch, frames, …) and `frames` (batch,). The file says itself what its symbols are, and how audio is
-prepared; `data2vec inspect` shows it.
+A recogniser's file computes log-probabilities of symbols, that of any other checkpoint the encoder's features. Inputs
+are `source` (batch, samples) and `lengths` (batch,), how many samples of each row are not padding; outputs are
+`log_probs` or `features` (batch, frames, …) and `frames` (batch,). The file's metadata hold its symbols and how audio
+is prepared; `data2vec inspect` shows them.
 """
 
 import argparse
@@ -13,24 +13,35 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `data2vec export`."""
     add = parser.add_argument
-    add("checkpoint", type=Path, help="fine-tuned with CTC, or pre-trained; or a Hugging Face folder of a recogniser")
+    add("checkpoint", type=Path, help="fine-tuned with CTC or pre-trained, or the Hugging Face folder of a recogniser")
     add("--to", choices=("onnx",), required=True, help="onnx: one file for onnxruntime")
     add("--out", type=Path, required=True, metavar="FILE", help="the file to write, such as model.onnx")
-    add("--int8", action="store_true", help="weights of matrix products in 8 bits: a quarter of the size, and faster")
     add(
-        "--what", choices=("ctc", "encoder"), help="log-probabilities or features (ctc, where there is an output layer)"
+        "--int8",
+        action="store_true",
+        help="store the weights of matrix products in 8 bits: a quarter of the size, and faster",
     )
-    add("--opset", type=int, default=17, metavar="N", help="of ONNX, 17 to 20 (17, which every onnxruntime reads)")
-    add("--dict", type=Path, metavar="FILE", help="dictionary of text or labels (the one in or beside the checkpoint)")
-    add("--modality", choices=("speech", "text", "image"), help="of a checkpoint that is of several")
+    add(
+        "--what",
+        choices=("ctc", "encoder"),
+        help="ctc: log-probabilities; encoder: features (default: ctc if the model has an output layer)",
+    )
+    add("--opset", type=int, default=17, metavar="N", help="ONNX opset, 17 to 20 (default: 17, the most portable)")
+    add(
+        "--dict",
+        type=Path,
+        metavar="FILE",
+        help="dictionary of the text or labels (default: in or next to the checkpoint)",
+    )
+    add("--modality", choices=("speech", "text", "image"), help="which encoder of a multimodal checkpoint")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export, and say what was made.
+    """Export, and print what was written.
 
     Raises:
-        ValueError: the checkpoint is not what is asked for, a package is missing, or the file would not do what torch
-            does.
+        ValueError: the checkpoint cannot be exported this way, a package is missing, or the file's outputs differ
+            from torch's.
     """
     from ...export.to_onnx import Export, to_onnx
 

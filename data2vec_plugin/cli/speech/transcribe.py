@@ -1,6 +1,7 @@
-"""`data2vec transcribe`: what recordings of any length say, by a recogniser that was trained with CTC.
+"""`data2vec transcribe`: transcripts of recordings of any length, by a CTC recogniser.
 
-Without --out the text goes to standard output. Run again, also with more recordings, the command makes what is missing.
+Without --out the text goes to standard output. When the command is run again, also with more recordings, it writes
+only what is missing.
 """
 
 import argparse
@@ -12,26 +13,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from ...decoding.options import add_beam_arguments
 
     add = parser.add_argument
-    add("checkpoint", type=Path, help="a recogniser: a checkpoint, a folder of Hugging Face's, or an ONNX file")
+    add("checkpoint", type=Path, help="a recogniser: a checkpoint, a Hugging Face folder, or an ONNX file")
     add("inputs", nargs="+", type=Path, metavar="INPUT", help="recordings or videos, or folders of them")
-    add("--out", type=Path, metavar="FOLDER", help="for the transcripts (standard output)")
-    add("--format", default="txt", metavar="LIST", help="of txt, json, srt, vtt, ctm, with commas (txt)")
-    add("--overwrite", action="store_true", help="make all anew, whatever is in FOLDER")
-    add("--dict", type=Path, metavar="FILE", help="dictionary of the labels, where the checkpoint holds none")
-    add("--device", metavar="NAME", help="cpu, cuda or cuda:N (a GPU if there is one)")
-    add("--batch", type=float, default=60, metavar="SECONDS", help="so much audio is computed at a time (60)")
-    add("--bad-limit", type=int, default=0, metavar="N", help="exit with 1 if more recordings had to be skipped (0)")
-    cutting = parser.add_argument_group("cutting", "of recordings that are longer than a window")
+    add("--out", type=Path, metavar="FOLDER", help="folder for the transcripts (default: standard output)")
+    add("--format", default="txt", metavar="LIST", help="comma-separated: txt, json, srt, vtt, ctm (default: txt)")
+    add("--overwrite", action="store_true", help="transcribe everything again, even if FOLDER has results")
+    add("--dict", type=Path, metavar="FILE", help="dictionary of the labels, if the checkpoint has none")
+    add("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: a GPU if there is one)")
+    add("--batch", type=float, default=60, metavar="SECONDS", help="seconds of audio per batch (default: 60)")
+    add(
+        "--bad-limit",
+        type=int,
+        default=0,
+        metavar="N",
+        help="exit with 1 if more than N recordings were skipped (default: 0)",
+    )
+    cutting = parser.add_argument_group("cutting", "recordings longer than a window are cut into pieces")
     add = cutting.add_argument
     add(
         "--cut",
         default="pauses",
         metavar="WAY",
-        help="in pauses told by loudness, by voice activity (vad: package silero-vad), or overlapping windows alone "
-        "(pauses)",
+        help="pauses: at quiet stretches; vad: by voice activity detection (package silero-vad); windows: only "
+        "overlapping windows (default: pauses)",
     )
-    add("--window", type=float, default=20, metavar="SECONDS", help="longer is cut (20)")
-    add("--pause", type=float, default=0.4, metavar="SECONDS", help="the shortest that is cut in (0.4)")
+    add("--window", type=float, default=20, metavar="SECONDS", help="longest piece (default: 20)")
+    add("--pause", type=float, default=0.4, metavar="SECONDS", help="shortest pause to cut at (default: 0.4)")
     add_beam_arguments(parser)
 
 
