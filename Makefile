@@ -52,11 +52,11 @@ test-fairseq: $(TOOLS)  ## fairseq 0.12.2's own tests (FAIRSEQ=checkout of v0.12
 	@test -n "$(FAIRSEQ)" || { echo "say where fairseq v0.12.2 is: make test-fairseq FAIRSEQ=path"; exit 2; }
 	@cd tests && $(abspath $(BIN))/python -m hosts.fairseq_tests $(HOSTS) --fairseq $(abspath $(FAIRSEQ))
 
-check: $(TOOLS)  ## linter, types, duplicated lines, who imports whom
+check: $(TOOLS)  ## linter, types, duplicated lines, who imports whom, the language
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/pylint --disable=all --enable=duplicate-code --score=n data2vec_compat data2vec_plugin
-	@test ! -f tests/test_architecture.py || $(BIN)/python -m pytest -q tests/test_architecture.py
+	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_language.py
 
 smoke: $(TOOLS)  ## run each recipe for two updates with the real fairseq-hydra-train
 	@test ! -d tests/smoke || $(BIN)/python -m pytest -q tests/smoke
