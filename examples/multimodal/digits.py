@@ -17,8 +17,8 @@ import random
 import sys
 from pathlib import Path
 
+from data2vec_plugin.corpora.espeak import Espeak, resample
 from data2vec_plugin.files.writing import write_atomically
-from data2vec_plugin.runs.espeak import Espeak, resample
 
 NAMES = ("zero", "one", "two")
 SAMPLE_RATE = 16_000

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ from data2vec_plugin.runs.drawing import BLUE, GREY, picture
 from data2vec_plugin.runs.following import clock
 from data2vec_plugin.runs.panels import STYLE, caption, draw_loss, draw_variance, finish, line
 from data2vec_plugin.runs.quickstart import write_results
+from data2vec_plugin.runs.speech_stages import Score, read_score
 from data2vec_plugin.runs.stages import Runner
 from data2vec_plugin.runs.tables import print_table
 from data2vec_plugin.runs.training_log import Series, last_update, read_training_log
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SAMPLE_RATE = 16000
-SCORE = re.compile(r"WER (?P<wer>[\d.]+) %.*\| CER (?P<cer>[\d.]+) %.*\| (?P<utterances>\d+) utterances")
 STARTS = {"pretrained": "finetune", "scratch": "scratch"}
 """What a model begins with, and the training of that name."""
 RATES = {
@@ -32,32 +30,6 @@ RATES = {
 }
 """Rows of the table, and the report's keys."""
 NORMAL = "a plateau, then a loss that stays up, or rises again, while both variances climb"
-
-
-@dataclass(frozen=True)
-class Score:
-    """What fairseq-generate reports of a test set; rates in percent."""
-
-    wer: float
-    cer: float
-    utterances: int
-
-
-def read_score(path: Path) -> Score:
-    """Read the last score of a results file of fairseq-generate.
-
-    Raises:
-        ValueError: the file is missing, or has no such line.
-    """
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    found = list(SCORE.finditer(text))
-    if not found:
-        raise ValueError(
-            f"{path}: no line with `WER … % | CER … % | … utterances`; "
-            "decode with --scoring data2vec_asr --results-path"
-        )
-    last = found[-1]
-    return Score(float(last["wer"]), float(last["cer"]), int(last["utterances"]))
 
 
 def write_report(

@@ -13,23 +13,16 @@ runs; run again, it resumes or says what it skips.
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 
 from report_speech import write_report
 
-from data2vec_plugin.runs.quickstart import options_of_methods, settle_folders, training
+from data2vec_plugin.runs import speech_stages
+from data2vec_plugin.runs.quickstart import options_of_methods, settle_folders
+from data2vec_plugin.runs.speech_stages import STARTS, beam_stages, every
 from data2vec_plugin.runs.stages import Runner, Stage, below, run_or_list
 
 ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
-
-
-def every(updates: int) -> tuple[str, ...]:
-    """Return what validates and saves after so many updates, and not after every epoch of a minute too."""
-    return (
-        *(f"dataset.validate_interval_updates={updates}", f"checkpoint.save_interval_updates={updates}"),
-        *("dataset.validate_interval=1000", "checkpoint.save_interval=1000"),
-    )
 
 
 @dataclass(frozen=True)
@@ -51,32 +44,9 @@ class Profile:
     updates_pretraining: int = 780
     updates_finetuning: int = 520
     log_interval: int = 10
-    pretraining: tuple[str, ...] = (
-        "optimization.lr=[0.001]",
-        "lr_scheduler.phase_ratio=[0.13,0.57,0.3]",
-        "dataset.max_tokens=384000",
-        "task.max_sample_size=128000",
-        "model.dropout=0",
-        "model.attention_dropout=0",
-        "model.encoder_layerdrop=0",
-        *every(260),
-    )
+    pretraining: tuple[str, ...] = speech_stages.PRETRAINING
     # Both trainings with labels get exactly these: only the start of the weights differs.
-    finetuning: tuple[str, ...] = (
-        "optimization.lr=[0.002]",
-        "optimization.update_freq=[1]",
-        "dataset.max_tokens=192000",
-        "model.feature_grad_mult=1",
-        "model.freeze_finetune_updates=0",
-        "model.layerdrop=0",
-        "model.activation_dropout=0",
-        "model.mask_prob=0.2",
-        "model.mask_channel_prob=0.1",
-        "model.mask_channel_length=16",
-        "dataset.validate_after_updates=0",
-        "checkpoint.keep_interval_updates=1",
-        *every(130),
-    )
+    finetuning: tuple[str, ...] = speech_stages.FINETUNING
 
 
 PROFILES = {
@@ -124,7 +94,6 @@ METHODS = {
     2: {"quick": by_data2vec_2(PROFILES["quick"], 750), "long": by_data2vec_2(PROFILES["long"], 1500)},
 }
 OUT = Path("outputs/quickstart")
-STARTS = (("finetune", "pre-trained"), ("scratch", "from scratch"))
 
 
 def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
@@ -197,46 +166,7 @@ def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
             )
             for name, title in STARTS
         ),
-        *(beam_stages(profile, out) if can_search() else ()),
-    ]
-
-
-def can_search() -> bool:
-    """Tell whether beam search can run: flashlight-text has no wheel for every Python."""
-    return find_spec("flashlight") is not None
-
-
-def beam_stages(profile: Profile, out: str) -> list[Stage]:
-    """List what makes a lexicon and a 3-gram of the labelled training sentences, and decodes with them."""
-    data, lexicon, lm = f"{out}/data", f"{out}/lexicon.txt", f"{out}/lm.arpa"
-    words = f"{data}/train-labelled.wrd"
-    options = ("--lexicon", lexicon, "--lm-model", lm, "--lm-weight", "2", "--beam", "50")
-    return [
-        Stage(
-            "lexicon",
-            "spell the training sentences' words",
-            ("data2vec", "lm", "lexicon", words, "--dict", f"{data}/dict.ltr.txt", "--out", lexicon),
-            ROOT / lexicon,
-            after=("labels",),
-        ),
-        Stage(
-            "ngram",
-            "count the training sentences' words, pairs and triples",
-            ("data2vec", "lm", "build", words, "--out", lm),
-            ROOT / lm,
-            after=("labels",),
-        ),
-        *(
-            Stage(
-                f"beam-{name}",
-                f"decode by beam search ({title})",
-                (*generate(profile, data, f"{out}/{name}", f"{out}/beam-{name}"), *options),
-                ROOT / out / f"beam-{name}",
-                after=(name, "lexicon", "ngram"),
-                logged=True,
-            )
-            for name, title in STARTS
-        ),
+        *beam_stages(ROOT, out, lambda name, folder: generate(profile, data, f"{out}/{name}", folder)),
     ]
 
 
@@ -249,42 +179,30 @@ def corpus_options(profile: Profile) -> list[str]:
     return options
 
 
-def train(profile: Profile, recipe: str, seed: int, data: str, folder: str) -> tuple[str, ...]:
-    """Return what the three training commands share."""
-    return training(recipe, data, folder, seed, profile.run, profile.log_interval)
-
-
 def pretrain(profile: Profile, seed: int, data: str, folder: str) -> tuple[str, ...]:
     """Return the command that pre-trains."""
-    return (
-        *train(profile, RECIPES[profile.method], seed, data, folder),
-        f"+size/{SIZES[profile.method]}={profile.size}",
-        *("dataset.train_subset=train-unlabelled", "dataset.valid_subset=valid-unlabelled"),
-        f"optimization.max_update={profile.updates_pretraining}",
-        *profile.pretraining,
+    return speech_stages.pretrain(
+        data,
+        folder,
+        seed,
+        profile.updates_pretraining,
+        profile.pretraining,
+        RECIPES[profile.method],
+        f"{SIZES[profile.method]}={profile.size}",
+        profile.run,
+        profile.log_interval,
     )
 
 
 def finetune(profile: Profile, seed: int, data: str, folder: str, pretrained: str) -> tuple[str, ...]:
     """Return the command that trains with labels, from a pre-trained checkpoint."""
-    return (
-        *train(profile, "asr_base_10m", seed, data, folder),
-        *("dataset.train_subset=train-labelled", "dataset.valid_subset=valid"),
-        f"model.w2v_path={pretrained}/checkpoint_last.pt",
-        f"optimization.max_update={profile.updates_finetuning}",
-        *profile.finetuning,
-    )
+    updates, settings = profile.updates_finetuning, profile.finetuning
+    return speech_stages.finetune(data, folder, pretrained, seed, updates, settings, profile.run, profile.log_interval)
 
 
 def generate(profile: Profile, data: str, trained: str, folder: str) -> tuple[str, ...]:
     """Return the command that decodes the test split."""
-    return (
-        *("fairseq-generate", data, "--user-dir", "data2vec_plugin", "--task", "data2vec_asr"),
-        *("--post-process", "letter", "--gen-subset", "test"),
-        *("--path", f"{trained}/checkpoint_best.pt", "--max-tokens", "1280000"),
-        *("--scoring", "data2vec_asr", "--results-path", folder),
-        *(("--cpu",) if profile.run == "cpu" else ()),
-    )
+    return speech_stages.generate(data, trained, folder, run=profile.run)
 
 
 def main() -> int:

@@ -16,22 +16,15 @@ the voices that are missing.
 
 import argparse
 import itertools
-import json
-import math
-import multiprocessing
 import random
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
-from data2vec_plugin.runs.espeak import Espeak, resample
+from data2vec_plugin.corpora.spoken_corpus import Job, Voice, claim, speak_all
 
-SAMPLE_RATE = 16000
-UTTERANCES_PER_CHAPTER = 50
-PAUSE = (0.02, 0.3)  # seconds between the sentences of one recording
 SHORTEST_SENTENCE = 0.5  # seconds; no three words are spoken in less
 
 # A sentence is NUMBER [COLOUR] ANIMAL ACTION [PREPOSITION PLACE]: three to six words.
@@ -47,17 +40,6 @@ VOCABULARY = NUMBERS + COLOURS + ANIMALS + ACTIONS + PREPOSITIONS + PLACES
 LENGTH_WEIGHTS = {3: 1, 4: 2, 5: 2, 6: 3}
 # Which part of all sentences belongs to which split: none is ever spoken in two.
 SENTENCE_SHARES = {"train": 0.8, "valid": 0.1, "test": 0.1}
-
-
-@dataclass(frozen=True)
-class Voice:
-    """A speaker: eSpeak's accent and voice variant, and how it usually speaks."""
-
-    speaker: int
-    name: str  # accent, or accent+variant
-    rate: int  # words per minute
-    pitch: int  # 0–99
-    range: int  # of the pitch, 0–99
 
 
 # No variant is in two lists: whoever speaks in `valid` or `test` is never heard in training.
@@ -92,22 +74,6 @@ class Settings:
     labelled_voices: int = 12
     valid_utterances: int = 60
     test_utterances: int = 100
-
-
-@dataclass(frozen=True)
-class Job:
-    """What one voice says in one split: these sentences, until so many seconds are full.
-
-    A file holds one sentence, or as many as fill ``recording`` seconds.
-    """
-
-    folder: Path  # SPLIT/SPEAKER, there once the job is complete
-    voice: Voice
-    seed: str
-    labelled: bool
-    sentences: tuple[str, ...]
-    seconds: float = math.inf
-    recording: float = 0.0
 
 
 def sentences_by_split(seed: int) -> dict[str, list[str]]:
@@ -198,93 +164,6 @@ def check(settings: Settings) -> None:
             raise ValueError(f"--{option} is {getattr(settings, name)}; expected more than 0")
 
 
-def perform(job: Job) -> tuple[str, int, float]:
-    """Speak and write all of one job; return its folder, utterances and seconds."""
-    import soundfile
-
-    part = job.folder.with_name(job.folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    count, seconds = 0, 0.0
-    for text, clip in utterances(job):
-        chapter = f"{job.voice.speaker}-{1 + count // UTTERANCES_PER_CHAPTER}"
-        folder = part / chapter.split("-")[1]
-        folder.mkdir(parents=True, exist_ok=True)
-        soundfile.write(folder / f"{chapter}-{count:04d}.flac", clip, SAMPLE_RATE)
-        if job.labelled:
-            with open(folder / f"{chapter}.trans.txt", "a", encoding="utf-8") as transcripts:
-                transcripts.write(f"{chapter}-{count:04d} {text.upper()}\n")
-        count, seconds = count + 1, seconds + len(clip) / SAMPLE_RATE
-        if seconds >= job.seconds:
-            break
-    part.replace(job.folder)  # a folder of that name is a complete one
-    return str(job.folder), count, seconds
-
-
-def utterances(job: Job) -> Iterator[tuple[str, Any]]:
-    """Yield the text and the samples of every file of a job."""
-    import numpy
-
-    generator = random.Random(job.seed)
-    speaker = Espeak(generator.randrange(2**31))
-    voice, texts, parts = job.voice, [], []
-    for text in job.sentences:
-        rate = round(voice.rate * generator.uniform(0.85, 1.15))
-        pitch = voice.pitch + generator.randint(-8, 8)
-        pcm = speaker.say(text, voice.name, rate, pitch, voice.range)
-        clip = resample(numpy.frombuffer(pcm, "<i2") / 32768, speaker.sample_rate, SAMPLE_RATE)
-        texts.append(text)
-        parts.append(clip.clip(-1, 1))
-        if sum(map(len, parts)) >= job.recording * SAMPLE_RATE:
-            yield " ".join(texts), numpy.concatenate(parts)
-            texts, parts = [], []
-        else:
-            parts.append(numpy.zeros(int(generator.uniform(*PAUSE) * SAMPLE_RATE)))
-
-
-def claim(out: Path, settings: Settings) -> None:
-    """Write the settings into the corpus folder, or check that it was made with the same.
-
-    Raises:
-        ValueError: the folder holds a corpus of other settings.
-    """
-    path, wanted = out / "corpus.json", asdict(settings)
-    if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        for name in wanted:
-            if found.get(name) != wanted[name]:
-                raise ValueError(
-                    f"{path} says {name} = {found.get(name)}, now it is {wanted[name]}; "
-                    "give another --out, or delete that folder"
-                )
-        return
-    out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
-
-
-def synthesise(settings: Settings, out: Path, processes: int) -> None:
-    """Make the corpus below `out`; what is there already is left alone."""
-    from tqdm import tqdm
-
-    jobs = plan(settings, out)
-    claim(out, settings)
-    missing = [job for job in jobs if not job.folder.exists()]
-    if len(missing) < len(jobs):
-        print(f"skipped {len(jobs) - len(missing)} of {len(jobs)} voices: there already")
-    for job in missing:
-        job.folder.parent.mkdir(parents=True, exist_ok=True)
-    # A fresh process per voice: eSpeak keeps a state, so what it says depends on what it has said.
-    context = multiprocessing.get_context("spawn")
-    totals: dict[str, list[float]] = {}
-    with context.Pool(processes, maxtasksperchild=1) as pool:
-        done = pool.imap_unordered(perform, missing, chunksize=1)
-        for folder, count, seconds in tqdm(done, "synthesise", len(missing), unit="voice"):
-            total = totals.setdefault(Path(folder).parent.name, [0, 0, 0.0])
-            for index, value in enumerate((1, count, seconds / 60)):
-                total[index] += value
-    for split, (voices, count, minutes) in sorted(totals.items()):
-        print(f"{split}: {voices:.0f} voices, {count:.0f} utterances, {minutes:.1f} minutes")
-
-
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Parse the command line and make the corpus."""
     parser = argparse.ArgumentParser(
@@ -298,7 +177,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     args = vars(parser.parse_args(arguments))
     out, processes = args.pop("out"), args.pop("processes")
     try:
-        synthesise(Settings(**args), out, processes)
+        settings = Settings(**args)
+        jobs = plan(settings, out)
+        claim(out, asdict(settings))
+        speak_all(jobs, processes)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 import numpy
-from synthesise import SAMPLE_RATE, TEST_VOICES, Job, Settings, plan
+from synthesise import TEST_VOICES, Settings, plan
 
 from data2vec_plugin.alignment.hearing import hear
 from data2vec_plugin.alignment.spelling_out import Speller
 from data2vec_plugin.alignment.timing import align_text
+from data2vec_plugin.corpora.espeak import Espeak, resample
+from data2vec_plugin.corpora.spoken_corpus import SAMPLE_RATE, Job
 from data2vec_plugin.recognition.recogniser import open_recogniser
-from data2vec_plugin.runs.espeak import Espeak, resample
 
 PAUSES = (0.05, 0.2, 0.5, 1.2)  # seconds
 SENTENCES = 25  # of a recording

@@ -127,20 +127,3 @@ def test_settings_out_of_range_are_refused(synthesise: ModuleType, change: "dict
     settings = dataclasses.replace(synthesise.Settings(), **change)
     with pytest.raises(ValueError, match=message):
         synthesise.plan(settings, Path("corpus"))
-
-
-def test_resampling_keeps_a_tone_and_its_length(synthesise: ModuleType) -> None:
-    time = numpy.arange(22050) / 22050
-    envelope = numpy.hanning(22050)
-    for hertz, level in ((440, 1.0), (7000, 1.0), (9000, 0.0)):  # above 8 kHz nothing may be left
-        tone = synthesise.resample(envelope * numpy.sin(2 * numpy.pi * hertz * time), 22050, 16000)
-        moments = numpy.arange(16000) / 16000
-        shape = numpy.interp(moments, time, envelope)
-        expected = level * shape * numpy.sin(2 * numpy.pi * hertz * moments)
-        assert len(tone) == 16000
-        assert numpy.abs(tone - expected).max() < 1e-3
-
-
-def test_an_unknown_voice_is_refused(synthesise: ModuleType) -> None:
-    with pytest.raises(ValueError, match="no voice 'en-zz'"):
-        synthesise.Espeak().say("two dogs run", "en-zz", 160, 50, 50)

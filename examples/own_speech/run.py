@@ -1,0 +1,203 @@
+"""The steps of this folder's README on a small corpus: strings of recorded digits, or synthesised Hindi.
+
+Pre-trains without labels, fine-tunes, trains the same from scratch, and decodes speakers who were never heard in
+training. Every command is printed before it runs; run again, it resumes or says what it skips.
+
+    python examples/own_speech/run.py digits /path/to/recordings
+    python examples/own_speech/run.py hindi
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from data2vec_plugin.runs import speech_stages
+from data2vec_plugin.runs.following import clock
+from data2vec_plugin.runs.quickstart import write_results
+from data2vec_plugin.runs.speech_stages import STARTS, beam_stages, read_score
+from data2vec_plugin.runs.stages import Command, Runner, Stage, below, run_or_list
+from data2vec_plugin.runs.tables import print_table
+
+ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
+LABELLED = ("train-labelled", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What makes the recordings, and how long training takes."""
+
+    make: Command
+    """Writes the recordings below the folder that comes behind it."""
+    resample: bool
+    """Whether they have another rate than 16 kHz."""
+    subwords: int = 0
+    """How many SentencePiece units are tried as well."""
+    updates_pretraining: int = 780
+    updates_finetuning: int = 520
+
+
+def stages(corpus: Corpus, seed: int, out: str) -> list[Stage]:
+    """List the commands, in order. `out` is as it shall appear in them."""
+    data, recordings = f"{out}/data", f"{out}/recordings"
+    copies = ("--resample-to", f"{out}/16k") if corpus.resample else ()
+    manifest = ("data2vec", "manifest", recordings, *copies, "--out", data)
+    labels = ("data2vec", "labels", *(f"{data}/{split}.tsv" for split in LABELLED))
+    pretrain = speech_stages.pretrain(data, f"{out}/pretrain", seed, corpus.updates_pretraining)
+
+    def decode(name: str, folder: str) -> Command:
+        return speech_stages.generate(data, f"{out}/{name}", folder)
+
+    return [
+        Stage("recordings", "make the recordings", (*corpus.make, "--out", recordings), ROOT / recordings),
+        Stage("manifest", "list the audio", manifest, ROOT / data, after=("recordings",)),
+        Stage("labels", "spell the transcripts", labels, ROOT / data / "dict.ltr.txt", after=("manifest",)),
+        Stage(
+            "pretrain",
+            "pre-train without labels",
+            pretrain,
+            ROOT / out / "pretrain",
+            after=("manifest",),
+            updates=corpus.updates_pretraining,
+        ),
+        *trainings(corpus, seed, out),
+        *(
+            Stage(
+                f"generate-{name}",
+                f"decode the test speakers ({title})",
+                decode(name, f"{out}/generate-{name}"),
+                ROOT / out / f"generate-{name}",
+                after=(name,),
+                logged=True,
+            )
+            for name, title in STARTS
+        ),
+        *beam_stages(ROOT, out, decode),
+        *(subword_stages(corpus, seed, out) if corpus.subwords else ()),
+        transcription(corpus, out),
+    ]
+
+
+def trainings(corpus: Corpus, seed: int, out: str) -> list[Stage]:
+    """List the trainings with letters: from pre-trained weights and from scratch, one after the other."""
+    starts = zip(
+        STARTS, ("fine-tune from it", "train the same from scratch"), ((), ("model.no_pretrained_weights=true",))
+    )
+    return [
+        Stage(
+            name,
+            title,
+            (*finetune(corpus, seed, out, name), *extra),
+            ROOT / out / name,
+            after=("labels", "pretrain"),
+            updates=corpus.updates_finetuning,
+        )
+        for (name, _), title, extra in starts
+    ]
+
+
+def subword_stages(corpus: Corpus, seed: int, out: str) -> list[Stage]:
+    """List what fine-tunes and decodes with SentencePiece units in the place of letters."""
+    data = f"{out}/data"
+    manifests = tuple(f"{data}/{split}.tsv" for split in LABELLED)
+    command = ("data2vec", "labels", *manifests, "--units", "bpe", "--size", str(corpus.subwords))
+    options = ("task.labels=bpe", "+criterion.post_process=sentencepiece")
+    decode = speech_stages.generate(data, f"{out}/subwords", f"{out}/generate-subwords", "sentencepiece")
+    return [
+        Stage("subword-labels", "learn subwords", command, ROOT / data / "dict.bpe.txt", after=("manifest",)),
+        Stage(
+            "subwords",
+            "fine-tune with subwords",
+            (*finetune(corpus, seed, out, "subwords"), *options),
+            ROOT / out / "subwords",
+            after=("subword-labels", "pretrain"),
+            updates=corpus.updates_finetuning,
+        ),
+        Stage(
+            "generate-subwords",
+            "decode the test speakers (subwords)",
+            (*decode, "--labels", "bpe"),
+            ROOT / out / "generate-subwords",
+            after=("subwords",),
+            logged=True,
+        ),
+    ]
+
+
+def finetune(corpus: Corpus, seed: int, out: str, name: str) -> Command:
+    """Return the command that trains with labels, into the folder of that name."""
+    return speech_stages.finetune(f"{out}/data", f"{out}/{name}", f"{out}/pretrain", seed, corpus.updates_finetuning)
+
+
+def transcription(corpus: Corpus, out: str) -> Stage:
+    """What writes down the test recordings, as they are: `data2vec transcribe` needs neither manifest nor 16 kHz."""
+    command = (
+        *("data2vec", "transcribe", f"{out}/finetune/checkpoint_best.pt", f"{out}/recordings/test"),
+        *("--out", f"{out}/transcripts", "--format", "txt,json,srt"),
+    )
+    return Stage(
+        "transcribe",
+        "write down the test recordings",
+        command,
+        ROOT / out / "transcripts",
+        after=("finetune",),
+        logged=True,
+    )
+
+
+def report(runner: Runner, seconds: float) -> None:
+    """Print the error rates, and write them to report.json."""
+    rows, results = [], {}
+    ways = {"greedy": "generate", "beam search + 3-gram": "beam"}
+    for (name, title), (way, prefix) in ((start, way) for way in ways.items() for start in STARTS):
+        results[f"{title}, {way}"] = runner.out / f"{prefix}-{name}" / "generate-test.txt"
+    results["pre-trained, subwords, greedy"] = runner.out / "generate-subwords" / "generate-test.txt"
+    scores = {title: read_score(path) for title, path in results.items() if path.exists()}
+    for title, score in scores.items():
+        rows.append((title, f"{score.wer:.1f} %", f"{score.cer:.1f} %"))
+    print()
+    count = next(iter(scores.values())).utterances
+    print_table(f"{count} test recordings, by speakers never trained on", ("", "WER", "CER"), rows)
+    facts = {title: vars(score) for title, score in scores.items()}
+    write_results(runner.out / "report.json", {"scores": facts, **runner.costs(Path("none"), seconds)})
+    print(f"\n{runner.out / 'report.json'}; {clock(runner.seconds())} in all")
+
+
+def corpus_of(args: argparse.Namespace) -> Corpus:
+    """Return the corpus that the command line asks for."""
+    if args.corpus == "hindi":
+        return Corpus(("python", "examples/own_speech/speak_hindi.py"), resample=False, subwords=60)
+    speakers = ("--test-speakers", args.test_speakers) if args.test_speakers else ()
+    return Corpus(("python", "examples/own_speech/join_digits.py", str(args.recordings), *speakers), resample=True)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of both corpora."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    corpora = parser.add_subparsers(dest="corpus", metavar="CORPUS", required=True)
+    digits = corpora.add_parser("digits", help="strings of digits joined from recordings of single ones")
+    digits.add_argument("recordings", type=Path, help="folder with SPEAKER/DIGIT_NN.flac, or .wav")
+    digits.add_argument("--test-speakers", metavar="NAMES", help="with commas (the last third of all)")
+    hindi = corpora.add_parser("hindi", help="sentences spoken by eSpeak NG")
+    for each, name in ((digits, "digits"), (hindi, "hindi")):
+        each.add_argument("--seed", type=int, default=1, help="of all trainings (1)")
+        each.add_argument("--out", type=Path, default=Path("outputs", name), help=f"all results (outputs/{name})")
+        each.add_argument("--list", action="store_true", help="print the commands, run nothing")
+    return parser
+
+
+def main() -> int:
+    """Run the stages and print the error rates."""
+    args, begin = build_parser().parse_args(), time.monotonic()
+    runner = Runner(args.out.resolve(), ROOT)
+    code = run_or_list(runner, stages(corpus_of(args), args.seed, below(ROOT, args.out)), args.list)
+    if code is None:
+        report(runner, time.monotonic() - begin)
+    return code or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
