@@ -25,6 +25,13 @@ from data2vec_plugin.runs.tables import print_table
 ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
 LABELLED = ("train-labelled", "valid", "test")
 
+# half as many updates as the quickstart has, of which as many warm up
+PHASES = "lr_scheduler.phase_ratio="
+PRETRAINING = (
+    *(word for word in speech_stages.PRETRAINING if not word.startswith(PHASES)),
+    f"{PHASES}[0.25,0.45,0.3]",
+)
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -36,8 +43,8 @@ class Corpus:
     """Whether they have another rate than 16 kHz."""
     subwords: int = 0
     """How many SentencePiece units are tried as well."""
-    updates_pretraining: int = 780
-    updates_finetuning: int = 520
+    updates_pretraining: int = 400
+    updates_finetuning: int = 360
 
 
 def stages(corpus: Corpus, seed: int, out: str) -> list[Stage]:
@@ -46,7 +53,7 @@ def stages(corpus: Corpus, seed: int, out: str) -> list[Stage]:
     copies = ("--resample-to", f"{out}/16k") if corpus.resample else ()
     manifest = ("data2vec", "manifest", recordings, *copies, "--out", data)
     labels = ("data2vec", "labels", *(f"{data}/{split}.tsv" for split in LABELLED))
-    pretrain = speech_stages.pretrain(data, f"{out}/pretrain", seed, corpus.updates_pretraining)
+    pretrain = speech_stages.pretrain(data, f"{out}/pretrain", seed, corpus.updates_pretraining, PRETRAINING)
 
     def decode(name: str, folder: str) -> Command:
         return speech_stages.generate(data, f"{out}/{name}", folder)
@@ -169,7 +176,13 @@ def report(runner: Runner, seconds: float) -> None:
 def corpus_of(args: argparse.Namespace) -> Corpus:
     """Return the corpus that the command line asks for."""
     if args.corpus == "hindi":
-        return Corpus(("python", "examples/own_speech/speak_hindi.py"), resample=False, subwords=60)
+        return Corpus(
+            ("python", "examples/own_speech/speak_hindi.py"),
+            resample=False,
+            subwords=60,
+            updates_pretraining=300,
+            updates_finetuning=260,
+        )
     speakers = ("--test-speakers", args.test_speakers) if args.test_speakers else ()
     return Corpus(("python", "examples/own_speech/join_digits.py", str(args.recordings), *speakers), resample=True)
 

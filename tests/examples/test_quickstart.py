@@ -9,6 +9,7 @@ import pytest
 from examples.scripts import scripts
 from runs.log_lines import log_lines
 
+from data2vec_plugin.runs import speech_stages
 from data2vec_plugin.runs.stages import Record, Runner
 
 SCORE = (
@@ -87,7 +88,7 @@ def test_beam_search_is_left_out_where_it_cannot_run(
 ) -> None:
     profile = quickstart.run.METHODS[1]["quick"]
     for there in (True, False):
-        monkeypatch.setattr(quickstart.run, "find_spec", lambda name, there=there: there or None)
+        monkeypatch.setattr(speech_stages, "find_spec", lambda name, there=there: there or None)
         commands = {stage.name: " ".join(stage.command) for stage in quickstart.run.stages(profile, 1, "out")}
         assert ("beam-finetune" in commands) is there
         if there:
