@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..files.text.json_files import read_json
+from ..files.writing import write_atomically
 from .espeak import Espeak, resample
 
 SAMPLE_RATE = 16000
@@ -101,7 +103,7 @@ def claim(out: Path, wanted: Mapping[str, Any]) -> None:
     """
     path = out / "corpus.json"
     if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         for name in wanted:
             if found.get(name) != wanted[name]:
                 raise ValueError(
@@ -109,8 +111,7 @@ def claim(out: Path, wanted: Mapping[str, Any]) -> None:
                     "give another --out, or delete that folder"
                 )
         return
-    out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(dict(wanted), indent=2) + "\n", encoding="utf-8")
+    write_atomically(path, json.dumps(dict(wanted), indent=2) + "\n")
 
 
 def speak_all(jobs: Sequence[Job], processes: int) -> None:

@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import random
 import re
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ import numpy
 
 from data2vec_plugin.files.folders import Walk
 from data2vec_plugin.files.media.audio import read_samples
+from data2vec_plugin.files.writing import replacing_folder
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 NAME = re.compile(r"(?P<speaker>[^/]+)/(?P<digit>[0-9])_(?P<take>[0-9]+)\.\w+")
@@ -166,7 +166,7 @@ def write_split(
             written += len(clip) / studio.rate
         if files:
             (out / f"{speaker}.trans.txt").write_text("".join(transcripts), encoding="utf-8")
-        print(f"{out}: {len(transcripts)} files, {written / 60:.1f} minutes")
+        print(f"{folder.name}, {speaker}: {len(transcripts)} files, {written / 60:.1f} minutes")
 
 
 def join_digits(root: Path, out: Path, test_speakers: Optional[str], seed: int, sizes: Sizes) -> None:
@@ -183,20 +183,14 @@ def join_digits(root: Path, out: Path, test_speakers: Optional[str], seed: int, 
         }
 
     tested = {name: [take for take in takes if take.speaker == name] for name in chosen}
-    studio, part = Studio(), out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    write_split(
-        part / "train-unlabelled",
-        of(lambda take: not is_for_valid(take)),
-        studio,
-        seed,
-        minutes=sizes.unlabelled_minutes,
-    )
-    write_split(part / "valid-unlabelled", of(is_for_valid), studio, seed, minutes=sizes.valid_unlabelled_minutes)
-    write_split(part / "train-labelled", of(is_labelled), studio, seed, files=sizes.train)
-    write_split(part / "valid", of(is_for_valid), studio, seed, files=sizes.valid)
-    write_split(part / "test", tested, studio, seed, files=sizes.test)
-    part.replace(out)
+    studio = Studio()
+    with replacing_folder(out) as part:
+        training = of(lambda take: not is_for_valid(take))
+        write_split(part / "train-unlabelled", training, studio, seed, minutes=sizes.unlabelled_minutes)
+        write_split(part / "valid-unlabelled", of(is_for_valid), studio, seed, minutes=sizes.valid_unlabelled_minutes)
+        write_split(part / "train-labelled", of(is_labelled), studio, seed, files=sizes.train)
+        write_split(part / "valid", of(is_for_valid), studio, seed, files=sizes.valid)
+        write_split(part / "test", tested, studio, seed, files=sizes.test)
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
@@ -212,7 +206,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     sizes = Sizes(**{name: getattr(args, name) for name in vars(Sizes())})
     try:
         join_digits(args.recordings, args.out, args.test_speakers, args.seed, sizes)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
