@@ -5,45 +5,45 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 import pytest
 import torch
+from page_code import run_block
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ROOT / "docs" / "method-by-parts.md"
-LINK = re.compile(r"\[`(\w+)`\]\(\.\./([\w/.]+)#L(\d+)\)")
-CODE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize(("name", "path", "line"), sorted(set(LINK.findall(PARTS.read_text("utf-8")))))
-def test_links_lead_to_where_a_name_is_defined(name: str, path: str, line: str) -> None:
-    found = (ROOT / path).read_text("utf-8").splitlines()
-    (place,) = [number for number, text in enumerate(found, 1) if re.match(rf"(class|def) {name}\b", text)]
-    assert int(line) == place
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.stem)
+def test_links_lead_to_where_a_name_is_defined(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert script("link_lines").updated(text) == text, "run python docs/link_lines.py"
+
+
+def test_a_link_to_a_name_that_is_gone_is_noticed() -> None:
+    with pytest.raises(ValueError, match=r"core/model\.py defines Gone 0 times, expected once"):
+        script("link_lines").updated("[`Gone`](../data2vec_plugin/core/model.py#L3)")
 
 
 def test_the_page_on_parts_has_code_that_trains() -> None:
     torch.manual_seed(0)
-    scope: Dict[str, Any] = {}
-    (code,) = CODE.findall(PARTS.read_text("utf-8"))
-    exec(compile(code, str(PARTS), "exec"), scope)
+    scope = run_block("method-by-parts.md")
     assert scope["features"].shape == (2, 50, 32)
     assert set(scope["output"].terms) == {"regression", "direction"}
     assert scope["model"].teacher.num_updates == 19
     assert float(scope["output"].loss.detach()) > 0
 
 
-def site() -> Any:
-    """docs/build_site.py, which is no module of a package."""
-    spec = importlib.util.spec_from_file_location("build_site", ROOT / "docs" / "build_site.py")
+def script(name: str) -> Any:
+    """A script of docs/, which is not a module of a package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
     spec.loader.exec_module(module)  # type: ignore[union-attr]
     return module
 
 
 def test_links_of_all_pages_lead_somewhere(tmp_path: Path) -> None:
-    builder = site()
+    builder = script("build_site")
     assert builder.write_sources(tmp_path / "source") > 20
     text = (tmp_path / "source" / "docs" / "method-by-parts.md").read_text("utf-8")
     assert "](../data2vec_plugin" not in text  # the site has no code
@@ -53,7 +53,7 @@ def test_links_of_all_pages_lead_somewhere(tmp_path: Path) -> None:
 
 
 def test_every_page_has_its_place_in_the_sites_menu() -> None:
-    builder = site()
+    builder = script("build_site")
     pages = {str(path.relative_to(ROOT)) for pattern in builder.PAGES for path in ROOT.glob(pattern)}
     menu = (ROOT / "docs" / "mkdocs.yml").read_text("utf-8").partition("nav:")[2]
     assert set(re.findall(r"(\S+\.md)", menu)) == pages

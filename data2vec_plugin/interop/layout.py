@@ -24,6 +24,24 @@ class Layout(Protocol):
         """The reverse."""
 
 
+class SameNames:
+    """The layout of a model that has no other names in a checkpoint than in memory."""
+
+    TEACHER = "_ema"
+
+    def to_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
+        """Nothing to rename."""
+
+    def from_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
+        """Nothing to rename."""
+
+    def teacher_to_upstream(self, state: MutableMapping[str, Any]) -> None:
+        """Nothing to rename."""
+
+    def teacher_from_upstream(self, state: MutableMapping[str, Any]) -> None:
+        """Nothing to rename."""
+
+
 Names = Sequence[Tuple[str, str]]
 
 

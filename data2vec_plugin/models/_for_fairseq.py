@@ -18,6 +18,7 @@ from ..core.objective.loss import mean_deviation
 from ..core.outputs import Data2VecOutput, EncoderOutput
 from ..core.teacher import Teacher
 from ..core.view import PlainView
+from ..interop.layout import SameNames
 from ..interop.parts import PartsLayout
 
 
@@ -68,8 +69,8 @@ class UnmaskedEncoder(EncoderAlone):
 class CheckpointedModel(BaseFairseqModel):
     """Holds the ``method``, or after pre-training its encoder; ``layout`` knows upstream's names."""
 
-    layout: PartsLayout
-    keys: Mapping[str, str]
+    layout = PartsLayout(SameNames(), ())
+    keys: Mapping[str, str] = {}
     """Which key a field of the method's settings was taken from."""
     fine_tuned = EncoderAlone
     """What is left of the method for fine-tuning."""

@@ -1,0 +1,44 @@
+"""The messages in the code of the packages: string literals but for docstrings, a placeholder written as …"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Iterator, List, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+PLACEHOLDER = "…"
+
+
+class Message(NamedTuple):
+    """A literal, and where it begins."""
+
+    path: str
+    line: int
+    text: str
+
+
+def messages(*packages: str) -> List[Message]:
+    """All literals of the packages' modules that hold more than a word."""
+    paths = [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
+    return [message for path in paths for message in _of(path) if " " in message.text.strip()]
+
+
+def _of(path: Path) -> Iterator[Message]:
+    tree = ast.parse(path.read_text("utf-8"))
+    within = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    within |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.JoinedStr, ast.Constant)) and id(node) not in within:
+            text = text_of(node)
+            if text:
+                yield Message(str(path.relative_to(ROOT)), node.lineno, text)
+
+
+def text_of(node: ast.expr) -> str:
+    """A literal's text; adjacent ones are one for Python. Empty for what is no text."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text_of(part) for part in node.values)
+    if isinstance(node, ast.FormattedValue):
+        return PLACEHOLDER
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
