@@ -1,17 +1,15 @@
 """Lets stock, unmodified fairseq run on today's Python, torch and NumPy.
 
-`fairseq-hydra-train` imports fairseq long before it looks at `--user-dir`, so a
-plugin comes too late to mend the import. A one-line `.pth` file therefore calls
-:func:`start` in every interpreter; nothing else happens until fairseq, hydra or
-omegaconf is imported. Then single modules are mended right after their import, each
-patch only if a test of the feature says that there is something to mend.
+`fairseq-hydra-train` imports fairseq long before it looks at `--user-dir`, so a plugin comes too late to fix the
+import. A one-line `.pth` file therefore calls :func:`start` in every interpreter; nothing else happens until fairseq,
+hydra or omegaconf is imported. Then individual modules are patched right after their import, and each patch is applied
+only if a test of the feature shows that it is needed.
 
 The package imports the standard library only, and nothing of `data2vec_plugin`:
-`--user-dir CHECKOUT/data2vec_plugin` must find that name free. What the plugin wants to
-be there as early is loaded by its place (`companion.py`). This file is read at every
-interpreter start, so it imports what is there already.
+`--user-dir CHECKOUT/data2vec_plugin` must find that name free. What the plugin needs this early is loaded by its path
+(`companion.py`). This file is read at every interpreter start, so it imports only modules that are already loaded.
 
-`DATA2VEC_COMPAT=0` in the environment turns all patches off, and leaves the plugin's own.
+`DATA2VEC_COMPAT=0` in the environment turns off all patches of this package, but not the plugin's own.
 """
 
 import os
@@ -30,7 +28,7 @@ ROOTS = ("omegaconf", "hydra", "fairseq", "fairseq_cli")
 
 
 class _Doorman:
-    """Stands in `sys.meta_path` for the finder, which is read when first needed."""
+    """An entry of `sys.meta_path` that imports the real finder when it is first needed."""
 
     by = ""
     finder: "Optional[Finder]" = None
@@ -59,14 +57,15 @@ def enabled() -> bool:
 
 
 def start(by: str = ".pth") -> None:
-    """Waits for fairseq, hydra or omegaconf; called by the `.pth` line, must be cheap."""
+    """Waits for the import of fairseq, hydra or omegaconf; called by the `.pth` line, must be cheap."""
     _take_post(by)
 
 
 def install() -> None:
-    """Turns on the patches, and what the plugin has: at once for what is imported already, lazily for the rest.
+    """Turns on the patches, including the plugin's: immediately for modules that are already imported, lazily for
+    others.
 
-    Calling it again does nothing. Needed only where `.pth` files are not read
+    Calling it again does nothing. It is only needed where `.pth` files are not read
     (`python -S`, `pip install --target`, a bare checkout).
     """
     start("import")
@@ -75,18 +74,17 @@ def install() -> None:
 
 
 def after_import(module_name: str, callback: "Callable[[], Any]") -> None:
-    """Calls `callback` as soon as `module_name` is fully imported: now, if it is.
+    """Calls `callback` as soon as `module_name` is fully imported: immediately if it already is.
 
-    If the module is in the middle of its own import, the callback runs when that has
-    finished. An exception of the callback fails the import that triggered it. Works
-    with the patches turned off, too.
+    If the module is being imported, the callback runs when the import has finished. An exception in the callback makes
+    the import fail. This also works with the patches turned off.
     """
     _take_post("import")
     _doorman.awake().after_import(module_name, callback)
 
 
 def report() -> "list[dict[str, str]]":
-    """Says for each patch which module it mends, why, and what became of it."""
+    """Lists for each patch the module, the reason and the result."""
     from data2vec_compat.registry import report as as_dicts
 
     return as_dicts()

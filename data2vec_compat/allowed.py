@@ -1,4 +1,4 @@
-"""The classes and functions that a checkpoint of fairseq is made of."""
+"""The classes and functions that a fairseq checkpoint may contain."""
 
 import argparse
 import collections
@@ -10,11 +10,11 @@ import typing
 from importlib import import_module
 from typing import Any, Iterable, List, Tuple
 
-Entry = Tuple[Any, str]  # the object, and the name that the file calls it by
+Entry = Tuple[Any, str]  # the object, and its name in the file
 
 
 class ForbiddenCallError(ValueError):
-    """A checkpoint asks a function that it may call for something else than what checkpoints need of it."""
+    """A checkpoint calls an allowed function in a way that no checkpoint needs."""
 
 
 _HOSTS = ("fairseq", "omegaconf", "data2vec_plugin")
@@ -56,16 +56,16 @@ _TYPES = ("Any", "Union", "Optional", "List", "Dict", "Tuple")
 
 
 def allowed_globals() -> List[Entry]:
-    """What may be in a checkpoint, as far as it is installed."""
+    """The allowed classes and functions, as far as their packages are installed."""
     named = ((_resolve(name), name) for name in _NAMES)
     return [*_fixed(), *(entry for entry in named if entry[0] is not None)]
 
 
 def harmless_globals(names: Iterable[str]) -> List[Entry]:
-    """Of `names`, the enums and configuration dataclasses of what is imported already.
+    """Those of `names` that are enums or configuration dataclasses of modules that are already imported.
 
-    To build one of these from a file sets attributes and runs no code. Modules of the
-    hosts are imported for it, others never.
+    Loading one of these sets attributes and runs no code. Only modules of fairseq, hydra and omegaconf are imported for
+    it.
     """
     entries = ((_resolve(name), name) for name in names)
     return [entry for entry in entries if _is_harmless(entry[0])]
@@ -75,7 +75,7 @@ def _is_harmless(found: Any) -> bool:
     if not isinstance(found, type):
         return False
     if issubclass(found, enum.Enum):
-        return bool(found.__members__)  # one without would make new enums when called
+        return bool(found.__members__)  # calling an enum without members would create a new one
     return any(base.__name__ == "FairseqDataclass" for base in found.__mro__)
 
 
@@ -92,49 +92,51 @@ def _resolve(name: str) -> Any:
 
 
 def enum_member(owner: Any, name: str) -> Any:
-    """Stands for `getattr`, by which Python 3.11 pickles the members of an enum.
+    """Replaces `getattr`, with which Python 3.11 pickles the members of an enum.
 
     Raises:
-        ForbiddenCallError: anything but a member of an enum is asked for.
+        ForbiddenCallError: anything other than a member of an enum is requested.
     """
     if isinstance(owner, type) and issubclass(owner, enum.Enum) and name in owner.__members__:
         return owner[name]
-    raise ForbiddenCallError(f"a checkpoint asks for `{name}` of {owner!r}, which is no enum member")
+    raise ForbiddenCallError(f"a checkpoint requests `{name}` of {owner!r}, which is not an enum member")
 
 
 def given_bytes(*content: Any) -> bytes:
-    """Stands for `bytes` and `bytearray`, which make as many zeros as a number says.
+    """Replaces `bytes` and `bytearray`, which allocate N zeros when called with a number N.
 
     Raises:
-        ForbiddenCallError: anything but the bytes themselves is given.
+        ForbiddenCallError: the argument is anything other than bytes.
     """
     if len(content) > 1 or not all(isinstance(each, (bytes, bytearray, list, tuple)) for each in content):
-        raise ForbiddenCallError(f"a checkpoint asks for bytes of {', '.join(type(each).__name__ for each in content)}")
+        raise ForbiddenCallError(
+            f"a checkpoint requests bytes from {', '.join(type(each).__name__ for each in content)}"
+        )
     return bytes(*content)
 
 
 def type_of_none(value: Any, *more: Any) -> Any:
-    """Stands for `type`, by which the None of `Optional[int]` is pickled.
+    """Replaces `type`, with which the None of `Optional[int]` is pickled.
 
     Raises:
-        ForbiddenCallError: anything but the type of None is asked for.
+        ForbiddenCallError: anything other than the type of None is requested.
     """
     if value is None and not more:
         return type(None)
-    raise ForbiddenCallError(f"a checkpoint asks for the type of {value!r}, or makes a new one")
+    raise ForbiddenCallError(f"a checkpoint requests the type of {value!r}, or creates a new one")
 
 
 def type_argument(owner: Any, argument: Any) -> Any:
-    """Stands for `operator.getitem`, by which `Optional[int]` and the like are pickled.
+    """Replaces `operator.getitem`, with which types such as `Optional[int]` are pickled.
 
     Raises:
-        ForbiddenCallError: anything but a generic of `typing` is indexed.
+        ForbiddenCallError: anything other than a generic type of `typing` is indexed.
     """
     if not any(owner is getattr(typing, name) for name in _TYPES):
-        raise ForbiddenCallError(f"a checkpoint indexes {owner!r}, which is no generic of typing")
+        raise ForbiddenCallError(f"a checkpoint indexes {owner!r}, which is not a generic type of typing")
     arguments = argument if isinstance(argument, tuple) else (argument,)
-    if any(isinstance(each, (str, typing.ForwardRef)) for each in arguments):  # which would be compiled
-        raise ForbiddenCallError(f"a checkpoint asks for the type that {argument!r} is the name of")
+    if any(isinstance(each, (str, typing.ForwardRef)) for each in arguments):  # a string would be compiled
+        raise ForbiddenCallError(f"a checkpoint requests a type by its name, {argument!r}")
     return operator.getitem(owner, argument)
 
 
@@ -151,6 +153,6 @@ def _numpy_entries() -> List[Entry]:
         for name in ("scalar", "_reconstruct"):
             entries.append((getattr(multiarray, name), f"{place}.{name}"))
     kinds = {type(numpy.dtype(code)) for code in "?bBhHiIlLqQefdFDgG"}
-    # dtype objects are built in place: torch compares their very class
+    # dtype objects are created in the unpickler: torch compares their exact class
     entries.extend((kind, f"numpy.dtypes.{kind.__name__}") for kind in kinds)
     return entries

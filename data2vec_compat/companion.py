@@ -1,7 +1,7 @@
-"""What `data2vec_plugin` must have in place before fairseq imports it, loaded by where it lies.
+"""Loads the part of `data2vec_plugin` that must be active before fairseq imports the plugin, by its path.
 
-The package around it stays unimported: `--user-dir CHECKOUT/data2vec_plugin` must find the plugin's name free. It goes
-into `sys.modules` under its true name, so that the plugin, once imported, finds the same modules.
+The plugin package itself is not imported: `--user-dir CHECKOUT/data2vec_plugin` must find the plugin's name free. The
+loaded part goes into `sys.modules` under its real name, so that the plugin, once imported, finds the same modules.
 """
 
 import logging
@@ -23,7 +23,8 @@ _active = False
 
 
 def activate() -> None:
-    """Arms what the plugin has, whatever `DATA2VEC_COMPAT` says; does nothing twice, or where there is no plugin."""
+    """Activates the plugin's own patches, whatever `DATA2VEC_COMPAT` is; does nothing if called again or without the
+    plugin."""
     global _active
     package = None if _active else _load()
     if package is None:
@@ -33,7 +34,7 @@ def activate() -> None:
 
 
 def _load() -> Optional[ModuleType]:
-    """The package, without those that it lies in; None where there is none."""
+    """The subpackage, without its parent packages; None if it is not installed."""
     folder = None if NAME in sys.modules else _folder()
     if folder is None:
         return sys.modules.get(NAME)
@@ -43,7 +44,7 @@ def _load() -> Optional[ModuleType]:
     module = sys.modules[NAME] = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # half an installation must not break what has no need of us
+    except Exception as error:  # a broken installation must not break programs that do not need the plugin
         del sys.modules[NAME]
         logger.warning(f"could not load {NAME} from {folder}: {type(error).__name__}: {error}")
         return None
@@ -59,7 +60,7 @@ def _folder() -> Optional[str]:
 
 
 def _places() -> List[str]:
-    """Where the plugin lies, or would be imported from."""
+    """Folders where the plugin is, or from which it would be imported."""
     plugin = sys.modules.get(PLUGIN)
     if plugin is not None:
         return list(getattr(plugin, "__path__", []))
@@ -71,7 +72,7 @@ def _places() -> List[str]:
 
 
 def _by_name(place: str) -> Callable[[ModuleType], bool]:
-    """The function that `place` names, `module:function`; its module is read when it is called first."""
+    """The function named by `place`, as `module:function`; its module is imported when it is first called."""
 
     def apply(module: ModuleType) -> bool:
         name, _, function = place.partition(":")

@@ -1,7 +1,9 @@
-"""What fairseq's compiled `libnat` offers: how one sequence becomes another by insertions and deletions.
+"""The functions of fairseq's compiled `libnat`: shortest edits from one sequence to another by insertions and
+deletions.
 
-A word that is replaced costs one of each. Of several shortest paths the one is taken that, looked at from the end,
-inserts as long as it can, then deletes, and keeps a word last; so do the labels that models were trained with.
+Replacing a word costs one insertion and one deletion. Among several shortest paths, the one is chosen that, read from
+the end, inserts as long as possible, then deletes, and keeps a word last: published models were trained with such
+labels.
 """
 
 from types import ModuleType
@@ -9,7 +11,7 @@ from typing import Iterator, List, Sequence, Tuple
 
 Words = Sequence[int]
 Slots = List[List[int]]
-"""The words for each place before, between and behind the words of a sequence."""
+"""The words inserted into each slot: before, between and after the words of a sequence."""
 
 INSERT, DELETE, KEEP = "insert", "delete", "keep"
 
@@ -28,9 +30,10 @@ def compute_ed2(xs: Sequence[Words], ys: Sequence[Words]) -> List[int]:
 
 
 def suggested_ed2_path(xs: Sequence[Words], ys: Sequence[Words], terminal_symbol: int) -> List[Slots]:
-    """For each pair what is inserted in the `len(x) + 1` places, then for each word of `x` whether it is deleted (1).
+    """For each pair, the words inserted into the `len(x) + 1` slots, then for each word of `x` whether it is deleted
+    (1).
 
-    A place where nothing is inserted holds the terminal symbol.
+    An empty slot holds the terminal symbol.
     """
     return [_insertions_and_deletions(x, y, terminal_symbol) for x, y in zip(xs, ys)]
 
@@ -38,7 +41,8 @@ def suggested_ed2_path(xs: Sequence[Words], ys: Sequence[Words], terminal_symbol
 def suggested_ed2_path_with_delete(
     xs: Sequence[Words], ys: Sequence[Words], terminal_symbol: int, deletion_symbol: int
 ) -> List[Slots]:
-    """For each pair what is inserted in the `len(x) + 1` places, and the deletion symbol before a word that goes."""
+    """For each pair, the words inserted into the `len(x) + 1` slots, with the deletion symbol before each deleted
+    word."""
     return [_insertions_with_deletions(x, y, terminal_symbol, deletion_symbol) for x, y in zip(xs, ys)]
 
 
@@ -66,7 +70,7 @@ def _insertions_with_deletions(x: Words, y: Words, terminal: int, deletion: int)
 
 
 def _steps(x: Words, y: Words) -> Iterator[Tuple[str, int, int]]:
-    """What is done, how many words of `x` lie before it, and the word, from the beginning."""
+    """Each edit, the number of words of `x` before it, and its word, from the beginning."""
     distances = _distances(x, y)
     i, j = len(x), len(y)
     backwards: List[Tuple[str, int, int]] = []
@@ -90,7 +94,7 @@ def _distances(x: Words, y: Words) -> List[List[int]]:
     for i, word in enumerate(x, start=1):
         left, row = i, [i]
         for j, other in enumerate(y):
-            # to keep a word is never dearer than to insert or to delete
+            # keeping a word never costs more than inserting or deleting one
             left = above[j] if word == other else min(left, above[j + 1]) + 1
             row.append(left)
         table.append(row)

@@ -1,4 +1,4 @@
-"""What a file is that somebody took for a checkpoint, told by its first bytes; nothing in it is run."""
+"""Identifies files that are not checkpoints, by their first bytes; runs nothing in them."""
 
 import json
 import os
@@ -8,43 +8,45 @@ from typing import Any, BinaryIO, Iterator, NamedTuple, Optional
 
 
 class FileKind(NamedTuple):
-    """A name for programs; words and advice for people, which continue "it is …; …"."""
+    """A name for programs; a description and advice for messages of the form "it is …; …"."""
 
     name: str
     words: str
     advice: str
 
 
-AGAIN = "copy it again, use another one or delete it"
+AGAIN = "copy it again, use another checkpoint or delete it"
 EMPTY = FileKind("empty", "an empty file", AGAIN)
 TRUNCATED = FileKind("truncated", "truncated or damaged", AGAIN)
 CONVERT = "convert the folder with `data2vec convert FOLDER --to fairseq --out FILE`"
 CONVERTED = ("data2vec-audio", "data2vec-text", "data2vec-vision")
-NOT_CONVERTED = f"`data2vec convert` takes folders of model type {', '.join(CONVERTED)}"
-SAFETENSORS = FileKind("safetensors", "a safetensors file, as Hugging Face's models are", CONVERT)
+NOT_CONVERTED = f"`data2vec convert` supports folders of model type {', '.join(CONVERTED)}"
+SAFETENSORS = FileKind("safetensors", "a safetensors file, the format of Hugging Face models", CONVERT)
 TORCHSCRIPT = FileKind(
-    "torchscript", "a TorchScript archive, which is a program", "give the checkpoint that it was made of"
+    "torchscript", "a TorchScript archive, which is a program", "use the checkpoint from which it was exported"
 )
-ZIP = FileKind("zip", "a zip archive of something else", "give the .pt file of a training")
-PACKAGE = FileKind("package", "an archive of torch.package, which is a program", "give the .pt file of a training")
-BOMB = FileKind("bomb", "an archive that unpacks to more than it is, which torch never writes", "use another one")
-TAR = FileKind("tar", "a tar archive", "give the .pt file of a training")
-POINTER = FileKind("lfs", "a pointer of Git LFS to a file that is not here", "fetch it with `git lfs pull`")
-PAGE = FileKind("page", "a web page", "download it again: a page came instead of the file")
-TEXT = FileKind("text", "a text file", "give the .pt file of a training")
-FOLDER = FileKind("folder", "a folder", "give the .pt file of a training")
-OTHER = FileKind("other", "no checkpoint: neither an archive nor pickles", "give the .pt file of a training")
+ZIP = FileKind("zip", "a zip archive, but not a checkpoint", "use the .pt file of a training run")
+PACKAGE = FileKind("package", "a torch.package archive, which is a program", "use the .pt file of a training run")
+BOMB = FileKind(
+    "bomb", "an archive that unpacks to more than its size, which torch never writes", "use another file"
+)
+TAR = FileKind("tar", "a tar archive", "use the .pt file of a training run")
+POINTER = FileKind("lfs", "a Git LFS pointer to a file that was not downloaded", "fetch it with `git lfs pull`")
+PAGE = FileKind("page", "a web page", "download it again: the server sent a page instead of the file")
+TEXT = FileKind("text", "a text file", "use the .pt file of a training run")
+FOLDER = FileKind("folder", "a folder", "use the .pt file of a training run")
+OTHER = FileKind("other", "not a checkpoint: neither an archive nor a pickle", "use the .pt file of a training run")
 
 PICKLES = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
-"""How torch's older format begins, whatever it holds."""
+"""The first bytes of torch's older format, whatever its content."""
 
 _TAR_MAGIC = slice(257, 262)
 LONGEST_JSON = 20 * 2**20
-"""Bytes of JSON that are read, which takes up to 30 times their number in memory; no model has more."""
+"""Most bytes of JSON to read, since parsing needs up to 30 times as much memory; no model needs more."""
 
 
 def other_kind(source: Any) -> Optional[FileKind]:
-    """What a path or an open file is, unless it begins as torch's checkpoints do: then None. The position stays."""
+    """The kind of a path or an open file, None if it begins like a torch checkpoint. The file position is kept."""
     if isinstance(source, (str, os.PathLike)) and os.path.isdir(source):
         return kind_of_folder(source)
     with opened(source) as file:
@@ -56,14 +58,14 @@ def other_kind(source: Any) -> Optional[FileKind]:
 
 
 def is_old_format(path: str) -> bool:
-    """Whether a file begins as torch wrote checkpoints before 1.6: no archive, but pickles."""
+    """Whether a file begins like a checkpoint written by torch before 1.6: pickles instead of an archive."""
     with open(path, "rb") as file:
         return file.read(2) in PICKLES
 
 
 @contextmanager
 def opened(source: Any) -> Iterator[BinaryIO]:
-    """A path opened, or an open file as it is."""
+    """Opens a path; an open file is returned as it is."""
     if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
             yield file
@@ -72,7 +74,7 @@ def opened(source: Any) -> Iterator[BinaryIO]:
 
 
 def hugging_face_config(folder: Any) -> "Optional[dict[str, Any]]":
-    """The config.json of a folder of Hugging Face's; None if it is none."""
+    """The config.json of a Hugging Face folder; None for any other folder."""
     try:
         with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
             if os.fstat(file.fileno()).st_size > LONGEST_JSON:
@@ -90,13 +92,13 @@ def architecture(config: "dict[str, Any]") -> str:
 
 
 def kind_of_folder(folder: Any) -> FileKind:
-    """What a folder is: Hugging Face's, with the name of its architecture, or any other."""
+    """The kind of a folder: a Hugging Face folder, with the name of its architecture, or any other."""
     config = hugging_face_config(folder)
     if config is None:
         return FOLDER
     name = architecture(config)
     advice = CONVERT if config.get("model_type") in CONVERTED else NOT_CONVERTED
-    return FileKind("huggingface", f"a folder of Hugging Face's `{name}`", advice)
+    return FileKind("huggingface", f"a Hugging Face folder of `{name}`", advice)
 
 
 def _kind(file: BinaryIO) -> Optional[FileKind]:
@@ -119,7 +121,7 @@ def _kind_of_archive(file: BinaryIO) -> Optional[FileKind]:
         with zipfile.ZipFile(file) as archive:
             names = {name.rpartition("/")[2] for name in archive.namelist()}
             unpacked = sum(member.file_size for member in archive.infolist())
-    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError):  # its end is whole, its index is not
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError):  # its index is damaged
         return TRUNCATED
     if "constants.pkl" in names:
         return TORCHSCRIPT
@@ -139,7 +141,7 @@ def _kind_of_text(head: bytes) -> FileKind:
 
 
 def safetensors_header(file: BinaryIO) -> "Optional[dict[str, Any]]":
-    """What a safetensors file says of its tensors: type, shape and place by name; None if it is no such file."""
+    """The header of a safetensors file: type, shape and offsets of each tensor by name; None for any other file."""
     start = file.tell()
     size = int.from_bytes(file.read(8), "little")
     brace = file.read(1)
@@ -148,7 +150,7 @@ def safetensors_header(file: BinaryIO) -> "Optional[dict[str, Any]]":
         return None
     try:
         header = json.loads(brace + file.read(size - 1))
-    except (ValueError, RecursionError):  # of json, of unicode; nested too deep
+    except (ValueError, RecursionError):  # invalid JSON or UTF-8; nested too deep
         header = None
     file.seek(start)
     return header if isinstance(header, dict) else None

@@ -1,4 +1,4 @@
-"""The meta-path finder that tells when a module has been imported."""
+"""A meta-path finder that calls back when a module has been imported."""
 
 import sys
 from importlib.machinery import ModuleSpec
@@ -9,20 +9,20 @@ from data2vec_compat import ROOTS, enabled
 
 
 class Finder:
-    """Finds nothing itself; runs callbacks after others' modules have been executed.
+    """Finds no modules itself; runs callbacks after the modules found by other finders have been executed.
 
     Args:
-        front: the entry of `sys.meta_path` that asks this finder, to be passed over.
+        front: the entry of `sys.meta_path` that calls this finder, to be skipped.
     """
 
     def __init__(self, front: Any) -> None:
         self._front = front
         self._waiting: Dict[str, List[Callable[[], Any]]] = {}
         self._hooked: Set[str] = set()
-        self._late: Set[str] = set()  # half imported before there was a finder
+        self._late: Set[str] = set()  # partly imported before the finder was installed
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Optional[ModuleSpec]:
-        """Passes on what the other finders find, with a hook if somebody waits for it."""
+        """Returns what the other finders find, with a hook if a callback waits for the module."""
         if name in ROOTS:
             self.arm()
         if self._late:
@@ -47,7 +47,7 @@ class Finder:
 
     @staticmethod
     def arm() -> None:
-        """Imports and arms the patches, and what the plugin has; again does nothing."""
+        """Imports and activates the patches, including the plugin's; does nothing if called again."""
         if enabled():
             from data2vec_compat import patches
 

@@ -1,4 +1,4 @@
-"""Values written as Python writes them, read without running anything: what stock fairseq hands to `eval`."""
+"""Parses Python literals, which stock fairseq passes to `eval`, without running anything."""
 
 import ast
 import operator
@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, Tuple, Type, Union
 
 MOST_CHARACTERS = 200_000
 MOST_ITEMS = 100_000
-"""Of one list; a configuration repeats short ones."""
+"""Limit for one list; a configuration repeats short ones."""
 
 Number = Union[int, float]
 
@@ -20,13 +20,13 @@ _ARITHMETIC: Dict[Type[ast.operator], Callable[[Any, Any], Any]] = {
 
 
 def parse_literal(text: str) -> Any:
-    """`"[(512, 10, 5)] + [(512, 3, 2)] * 4"`, `"(0.9, 0.98)"`, `"{'a': None}"` and the like, as `eval` would give it.
+    """`"[(512, 10, 5)] + [(512, 3, 2)] * 4"`, `"(0.9, 0.98)"`, `"{'a': None}"` and similar, with the result of `eval`.
 
     Numbers, strings, True, False, None; lists, tuples, sets and dictionaries of these; numbers with + - * / //; lists
     and tuples joined with + and repeated with *.
 
     Raises:
-        ValueError: there is anything else in it, a name or a call above all, or more than a configuration needs.
+        ValueError: the text contains anything else (a name or a call, for example), or more than a configuration needs.
     """
     if len(text) > MOST_CHARACTERS:
         raise ValueError(f"{len(text):,} characters, more than {MOST_CHARACTERS:,}")
@@ -73,7 +73,7 @@ def _combined(sign: ast.operator, left: Any, right: Any) -> Any:
 
 
 def repeated(items: Union["list[Any]", Tuple[Any, ...]], times: int, most: int = MOST_ITEMS) -> Any:
-    """`items * times`, within reason; raises ValueError beyond."""
+    """`items * times`; raises ValueError if the result is too long."""
     if len(items) * times > most:
         raise ValueError(f"more than {most:,} items")
     return items * times

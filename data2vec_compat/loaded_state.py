@@ -1,7 +1,7 @@
-"""What a checkpoint says of itself is checked before it is believed: its configuration, its sizes, its tensors.
+"""Checks a loaded checkpoint before it is used: its configuration, its sizes, its tensors.
 
-A pickle that runs nothing can still hold a configuration that contains itself, asks the environment for a password or
-wants a million layers, and tensors of a petabyte over a storage of four bytes.
+A pickle that runs no code can still hold a configuration that contains itself, reads a password from the environment or
+requests a million layers, and tensors of a petabyte on a storage of four bytes.
 """
 
 import re
@@ -9,28 +9,28 @@ from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 MOST_VALUES = 1_000_000
 DEEPEST = 64
-"""Of a configuration. fairseq's own have some 600 values, four sections deep."""
+"""Limits for a configuration. fairseq's have about 600 values, four sections deep."""
 MOST_LAYERS = 1000
-"""Beyond so many, the weights must have them too."""
+"""Above this number, the weights must have as many layers."""
 LARGEST_VIEW = 2**20
-"""Bytes up to which a tensor may be larger than its storage, as some that are expanded are."""
+"""Bytes that a tensor may need even if its storage has fewer, as for expanded tensors."""
 
 CONFIGURATIONS = ("cfg", "args")
 RESOLVER = re.compile(r"\$\{\s*[^{}\s]+?\s*:")
-"""`${oc.env:HOME}` and the like; `${task.data}` stays within the configuration."""
+"""Such as `${oc.env:HOME}`; `${task.data}` stays within the configuration."""
 LAYER = re.compile(r"(?:^|\.)(?:\w*layers?|blocks)\.(\d+)\.")
 COUNT = re.compile(r"(?:^|_)(?:layers|depth)$")
 
 
 class UnbelievableError(ValueError):
-    """What a loaded file says cannot be so, or must not be followed; continues "it is …"."""
+    """The content of a loaded file is impossible or unsafe; the message continues "it is …"."""
 
 
 def check_loaded(state: Any) -> None:
-    """Look at what was loaded, before anybody uses it; runs and resolves nothing.
+    """Check a loaded checkpoint before it is used; runs and resolves nothing.
 
     Raises:
-        UnbelievableError: it cannot be meant as it stands.
+        UnbelievableError: its content is impossible or unsafe.
     """
     if not isinstance(state, Mapping):
         return
@@ -38,8 +38,8 @@ def check_loaded(state: Any) -> None:
     for key, value in values:
         if isinstance(value, str) and RESOLVER.search(value):
             raise UnbelievableError(
-                f"a checkpoint whose `{key}` is {value[:100]!r}, which asks for what lies outside of the file; "
-                f"write the value itself there"
+                f"a checkpoint whose `{key}` is {value[:100]!r}, which refers to something outside the file; replace "
+                "it by the value itself"
             )
     tensors = list(_tensors(state))
     _check_layers(values, [name for name, _ in tensors])
@@ -48,7 +48,7 @@ def check_loaded(state: Any) -> None:
 
 
 def leaves(section: Any, name: str) -> Iterator[Tuple[str, Any]]:
-    """The values of a configuration of whatever kind, each with its key; nothing is resolved.
+    """The values of a configuration of any kind, each with its key; nothing is resolved.
 
     Raises:
         UnbelievableError: it contains itself, or is deeper or larger than any configuration.
@@ -65,7 +65,7 @@ def leaves(section: Any, name: str) -> Iterator[Tuple[str, Any]]:
 
 
 def _measure(section: Any, above: List[int], known: Dict[int, int]) -> int:
-    """How many values a section has, each counted as often as it is reached."""
+    """The number of values in a section, each counted as often as it is reached."""
     inside = _entries(section)
     if inside is None:
         return 1
@@ -82,7 +82,7 @@ def _measure(section: Any, above: List[int], known: Dict[int, int]) -> int:
 
 
 def _value(leaf: Any) -> Any:
-    """What a leaf holds; of omegaconf's nodes what is written in them, be it an interpolation."""
+    """The value of a leaf; for a node of omegaconf its raw value, also if that is an interpolation."""
     if not _is_of_omegaconf(leaf) or not hasattr(leaf, "__dict__"):
         return leaf
     inside = vars(leaf)
@@ -94,7 +94,7 @@ def _is_of_omegaconf(section: Any) -> bool:
 
 
 def _entries(section: Any) -> "List[Tuple[Any, Any]] | None":
-    """What a section holds: a dict, a list, arguments or a configuration of omegaconf's; None for a value."""
+    """The items of a section (a dict, a list, a Namespace or an omegaconf container); None for a value."""
     if _is_of_omegaconf(section):
         section = vars(section).get("_content") if hasattr(section, "__dict__") else None
     elif type(section).__name__ == "Namespace":
@@ -105,12 +105,12 @@ def _entries(section: Any) -> "List[Tuple[Any, Any]] | None":
 
 
 def _tensors(state: Mapping[Any, Any]) -> Iterator[Tuple[str, Any]]:
-    """Whatever has a storage, by name; each mapping is looked into once."""
+    """Everything that has a storage, by name; each mapping is visited once."""
     seen, stack = {id(state)}, [("", state)]
     while stack:
         prefix, section = stack.pop()
         for key, value in section.items():
-            if _is_of_omegaconf(value):  # which would resolve what it is asked for
+            if _is_of_omegaconf(value):  # reading it would resolve interpolations
                 continue
             if hasattr(value, "untyped_storage"):
                 yield f"{prefix}{key}", value
@@ -127,7 +127,8 @@ def _check_layers(values: List[Tuple[str, Any]], names: List[str]) -> None:
     counted = most_layers(names)
     if number > max(MOST_LAYERS, counted):
         raise UnbelievableError(
-            f"a checkpoint whose `{key}` is {number:,}, while its weights have {counted:,} layers; one of them is wrong"
+            f"a checkpoint whose `{key}` is {number:,} but whose weights have {counted:,} layers; one of the two is "
+            "wrong"
         )
 
 
@@ -141,7 +142,7 @@ def _claimed(key: str, value: Any) -> Iterator[int]:
 
 
 def most_layers(names: List[str]) -> int:
-    """How many layers weights are of, by their names."""
+    """The number of layers, according to the names of the weights."""
     return max((int(number[:9]) + 1 for name in names for number in LAYER.findall(name)), default=0)
 
 
@@ -152,5 +153,5 @@ def _check_storage(name: str, tensor: Any) -> None:
     held = tensor.untyped_storage().nbytes()
     if wanted > max(held, LARGEST_VIEW):
         raise UnbelievableError(
-            f"a checkpoint whose tensor `{name}` of {tuple(tensor.shape)} wants {wanted:,} bytes and has {held:,}"
+            f"a checkpoint whose tensor `{name}` of shape {tuple(tensor.shape)} needs {wanted:,} bytes but has {held:,}"
         )

@@ -1,11 +1,11 @@
-"""A module with a few names replaced, seen by one importing module only."""
+"""A module with a few names replaced, visible to one importing module only."""
 
 from types import ModuleType
 from typing import Any, List
 
 
 class ModuleProxy(ModuleType):
-    """Stands for `module` inside one other module; the real one stays untouched.
+    """Replaces `module` inside one other module; the real one is unchanged.
 
     Example:
         >>> data_utils.np = ModuleProxy(numpy, int=int)

@@ -1,4 +1,4 @@
-"""What is patched, why, and what became of it: `data2vec doctor` prints this list."""
+"""The patches, their reasons and results: `data2vec doctor` prints this list."""
 
 import logging
 import sys
@@ -16,9 +16,9 @@ WAITING, APPLIED, NOT_NEEDED, FAILED = "waiting", "applied", "not needed", "fail
 
 @dataclass
 class Patch:
-    """One mend of one module.
+    """One patch of one module.
 
-    `apply` returns True if it patched, False if there was nothing to mend.
+    `apply` returns True if it patched, False if no patch was needed.
     """
 
     name: str
@@ -37,20 +37,20 @@ class Patch:
         except Exception as error:
             self.state = FAILED
             self.detail = f"{type(error).__name__}: {error}"
-            logger.warning("could not mend %s (%s): %s", self.module, self.name, self.detail)
+            logger.warning("could not patch %s (%s): %s", self.module, self.name, self.detail)
 
 
 PATCHES: List[Patch] = []
-"""Those of this package, by its modules' import."""
+"""The patches of this package, registered by importing its modules."""
 
 ARMED: List[Patch] = []
-"""Those that wait for their modules, or have met them: the plugin's, too."""
+"""Patches that wait for their modules or have been applied, including the plugin's."""
 
 
 def arm(entries: Sequence[Patch]) -> None:
-    """Runs each patch: now if its module is imported, else right after it is."""
+    """Runs each patch: now if its module is imported, otherwise right after its import."""
     ARMED.extend(entries)
-    for entry in entries:  # those of the standard library at once: it is imported
+    for entry in entries:  # standard-library modules are already imported: patched immediately
         after_import(entry.module, partial(_run, entry))
 
 
@@ -59,7 +59,7 @@ def _run(entry: Patch) -> None:
 
 
 def patch(name: str, *modules: str, why: str) -> Callable[[Callable[[ModuleType], bool]], Callable[[ModuleType], bool]]:
-    """Registers a function that mends each of `modules`."""
+    """Registers a function that patches each of `modules`."""
 
     def register(apply: Callable[[ModuleType], bool]) -> Callable[[ModuleType], bool]:
         PATCHES.extend(Patch(name, module, why, apply) for module in modules)
@@ -69,5 +69,5 @@ def patch(name: str, *modules: str, why: str) -> Callable[[Callable[[ModuleType]
 
 
 def report() -> List[Dict[str, str]]:
-    """What was armed, as plain dicts, in that order."""
+    """The active patches as plain dicts, in order of activation."""
     return [{"name": p.name, "module": p.module, "why": p.why, "state": p.state, "detail": p.detail} for p in ARMED]

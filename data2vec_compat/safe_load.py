@@ -1,4 +1,4 @@
-"""Reading a checkpoint without running what is in it: known classes are allowed for the time of a call."""
+"""Loads a checkpoint without running code in it: known classes are allowed during the call."""
 
 import io
 import os
@@ -16,19 +16,19 @@ from data2vec_compat.loaded_state import UnbelievableError, check_loaded
 from data2vec_compat.unpickler import UNBOUNDED, pickle_module
 
 TRUST = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
-"""torch's own variable, here for every torch."""
+"""torch's own environment variable, here honoured with every torch."""
 
 MALFORMED = (EOFError, LookupError, AttributeError, TypeError, AssertionError, UnicodeError, struct.error)
-"""What an unpickler runs into where bytes are not what was written."""
+"""Exceptions that an unpickler raises for corrupted bytes."""
 
 ODD = (RuntimeError, ValueError, ArithmeticError, SyntaxError, MemoryError)
-"""What torch and the classes in a file raise at sizes, offsets and values that cannot be."""
+"""Exceptions that torch and the classes in a file raise for impossible sizes, offsets and values."""
 
 _CUT = ("unexpected EOF", "was truncated", "Ran out of input", "failed finding central", "failed reading")
 
 
 class UnreadableCheckpointError(ValueError):
-    """A file that is no checkpoint, or none to its end."""
+    """A file that is not a checkpoint, or a truncated one."""
 
 
 class RefusedCheckpointError(pickle.UnpicklingError, ValueError):
@@ -36,14 +36,14 @@ class RefusedCheckpointError(pickle.UnpicklingError, ValueError):
 
 
 def load_allowed(torch: ModuleType, f: Any, *args: Any, **kwargs: Any) -> Any:
-    """`torch.load` with the classes that a checkpoint of fairseq may hold allowed, and no others.
+    """`torch.load` that allows only the classes that a fairseq checkpoint may hold.
 
-    One refused class is named at a time; a harmless one (a configuration, an enum) is then allowed too, and the file
-    is read again.
+    torch names one refused class at a time; a harmless one (a configuration, an enum) is then allowed, and the file is
+    read again.
 
     Raises:
-        RefusedCheckpointError: the file holds something else, which could run code.
-        UnreadableCheckpointError: it is another kind of file, or ends too early.
+        RefusedCheckpointError: the file holds another class, which could run code. UnreadableCheckpointError: it is
+        another kind of file or truncated.
     """
     kwargs.pop("weights_only", None)
     if trusted():
@@ -60,7 +60,7 @@ def load_allowed(torch: ModuleType, f: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _load_listed(torch: ModuleType, f: Any, *args: Any, **kwargs: Any) -> Any:
-    """What is in the file, made of classes that are listed or harmless."""
+    """The content of the file, built from listed or harmless classes."""
     start = f.tell() if hasattr(f, "tell") else None
     wanted = allowed_globals()
     while True:
@@ -80,27 +80,27 @@ def _load_listed(torch: ModuleType, f: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _odd(error: Exception) -> FileKind:
-    """What a file is whose bytes torch takes, but not what they say."""
+    """The kind of a file that torch can parse, but whose content is invalid."""
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     if any(word in reason for word in _CUT):
         return TRUNCATED
-    return FileKind("odd", f"not what torch writes ({reason})", AGAIN)
+    return FileKind("odd", f"not written by torch ({reason})", AGAIN)
 
 
 def trusted() -> bool:
-    """Whether the user has switched the check off in the environment."""
+    """Whether the check is switched off in the environment."""
     return os.environ.get(TRUST, "0").lower() in ("1", "y", "yes", "true")
 
 
 def unreadable(f: Any, kind: FileKind) -> UnreadableCheckpointError:
-    """What a file is that should have been a checkpoint."""
+    """The error for a file that is not a checkpoint."""
     name = name_of(f)
     size = f" ({os.path.getsize(name):,} bytes)" if os.path.isfile(name) else ""
     return UnreadableCheckpointError(f"checkpoint {name} cannot be read{size}: it is {kind.words}; {kind.advice}")
 
 
 def name_of(f: Any) -> str:
-    """The path of a file, or words for what has none."""
+    """The path of a file, or a description of data without a path."""
     if isinstance(f, (str, os.PathLike)):
         return str(f)
     return str(getattr(f, "name", None) or "the data received")
@@ -115,7 +115,7 @@ def _read(torch: ModuleType, wanted: List[Entry], f: Any, *args: Any, **kwargs: 
 
 
 def _begins_with_pickles(f: Any) -> bool:
-    """Whether it is torch's older format, which torch's weights-only loader would take more of than ours does."""
+    """Whether it is torch's older format, of which torch's weights-only loader accepts more than this one."""
     with opened(f) as file:
         start = file.tell()
         head = file.read(2)
@@ -124,13 +124,13 @@ def _begins_with_pickles(f: Any) -> bool:
 
 
 def _check_bounded(f: Any) -> None:
-    """Raise UnpicklingError for what torch's list allows, and which takes any amount of memory."""
+    """Raise UnpicklingError for functions that torch allows but that can allocate any amount of memory."""
     with opened(f) as file:
         start = file.tell()
         with zipfile.ZipFile(file) as archive:
             members = [member for member in archive.infolist() if member.filename.endswith("data.pkl")]
             for member in members:
-                member.CRC = member.CRC or None  # type: ignore[assignment]  # torch can write none, and asks for none
+                member.CRC = member.CRC or None  # type: ignore[assignment]  # torch may leave it out
             pickles = [archive.read(member) for member in members]
         file.seek(start)
     for name in UNBOUNDED:
@@ -139,7 +139,7 @@ def _check_bounded(f: Any) -> None:
 
 
 def takes_named_classes(torch: ModuleType) -> bool:
-    """Whether this torch's weights-only loader can be told of a class under another name, as since 2.6."""
+    """Whether this torch's weights-only loader accepts a class under another name, as since 2.6."""
     if not hasattr(torch.serialization, "safe_globals"):
         return False
     buffer = io.BytesIO()
@@ -154,7 +154,7 @@ def takes_named_classes(torch: ModuleType) -> bool:
 
 
 class _Allow:
-    """Adds to torch's safe globals, and takes away only what it added."""
+    """Adds to torch's safe globals, and removes only what it added."""
 
     def __init__(self, torch: ModuleType, wanted: "List[Tuple[Any, str]]") -> None:
         present = torch.serialization.get_safe_globals()
@@ -176,10 +176,10 @@ def _refused(error: Exception) -> List[str]:
 def _refusal(torch: ModuleType, f: Any, error: Exception) -> RefusedCheckpointError:
     names = _refused(error)
     reason = str(error).partition("WeightsUnpickler error: ")[2] or str(error)
-    what = f"holds `{names[0]}`" if names else f"asks for this: {' '.join(reason.split())[:200]}"
+    what = f"holds `{names[0]}`" if names else f"requires this: {' '.join(reason.split())[:200]}"
     allow = "allow it with `torch.serialization.add_safe_globals([...])` in your plugin, or "
     return RefusedCheckpointError(
-        f"`{name_of(f)}`: refused, because it {what}, which is none of the classes that a fairseq checkpoint is made "
-        f"of, and loading it could run code. If you trust the file, "
-        f"{allow if hasattr(torch.serialization, 'safe_globals') else ''}set {TRUST}=1 for this one run."
+        f"`{name_of(f)}`: refused, because it {what}, which is not one of the classes in fairseq checkpoints, and "
+        "loading it could run code. If you trust the file, "
+        f"{allow if hasattr(torch.serialization, 'safe_globals') else ''}set {TRUST}=1 for this run only."
     )

@@ -1,7 +1,7 @@
-"""An unpickler that makes what it is allowed to, and nothing else; for torch before 2.6.
+"""An unpickler that only creates allowed objects; for torch before 2.6.
 
-There the weights-only loader knows no classes but torch's own. This one is handed to `torch.load` as its
-`pickle_module`, and knows the same functions that rebuild tensors, and what a checkpoint of fairseq is made of.
+There the weights-only loader knows only torch's own classes. This one is passed to `torch.load` as its `pickle_module`;
+it knows the same functions that rebuild tensors, and the classes of fairseq checkpoints.
 """
 
 import pickle
@@ -10,25 +10,27 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar, Dict, Iterable, Tuple
 
 UNBOUNDED = ("bytearray", "_rebuild_device_tensor_from_cpu_tensor")
-"""What torch's own list allows, and which takes any amount of memory for a few bytes; no checkpoint needs it."""
+"""Functions that torch's own list allows, but that turn a few bytes into any amount of memory; no checkpoint needs
+them."""
 
-_InPython: Any = vars(pickle)["_Unpickler"]  # whose steps can be told apart, unlike those of the one in C
+_InPython: Any = vars(pickle)["_Unpickler"]  # its steps can be overridden, unlike those of the C implementation
 
 
 class RestrictedUnpickler(_InPython):
-    """Python's own in Python; each step that could call something asks whether that is allowed.
+    """The unpickler of the standard library written in Python; each step that could call something checks whether it is
+    allowed.
 
-    `allowed` maps names, as files write them, to what they stand for.
+    `allowed` maps the names in files to objects.
     """
 
     allowed: ClassVar[Dict[str, Any]] = {}
     dispatch: ClassVar[Dict[int, Any]] = dict(_InPython.dispatch)
 
     def find_class(self, module: str, name: str) -> Any:
-        """What a name stands for.
+        """The object for a name.
 
         Raises:
-            pickle.UnpicklingError: it is not allowed; nothing is imported to find out.
+            pickle.UnpicklingError: the name is not allowed; nothing is imported to check this.
         """
         if self.proto < 3:  # names of Python 2
             module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
@@ -50,7 +52,7 @@ class RestrictedUnpickler(_InPython):
         super().load_newobj_ex()
 
     def load_build(self) -> None:
-        # the state of an instance; a class or a function must stay what it is
+        # the state of an instance; classes and functions must not be changed
         self._check(type(self.stack[-2]))
         super().load_build()
 
@@ -69,7 +71,7 @@ class RestrictedUnpickler(_InPython):
 
 
 def pickle_module(torch: ModuleType, wanted: Iterable[Tuple[Any, str]]) -> Any:
-    """What `torch.load` takes for a pickle module, with an unpickler that knows torch's own entries and `wanted`."""
+    """A pickle module for `torch.load`, with an unpickler that knows torch's own entries and `wanted`."""
     from torch._weights_only_unpickler import _get_allowed_globals
 
     own = {"torch.Size": torch.Size, "torch.device": torch.device, "_codecs.encode": encode_latin1}
@@ -87,10 +89,10 @@ def pickle_module(torch: ModuleType, wanted: Iterable[Tuple[Any, str]]) -> Any:
 
 
 def encode_latin1(text: str, encoding: str = "latin1") -> bytes:
-    """Stands for `_codecs.encode`, by which bytes are pickled.
+    """Replaces `_codecs.encode`, with which bytes are pickled.
 
     Raises:
-        pickle.UnpicklingError: another encoding is asked for.
+        pickle.UnpicklingError: another encoding is requested.
     """
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"_codecs.encode with {encoding!r} is not allowed")

@@ -1,7 +1,7 @@
-"""The processes that train on the CPU.
+"""Starts the processes that train on the CPU.
 
-A child unpickles this module's `run` before its arguments, which import fairseq: so
-the patches are on by then even where no `.pth` file is read.
+A child unpickles this module's `run` before its arguments, which import fairseq: so the patches are active by then even
+if no `.pth` file is read.
 """
 
 import os
@@ -14,10 +14,10 @@ install()
 
 
 def spawn(torch: ModuleType, cfg: Any, main: Any, kwargs: Dict[str, Any]) -> None:
-    """Starts one process a rank and waits; an exception in one ends all of them."""
+    """Starts one process per rank and waits; an exception in one ends all of them."""
     settings = cfg.distributed_training
-    settings.distributed_rank = None  # each process is given its own
-    # as torchrun does: the processes would fight for the cores otherwise
+    settings.distributed_rank = None  # each process gets its own
+    # as torchrun does: otherwise the processes would compete for the cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     torch.multiprocessing.spawn(
         fn=run,

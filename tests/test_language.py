@@ -23,7 +23,6 @@ NOT_YET = (
     "README.md",
     "benchmarks",
     "configs",
-    "data2vec_compat",
     "data2vec_plugin/alignment",
     "data2vec_plugin/checkpoints",
     "data2vec_plugin/cli",

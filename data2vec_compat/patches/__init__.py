@@ -1,4 +1,4 @@
-"""All patches. Importing this package registers them; :func:`activate` arms them."""
+"""All patches. Importing this package registers them; :func:`activate` activates them."""
 
 from data2vec_compat.patches import (  # noqa: F401  (each registers its patches)
     bitarray,

@@ -12,7 +12,7 @@ from data2vec_compat.registry import patch
     "fairseq.data.huffman.huffman_coder",
     why="bitarray ≥ 3 has no util.rindex: Huffman-coded data can be written, but not read",
 )
-def mend(module: ModuleType) -> bool:
+def fix(module: ModuleType) -> bool:
     """Gives this one module a `bitarray.util` that still has the name; bitarray itself stays."""
     if hasattr(module.util, "rindex"):
         return False
@@ -21,6 +21,6 @@ def mend(module: ModuleType) -> bool:
 
 
 def _rindex(bits: Any, value: int = 1) -> int:
-    """The place of the last bit that is `value`; ValueError if there is none."""
-    place: int = bits.index(value, right=True)
-    return place
+    """The index of the last bit that is `value`; ValueError if there is none."""
+    index: int = bits.index(value, right=True)
+    return index

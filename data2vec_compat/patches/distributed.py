@@ -1,8 +1,7 @@
-"""Several processes on a machine without GPUs, which stock fairseq cannot do.
+"""Several processes on a machine without GPUs, which stock fairseq does not support.
 
-DistributedDataParallel is handed a device number that does not exist, two processes
-are refused, and with an explicit init method none is started: the command then ends
-with exit code 0, having trained nothing.
+DistributedDataParallel gets a device number that does not exist, two processes are refused, and with an explicit init
+method none is started: the command then ends with exit code 0 without training.
 """
 
 import functools
@@ -17,7 +16,7 @@ from data2vec_compat.registry import patch
 logger = logging.getLogger(__name__)
 
 TORCHRUN = ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK")
-"""What fairseq looks for in the environment."""
+"""The environment variables that fairseq reads."""
 
 
 @patch(
@@ -47,7 +46,8 @@ def ddp_without_devices(module: ModuleType) -> bool:
     why="distributed_world_size=2 without GPUs: refused, or exit code 0 without training; torchrun there: nccl's error",
 )
 def spawn_without_devices(module: ModuleType) -> bool:
-    """Wraps `call_main`: on the CPU, one process a rank, and gloo whoever starts them; else fairseq's own way."""
+    """Wraps `call_main`: on the CPU, one process per rank, with gloo however they are started; otherwise as in
+    fairseq."""
     stock = module.call_main
     if "device_count" not in stock.__code__.co_names:
         return False
@@ -73,7 +73,7 @@ def spawn_without_devices(module: ModuleType) -> bool:
     why="fairseq's main branch divides by the number of GPUs",
 )
 def torchrun_without_devices(module: ModuleType) -> bool:
-    """Gives each worker of torchrun device 0 where there is none to count."""
+    """Gives each torchrun worker device 0 if there are no GPUs to count."""
     stock = module._infer_torch_distributed_launch_init
     if "device_count" not in stock.__code__.co_names:
         return False
@@ -105,7 +105,7 @@ def gather_without_devices(module: ModuleType) -> bool:
     def all_gather_list(data: Any, group: Any = None, max_size: int = 16384) -> Any:
         if not torch.cuda.is_available():
             where = module.get_global_group() if group is None else group
-            # the stock function finds its buffers under its own name, which is ours now
+            # the stock function looks up its buffers under its own name, which is now this function
             size = max_size * module.get_world_size(group=where)
             all_gather_list._buffer = torch.ByteTensor(size)  # type: ignore[attr-defined]
             all_gather_list._cpu_buffer = torch.ByteTensor(max_size)  # type: ignore[attr-defined]
@@ -141,16 +141,15 @@ def _without_nccl(settings: Any) -> None:
 
 
 def _prepare(settings: Any) -> None:
-    """Fills in what `fairseq` leaves to the number of GPUs.
+    """Fills in the settings that fairseq derives from the number of GPUs.
 
     Raises:
-        ValueError: this is not the first host of several.
+        ValueError: this is not the first of several hosts.
     """
     if settings.distributed_rank:
         raise ValueError(
-            f"`distributed_training.distributed_rank` is {settings.distributed_rank}: on the "
-            "CPU all processes are started on one host, from rank 0; for several hosts "
-            "start them with torchrun"
+            f"`distributed_training.distributed_rank` is {settings.distributed_rank}: on the CPU all processes are "
+            "started on one host, from rank 0; for several hosts, use torchrun"
         )
     if settings.distributed_init_method is None:
         settings.distributed_init_method = f"tcp://127.0.0.1:{_free_port()}"

@@ -1,7 +1,7 @@
-"""What is in a checkpoint, a configuration or a manifest is data: fairseq runs some of its strings by `eval`.
+"""Reads strings of checkpoints, configurations and manifests as data, where fairseq runs them with `eval`.
 
-Each of fairseq's modules that does so gets an `eval` of its own, which reads the values that these settings document
-and refuses the rest. `docs/untrusted-files.md` says what becomes of each.
+Each of these fairseq modules gets its own `eval`, which reads the documented kinds of values and refuses the rest.
+`docs/untrusted-files.md` lists them.
 """
 
 from types import ModuleType
@@ -39,16 +39,16 @@ EVALUATED: Dict[str, Tuple[str, ...]] = {
     "fairseq_cli.eval_lm": ("common_eval.model_overrides",),
     "fairseq_cli.validate": ("common_eval.model_overrides",),
 }
-"""Every module of fairseq 0.12.2 and of its main branch that calls `eval`, and what it hands to it."""
+"""Every module of fairseq 0.12.2 and of its main branch that calls `eval`, and the settings that it passes to it."""
 
 
 @patch(
     "evaluated strings",
     *EVALUATED,
-    why="fairseq runs strings of configurations by `eval`, also those that a checkpoint brings along",
+    why="fairseq runs strings of configurations, including those in checkpoints, with `eval`",
 )
-def mend(module: ModuleType) -> bool:
-    """Puts a reader of literals where this module looks `eval` up."""
+def fix(module: ModuleType) -> bool:
+    """Gives this module an `eval` that only reads literals."""
     keys = EVALUATED[module.__name__]
 
     def read(text: Any) -> Any:
@@ -62,8 +62,7 @@ def read_setting(text: Any, keys: Sequence[str]) -> Any:
     """The value of a setting that stock fairseq would evaluate.
 
     Raises:
-        TypeError: it is no string, which fairseq expects of `eval`.
-        ValueError: it is no literal.
+        TypeError: the value is not a string, as `eval` would raise. ValueError: it is not a literal.
     """
     if not isinstance(text, str):
         raise TypeError(f"eval() arg 1 must be a string, not {type(text).__name__}")
@@ -73,6 +72,6 @@ def read_setting(text: Any, keys: Sequence[str]) -> Any:
         named = " or ".join(f"`{key}`" if key.replace(".", "").isidentifier() else key for key in keys)
         shown = repr(text[:200]) + ("…" if len(text) > 200 else "")
         raise ValueError(
-            f"{named} is {shown}, which is no literal ({error}); it is not run: write numbers, strings, lists and "
-            f"tuples, such as '[(512,10,5)] + [(512,3,2)] * 4'"
+            f"{named} is {shown}, which is not a literal ({error}) and is not evaluated; use numbers, strings, lists "
+            "and tuples, such as '[(512,10,5)] + [(512,3,2)] * 4'"
         ) from error

@@ -1,7 +1,6 @@
-"""Warnings that today's hydra and torch give fairseq's own code, which its user can do nothing about.
+"""Filters warnings of current hydra and torch about fairseq's own code, which users cannot act on.
 
-Each is left out by its own words and where it comes from. Whoever asks Python for warnings (`-W`, PYTHONWARNINGS) gets
-them all.
+Each is filtered by its message and its module. With `-W` or PYTHONWARNINGS, Python shows them all.
 """
 
 import sys
@@ -29,10 +28,10 @@ MESSAGES = (
 @patch(
     "warnings",
     "fairseq",
-    why="today's hydra and torch warn of how fairseq calls them, dozens of lines in which others are overlooked",
+    why="current hydra and torch warn about fairseq's own calls in dozens of lines, which hide other warnings",
 )
 def leave_out(module: ModuleType) -> bool:
-    """Filters them, unless somebody has asked for warnings."""
+    """Filters them, unless warnings were requested."""
     if sys.warnoptions:
         return False
     for message in MESSAGES:

@@ -1,7 +1,7 @@
-"""Old checkpoints keep flat arguments, and in them, where a model was fine-tuned, those of its pre-training.
+"""Old checkpoints hold flat arguments, and for fine-tuned models nested in them those of the pre-training.
 
-fairseq makes a configuration of them by way of hydra's overrides, which cannot carry what is nested: hydra ≥ 1.1
-refuses it.
+fairseq converts them into a configuration through hydra's overrides, which cannot hold nested arguments: hydra ≥ 1.1
+refuses them.
 """
 
 import functools
@@ -15,10 +15,10 @@ from data2vec_compat.registry import patch
 @patch(
     "nested arguments",
     "fairseq.dataclass.utils",
-    why="old fine-tuned checkpoints hold arguments within arguments, which hydra ≥ 1.1 refuses as overrides",
+    why="old fine-tuned checkpoints hold nested arguments, which hydra ≥ 1.1 refuses as overrides",
 )
-def mend(module: ModuleType) -> bool:
-    """Where something is nested, takes the model's keys as they are; the rest goes fairseq's way."""
+def fix(module: ModuleType) -> bool:
+    """Copies the model's keys unchanged if arguments are nested; everything else is left to fairseq."""
     stock = module.convert_namespace_to_omegaconf
 
     @functools.wraps(stock)
@@ -52,7 +52,7 @@ def _converted(value: Any, convert: Any) -> Any:
 
     if not isinstance(value, Namespace):
         return value
-    # plain, since a configuration would bring flags of its own, which omegaconf 2.0 does not let go of
+    # plain, since a DictConfig would bring its own flags, which omegaconf 2.0 does not drop
     return OmegaConf.to_container(convert(value)) if hasattr(value, "arch") else vars(value)
 
 

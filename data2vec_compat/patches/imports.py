@@ -1,11 +1,11 @@
-"""fairseq's modules do not import.
+"""Makes fairseq's modules importable.
 
-Python ≥ 3.11 refuses a dataclass instance as a default, which fairseq relies on. `default_factory` is no way out:
-fairseq's `hydra_init` reads `field.default`. What Python tests is whether the default's class has a hash, so those
-classes get one.
+Python ≥ 3.11 refuses a dataclass instance as a default, which fairseq relies on. `default_factory` does not help:
+fairseq's `hydra_init` reads `field.default`. Python tests whether the default's class is hashable, so those classes are
+made hashable.
 
-fairseq writes `{help: …}` where `{"help": …}` is meant, and Python is kind to it: `help` is a builtin that the site
-module adds. Under `python -S` there is none, and fairseq.dataclass.configs does not import.
+fairseq writes `{help: …}` where `{"help": …}` is meant, which works because the site module adds a builtin `help`. With
+`python -S` there is none, and fairseq.dataclass.configs cannot be imported.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ def _python_refuses() -> bool:
 
 
 def _is_hosts(cls: type) -> bool:
-    """True for classes of the hosts, and for subclasses of FairseqDataclass anywhere."""
+    """True for classes of fairseq and hydra, and for subclasses of FairseqDataclass anywhere."""
     if cls.__module__.partition(".")[0] in _HOSTS:
         return True
     return any(base.__name__ == "FairseqDataclass" for base in cls.__mro__)
@@ -42,7 +42,7 @@ def _make_defaults_hashable(cls: type) -> None:
         default = value.default if isinstance(value, dataclasses.Field) else value
         kind = type(default)
         if dataclasses.is_dataclass(kind) and kind.__hash__ is None:
-            # by identity, as if the class had never been compared by value
+            # by identity, as for classes without __eq__
             kind.__hash__ = object.__hash__  # type: ignore[method-assign,assignment]
 
 
@@ -52,7 +52,7 @@ def _make_defaults_hashable(cls: type) -> None:
     why="Python ≥ 3.11 refuses dataclass instances as defaults (fairseq, hydra 1.0)",
 )
 def accept_instances(module: ModuleType) -> bool:
-    """Wraps `dataclasses.dataclass`; other people's classes pass through it unseen."""
+    """Wraps `dataclasses.dataclass`; classes of other packages are not affected."""
     if not _python_refuses():
         return False
     stock: Callable[..., Any] = module.dataclass
@@ -71,7 +71,7 @@ def accept_instances(module: ModuleType) -> bool:
 
 @patch("builtin help", "builtins", why="fairseq uses `help`, which `python -S` does not define")
 def define_help(module: ModuleType) -> bool:
-    """Adds what the site module would have added."""
+    """Adds the builtin that the site module would have added."""
     if hasattr(module, "help"):
         return False
     from _sitebuiltins import _Helper

@@ -1,4 +1,4 @@
-"""fairseq's non-autoregressive models need `libnat`, which pip compiles only where torch is there while it builds."""
+"""fairseq's non-autoregressive models need `libnat`, which pip compiles only if torch is available during the build."""
 
 import sys
 from types import ModuleType
@@ -10,10 +10,11 @@ from data2vec_compat.registry import patch
     "edit paths",
     "fairseq.models.nat.insertion_transformer",
     "fairseq.models.nat.levenshtein_utils",
-    why="pip builds fairseq apart from torch, without libnat: insertion and Levenshtein Transformers cannot train",
+    why="pip builds fairseq in isolation from torch, without libnat: insertion and Levenshtein Transformers cannot "
+    "train",
 )
 def give_libnat(module: ModuleType) -> bool:
-    """Puts the same functions in Python in its place, where it is missing or made for another torch."""
+    """Replaces it by the same functions in Python if it is missing or was built for another torch."""
     try:
         from fairseq import libnat  # noqa: F401
     except ImportError:

@@ -1,6 +1,6 @@
 """NumPy 1.24 removed `np.int` and `np.float`, NumPy 2 `np.compat`; fairseq uses them.
 
-A generator of NumPy's has never had `randint`; fairseq's main branch calls it for its span masks.
+`numpy.random.Generator` has never had `randint`; fairseq's main branch calls it for its span masks.
 """
 
 import inspect
@@ -25,8 +25,8 @@ _REMOVED: Dict[str, Any] = {
     "fairseq.modules.dynamic_crf_layer",
     why="NumPy ≥ 1.24 has no np.int and np.float, NumPy ≥ 2 no np.compat, its generators no randint",
 )
-def mend(module: ModuleType) -> bool:
-    """Gives this one module a NumPy that still has the names; NumPy itself stays."""
+def fix(module: ModuleType) -> bool:
+    """Gives this one module a NumPy that still has the names; NumPy itself is unchanged."""
     numpy = module.np
     missing = {name: found for name, found in _REMOVED.items() if not _has(numpy, name)}
     if _asks_generators_for_randint(module):
@@ -38,7 +38,7 @@ def mend(module: ModuleType) -> bool:
 
 
 def _has(numpy: ModuleType, name: str) -> bool:
-    # NumPy 1 answers for some removed names with a warning, NumPy 2 with an error
+    # for some removed names NumPy 1 warns, and NumPy 2 raises
     return name in vars(numpy)
 
 
@@ -49,7 +49,7 @@ def _asks_generators_for_randint(module: ModuleType) -> bool:
 
 def _default_rng(numpy: ModuleType) -> Callable[[Any], Any]:
     class Generator(numpy.random.Generator):  # type: ignore[misc,name-defined]
-        """NumPy's own, its `integers` also under the name of the old generators."""
+        """NumPy's generator, with `randint` as another name of `integers`."""
 
         randint = numpy.random.Generator.integers
 

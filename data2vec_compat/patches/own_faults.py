@@ -1,8 +1,8 @@
-"""Where fairseq itself fails, on any Python and torch: what it raises, aborts by, or mixes up between two trainings.
+"""Fixes for faults of fairseq itself, on any Python and torch: exceptions, aborts, state shared by two trainings.
 
-It fills its buffer in a daemon thread, which Python ends with the process, whatever it is doing just then. Within torch
-that is an abort, `terminate called without an active exception`, after all has been trained and saved: the run's exit
-code says that it failed. A run that stops within an epoch, with no workers to load for it, is prone to it.
+fairseq fills its buffer in a daemon thread, which Python ends with the process at any point. Inside torch that aborts
+with `terminate called without an active exception` after everything has been trained and saved, and the exit code
+reports a failure. Runs that stop within an epoch and use no loader workers are affected.
 """
 
 import atexit
@@ -18,7 +18,7 @@ from weakref import WeakSet
 from data2vec_compat.registry import patch
 
 PATIENCE = 10.0
-"""Seconds that the process waits for a batch that is being loaded."""
+"""Seconds to wait for a batch that is being loaded."""
 
 _ending = threading.Event()
 _consumers: "WeakSet[Any]" = WeakSet()
@@ -27,10 +27,10 @@ _consumers: "WeakSet[Any]" = WeakSet()
 @patch(
     "loader thread",
     "fairseq.data.iterators",
-    why="a run that stops within an epoch may abort when its process ends: the thread that loads is ended within torch",
+    why="a run that stops within an epoch may abort when its process ends: the loading thread is killed inside torch",
 )
 def finish_loading(module: ModuleType) -> bool:
-    """Lets the thread finish its batch, and load no other, before the process ends."""
+    """Lets the thread finish its batch, and load no further one, before the process ends."""
     consumer = module.BackgroundConsumer
     stock = consumer.run
 
@@ -59,7 +59,7 @@ def end() -> None:
     for consumer in list(_consumers):
         while consumer.is_alive() and time.monotonic() < latest:
             try:
-                consumer._queue.get_nowait()  # it may wait for room
+                consumer._queue.get_nowait()  # the thread may be waiting for space in the queue
             except queue.Empty:
                 consumer.join(0.02)
 
@@ -67,10 +67,10 @@ def end() -> None:
 @patch(
     "short runs",
     "fairseq.optim.lr_scheduler.tri_stage_lr_scheduler",
-    why="a tri_stage schedule by phase_ratio raises ZeroDivisionError in runs of a few updates",
+    why="a tri_stage schedule with phase_ratio raises ZeroDivisionError in runs of a few updates",
 )
 def leave_a_decay(module: ModuleType) -> bool:
-    """Gives the last phase one update where rounding left it none."""
+    """Gives the last phase one update if rounding left it none."""
     scheduler = module.TriStageLRSchedule
     stock = scheduler.__init__
 
@@ -99,7 +99,7 @@ def _with_a_decay(cfg: Any) -> Any:
     why="ema.store_ema raises RuntimeError for a model with an integer in its state dict",
 )
 def skip_integers(module: ModuleType) -> bool:
-    """Has what is not a floating-point number copied, as fairseq does with keys that it is told to skip."""
+    """Copies tensors that are not floating-point, as fairseq does with skipped keys."""
     torch = module.torch
     stock = module.EMA.__init__
 
@@ -117,10 +117,10 @@ def skip_integers(module: ModuleType) -> bool:
 @patch(
     "composite groups",
     "fairseq.optim.composite",
-    why="composite optimizers keep their groups in the class: a second one in a process steps the first one's, too",
+    why="composite optimizers keep their groups in the class: a second one in a process also steps those of the first",
 )
 def own_groups(module: ModuleType) -> bool:
-    """Gives every composite optimizer dicts of its own."""
+    """Gives each composite optimizer its own dicts."""
     optimizer = module.FairseqCompositeOptimizer
     stock = optimizer.__init__
 

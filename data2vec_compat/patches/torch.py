@@ -1,9 +1,9 @@
-"""torch refuses what fairseq does, or returns what is wrong.
+"""Calls of fairseq's that torch refuses, or for which it returns wrong results.
 
-torch ≥ 2 wants a mask type in the fused encoder layer that fairseq calls without. torch ≥ 2.6 refuses fairseq's
-checkpoints, and older ones run whatever code is in them: with every torch, known classes are allowed for the time of
-the call, in the modules of fairseq that read checkpoints, and nowhere else. torch ≥ 2 fills by boolean masks only,
-where fairseq's attention promises that masks of bytes will do.
+torch ≥ 2 requires a mask type in the fused encoder layer, which fairseq does not pass. torch ≥ 2.6 refuses fairseq's
+checkpoints, and older releases run any code in them: with every torch, known classes are allowed during the call, only
+in the fairseq modules that read checkpoints. torch ≥ 2 accepts only boolean masks in `masked_fill`, while fairseq's
+attention documents masks of bytes.
 """
 
 import functools
@@ -15,11 +15,11 @@ from data2vec_compat.registry import patch
 from data2vec_compat.safe_load import load_allowed
 
 GARBAGE = "2.1."
-"""Releases whose oneDNN now and then returns garbage for the gradients of a convolution along time on a CPU.
+"""Releases whose oneDNN sometimes returns garbage for the gradients of a 1-D convolution on a CPU.
 
-Which memory it happens to read decides, so that no test can tell: with the position convolution of a tiny model, up
-to 15 of 24 backward passes were off, by as much as twenty orders of magnitude, and none without oneDNN. torch 2.8 and
-newer do not do so; which release between was the first not to is not known.
+It depends on uninitialised memory, so no test can detect it: with the position convolution of a tiny model, up to 15 of
+24 backward passes were wrong, by up to twenty orders of magnitude, and none without oneDNN. torch 2.8 and newer are not
+affected; the first fixed release in between is not known.
 """
 
 
@@ -48,7 +48,7 @@ def _fused_layer_refuses(torch: ModuleType) -> bool:
     why="torch ≥ 2: `Mask Type should be defined` when a loaded encoder evaluates",
 )
 def no_fast_path(module: ModuleType) -> bool:
-    """Evaluates with the same code as training; slower by the fused kernel's gain."""
+    """Evaluates with the same code as training; this loses the speed of the fused kernel."""
     layer = module.TransformerEncoderLayerBase
     stock = layer.__init__
     if "can_use_fastpath" not in stock.__code__.co_names:
@@ -69,10 +69,10 @@ def no_fast_path(module: ModuleType) -> bool:
     "torch version",
     "fairseq.modules.transformer_layer",
     "fairseq.models.transformer.transformer_encoder",
-    why="fairseq reads a number off every part of torch.__version__ (fails on 2.1.0a0)",
+    why="fairseq parses every part of torch.__version__ as a number (fails for 2.1.0a0)",
 )
 def plain_version(module: ModuleType) -> bool:
-    """Shows these modules the version's leading digits if it has other characters."""
+    """Gives these modules only the leading digits of the version's parts if it has other characters."""
     parts = str(module.torch.__version__).split("+")[0].split(".")
     if len(parts) >= 3 and all(part.isdigit() for part in parts[:3]):
         return False
@@ -90,10 +90,11 @@ def _leading_digits(part: str) -> str:
     "checkpoint loading",
     "fairseq.checkpoint_utils",
     "fairseq.distributed.utils",
-    why="torch ≥ 2.6 refuses Dictionary, Namespace, DictConfig; before, a checkpoint could run code",
+    why="torch ≥ 2.6 refuses Dictionary, Namespace, DictConfig; with older torch a checkpoint could run code",
 )
 def load_known_classes(module: ModuleType) -> bool:
-    """Gives this one module a `torch.load` with an allow-list, also where it asks to load anything, as main does."""
+    """Gives this one module a `torch.load` with an allow-list, also for `weights_only=False`, which fairseq's main
+    uses."""
     torch = module.torch
 
     def load(f: Any, *args: Any, **kwargs: Any) -> Any:
@@ -108,10 +109,10 @@ def load_known_classes(module: ModuleType) -> bool:
 @patch(
     "convolutions on a CPU",
     "fairseq.trainer",
-    why="torch 2.1 trains on a CPU with gradients of convolutions that are garbage now and then",
+    why="torch 2.1 on a CPU sometimes computes garbage for the gradients of convolutions",
 )
 def leave_onednn_out(module: ModuleType) -> bool:
-    """Lets torch's own convolutions train, which are slower; a GPU never uses oneDNN."""
+    """Uses torch's own convolutions for training, which are slower; a GPU never uses oneDNN."""
     torch = module.torch
     if not torch.__version__.startswith(GARBAGE):
         return False
@@ -133,7 +134,7 @@ def _filling_refuses_bytes(torch: ModuleType) -> bool:
     why="torch ≥ 2 refuses a uint8 mask that fairseq turns into an additive one for xformers",
 )
 def turn_bytes_into_booleans(module: ModuleType) -> bool:
-    """Hands such a mask on as a boolean one; the result's type is what it would have been."""
+    """Converts such a mask to a boolean one; the type of the result is unchanged."""
     stock = getattr(module, "_mask_for_xformers", None)
     if stock is None or not _filling_refuses_bytes(module.torch):
         return False

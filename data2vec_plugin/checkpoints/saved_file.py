@@ -20,7 +20,7 @@ def read_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
     Raises ValueError if there is none, if it could run code, or if it is another kind of file.
     """
     if not Path(path).exists():
-        raise ValueError(f"checkpoint {path} does not exist; give the .pt file of a training")
+        raise ValueError(f"checkpoint {path} does not exist; use the .pt file of a training run")
     try:
         state: Any = checkpoint_utils.load_checkpoint_to_cpu(str(path))
     except (RefusedCheckpointError, UnreadableCheckpointError, OSError):

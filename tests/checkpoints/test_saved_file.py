@@ -35,15 +35,15 @@ def test_what_is_no_dictionary_is_refused(tmp_path: Path, content: Any) -> None:
 
 
 def test_folders(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"it is a folder; give the \.pt file of a training"):
+    with pytest.raises(ValueError, match=r"it is a folder; use the \.pt file of a training run"):
         read_checkpoint(tmp_path)
     (tmp_path / "config.json").write_text('{"architectures": ["Data2VecAudioForCTC"], "model_type": "data2vec-audio"}')
     with pytest.raises(
-        ValueError, match=r"a folder of Hugging Face's `Data2VecAudioForCTC`; .*`data2vec convert FOLDER"
+        ValueError, match=r"a Hugging Face folder of `Data2VecAudioForCTC`; .*`data2vec convert FOLDER"
     ):
         read_checkpoint(tmp_path)
 
 
 def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"none\.pt does not exist; give the \.pt file of a training"):
+    with pytest.raises(ValueError, match=r"none\.pt does not exist; use the \.pt file of a training run"):
         read_checkpoint(tmp_path / "none.pt")

@@ -100,7 +100,7 @@ def test_hugging_faces_folders_and_files(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 12, "vocab_size": 32}))
     save_file({"data2vec_audio.encoder.x": torch.zeros(2, 3).half()}, tmp_path / "model.safetensors")
     folder, file = summarise(tmp_path), summarise(tmp_path / "model.safetensors")
-    assert (folder.words, folder.layers, folder.width) == ("a folder of Hugging Face's `Data2VecAudioModel`", 12, 768)
+    assert (folder.words, folder.layers, folder.width) == ("a Hugging Face folder of `Data2VecAudioModel`", 12, 768)
     assert (file.kind, file.parameters, file.precision) == ("huggingface", 6, "f16")
     assert folder.advice == "convert the folder with `data2vec convert FOLDER --to fairseq --out FILE`"
     assert "data2vec convert" in file.advice
@@ -116,5 +116,5 @@ def test_weights_alone(tmp_path: Path) -> None:
 def test_a_folder_of_another_architecture_is_not_sent_to_conversion(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "architectures": ["BertModel"]}))
     facts = summarise(tmp_path)
-    assert facts.words == "a folder of Hugging Face's `BertModel`"
-    assert facts.advice.startswith("`data2vec convert` takes folders of model type data2vec-audio")
+    assert facts.words == "a Hugging Face folder of `BertModel`"
+    assert facts.advice.startswith("`data2vec convert` supports folders of model type data2vec-audio")

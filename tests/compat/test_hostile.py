@@ -37,7 +37,7 @@ def test_is_told_in_a_line(name: str, ours: bool, tmp_path: Path, monkeypatch: p
 def test_an_error_names_both_numbers(tmp_path: Path) -> None:
     layers = {f"encoder.layers.{n}.fc1.weight": torch.zeros(1) for n in range(3)}
     state = {**configured(model={"_name": "wav2vec2", "encoder_layers": 10**6}), "model": layers}
-    with pytest.raises(UnbelievableError, match=r"`cfg\.model\.encoder_layers` is 1,000,000, .* have 3 layers"):
+    with pytest.raises(UnbelievableError, match=r"`cfg\.model\.encoder_layers` is 1,000,000 .* have 3 layers"):
         check_loaded(state)
 
 

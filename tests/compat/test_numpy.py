@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from data2vec_compat.patches.numpy import mend
+from data2vec_compat.patches.numpy import fix
 
 pytest.importorskip("fairseq")
 
@@ -27,7 +27,7 @@ class TestNumpyNames:
         spec = importlib.util.spec_from_file_location("masks", path)
         module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
         spec.loader.exec_module(module)  # type: ignore[union-attr]
-        assert mend(module) is True
+        assert fix(module) is True
         rng = np.random.default_rng(3)
         drawn, after = module.draw(3)
         assert drawn.tolist() == rng.integers(2, 9, size=5).tolist()
@@ -49,5 +49,5 @@ class TestNumpyNames:
         old = ModuleType("numpy")
         vars(old).update(int=int, float=float, compat=None)
         module = SimpleNamespace(np=old)
-        assert mend(module) is False
+        assert fix(module) is False
         assert module.np is old

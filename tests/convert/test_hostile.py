@@ -137,7 +137,7 @@ def test_pickled_weights_that_are_more_than_their_storage(folder: Path, capsys: 
     (folder / SAFETENSORS).unlink()
     try:
         torch.save({"a": torch.zeros(1).expand(10**6, 10**6)}, folder / "pytorch_model.bin")
-        assert "`a` of (1000000, 1000000) wants 4,000,000,000,000 bytes and has 4" in told(folder, capsys)
+        assert "`a` of shape (1000000, 1000000) needs 4,000,000,000,000 bytes but has 4" in told(folder, capsys)
     finally:
         (folder / "pytorch_model.bin").unlink()
         (folder / SAFETENSORS).write_bytes(good)

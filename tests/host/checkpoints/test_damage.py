@@ -157,7 +157,7 @@ def test_the_one_before_is_kept_and_gone_on_from(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"", "an empty file; copy it again, use another one or delete it"), (b"not a checkpoint", "a text file")],
+    [(b"", "an empty file; copy it again, use another checkpoint or delete it"), (b"not a checkpoint", "a text file")],
 )
 def test_without_another_one_the_damage_is_an_error(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "checkpoint_last.pt").write_bytes(content)

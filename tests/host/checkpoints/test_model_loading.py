@@ -35,7 +35,7 @@ def test_what_it_is_is_told(tmp_path: Path, state: Dict[str, Any], words: str) -
 
 def test_folders_of_hugging_face_are_told(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "data2vec-text"}')
-    with pytest.raises(ValueError, match="a folder of Hugging Face's `data2vec-text`"):
+    with pytest.raises(ValueError, match="a Hugging Face folder of `data2vec-text`"):
         checkpoint_utils.load_model_ensemble([str(tmp_path)])
 
 
