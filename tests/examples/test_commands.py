@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from speech import ROOT
 
 COMMANDS = [command for path in DOCUMENTS for command in in_readme(path)]
-HEADERS = [command for path in RECIPES if not path.stem.startswith("glue") for command in in_header(path)]
+HEADERS = [command for path in RECIPES for command in in_header(path)]
 SOURCES = [path for name in ("data2vec_plugin", "data2vec_compat") for path in sorted((ROOT / name).rglob("*.py"))]
 OWN_SPEECH = in_readme(ROOT / "examples" / "own_speech" / "README.md")
 
