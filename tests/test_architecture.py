@@ -7,6 +7,7 @@ The house, from the roof down; a part imports parts of lower floors only, and of
     recognition
     tasks        convert      corpora    clips
     models       features     glue       host       memes
+    preflight
     checkpoints  data         criterions
     interop      decoding     scoring
     doctor
@@ -36,6 +37,7 @@ FLOORS = (
     {"doctor"},
     {"interop", "decoding", "scoring"},
     {"checkpoints", "data", "criterions"},
+    {"preflight"},
     {"models", "features", "glue", "host", "memes"},
     {"tasks", "convert", "corpora", "clips"},
     {"recognition"},
@@ -58,13 +60,24 @@ ALLOWED: Dict[str, Set[str]] = {
     "criterions": METHOD,
     "data": {*METHOD, "files"},
     "checkpoints": {"core", "files", "interop", "runs"},
+    "preflight": {*METHOD, "data", "files"},
     "models": {*METHOD, "checkpoints", "data", "interop"},
     "features": {*METHOD, "checkpoints", "data", "files", "interop"},
     "glue": {"data", "files", "runs"},
     "memes": {*METHOD, "checkpoints", "criterions", "data", "files", "runs"},
     "clips": {*METHOD, "checkpoints", "criterions", "data", "features", "files"},
     "corpora": {"data", "files", "glue"},
-    "host": {"checkpoints", "core", "criterions", "data", "files", "interop", "runs"},
+    "host": {
+        *METHOD,
+        "checkpoints",
+        "criterions",
+        "data",
+        "decoding",
+        "files",
+        "interop",
+        "preflight",
+        "runs",
+    },
     "convert": {*METHOD, "checkpoints", "data", "features", "files", "interop"},
     "tasks": {
         *METHOD,

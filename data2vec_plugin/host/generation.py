@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from typing import Any, Callable, Optional
+from contextlib import ExitStack, contextmanager
+from typing import Any, Callable, Iterator, Optional
 
 
 class Generation:
@@ -26,6 +26,19 @@ def current_generation() -> Optional[Generation]:
     return _current
 
 
+@contextmanager
+def decoding() -> Iterator[Generation]:
+    """Within it, this process decodes, as ``fairseq-generate`` does."""
+    global _current
+    generation, before = Generation(), _current
+    _current = generation
+    try:
+        with generation.closing:
+            yield generation
+    finally:
+        _current = before
+
+
 class LastLine:
     """A stream whose line of results says how it was decoded, in place of the number of beams of ``--beam``."""
 
@@ -45,20 +58,13 @@ class LastLine:
 
 def generate(stock: Any, cfg: Any, output_file: Any) -> Any:
     """fairseq's ``_main`` of ``fairseq-generate``, which writes hypotheses and results to a stream."""
-    global _current
-    generation, before = Generation(), _current
     start = f"Generate {cfg.dataset.gen_subset} with"
+    with decoding() as generation:
 
-    def ours() -> str:
-        return f"{start} {generation.told}: " if generation.told else ""
+        def ours() -> str:
+            return f"{start} {generation.told}: " if generation.told else ""
 
-    output = LastLine(output_file, f"{start} beam={cfg.generation.beam}: ", ours)
-    _current = generation
-    try:
-        with generation.closing:
-            scorer = stock(cfg, output)
-    finally:
-        _current = before
+        scorer = stock(cfg, LastLine(output_file, f"{start} beam={cfg.generation.beam}: ", ours))
     if generation.unlabelled:
         print(f"{ours()}no labels, so no error rates", file=output_file)
     return scorer

@@ -21,6 +21,7 @@ from ..data.text.dictionary_file import load_dictionary
 from ..decoding.beam_generator import GenerationBatches
 from ..decoding.for_fairseq import check_decodable, ctc_generator, is_ctc, refuse_ctc_options
 from ..files.text.transcripts import check_symbols, read_labels
+from ..host.examining.before_runs import before_decoding, trained_on
 from ..host.generation import Generation, current_generation
 from ..interop.identify import MULTI, identify
 from ..modalities.conv_spec import receptive_field
@@ -91,6 +92,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         self.seeds = SampleSeeds(cfg.seed, of_before=BY_MODEL)
         self._of_checkpoint = False  # whether the dictionary came out of one
         self._generated: Optional[GenerationBatches] = None
+        self._training: Optional[Path] = None
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model and learn from it how short a clip may be, and what its masks look like.
@@ -169,6 +171,8 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         ``task_cfg`` is a checkpoint's own task: how it was trained decides whether clips are normalised.
         """
         cfg = task_cfg or self.cfg
+        if task_cfg is not None:
+            self._training = trained_on(task_cfg)
         manifest = os.path.join(self.cfg.data, f"{split}.tsv")
         options = {
             "sample_rate": cfg.get("sample_rate", self.cfg.sample_rate),
@@ -227,6 +231,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         Raises ValueError for models that are pre-trained only, and for options that cannot be decoded with.
         """
         check_decodable(models)
+        before_decoding(self, models, self._training)
         if all(is_ctc(model) for model in models):
             return self._ctc_generator(args)
         refuse_ctc_options(self.cfg)

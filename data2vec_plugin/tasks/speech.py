@@ -1,12 +1,13 @@
 """What the speech tasks share: how much speech there is, clips too long for a batch, iterators that notice a change."""
 
 import logging
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Optional
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.audio.clips import CheckedAudioDataset, LoaderMasks
+from ..data.audio.batch_limits import audio_of, clips_that_fit, limit_of, longest_of, too_long_fault
+from ..data.audio.clips import LoaderMasks
 from ..data.resumable import ResumableIterator
 from ..data.sample_seeds import SampleSeeds
 from ..host.watching.task import Extent, WatchedTask
@@ -52,16 +53,9 @@ class SpeechTask(EmptyBatches, WatchedTask):
         if not len(too_long):
             return indices
         audio = audio_of(dataset)
-        limit = f"`dataset.max_tokens` (`--max-tokens`) is {self._max_tokens:,}"
-        first = int(too_long[np.argmax(audio.sizes[too_long])])
-        longest = (
-            f"{audio.where(first)}: {audio.sizes[first]:,} samples ({audio.sizes[first] / audio.sample_rate:.1f} s)"
-        )
         if not ignore_invalid_inputs or not len(fits):
-            raise ValueError(
-                f"{longest}, but {limit}: raise it, or leave such clips ({len(too_long):,} of {len(indices):,}) out "
-                f"with `dataset.skip_invalid_size_inputs_valid_test=true` (`--skip-invalid-size-inputs-valid-test`)"
-            )
+            raise ValueError(too_long_fault(audio, too_long, len(indices), self._max_tokens))
+        limit, longest = limit_of(self._max_tokens), longest_of(audio, too_long)
         more = f", and {len(too_long) - 1:,} more" if len(too_long) > 1 else ""
         logger.warning(f"left out {len(too_long):,} of {len(indices):,} clips, because {limit}: {longest}{more}")
         return fits
@@ -95,17 +89,3 @@ def speech_models(model: Any) -> List[Any]:
 def is_speech(model: Any) -> bool:
     """Whether a model of ours is one of speech."""
     return isinstance(getattr(model, "audio", None), AudioConfig)
-
-
-def clips_that_fit(audio: CheckedAudioDataset, indices: Any, max_tokens: Optional[int]) -> Tuple[Any, Any]:
-    """Which of the clips at ``indices`` a batch of at most ``max_tokens`` samples can hold, and which it cannot."""
-    if not max_tokens:
-        return indices, indices[:0]
-    longer = np.minimum(audio.sizes[indices], audio.max_sample_size) > max_tokens
-    return indices[~longer], indices[longer]
-
-
-def audio_of(dataset: Any) -> CheckedAudioDataset:
-    """The audio data set itself, without the labels around it."""
-    audio: CheckedAudioDataset = getattr(dataset, "dataset", dataset)
-    return audio

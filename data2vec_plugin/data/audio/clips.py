@@ -37,6 +37,26 @@ TRUNCATED = 0.99
 """A file with less than this share of the samples that the manifest states is truncated; some formats round."""
 
 
+def rate_fault(found: int, expected: int) -> str:
+    """What is wrong with a file's sample rate in Hz; empty if nothing is."""
+    if found == expected:
+        return ""
+    return (
+        f"sample rate {found}, expected {expected}: "
+        f"run `data2vec manifest --resample-to NEW_FOLDER`, which writes copies at the right rate"
+    )
+
+
+def truncation_fault(found: int, stated: int, shortest: int) -> str:
+    """What is wrong with a file's number of samples, where the manifest states another; empty if nothing is."""
+    if found >= max(TRUNCATED * stated, shortest, 1):
+        return ""
+    return (
+        f"{found} samples on disk, {stated} in the manifest: "
+        f"the file is truncated, or the manifest old (run `data2vec manifest`)"
+    )
+
+
 class AudioFileError(BadFileError):
     """A clip that cannot be used; the message names manifest, line and file."""
 
@@ -117,7 +137,7 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
         """``id`` and ``source`` (samples,); the source of a file that is left out is None, fairseq's sign for it."""
         self._reading = index
         try:
-            samples, rate = read_samples(self._entry(index))
+            samples, rate = read_samples(self.entry(index))
             source = self.postprocess(torch.from_numpy(samples.squeeze(1) if samples.shape[1] == 1 else samples), rate)
             self._check(source, index)
         except UnusableFileError as error:
@@ -129,16 +149,13 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
         """Raise :class:`UnusableFileError` for a clip that teaches nothing as it was read."""
         fault = self._fault(source, index)
         if fault:
-            raise UnusableFileError.of(self._entry(index), fault)
+            raise UnusableFileError.of(self.entry(index), fault)
 
     def _fault(self, source: Tensor, index: int) -> str:
         """What is wrong with a clip as it was read; empty if nothing is."""
-        stated = int(self.sizes[index])
-        if len(source) < max(TRUNCATED * stated, self.min_sample_size, 1):
-            return (
-                f"{len(source)} samples on disk, {stated} in the manifest: "
-                f"the file is truncated, or the manifest old (run `data2vec manifest`)"
-            )
+        truncated = truncation_fault(len(source), int(self.sizes[index]), self.min_sample_size)
+        if truncated:
+            return truncated
         if not bool(torch.isfinite(source).all()):
             return "holds NaN or infinite samples"
         if bool((source == source[0]).all()):
@@ -151,20 +168,17 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
             self._mixed_down.fill_(True)
             where = self.where(self._reading)
             logger.warning(f"{where}: {feats.size(1)} channels, averaged into one; so are others like it")
-        if curr_sample_rate != self.sample_rate:
-            raise UnusableFileError.of(
-                self._entry(self._reading),
-                f"sample rate {curr_sample_rate}, expected {self.sample_rate}: "
-                f"run `data2vec manifest --resample-to NEW_FOLDER`, which writes copies at the right rate",
-            )
+        fault = rate_fault(curr_sample_rate, self.sample_rate)
+        if fault:
+            raise UnusableFileError.of(self.entry(self._reading), fault)
         processed: Tensor = super().postprocess(feats, curr_sample_rate)
         return processed
 
     def where(self, index: int) -> str:
         """``manifest:line: file`` of sample ``index``."""
-        return f"{self.manifest}:{self.line_numbers[index]}: {self._entry(index)}"
+        return f"{self.manifest}:{self.line_numbers[index]}: {self.entry(index)}"
 
-    def _entry(self, index: int) -> str:
+    def entry(self, index: int) -> str:
         """Path of the audio file, or ``archive.zip:offset:length``."""
         return os.path.join(self.root_dir, self.text_compressor.decompress(self.fnames[index]))
 

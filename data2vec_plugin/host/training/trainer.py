@@ -9,14 +9,16 @@ from typing import Any, Dict, List, Optional, Tuple
 from fairseq.trainer import Trainer
 
 from ...data.bad_files import BadFileError
+from ...preflight.resources import GIB
 from ...runs.run_log import keep_log
 from ..checkpoints.foreign_state import adapt, build_together
 from ..checkpoints.reader import reading_for
 from ..checkpoints.resuming import mismatch_explained, newest_readable, refuse_missing, tell_other_seed
+from ..examining.before_runs import before_training
 from ..our_runs import is_ours
 from ..watching.best_checkpoint import kept_the_wrong_way
 from ..watching.console import log_configuration
-from ..watching.plan import GIB, peak_memory, plan
+from ..watching.plan import peak_memory, plan
 from ..watching.task import WatchedTask, faults_explained, let_observe
 from ..watching.together import listen, stop_together, stops_together
 from .average import WeightAverage
@@ -115,6 +117,7 @@ def announce(trainer: Any, iterator: Any) -> None:
     log_configuration()
     for line in plan(trainer, iterator):
         logger.info(line)
+    before_training(trainer)
     fault = kept_the_wrong_way(trainer.cfg.checkpoint)
     if fault:
         logger.warning(fault)

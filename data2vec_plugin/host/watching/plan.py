@@ -11,9 +11,8 @@ from typing import Any, List
 import numpy as np
 import torch
 
+from ...preflight.resources import memory_line
 from .task import Extent
-
-GIB = 2.0**30
 
 
 def plan(trainer: Any, iterator: Any) -> List[str]:
@@ -35,8 +34,7 @@ def plan(trainer: Any, iterator: Any) -> List[str]:
         f"{per_update:,.4g} {extent.unit} on average; {updates_per_epoch:,} updates an epoch",
         f"run: {goal:,} updates, {goal / updates_per_epoch:,.1f} epochs, {goal * per_update:,.4g} {extent.unit}"
         + (f"; {done:,} are done, {max(goal - done, 0):,} to go" if done else ""),
-        f"memory: {state_memory(trainer) / GIB:.2f} GiB for weights, gradients, optimizer and teacher; "
-        f"activations come on top",
+        memory_line(trainer.get_model(), cfg),
     ]
 
 
@@ -56,19 +54,6 @@ def batch_limit(cfg: Any) -> str:
     if dataset.batch_size:
         bounds.append(f"{dataset.batch_size:,} items")
     return "at most " + " and ".join(bounds)
-
-
-def state_memory(trainer: Any) -> int:
-    """Bytes that one process holds through the run: weights, gradients, Adam's two averages, the teacher."""
-    parameters = list(trainer.model.parameters())
-    weights = sum(p.numel() * p.element_size() for p in parameters)
-    trained = sum(p.numel() for p in parameters if p.requires_grad)
-    half = trainer.cfg.common.fp16 or trainer.cfg.common.bf16
-    gradients = trained * (2 if half else 4)
-    optimizer = trained * 4 * (4 if half else 2)  # with half precision also fp32 weights and gradients
-    teacher = getattr(getattr(trainer.get_model(), "teacher", None), "fp32", {})
-    average = sum(t.numel() * (6 if half else 4) for t in teacher.values())
-    return int(weights + gradients + optimizer + average)
 
 
 def peak_memory() -> float:

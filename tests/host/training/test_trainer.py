@@ -14,8 +14,9 @@ from omegaconf import OmegaConf
 
 from data2vec_plugin.host.checkpoints.resuming import CheckpointMismatchError
 from data2vec_plugin.host.training.trainer import Data2VecTrainer, build_trainer
-from data2vec_plugin.host.watching.plan import goal_updates, state_memory
+from data2vec_plugin.host.watching.plan import goal_updates
 from data2vec_plugin.host.watching.task import Extent, NonFiniteError, WatchedTask
+from data2vec_plugin.preflight.resources import state_memory
 from data2vec_plugin.runs.run_log import RunLog
 
 SAMPLE = {"net_input": {"source": torch.zeros(3, 1600)}, "id": torch.tensor([4, 8, 15])}
@@ -157,7 +158,7 @@ def test_epochs_may_end_a_run_first() -> None:
 
 def test_weights_gradients_and_adam_are_counted(trainer: Make) -> None:
     run = trainer(Task(), config(Path()))
-    assert state_memory(run) == 1_010 * 4 * 4
+    assert state_memory(run.get_model(), half=False) == 1_010 * 4 * 4
 
 
 def test_the_next_run_of_a_process_writes_its_own_log(trainer: Make, tmp_path: Path) -> None:

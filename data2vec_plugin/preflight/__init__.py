@@ -1,0 +1,1 @@
+"""Checks of data, checkpoints and resources before a training or a decoding starts."""
