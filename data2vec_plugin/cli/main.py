@@ -22,7 +22,7 @@ class Command(NamedTuple):
 COMMANDS: Dict[str, Command] = {
     "doctor": Command("data2vec_plugin.cli.doctor", "show what is installed, patched or missing"),
     "preflight": Command(
-        "data2vec_plugin.cli.preflight", "check data, checkpoints, disk and memory before a training or a decoding"
+        "data2vec_plugin.cli.runs.preflight", "check data, checkpoints, disk and memory before a training or a decoding"
     ),
     "manifest": Command("data2vec_plugin.cli.manifest", "list audio files for training"),
     "labels": Command("data2vec_plugin.cli.labels", "write transcripts and their dictionary"),

@@ -81,5 +81,5 @@ def paths_of(audio: CheckedAudioDataset) -> List[str]:
 
 def audio_sets(task: Any) -> Dict[str, CheckedAudioDataset]:
     """The speech data sets that a task has loaded, by split; none for a task of another modality."""
-    found = {split: audio_of(dataset) for split, dataset in task.datasets.items()}
+    found = {split: audio_of(dataset) for split, dataset in getattr(task, "datasets", {}).items()}
     return {split: audio for split, audio in found.items() if isinstance(audio, CheckedAudioDataset)}

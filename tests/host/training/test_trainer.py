@@ -13,9 +13,12 @@ from models.tiny_text import trainer_state
 from omegaconf import OmegaConf
 
 from data2vec_plugin.host.checkpoints.resuming import CheckpointMismatchError
+from data2vec_plugin.host.examining import before_runs
+from data2vec_plugin.host.examining.before_runs import SWITCH
 from data2vec_plugin.host.training.trainer import Data2VecTrainer, build_trainer
 from data2vec_plugin.host.watching.plan import goal_updates
 from data2vec_plugin.host.watching.task import Extent, NonFiniteError, WatchedTask
+from data2vec_plugin.preflight.finding import Findings
 from data2vec_plugin.preflight.resources import state_memory
 from data2vec_plugin.runs.run_log import RunLog
 
@@ -108,7 +111,8 @@ def config(folder: Path, **optimization: Any) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def root_logger() -> Iterator[None]:
+def root_logger(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv(SWITCH, "0")  # these runs have no data sets to look at
     yield
     for handler in [h for h in logging.getLogger().handlers if isinstance(h, RunLog)]:
         logging.getLogger().removeHandler(handler)
@@ -147,6 +151,17 @@ def test_a_run_that_would_keep_its_worst_checkpoint_is_warned(
     (warning,) = (record for record in caplog.records if record.levelno == logging.WARNING)
     assert "Add `checkpoint.maximize_best_checkpoint_metric=true`" in warning.getMessage()
     assert warning.getMessage() in (tmp_path / "train.log").read_text()
+
+
+def test_a_run_starts_with_its_preflight_checks(trainer: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(task: Any, model: Any, cfg: Any, findings: Findings) -> None:
+        findings.refuse("the disk is full")
+
+    monkeypatch.setattr(before_runs, "check_training", check)
+    trainer(Task(), config(tmp_path)).get_train_iterator()
+    monkeypatch.setenv(SWITCH, "1")
+    with pytest.raises(ValueError, match="the disk is full"):
+        trainer(Task(), config(tmp_path)).get_train_iterator()
 
 
 def test_epochs_may_end_a_run_first() -> None:

@@ -34,12 +34,12 @@ def run(args: argparse.Namespace) -> int:
             f"fairseq-hydra-train takes them, or CHECKPOINT MANIFEST"
         )
     if args.config_name is None:
-        from ..host.examining.examine import examine_decoding
+        from ...host.examining.examine import examine_decoding
 
         findings = examine_decoding(*map(Path, args.inputs))
     else:
-        from ..host.examining.composing import composed
-        from ..host.examining.examine import examine_recipe
+        from ...host.examining.composing import composed
+        from ...host.examining.examine import examine_recipe
 
         findings = examine_recipe(composed(args.config_dir, args.config_name, args.inputs))
     for line in findings.notes:
