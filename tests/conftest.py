@@ -26,7 +26,7 @@ settings.load_profile("any machine")
 def pytest_collection_finish() -> None:
     """What has been imported by now stays, and need not be searched for garbage again and again."""
     if "hydra.core.config_store" in sys.modules:
-        from one_config_store import keep_one_config_store
+        from quick_hydra import keep_one_config_store
 
         keep_one_config_store()
     gc.freeze()

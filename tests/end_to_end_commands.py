@@ -84,7 +84,7 @@ def run_many(runs: Dict[str, List[str]]) -> Dict[str, Any]:
     with tempfile.NamedTemporaryFile("w") as listed:
         listed.writelines(json.dumps(words) + "\n" for words in runs.values())
         listed.flush()
-        printed = forks.python([str(script), listed.name]).stdout
+        printed = forks.python([str(script), listed.name], imported="plugin").stdout
     said = [json.loads(line[len("RESULT ") :]) for line in printed.splitlines() if line.startswith("RESULT ")]
     assert len(said) == len(runs)
     return dict(zip(runs, said))

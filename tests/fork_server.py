@@ -1,8 +1,8 @@
-"""Forks Python programs from a process that has imported torch, and from one that has imported fairseq too.
+"""Forks Python programs from a process that has imported torch, from one with fairseq too, and one with the plugin too.
 
     python fork_server.py FOLDER PID
 
-listens at FOLDER/torch and FOLDER/fairseq until process PID has ended. A request is a line of JSON, the arguments of
+listens at FOLDER/torch, FOLDER/fairseq and FOLDER/plugin until process PID has ended. A request is a line of JSON, the arguments of
 `become`; the answers are the program's process id and, once it has ended, its exit code, a line each.
 """
 
@@ -20,12 +20,13 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 HEAVY = {
     "torch": ("numpy", "torch"),
     # torch imports _dynamo with the first optimizer
     "fairseq": ("fairseq_cli.generate", "fairseq_cli.hydra_train", "fairseq_cli.validate", "torch._dynamo"),
+    "plugin": ("data2vec_plugin", "data2vec_plugin.cli.main"),
 }
 EXTRAS = ("soundfile", "torchvision.transforms.v2", "tensorboardX", "hydra._internal.hydra")
 """What many of fairseq's commands go on to import."""
@@ -91,18 +92,27 @@ def answer(connection: socket.socket, number: int) -> None:
         connection.sendall(f"{number}\n".encode())
 
 
+def import_all(modules: Sequence[str]) -> None:
+    for module in modules:
+        import_module(module)
+
+
 def main(folder: Path, tests: int) -> None:
     name = "torch"
-    for module in HEAVY[name]:
-        import_module(module)
+    import_all(HEAVY[name])
     if os.fork() == 0:
         name = "fairseq"
-        for module in HEAVY[name]:
-            import_module(module)
+        import_all(HEAVY[name])
         for module in EXTRAS:
             with suppress(ImportError):
                 import_module(module)
-        import_module("one_config_store").keep_one_config_store()
+        hydra = import_module("quick_hydra")
+        hydra.keep_one_config_store()
+        hydra.compose_once()
+        hydra.warm_parsers()
+        if os.fork() == 0:
+            name = "plugin"
+            import_all(HEAVY[name])
     gc.collect()
     gc.freeze()  # or each fork would look through it all, and copy what it touches
     request = serve(folder / name, tests)

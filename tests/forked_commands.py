@@ -1,4 +1,4 @@
-"""Console scripts and programs, forked from a process that has imported torch and fairseq (`forks.py`).
+"""Console scripts and programs, forked from a process that has imported fairseq and the plugin (`forks.py`).
 
 Most of a tiny run's time goes to imports. The real processes are started by tests/smoke, tests/compat/test_commands.py
 and the end-to-end tests that take `run` from `speech`.
@@ -20,7 +20,7 @@ import speech
 
 def run(command: Sequence[str], expect: int = 0, cwd: Optional[Path] = None) -> str:
     """What `speech.run` does."""
-    if not forks.can_fork(os.environ, "fairseq"):
+    if not forks.can_fork(os.environ, "plugin"):
         return speech.run(command, expect, cwd)
     code, said = end(command, cwd)
     if code != expect:
@@ -64,7 +64,7 @@ def start(
     environment: Dict[str, str] = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", **env}
     folder = str(cwd or Path.cwd())
     return forks.Fork(
-        "fairseq", words=words, cwd=folder, env=environment, streams=[output, output], file_size=file_size
+        "plugin", words=words, cwd=folder, env=environment, streams=[output, output], file_size=file_size
     )
 
 

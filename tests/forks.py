@@ -1,5 +1,5 @@
-"""Python programs, each in a fork of a process that has imported torch, or fairseq too: most of a small program's time
-goes to that. Where a start itself is tested, tests start the real process.
+"""Python programs, each in a fork of a process that has imported torch, or fairseq and the plugin too: most of a small
+program's time goes to that. Where a start itself is tested, tests start the real process.
 
 All processes of pytest share the ones that fork (`fork_server.py`).
 """
@@ -24,7 +24,7 @@ TESTS = int(os.environ.setdefault("TESTS_PID", str(os.getpid())))
 """pytest's first process, which tells those that it starts."""
 
 
-IMPORTING = {"torch": ("PYTHON",), "fairseq": ("PYTHON", "DATA2VEC_")}
+IMPORTING = {"torch": ("PYTHON",), **dict.fromkeys(("fairseq", "plugin"), ("PYTHON", "DATA2VEC_"))}
 """What of the environment decides how they are imported; our patches look when fairseq is."""
 
 
@@ -34,7 +34,7 @@ def importing(environment: Mapping[str, str], imported: str) -> Dict[str, str]:
 
 
 STARTED = dict(os.environ)
-ALIKE = zlib.crc32(json.dumps([sys.executable, importing(STARTED, "fairseq")]).encode())
+ALIKE = zlib.crc32(json.dumps([sys.executable, importing(STARTED, "plugin")]).encode())
 SERVER = Path(tempfile.gettempdir()) / f"data2vec-tests-{TESTS}-{ALIKE:x}"
 """The folder of the process that forks, one for all that import alike."""
 
@@ -91,7 +91,7 @@ def python(
 ) -> "subprocess.CompletedProcess[str]":
     """What `subprocess.run([sys.executable, *words])` gives, and that itself where the environment changes imports.
 
-    Only a script or `-c`, with `-W ignore` or without; `imported`, torch or fairseq, is there already.
+    Only a script or `-c`, with `-W ignore` or without; `imported`, torch, fairseq or plugin, is there already.
     """
     environment = dict(os.environ if env is None else env)
     if not can_fork(environment, imported):
