@@ -12,6 +12,8 @@ CONFIGS = str(ROOT / "configs")
 TINY = (
     "+size/audio=tiny",
     "model.encoder_layers=2",
+    "model.encoder_embed_dim=64",
+    "model.encoder_ffn_embed_dim=128",
     "model.average_top_k_layers=2",
     "model.conv_feature_layers='[(16,10,5)] + [(16,3,2)] * 4 + [(16,2,2)] * 2'",
 )
