@@ -63,9 +63,7 @@ def start(
     words = list(command[1:]) if command[0] == sys.executable else [str(scripts / command[0]), *command[1:]]
     environment: Dict[str, str] = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", **env}
     folder = str(cwd or Path.cwd())
-    return forks.Fork(
-        "plugin", words=words, cwd=folder, env=environment, streams=[output, output], file_size=file_size
-    )
+    return forks.Fork("plugin", words=words, cwd=folder, env=environment, streams=[output, output], file_size=file_size)
 
 
 def free_port() -> str:

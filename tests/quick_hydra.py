@@ -14,7 +14,15 @@ from omegaconf import OmegaConf
 
 OVERRIDES = (
     *("task=name", "+size/audio=tiny", "~task", "++a.b=null", "a.b=true", "a.b=0.5", "a=1e-3", "a=-3", "a=/b/c-d.tsv"),
-    *("a.b=[0.5,0.0]", "a='[(16,10,5)] + [(16,3,2)] * 4'", "a=x,y", "a={b:1,c:d}", "a='${b.c}'", "a=1,100", "a=[1],[2]"),
+    *(
+        "a.b=[0.5,0.0]",
+        "a='[(16,10,5)] + [(16,3,2)] * 4'",
+        "a=x,y",
+        "a={b:1,c:d}",
+        "a='${b.c}'",
+        "a=1,100",
+        "a=[1],[2]",
+    ),
 )
 INTERPOLATIONS = ("${b}", "${c.d}", "x/${b}-${c.d.0}/y")
 

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("torchvision")
 from clip_files import COLUMNS, ROWS, features_of, multimodal, options, write_clips, write_stream_encoders, write_table
-from features.made import features, read
+from features.made import features, read, several_checkpoint
 from models.tiny import DIM
 from models.tiny_vision import N
 from speech import write_clip
@@ -60,6 +60,24 @@ def test_features_are_those_of_the_encoders(data: Path, clips: Path, encoders: E
     seen = load(encoders["vision"], device="cpu").encode(frames, pool="mean")
     np.testing.assert_allclose(found["vision"], np.stack([row.numpy() for row in seen]), atol=1e-5)
     np.testing.assert_allclose(features_of(data, "train", 4)["vision"][1], found["vision"][1], atol=1e-5)
+
+
+def test_one_checkpoint_of_data2vec_2_encodes_every_stream(clips: Path, tmp_path: Path) -> None:
+    path = several_checkpoint(tmp_path / "model.pt")
+    encoders = dict.fromkeys(("vision", "text", "audio"), path)
+    assert multimodal("encode", clips / "train.tsv", "--out", tmp_path / "data", *options(encoders)) == 0
+    found = features_of(tmp_path / "data", "train", 0)
+    words = load(path, device="cpu", modality="text", symbols=True).encode("w1 w2 w3").numpy()
+    np.testing.assert_allclose(found["text"], words[1:-1], atol=1e-5)
+    frames = [str(clips / "frames" / f"{number}.png") for number in range(3)]
+    seen = load(path, device="cpu", modality="image").encode(frames, pool="mean")
+    np.testing.assert_allclose(found["vision"], np.stack([row.numpy() for row in seen]), atol=1e-5)
+    heard = load(path, device="cpu", modality="speech").encode(str(clips / "a.wav")).numpy()
+    means = [block_means(heard, size) for size in range(1, len(heard) + 1)]
+    alike = [
+        rows for rows in means if rows.shape == found["audio"].shape and np.allclose(rows, found["audio"], atol=1e-5)
+    ]
+    assert len(alike) == 1
 
 
 def test_features_are_kept_as_data2vec_features_keeps_them(

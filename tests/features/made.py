@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +16,8 @@ from glue_files import write_dictionary
 from models.tiny import drift, tiny_model
 from models.tiny_text import WORDS, dictionary, section, tiny_text, trainer_state
 from omegaconf import OmegaConf
+from parity.cases import HERE, nested
+from safetensors.torch import load_file
 from speech import write_clip
 
 from data2vec_plugin.cli.main import main
@@ -50,6 +54,21 @@ def ctc_checkpoint(path: Path, **wrapper: Any) -> Any:
     cfg["task"] = {"_name": "audio_finetuning", "data": "gone", "normalize": True}
     torch.save(trainer_state(cfg, weights), path)
     return model.eval()
+
+
+def several_checkpoint(path: Path) -> Path:
+    """One of data2vec 2.0 for three modalities, its dictionary beside it."""
+    case = HERE / "v2_multi"
+    section = json.loads((case / "config.json").read_text("utf-8"))["model"]
+    cfg = {"model": {**section, "_name": "data2vec_multi"}}
+    cfg["task"] = {
+        "_name": "multimodal_pretraining",
+        "audio": {"normalize": True, "data": "gone"},
+        "text": {"data": "gone"},
+    }
+    torch.save(trainer_state(cfg, nested(load_file(case / "state.safetensors"))), path)
+    shutil.copy(case / "dict.txt", path.parent / "dict.txt")
+    return path
 
 
 def text_checkpoint(path: Path, **settings: Any) -> Any:

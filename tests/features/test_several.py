@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
-from typing import Any, Dict
 
 import numpy as np
 import pytest
-import torch
-from features.made import features, read
+from features.made import features, read, several_checkpoint
 from images import write_tree
-from models.tiny_text import trainer_state
-from parity.cases import HERE, nested
-from safetensors.torch import load_file
+from parity.cases import HERE
 from speech import write_clip
 
 import data2vec_plugin
@@ -25,31 +19,11 @@ from data2vec_plugin.checkpoints.summary import summarise
 OFFICIAL = {name: HERE / f"official_style_v2_{name}" / "checkpoint.pt" for name in ("audio", "image", "text")}
 
 
-def several(path: Path) -> Path:
-    """A checkpoint of three modalities, its dictionary beside it."""
-    case = HERE / "v2_multi"
-    state = nested(load_file(case / "state.safetensors"))
-    cfg = {"model": {**model_section(), "_name": "data2vec_multi"}}
-    cfg["task"] = {
-        "_name": "multimodal_pretraining",
-        "audio": {"normalize": True, "data": "gone"},
-        "text": {"data": "gone"},
-    }
-    torch.save(trainer_state(cfg, state), path)
-    shutil.copy(case / "dict.txt", path.parent / "dict.txt")
-    return path
-
-
 def speech(folder: Path) -> Path:
     """Clips of several lengths, none shorter than a frame."""
     for number, samples in enumerate((900, 2500, 1700)):
         write_clip(folder / f"c{number}.wav", samples, seed=number)
     return folder
-
-
-def model_section() -> Dict[str, Any]:
-    section: Dict[str, Any] = json.loads((HERE / "v2_multi" / "config.json").read_text("utf-8"))["model"]
-    return section
 
 
 def test_speech_padded_is_alone_and_the_teacher_is_another(tmp_path: Path) -> None:
@@ -78,7 +52,7 @@ def test_images_by_patch_and_by_class_token(tmp_path: Path) -> None:
 
 
 def test_one_of_several_modalities(tmp_path: Path) -> None:
-    path = several(tmp_path / "model.pt")
+    path = several_checkpoint(tmp_path / "model.pt")
     facts = summarise(path)
     assert (facts.kind, facts.modalities) == ("pretrained", ("speech", "text", "image"))
     told = {**vars(facts)}

@@ -8,10 +8,12 @@ from typing import Any, Dict, Tuple
 
 import pytest
 import torch
+from features.made import several_checkpoint
 from meme_files import MEAN, STD, model_section, task_on, write_encoders, write_memes
 from models.tiny_vision import DIM, PIXELS
 from omegaconf import OmegaConf
 
+import data2vec_plugin
 from data2vec_plugin.checkpoints.encoder_checkpoint import build_encoder, open_checkpoint
 from data2vec_plugin.data.text.dictionary_file import load_dictionary
 from data2vec_plugin.models.meme_classifier.caption_readers import read_captions
@@ -52,6 +54,19 @@ def test_vectors_are_means_of_the_pretrained_encoders(encoders: Tuple[Path, Path
         tokens = text.encoder.encode(text.encoder.embed(ids)).x
     assert torch.allclose(found["image"], patches.mean(1), atol=1e-6)
     assert torch.allclose(found["text"][3], tokens[0].mean(0), atol=1e-5)
+
+
+def test_encoders_of_data2vec_2_read_as_features_do(data: Path, tmp_path: Path) -> None:
+    path = several_checkpoint(tmp_path / "model.pt")
+    task = task_on(
+        data, input_size=open_checkpoint(path).of("image").root["model"]["modalities"]["image"]["input_size"]
+    )
+    model = task.build_model(model_section((path, path)))
+    captions = ["w7 w8", "w1 w2 w3 w4 w5"]
+    found = model.encode(torch.zeros(2, 3, task.cfg.input_size, task.cfg.input_size), captions)
+    text = data2vec_plugin.load(path, device="cpu", modality="text", symbols=True)
+    expected = torch.stack([row.mean(0) for row in text.encode(captions)])
+    assert torch.allclose(found["text"], expected, atol=1e-5)
 
 
 def test_padding_never_counts(encoders: Tuple[Path, Path], data: Path) -> None:
