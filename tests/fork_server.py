@@ -2,8 +2,8 @@
 
     python fork_server.py FOLDER PID
 
-listens at FOLDER/torch, FOLDER/fairseq and FOLDER/plugin until process PID has ended. A request is a line of JSON, the arguments of
-`become`; the answers are the program's process id and, once it has ended, its exit code, a line each.
+listens at FOLDER/torch, FOLDER/fairseq and FOLDER/plugin until process PID has ended. A request is a line of JSON, the
+arguments of `become`; the answers are the program's process id and, once it has ended, its exit code, a line each.
 """
 
 import gc
