@@ -57,3 +57,17 @@ def test_every_page_has_its_place_in_the_sites_menu() -> None:
     pages = {str(path.relative_to(ROOT)) for pattern in builder.PAGES for path in ROOT.glob(pattern)}
     menu = (ROOT / "docs" / "mkdocs.yml").read_text("utf-8").partition("nav:")[2]
     assert set(re.findall(r"(\S+\.md)", menu)) == pages
+
+
+def test_the_readme_names_seven_files_to_read_in_order() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    part = readme.partition("## Read the code")[2]
+    listed = re.findall(r"^(\d)\. \[`([\w/.]+)`\]\((data2vec_plugin/[\w/.]+)\): \S", part, re.MULTILINE)
+    assert [int(number) for number, _, _ in listed] == [1, 2, 3, 4, 5, 6, 7]
+    for _, name, path in listed:
+        assert path == f"data2vec_plugin/{name}"
+        assert (ROOT / path).is_file()
+    for name in re.findall(r"`(\w+\.py)`", part):
+        assert any((ROOT / path).with_name(name).is_file() for _, _, path in listed), name
+    assert "def average_targets(" in (ROOT / listed[4][2]).read_text("utf-8")
+    assert readme.count("\n") <= 220

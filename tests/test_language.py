@@ -20,7 +20,6 @@ NOT_YET = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "Makefile",
-    "README.md",
     "benchmarks",
     "configs",
     "data2vec_plugin/alignment",
