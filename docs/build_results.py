@@ -35,11 +35,11 @@ START = """# Results
 The numbers that were measured with this package, with the commands that measure them: all that the documents state, and
 some that they do not. They compare two starts, two methods or two programs on small or synthetic data.
 [LibriSpeech](../examples/librispeech), [ImageNet](../examples/imagenet) and [GLUE](../examples/glue) list the published
-figures, which nobody has reproduced with this package yet.
+figures, which have not been reproduced with this package yet.
 
-"Recorded in" is the commit that brought a number into the documents. "Not recorded" means that nobody wrote it down at
-the time. The page is built from `docs/results/*.json` by `python docs/build_results.py`, whose first lines explain the
-fields. To add a result, edit the JSON and run that.
+"Recorded in" is the commit that brought a number into the documents. "Not recorded" means that it was not written down
+at the time. The page is built from `docs/results/*.json` by `python docs/build_results.py`, whose first lines
+explain the fields. To add a result, edit the JSON and run the script.
 """
 
 

@@ -1,7 +1,7 @@
 """The documents as a site: `make docs`, then open outputs/site/index.html.
 
-Pages keep their places in the repository, so that links between them work in both; a link to a folder leads to its
-README, one to code becomes the name of the file.
+Pages keep their paths, so that links between them work on the site and in the repository. A link to a folder leads to
+its README; a link to code becomes the name of the file.
 """
 
 import os

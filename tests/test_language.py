@@ -52,7 +52,6 @@ NOT_YET = (
     "data2vec_plugin/compat.py",
     "data2vec_plugin/config_keys.py",
     "data2vec_plugin/registration.py",
-    "docs",
     "docs/decisions",
     "examples",
 )
