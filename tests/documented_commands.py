@@ -30,8 +30,8 @@ class Written(NamedTuple):
 
 
 def in_readme(path: Path) -> List[Written]:
-    """The training commands of code blocks and of `code` that name a recipe."""
-    text = path.read_text(encoding="utf-8")
+    """The training commands of code blocks and of `code` that name a recipe; a preflight's words are a training's."""
+    text = path.read_text(encoding="utf-8").replace("data2vec preflight --config", f"{PROGRAM} --config")
     block = re.compile(rf"^(?!.*`)[^\n#]*?({PROGRAM}(?:[^\n]*\\\n)*[^\n]*)", re.MULTILINE)
     found = [*block.finditer(text), *re.finditer(rf"`({PROGRAM} [^`]*)`", text)]
     commands = [Written(path, text.count("\n", 0, match.start()) + 1, match.group(1)) for match in found]
