@@ -21,6 +21,7 @@ FLASHLIGHT = 'flashlight-text>=0.0.7; python_version < "3.13"'  # no wheels beyo
 LM = [FLASHLIGHT]
 VAD = ["silero-vad>=6.2"]  # asks for torch of any version; its model is in the wheel
 ONNX = ["onnx>=1.15", "onnxruntime>=1.16"]  # neither names torch, nor a NumPy that Python has not
+DEMO = ['gradio>=6; python_version >= "3.10"']  # moves neither torch, NumPy nor hydra; Pillow 13 to 12
 MULTIMODAL = ["pytesseract>=0.3", "torch-geometric>=2.3"]  # the latter for the converter alone; it names no torch
 DEV = [
     "espeakng-loader>=0.2",
@@ -47,6 +48,7 @@ MODALITIES = {
     "lm": LM,
     "vad": VAD,
     "onnx": ONNX,
+    "demo": DEMO,
     "multimodal": MULTIMODAL,
 }
 

@@ -3,7 +3,7 @@
 The house, from the roof down; a part imports parts of lower floors only, and of those what `ALLOWED` says:
 
     cli          a subcommand is arguments and one call
-    export       alignment
+    export       alignment    demo
     recognition
     tasks        convert      corpora    clips
     models       features     glue       host       memes
@@ -41,7 +41,7 @@ FLOORS = (
     {"models", "features", "glue", "host", "memes"},
     {"tasks", "convert", "corpora", "clips"},
     {"recognition"},
-    {"alignment", "export"},
+    {"alignment", "demo", "export"},
     {"cli"},
 )
 METHOD = {"core", "modalities", "multimodal"}
@@ -93,6 +93,7 @@ ALLOWED: Dict[str, Set[str]] = {
     },
     "recognition": {"checkpoints", "convert", "data", "decoding", "features", "files", "interop", "modalities", "runs"},
     "alignment": {"corpora", "decoding", "files", "recognition", "runs"},
+    "demo": {"files", "recognition"},
     "export": {*METHOD, "checkpoints", "features", "files", "recognition"},
     "cli": set(PARTS) - {"cli", "models", "tasks"},
 }

@@ -40,7 +40,7 @@ def test_moves_nothing_of_the_users() -> None:
 
 def test_extras() -> None:
     extras = set(metadata.metadata(NAME).get_all("Provides-Extra"))
-    assert extras == {"audio", "text", "image", "lm", "onnx", "vad", "multimodal", "all", "dev", "docs"}
+    assert extras == {"audio", "text", "image", "lm", "onnx", "vad", "multimodal", "demo", "all", "dev", "docs"}
     assert not names(requirements()) & TORCH
 
 

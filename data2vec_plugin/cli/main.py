@@ -33,6 +33,7 @@ COMMANDS: Dict[str, Command] = {
     ),
     "features": Command("data2vec_plugin.cli.features", "extract frozen features from speech, text or images"),
     "transcribe": Command("data2vec_plugin.cli.speech.transcribe", "transcribe recordings to text, JSON or subtitles"),
+    "demo": Command("data2vec_plugin.cli.speech.demo", "show in the browser what a recogniser hears"),
     "multimodal": Command(
         "data2vec_plugin.cli.multimodal", "prepare multimodal sequences for training, predict on raw clips"
     ),

@@ -44,7 +44,7 @@ class Corpus:
     subwords: int = 0
     """How many SentencePiece units are tried as well."""
     updates_pretraining: int = 400
-    updates_finetuning: int = 360
+    updates_finetuning: int = 600
 
 
 def stages(corpus: Corpus, seed: int, out: str) -> list[Stage]:
@@ -89,7 +89,7 @@ def stages(corpus: Corpus, seed: int, out: str) -> list[Stage]:
 
 
 def trainings(corpus: Corpus, seed: int, out: str) -> list[Stage]:
-    """List the trainings with letters: from pre-trained weights and from scratch, one after the other."""
+    """List the trainings with letters: from pre-trained weights and from scratch, side by side."""
     starts = zip(
         STARTS, ("fine-tune from it", "train the same from scratch"), ((), ("model.no_pretrained_weights=true",))
     )
@@ -101,6 +101,7 @@ def trainings(corpus: Corpus, seed: int, out: str) -> list[Stage]:
             ROOT / out / name,
             after=("labels", "pretrain"),
             updates=corpus.updates_finetuning,
+            beside="" if name == STARTS[0][0] else STARTS[0][0],
         )
         for (name, _), title, extra in starts
     ]
