@@ -19,11 +19,11 @@ HEIGHT = 90
 BAR = 3
 """Pixels from one bar of the waveform to the next."""
 ROWS = 2
-"""Words take turns in so many rows, so that short ones do not cover each other."""
+"""Rows in which words alternate, so that short ones do not cover each other."""
 
 
 class Peaks:
-    """The largest absolute value of every so many samples, of a recording that is read in blocks."""
+    """The largest absolute value of every N samples, of a recording that is read in blocks."""
 
     def __init__(self, samples: int) -> None:
         self.samples = max(samples, 1)
@@ -43,7 +43,7 @@ class Peaks:
 
 
 def pixels_a_second(seconds: float) -> float:
-    """How wide a second is drawn in a recording of so many."""
+    """How wide a second is drawn in a recording of this length."""
     return min(PIXELS_A_SECOND, WIDEST / max(seconds, 1e-9))
 
 
@@ -98,7 +98,7 @@ def chip(word: TimedWord, row: int, scale: float) -> str:
 
 
 def peaks_of(blocks: Iterable[NDArray[np.float32]], seconds: float, rate: int) -> List[float]:
-    """The bars of a recording of so many seconds at a rate."""
+    """The bars of a recording of that many seconds at a rate in Hz."""
     peaks = Peaks(round(BAR / pixels_a_second(seconds) * rate))
     for block in blocks:
         peaks.add(block)
