@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**/*.md", "examples/*/README.md")
-PICTURES = ("docs/**/*.png", "examples/**/*.png")
+COPIED = ("docs/**/*.png", "examples/**/*.png", "docs/site.css")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 
 
@@ -48,7 +48,7 @@ def write_sources(folder: Path) -> int:
         copy = folder / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(page(path), "utf-8")
-    for path in (path for pattern in PICTURES for path in ROOT.glob(pattern)):
+    for path in (path for pattern in COPIED for path in ROOT.glob(pattern)):
         copy = folder / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
