@@ -19,7 +19,8 @@ INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 ASSIGNED = re.compile(r"[A-Z_0-9]+=\S*$")
 SHELL = {"git", "cd", "tar", "mkdir", "cp", "for", "do", "done"}
 """Programs that are nobody's here; for is that of the shell."""
-PACKAGES = {"aeon", "flashlight-text", "hydra-submitit-launcher", "pytesseract", "silero-vad", "data2vec-fairseq"}
+PACKAGES = {"aeon", "hydra-submitit-launcher", "pytesseract", "data2vec-fairseq"}
+"""What documents name beyond the packages in `setup.py`."""
 
 
 class Command(NamedTuple):
@@ -185,7 +186,7 @@ def _pip(words: List[str], parts_only: bool) -> None:
     setup = (ROOT / "setup.py").read_text("utf-8")
     for word in words[2:]:
         name, extras = re.match(r"([\w.-]+)(?:\[([\w,]+)\])?", word).groups()  # type: ignore[union-attr]
-        if not (name.startswith(("-", ".")) or name in PACKAGES):
+        if not (name.startswith(("-", ".")) or name in PACKAGES or re.search(rf'"{re.escape(name)}\W', setup)):
             raise ValueError(f"pip: {name} is not among the packages that documents name")
         for extra in (extras or "").split(","):
             if extra and f'"{extra}"' not in setup:
