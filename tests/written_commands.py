@@ -186,7 +186,7 @@ def _pip(words: List[str], parts_only: bool) -> None:
     setup = (ROOT / "setup.py").read_text("utf-8")
     for word in words[2:]:
         name, extras = re.match(r"([\w.-]+)(?:\[([\w,]+)\])?", word).groups()  # type: ignore[union-attr]
-        if not (name.startswith(("-", ".")) or name in PACKAGES or re.search(rf'"{re.escape(name)}\W', setup)):
+        if not (name.startswith(("-", ".")) or name in PACKAGES or re.search(rf"""['"]{re.escape(name)}\W""", setup)):
             raise ValueError(f"pip: {name} is not among the packages that documents name")
         for extra in (extras or "").split(","):
             if extra and f'"{extra}"' not in setup:
