@@ -9,6 +9,8 @@ from typing import Callable, Dict, Tuple
 
 BOUNDARY = "|"
 APOSTROPHES = str.maketrans("\u2018\u2019\u02bc\u2032`\u00b4", "''''''")
+INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200c\u200d\u200e\u200f\u2060\ufeff"))
+"""Soft hyphens, joiners and marks of direction, which have no sound and do not end a word."""
 CASES: Dict[str, Callable[[str], str]] = {"upper": str.upper, "lower": str.lower, "keep": str}
 BACK: Dict[str, Callable[[str], str]] = {"upper": str.lower, "lower": str.upper, "keep": str}
 
@@ -25,9 +27,10 @@ class Losses:
 def clean(text: str, case: str, losses: Losses) -> str:
     """Return the words of a text, of letters and apostrophes only, in a ``case``; count what is lost.
 
-    A dropped character becomes a word boundary, so that `well-known` stays two words.
+    A dropped character becomes a word boundary, so that `well-known` stays two words. Invisible characters within
+    words, such as the joiners of Hindi and Persian, are removed without one.
     """
-    text = unicodedata.normalize("NFKC", text).translate(APOSTROPHES)
+    text = unicodedata.normalize("NFKC", text).translate(APOSTROPHES).translate(INVISIBLE)
     changed = CASES[case](text)
     if BACK[case](changed) != BACK[case](text):  # rare: only then is it worth looking at every letter
         losses.merged.update((letter, CASES[case](letter)) for letter in text if is_merged(letter, case))

@@ -153,6 +153,5 @@ def test_both_corpora_take_the_steps_of_the_readme(example: SimpleNamespace) -> 
         assert ("--resample-to out/16k" in commands["manifest"]) is (words[0] == "digits")
         assert ("subwords" in commands) is (words[0] == "hindi")
         assert commands["transcribe"].startswith("data2vec transcribe out/finetune/checkpoint_best.pt")
-        for name in ("pretrain", "finetune", "scratch", "subwords"):
-            if name in commands:
-                composed(commands[name])
+    composed(commands["pretrain"])
+    composed(commands["subwords"])
