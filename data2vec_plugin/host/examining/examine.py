@@ -97,13 +97,15 @@ class _Collector(logging.Handler):
 
 @contextmanager
 def logged_warnings(findings: Findings) -> Iterator[None]:
-    """Within it, what this plugin logs as a warning becomes a finding."""
+    """Within it, what this plugin logs as a warning becomes a finding, and nothing below a warning is logged."""
     log, collector = logging.getLogger(__name__.partition(".")[0]), _Collector(findings)
-    before = log.propagate
+    before, disabled = log.propagate, logging.root.manager.disable
     log.addHandler(collector)
     log.propagate = False
+    logging.disable(logging.INFO)
     try:
         yield
     finally:
+        logging.disable(disabled)
         log.removeHandler(collector)
         log.propagate = before
