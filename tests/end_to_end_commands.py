@@ -26,7 +26,7 @@ def pretrain_command(data: Path, folder: Path, updates: int, *overrides: str) ->
     """The README's pre-training command, on a model that trains in seconds; a checkpoint at every third update."""
     return [
         *("fairseq-hydra-train", "--config-dir", CONFIGS, "--config-name", "audio_base", *TINY),
-        *("+run=cpu", "dataset.num_workers=0", "common.log_interval=1", f"task.data={data}"),
+        *("+run=cpu", "dataset.num_workers=0", "common.log_interval=1", "common.log_format=json", f"task.data={data}"),
         *(
             "dataset.train_subset=train-unlabelled",
             "dataset.max_tokens=80000",
@@ -65,7 +65,7 @@ def finetune_command(data: Path, folder: Path, pretrained: Path, *overrides: str
             "asr_base_10m",
             "+run=cpu",
         ),
-        *("dataset.num_workers=0", "common.log_interval=1", f"task.data={data}"),
+        *("dataset.num_workers=0", "common.log_interval=1", "common.log_format=json", f"task.data={data}"),
         *(
             "dataset.train_subset=train-labelled",
             "dataset.valid_subset=valid",

@@ -92,7 +92,13 @@ def finetuning_words(data: Path, checkpoint: Path, out: Path) -> Dict[str, List[
             f"model.model_path={checkpoint}",
         ),
     }
-    small = ("common.cpu=true", "common.fp16=false", "common.log_interval=1", "dataset.num_workers=0")
+    small = (
+        "common.cpu=true",
+        "common.fp16=false",
+        "common.log_interval=1",
+        "common.log_format=json",
+        "dataset.num_workers=0",
+    )
     short = ("++dataset.batch_size=2", "optimization.max_update=2", "lr_scheduler.warmup_updates=1")
     return {
         name: [

@@ -15,6 +15,7 @@ MESSAGES = (
     r"\s*'[^']*' is validated against ConfigStore schema with the same name",
     r"\s*Future Hydra versions will no longer change working directory",
     r"hydra\.experimental\.\w+(\(\))? is no longer experimental",
+    r"\s*The strict flag in the compose API is deprecated",
     r"In 'config': Usage of deprecated keyword in package header",
     r"`torch\.cuda\.amp\.\w+\(args\.\.\.\)` is deprecated",
     r"'pin_memory' argument is set as true but no accelerator is found",

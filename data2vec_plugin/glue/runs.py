@@ -19,6 +19,7 @@ LOG = "console.log"  # no name that a task of ours uses for its own log beside t
 SETTINGS = "command.json"
 RECIPES = ("glue", "glue2")
 """What a recipe's name begins with: those of data2vec 1, and of data2vec 2.0."""
+FORMAT = "common.log_format=json"  # which the report reads
 DONE = "done training in"  # what fairseq logs last
 TAIL = 65536  # bytes of a log that are searched for that: warnings may follow it
 SET_HERE = {
@@ -106,7 +107,7 @@ def plan(settings: Settings, tasks: list[Task], seeds: list[int]) -> list[GlueRu
                 "checkpoint.save_dir": str(folder),
             }
             words = (override(key, value) for key, value in values.items())
-            runs.append(GlueRun(task, seed, folder, (*head, *words, *settings.overrides)))
+            runs.append(GlueRun(task, seed, folder, (*head, *words, FORMAT, *settings.overrides)))
     return runs
 
 
@@ -174,9 +175,9 @@ def remember_settings(run: GlueRun) -> None:
 
 
 def settings_of(run: GlueRun) -> tuple[str, ...]:
-    """The words of the command that matter to the result: neither where the program nor where the run lies."""
+    """The words of the command that matter to the result: neither where program and run are, nor the log's format."""
     fixed = 3  # the program, --config-dir and the folder
-    return tuple(word for word in run.command[fixed:] if not word.startswith("checkpoint.save_dir="))
+    return tuple(word for word in run.command[fixed:] if not word.startswith(("checkpoint.save_dir=", FORMAT)))
 
 
 def parse_seeds(text: str) -> list[int]:

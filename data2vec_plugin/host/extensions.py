@@ -43,6 +43,13 @@ EXTENSIONS = (
         "a run of ours that stops by itself saves first, and one that has ended makes no further update",
     ),
     Extension(
+        "fairseq.logging.progress_bar",
+        "progress_bar",
+        "host.watching.progress.progress_bar",
+        "where no format was chosen, the console of a run of ours has lines for people, and its log files JSON; every "
+        "epoch opens `common.log_file` once more, and writes each line as often as it is open",
+    ),
+    Extension(
         "fairseq_cli.generate",
         "_main",
         "host.generation.generate",

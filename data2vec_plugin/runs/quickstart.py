@@ -44,7 +44,7 @@ def training(recipe: str, data: str, folder: str, seed: int, run: str = "cpu", l
     return (
         *("fairseq-hydra-train", "--config-dir", "configs", "--config-name", recipe, f"+run={run}"),
         *(f"task.data={data}", f"checkpoint.save_dir={folder}"),
-        *(f"common.seed={seed}", f"common.log_interval={log_interval}"),
+        *(f"common.seed={seed}", f"common.log_interval={log_interval}", "common.log_format=json"),
     )
 
 

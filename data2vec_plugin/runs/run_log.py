@@ -11,7 +11,7 @@ from ..files.locks import FolderLock
 LOG = "train.log"
 
 
-def keep_log(checkpoint: Any) -> None:
+def keep_log(checkpoint: Any) -> Optional[Path]:
     """Write what is logged from here on into `train.log` beside the checkpoints too, for `data2vec report`.
 
     A resumed run appends; the next training of the same process, in a sweep, closes the file of the one before. As long
@@ -25,17 +25,19 @@ def keep_log(checkpoint: Any) -> None:
     for handler in [handler for handler in root.handlers if isinstance(handler, RunLog)]:
         root.removeHandler(handler)
         handler.close()
-    if not checkpoint.no_save:
-        folder = Path(checkpoint.save_dir)
-        lock = FolderLock(folder)
-        try:
-            handler = _open(folder / LOG)
-        except OSError:
-            lock.release()
-            raise
-        handler.folder_lock = lock
-        handler.setFormatter(logging.Formatter("%(asctime)s | %(levelname)s | %(name)s | %(message)s"))
-        root.addHandler(handler)
+    if checkpoint.no_save:
+        return None
+    folder = Path(checkpoint.save_dir)
+    lock = FolderLock(folder)
+    try:
+        handler = _open(folder / LOG)
+    except OSError:
+        lock.release()
+        raise
+    handler.folder_lock = lock
+    handler.setFormatter(logging.Formatter("%(asctime)s | %(levelname)s | %(name)s | %(message)s"))
+    root.addHandler(handler)
+    return folder / LOG
 
 
 def _open(path: Path) -> RunLog:

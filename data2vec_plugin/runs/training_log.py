@@ -13,8 +13,8 @@ from typing import NamedTuple, Optional
 
 COUNTER = "num_updates"
 INNER = "train_inner"
-TEXT = re.compile(rf"{COUNTER}[= ]\d")
-"""Statistics as fairseq's other formats write them: `num_updates=10`, `num_updates 10`."""
+TEXT = re.compile(rf"{COUNTER}[= ]\d|  update [\d,]+(/[\d,]+)?  ")
+"""Statistics as text: in fairseq's formats (`num_updates=10`, `num_updates 10`), and as our consoles show them."""
 
 
 class Series(NamedTuple):
@@ -74,7 +74,10 @@ def read_curves(path: Path) -> dict[str, Series]:
                     entries.pop()
             entries.append(entry)
     if in_text and not entries:
-        raise ValueError(f"{path}: its statistics are no JSON; train with common.log_format=json")
+        raise ValueError(
+            f"{path}: its statistics are no JSON: give the run's save folder or the train.log there, "
+            f"or train with common.log_format=json"
+        )
     return _curves(entries)
 
 

@@ -33,7 +33,13 @@ MODEL = (
     "model.conv_feature_layers='[(32,20,10), (64,4,4), (96,4,4), (96,2,2)]'",
     *("model.dropout=0", "model.attention_dropout=0", "model.encoder_layerdrop=0"),
 )
-SHARED = ("+run=cpu", "common.log_interval=50", "common.seed=1", "dataset.validate_interval=1000")
+SHARED = (
+    "+run=cpu",
+    "common.log_interval=50",
+    "common.log_format=json",
+    "common.seed=1",
+    "dataset.validate_interval=1000",
+)
 
 
 def stages(out: str) -> list[Stage]:

@@ -42,7 +42,7 @@ SHARED = (
     *("task.emotions=speaker", "task.classes=9", "dataset.valid_subset=test", f"dataset.batch_size={BATCH}"),
     *("model.dim=32", "model.layers=3", "+model.activation=lrelu", "optimization.lr=[0.003]"),
     *(f"optimization.max_epoch={EPOCHS}", f"dataset.validate_interval={EPOCHS}", f"checkpoint.save_interval={EPOCHS}"),
-    "common.log_interval=10",
+    *("common.log_interval=10", "common.log_format=json"),
 )
 
 

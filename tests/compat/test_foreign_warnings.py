@@ -14,6 +14,7 @@ GIVEN = {
     "\nThe version_base parameter is not specified.\nHydra will assume": "fairseq_cli.hydra_train",
     "\n'audio_base' is validated against ConfigStore schema with the same name.\n": "hydra._internal.hydra",
     "Future Hydra versions will no longer change working directory at job runtime": "hydra._internal.hydra",
+    "\nThe strict flag in the compose API is deprecated.\nSee https://hydra.cc/": "hydra.compose",
     "hydra.experimental.compose() is no longer experimental. Use hydra.compose()": "hydra.experimental.compose",
     "`torch.cuda.amp.autocast(args...)` is deprecated. Please use": "fairseq.tasks.fairseq_task",
     "'pin_memory' argument is set as true but no accelerator is found, then": "torch.utils.data.dataloader",

@@ -16,7 +16,7 @@ TRAINING = (
     *("fairseq-hydra-train", "--config-dir", str(ROOT / "configs"), "--config-name", "mtag_iemocap", "+run=cpu"),
     *("task.data=data", "task.emotions=sum", "task.classes=3", "+task.normalize=true", "checkpoint.save_dir=run"),
     *("model.dim=16", "model.layers=2", "dataset.num_workers=0", "dataset.batch_size=2", "dataset.valid_subset=valid"),
-    *("optimization.max_epoch=2", "common.log_interval=1"),
+    *("optimization.max_epoch=2", "common.log_interval=1", "common.log_format=json"),
 )
 
 

@@ -23,7 +23,7 @@ TINY = (
     *("+size/image=tiny", "task.input_size=32", "model.depth=2", "model.embed_dim=32", "model.average_top_k_layers=2"),
     *("model.num_mask_patches=9", "model.min_mask_patches_per_block=2"),
 )
-HERE = ("+run=cpu", "common.log_interval=1", "dataset.batch_size=4")
+HERE = ("+run=cpu", "common.log_interval=1", "common.log_format=json", "dataset.batch_size=4")
 
 
 def pretrain_command(data: Path, folder: Path, updates: int, *overrides: str) -> List[str]:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("memes")
 KEYS = (
     "+run=cpu",
     *(f"task.input_size={PIXELS}", "+task.symbols=true", "model.hidden=8"),
-    *("optimization.max_epoch=2", "dataset.batch_size=5", "common.log_interval=1"),
+    *("optimization.max_epoch=2", "dataset.batch_size=5", "common.log_interval=1", "common.log_format=json"),
     *("checkpoint.no_epoch_checkpoints=false", "ema.store_ema=true", "ema.ema_decay=0.5", "ema.ema_fp32=true"),
 )
 

@@ -16,7 +16,14 @@ from data2vec_plugin.runs.training_log import read_training_log
 pytestmark = pytest.mark.xdist_group("multimodal")
 
 CONFIGS = ROOT / "configs"
-SMALL = ("model.dim=16", "model.layers=2", "dataset.num_workers=0", "common.log_interval=1", "dataset.batch_size=4")
+SMALL = (
+    "model.dim=16",
+    "model.layers=2",
+    "dataset.num_workers=0",
+    "common.log_interval=1",
+    "common.log_format=json",
+    "dataset.batch_size=4",
+)
 
 
 @pytest.fixture(scope="module")

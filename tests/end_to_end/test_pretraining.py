@@ -39,6 +39,21 @@ def test_log_has_variances_and_masked_share(pretrained: Path) -> None:
     assert 30 < series["train_inner/masked_pct"].values[-1] < 60
 
 
+def test_the_console_is_for_people_and_the_log_has_the_rest(pretrained: Path) -> None:
+    console, log = ((pretrained / name).read_text() for name in ("console.log", "train.log"))
+    lines = [line.partition("  ")[2] for line in console.splitlines()]
+    assert lines[0].startswith("model: data2vec_audio, ")
+    beginnings = [f"update {update}/6  loss " for update in range(1, 7)]
+    assert [line for line in lines if line.startswith("update ")] == [
+        next(line for line in lines if line.startswith(beginning)) for beginning in beginnings
+    ]
+    assert sum(line.startswith("valid at update ") for line in lines) == log.count("| valid | {") > 0
+    assert sum(line.startswith("checkpoint at update ") for line in lines) == log.count("Saved checkpoint ") > 0
+    for noise in ("{", "(encoder): Encoder(", "Start iterating", "shared parameter"):
+        assert noise not in console
+        assert noise in log
+
+
 def test_tensorboard_has_the_same_curves(pretrained: Path) -> None:
     pytest.importorskip("tensorboardX")
     written = b"".join(path.read_bytes() for path in (pretrained / "tensorboard").glob("train_inner/events*"))

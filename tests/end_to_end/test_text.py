@@ -25,7 +25,13 @@ def pretrain_command(data: Path, folder: Path, updates: int, *overrides: str) ->
     return [
         *("fairseq-hydra-train", "--config-dir", CONFIGS, "--config-name", "text_base", *TINY, "+run=cpu"),
         *(f"task.data={data}", f"checkpoint.save_dir={folder}", f"optimization.max_update={updates}"),
-        *("task.bpe=sentencepiece", "task.tokens_per_sample=64", "dataset.max_tokens=1024", "common.log_interval=1"),
+        *(
+            "task.bpe=sentencepiece",
+            "task.tokens_per_sample=64",
+            "dataset.max_tokens=1024",
+            "common.log_interval=1",
+            "common.log_format=json",
+        ),
         *("lr_scheduler.warmup_updates=1", "checkpoint.save_interval_updates=3", "checkpoint.save_interval=100"),
         *("checkpoint.keep_interval_updates=-1", "dataset.validate_interval=100", *overrides),
     ]
@@ -93,7 +99,13 @@ def test_stock_masked_lm_and_criterion_train_on_fairseqs_binaries(english: Path,
 
 
 def classify(recipe: List[str], data: Path, folder: Path, *overrides: str) -> Path:
-    here = ("common.cpu=true", "common.fp16=false", "common.log_interval=1", "dataset.num_workers=0")
+    here = (
+        "common.cpu=true",
+        "common.fp16=false",
+        "common.log_interval=1",
+        "common.log_format=json",
+        "dataset.num_workers=0",
+    )
     short = ("optimization.max_update=4", "lr_scheduler.warmup_updates=1", f"checkpoint.save_dir={folder}")
     command = ["fairseq-hydra-train", *recipe, *here, *short, f"task.data={data}", "task.num_classes=2", *overrides]
     folder.mkdir(parents=True, exist_ok=True)

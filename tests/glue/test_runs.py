@@ -44,6 +44,7 @@ def test_lists_the_commands_and_runs_nothing(place: Place, capsys: pytest.Captur
         f"model.model_path={place.root / 'checkpoint.pt'}",
         "common.seed=2",
         f"checkpoint.save_dir={place.out / 'rte' / 'seed2'}",
+        "common.log_format=json",
         *("+run=1gpu", "optimization.max_update=7"),
     ]
     assert len(lines) == 2

@@ -87,13 +87,20 @@ def test_a_log_without_statistics_is_refused(tmp_path: Path) -> None:
         read_training_log(tmp_path / "plain.log")
 
 
-@pytest.mark.parametrize("line", ["001:  10 / 20 loss=3.2, num_updates=10", "001 | valid | loss 3 | num_updates 10"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "epoch 001:  10 / 20 loss=3.2, num_updates=10",
+        "epoch 001 | valid | loss 3 | num_updates 10",
+        "11-29 19:21:05  update 1,200/400,000  loss 3.2",
+    ],
+)
 def test_curves_of_a_run_that_has_only_begun_are_none_and_of_another_format_refused(tmp_path: Path, line: str) -> None:
     log = tmp_path / "train.log"
     log.write_text("{'num_updates': None}\nbegin training epoch 1\n")
     assert read_curves(log) == {}
-    log.write_text(f"epoch {line}\n")
-    with pytest.raises(ValueError, match=r"train\.log: its statistics are no JSON; .*log_format=json"):
+    log.write_text(f"{line}\n")
+    with pytest.raises(ValueError, match=r"train\.log: its statistics are no JSON: .*log_format=json"):
         read_curves(log)
 
 

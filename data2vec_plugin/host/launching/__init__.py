@@ -86,12 +86,6 @@ FEATURES: Tuple[Feature, ...] = (
         "option_names:name_options",
     ),
     Feature(
-        "log file",
-        "fairseq.logging.progress_bar",
-        "every epoch opens `common.log_file` once more, and writes each line as often as it is open",
-        "sweep_logs:open_once",
-    ),
-    Feature(
         "save folder",
         "fairseq.checkpoint_utils",
         "a save folder that cannot be written ends in an error that names no field",

@@ -6,14 +6,10 @@ job is the next one's to beat.
 """
 
 import contextlib
-import functools
 import logging
 import os
 import sys
-from types import ModuleType
 from typing import Any, Iterator, List, Tuple
-
-from .ours import trains
 
 Handlers = List[Tuple[logging.Logger, logging.Handler]]
 
@@ -53,21 +49,8 @@ class JobLogs:
                     handler.close()
 
 
-def open_once(module: ModuleType) -> bool:
-    """Opens a log file only if it is not open, while a configuration of ours trains."""
-    stock = module.progress_bar
-
-    @functools.wraps(stock)
-    def progress_bar(*args: Any, log_file: Any = None, **kwargs: Any) -> Any:
-        if trains() and log_file is not None and _is_open(module.logger, log_file):
-            log_file = None
-        return stock(*args, log_file=log_file, **kwargs)
-
-    module.progress_bar = progress_bar  # type: ignore[attr-defined]
-    return True
-
-
-def _is_open(logger: logging.Logger, path: str) -> bool:
+def is_open(logger: logging.Logger, path: str) -> bool:
+    """Whether a logger writes to a log file."""
     return os.path.abspath(path) in [getattr(handler, "baseFilename", None) for handler in logger.handlers]
 
 

@@ -17,8 +17,8 @@ from ..checkpoints.resuming import mismatch_explained, newest_readable, refuse_m
 from ..examining.before_runs import before_training
 from ..our_runs import is_ours
 from ..watching.best_checkpoint import kept_the_wrong_way
-from ..watching.console import log_configuration
-from ..watching.plan import peak_memory, plan
+from ..watching.console import is_readable, log_configuration
+from ..watching.plan import model_line, peak_memory, plan
 from ..watching.task import WatchedTask, faults_explained, let_observe
 from ..watching.together import listen, stop_together, stops_together
 from .average import WeightAverage
@@ -106,17 +106,22 @@ class Data2VecTrainer(Trainer):
 def build_trainer(stock: Any, cfg: Any, task: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
     """What `fairseq_cli.train` finds under the name of ``Trainer``: ours where the run is ours, else fairseq's own."""
     chosen = Data2VecTrainer if is_ours(task, model) else stock
-    return chosen(cfg, task, model, *args, **kwargs)
+    trainer = chosen(cfg, task, model, *args, **kwargs)
+    if is_readable() and not isinstance(task, WatchedTask):  # whose plan begins with it
+        logger.info(model_line(trainer))
+    return trainer
 
 
 def announce(trainer: Any, iterator: Any) -> None:
     """Log the plan, now that the training data is there, and keep the log beside the checkpoints."""
     if trainer.data_parallel_rank != 0:
         return
-    keep_log(trainer.cfg.checkpoint)
+    log = keep_log(trainer.cfg.checkpoint)
     log_configuration()
     for line in plan(trainer, iterator):
         logger.info(line)
+    if log is not None:
+        logger.info(f"log: {log}, with the whole configuration, the model, and all statistics")
     before_training(trainer)
     fault = kept_the_wrong_way(trainer.cfg.checkpoint)
     if fault:

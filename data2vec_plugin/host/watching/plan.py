@@ -16,18 +16,18 @@ from .task import Extent
 
 
 def plan(trainer: Any, iterator: Any) -> List[str]:
-    """What this run will do, a line each: data, update, run, memory."""
+    """What this run will do, a line each: model, data, update, run, memory."""
     cfg, task = trainer.cfg, trainer.task
     dataset = task.dataset(cfg.dataset.train_subset)
     indices = np.fromiter(chain.from_iterable(iterator.frozen_batches), np.int64)
     extent: Extent = task.extent(dataset, indices)
     left_out = len(dataset) - len(indices)
     processes, freq = trainer.data_parallel_world_size, cfg.optimization.update_freq[-1]
-    micro_batches = max(len(iterator), 1)  # of one process
-    updates_per_epoch = math.ceil(micro_batches / freq)
+    updates_per_epoch = updates_in_epoch(cfg, iterator)
     per_update = extent.amount / updates_per_epoch
     done, goal = trainer.get_num_updates(), goal_updates(cfg, updates_per_epoch)
     return [
+        model_line(trainer),
         f"data: {extent} ({cfg.dataset.train_subset})"
         + (f"; {left_out:,} more are left out, too short or too long" if left_out > 0 else ""),
         f"update: {processes} process{'' if processes == 1 else 'es'} × {freq} micro-batches of {batch_limit(cfg)}, "
@@ -36,6 +36,24 @@ def plan(trainer: Any, iterator: Any) -> List[str]:
         + (f"; {done:,} are done, {max(goal - done, 0):,} to go" if done else ""),
         memory_line(trainer.get_model(), cfg),
     ]
+
+
+def model_line(trainer: Any) -> str:
+    """Which model this run trains, and in which precision on what."""
+    parameters = list(trainer.model.parameters())
+    every, trained = (sum(p.numel() for p in some) for some in (parameters, [p for p in parameters if p.requires_grad]))
+    common = trainer.cfg.common
+    precision = next((name for name in ("fp16", "bf16", "amp") if getattr(common, name, False)), "fp32")
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() and not common.cpu else "CPU"
+    return (
+        f"model: {trainer.cfg.model._name}, {every:,} parameters, "
+        f"{'all' if trained == every else f'{trained:,}'} trained; {precision} on {device}"
+    )
+
+
+def updates_in_epoch(cfg: Any, iterator: Any) -> int:
+    """The updates of an epoch, of whose batches a process has as many as the iterator."""
+    return math.ceil(max(len(iterator), 1) / cfg.optimization.update_freq[-1])
 
 
 def goal_updates(cfg: Any, updates_per_epoch: int) -> int:

@@ -18,6 +18,7 @@ from fairseq import checkpoint_utils
 from ...criterions.collapse import CollapseError
 from ...data.bad_files import BadFileError
 from ..our_runs import is_ours
+from .progress import paced
 from .together import SharedFileError
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,11 @@ class Place:
 
 def train_epoch(stock: Any, cfg: Any, trainer: Any, task: Any, epoch_itr: Any) -> Any:
     """``train`` of `fairseq_cli.train`, which trains an epoch; a run of ours that stops in it saves first."""
+    with paced(cfg, trainer, epoch_itr):
+        return _train_epoch(stock, cfg, trainer, task, epoch_itr)
+
+
+def _train_epoch(stock: Any, cfg: Any, trainer: Any, task: Any, epoch_itr: Any) -> Any:
     if not is_ours(trainer.task, trainer.get_model()):
         return stock(cfg, trainer, task, epoch_itr)
     if has_ended(cfg.optimization, trainer):

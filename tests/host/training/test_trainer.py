@@ -106,7 +106,8 @@ def config(folder: Path, **optimization: Any) -> Any:
         dataset=SimpleNamespace(train_subset="train", max_tokens=3_800_000, batch_size=None),
         optimization=SimpleNamespace(**{"max_update": 400_000, "max_epoch": 0, "update_freq": [2], **optimization}),
         checkpoint=checkpoint(folder),
-        common=SimpleNamespace(fp16=False, bf16=False),
+        common=SimpleNamespace(fp16=False, bf16=False, cpu=True),
+        model=SimpleNamespace(_name="data2vec_audio"),
     )
 
 
@@ -127,7 +128,9 @@ def test_the_plan_says_data_update_run_and_memory(
     run.get_train_iterator()
     run.get_train_iterator()
     lines = [record.getMessage() for record in caplog.records]
-    assert len(lines) == 4
+    assert len(lines) == 6
+    assert lines.pop(0) == "model: data2vec_audio, 1,010 parameters, all trained; fp32 on CPU"
+    assert lines.pop() == f"log: {tmp_path / 'train.log'}, with the whole configuration, the model, and all statistics"
     assert lines[0] == (
         "data: 129.60 hours of speech in 12,960 clips (train); 40 more are left out, too short or too long"
     )
@@ -135,7 +138,7 @@ def test_the_plan_says_data_update_run_and_memory(
     assert "0.96 hours of speech on average; 135 updates an epoch" in lines[1]
     assert lines[2].startswith("run: 400,000 updates, 2,963.0 epochs")
     assert lines[2].endswith("10,000 are done, 390,000 to go")
-    assert (tmp_path / "train.log").read_text().count("INFO") == 4
+    assert (tmp_path / "train.log").read_text().count("INFO") == 6
 
 
 def test_a_run_that_would_keep_its_worst_checkpoint_is_warned(

@@ -1,0 +1,33 @@
+"""Which of fairseq's lines a console for people leaves out."""
+
+import logging
+
+import pytest
+
+from data2vec_plugin.host.watching.chatter import CHATTER, is_chatter, reworded
+
+
+def record(name: str, message: str, level: int = logging.INFO) -> logging.LogRecord:
+    return logging.makeLogRecord({"name": name, "msg": message, "levelno": level})
+
+
+@pytest.mark.parametrize("name", CHATTER)
+def test_fairseq_still_logs_what_is_left_out(name: str) -> None:
+    source = __import__(name, fromlist=["x"]).__file__
+    with open(source, encoding="utf-8") as file:
+        text = file.read()
+    for beginning in CHATTER[name]:
+        assert beginning.partition(" due to num")[0].rstrip("*") in text
+
+
+def test_only_what_is_known_and_no_warning_is_left_out() -> None:
+    assert is_chatter(record("fairseq_cli.train", "Start iterating over samples"))
+    assert not is_chatter(record("fairseq_cli.train", "Start iterating over samples", logging.WARNING))
+    assert not is_chatter(record("fairseq_cli.train", "done training in 3.0 seconds"))
+    assert not is_chatter(record("my_plugin", "Start iterating over samples"))
+
+
+def test_a_checkpoint_is_told_briefly() -> None:
+    line = "Saved checkpoint a b/c.pt (epoch 1 @ 1200 updates, score None) (writing took 5.1e-02 seconds)"
+    assert reworded(record("fairseq.checkpoint_utils", line)) == "checkpoint at update 1,200: a b/c.pt (0.1 s)"
+    assert reworded(record("x", "anything else")) == "anything else"
