@@ -4,6 +4,7 @@ fairseq, torch, NumPy, hydra and omegaconf are no dependencies here: pip would m
 user's. `make install` shows an order in which they install on a current Python.
 """
 
+import re
 from pathlib import Path
 
 from setuptools import Distribution, find_namespace_packages, setup  # isort: skip
@@ -12,6 +13,7 @@ from setuptools import Distribution, find_namespace_packages, setup  # isort: sk
 from distutils.command.install_data import install_data  # isort: skip
 
 ROOT = Path(__file__).parent
+VERSION = re.findall(r'^__version__ = "(.+)"$', (ROOT / "data2vec_plugin" / "__init__.py").read_text("utf-8"), re.M)
 PACKAGES = ("data2vec_plugin*", "data2vec_compat*")
 
 AUDIO = ["soundfile>=0.12", "soxr>=0.3", "editdistance>=0.6"]
@@ -23,25 +25,29 @@ VAD = ["silero-vad>=6.2"]  # asks for torch of any version; its model is in the 
 ONNX = ["onnx>=1.15", "onnxruntime>=1.16"]  # neither names torch, nor a NumPy that Python has not
 DEMO = ['gradio>=6; python_version >= "3.10"']  # moves neither torch, NumPy nor hydra; Pillow 13 to 12
 MULTIMODAL = ["pytesseract>=0.3", "torch-geometric>=2.3"]  # the latter for the converter alone; it names no torch
+HUGGINGFACE = ["safetensors>=0.4"]  # their folders, and `data2vec features --format safetensors`
+PLOTS = ["matplotlib>=3.7"]  # of reports
+ESPEAK = ["espeakng-loader>=0.2"]  # the voice of synthesised corpora
+BERT = ["transformers>=4.30"]  # of memes; not in "all", since torch 2.1 does not import with the newest
 DEV = [
-    "espeakng-loader>=0.2",
+    *ESPEAK,
     FLASHLIGHT,
     "hydra-submitit-launcher>=1.0",  # pip moves hydra 1.0 for it, unless told to stay, as tests/hosts/matrix.py does
     "hypothesis>=6.100",
-    "matplotlib>=3.7",
+    *PLOTS,
     "mypy>=1.10",
     *ONNX,
     "pylint>=3.0",
     "pytest>=8.0,<9",  # with 9, pytest-xdist 3.8 does not see its groups, and each worker makes every fixture
     "pytest-xdist>=3.5",
     "ruff>=0.5",
-    "safetensors>=0.4",
+    *HUGGINGFACE,
     *VAD,
     "setuptools>=70.1",  # a test builds a wheel
     "tensorboardX>=2.6",
-    "transformers>=4.30",  # what conversions are compared with
+    *BERT,  # what conversions are compared with, too
 ]
-MODALITIES = {
+CAPABILITIES = {
     "audio": AUDIO,
     "text": TEXT,
     "image": IMAGE,
@@ -50,6 +56,9 @@ MODALITIES = {
     "onnx": ONNX,
     "demo": DEMO,
     "multimodal": MULTIMODAL,
+    "huggingface": HUGGINGFACE,
+    "plots": PLOTS,
+    "espeak": ESPEAK,
 }
 
 
@@ -70,7 +79,7 @@ class DistributionWithData(Distribution):
 
 setup(
     name="data2vec-fairseq",
-    version="0.1.0",
+    version=VERSION[0],
     description="data2vec as a plugin for stock, unmodified fairseq",
     long_description=(ROOT / "README.md").read_text("utf-8") if (ROOT / "README.md").exists() else "",
     long_description_content_type="text/markdown",
@@ -92,8 +101,9 @@ setup(
     entry_points={"console_scripts": ["data2vec = data2vec_plugin.cli.main:main"]},
     install_requires=["rich>=13", "tqdm>=4.60"],
     extras_require={
-        **MODALITIES,
-        "all": sorted({package for packages in MODALITIES.values() for package in packages}),
+        **CAPABILITIES,
+        "all": sorted({package for packages in CAPABILITIES.values() for package in packages}),
+        "bert": BERT,
         "dev": DEV,
         "docs": ["mkdocs-material>=9.5"],
     },
