@@ -74,9 +74,10 @@ docs: $(STAMP)  ## the documents as a site, links checked: outputs/site/index.ht
 	@$(BIN)/python -c 'import material' 2>/dev/null || $(PIP) install -q -e '.[docs]'
 	@$(BIN)/python docs/build_site.py
 
-dist: $(STAMP)  ## source archive and wheel in dist/, checked as an index of packages would
+dist: $(STAMP)  ## source archive and wheel in dist/ (HOSTS="3.11 3.13": tried in empty environments)
 	@$(BIN)/python -c 'import build, twine' 2>/dev/null || $(PIP) install -q build twine
 	@rm -rf dist && $(BIN)/python -m build -q && $(BIN)/python -m twine check --strict dist/*
+	@test -z "$(HOSTS)" || (cd tests && $(abspath $(BIN))/python -m hosts.packages $(HOSTS))
 
 bench: $(TOOLS)  ## measure speed and memory against the reference figures
 	@$(BIN)/python -m benchmarks
