@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .features.frozen_encoder import FrozenEncoder
     from .recognition.transcription.transcribing import Transcriber
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 PathLike = Union[str, Path]
 
 

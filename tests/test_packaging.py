@@ -11,6 +11,7 @@ from typing import List, Set
 
 import pytest
 
+from data2vec_plugin import __version__ as VERSION
 from data2vec_plugin.doctor.remedies import for_package
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,10 +39,11 @@ def test_moves_nothing_of_the_users() -> None:
     assert not names(hard) & MOVES_THE_USERS
 
 
-def test_extras() -> None:
-    extras = set(metadata.metadata(NAME).get_all("Provides-Extra"))
-    assert extras == {"audio", "text", "image", "lm", "onnx", "vad", "multimodal", "demo", "all", "dev", "docs"}
-    assert not names(requirements()) & TORCH
+def test_version_is_said_once() -> None:
+    assert f"\nversion: {VERSION}\n" in (ROOT / "CITATION.cff").read_text()
+    first = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert first is not None
+    assert first.group(1) == VERSION
 
 
 def test_command() -> None:
@@ -97,7 +99,7 @@ def test_wheel_has_nothing_else(wheel: Set[str]) -> None:
         "data2vec_plugin",
         "data2vec_compat",
         "data2vec_compat.pth",
-        "data2vec_fairseq-0.1.0.dist-info",
+        f"data2vec_fairseq-{VERSION}.dist-info",
     }
 
 
