@@ -105,8 +105,7 @@ def say(own: Path, work: Path, *command: str) -> None:
 
 def call(own: Path, work: Path, *command: str) -> str:
     """What a command of the environment prints, run where there is nothing of the checkout."""
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    environment["PATH"] = f"{own.parent}{os.pathsep}{environment['PATH']}"
+    environment = {**os.environ, "PATH": f"{own.parent}{os.pathsep}{os.environ['PATH']}"}
     words = [str(own.parent / command[0]), *command[1:]]
     done = subprocess.run(words, cwd=work, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -122,6 +121,7 @@ def main() -> int:
     if unknown_rows(args.hosts):
         parser.error(unknown_rows(args.hosts))
     FOLDER.mkdir(exist_ok=True)
+    os.environ.pop("PYTHONPATH", None)  # by which pip would find a checkout installed
     for host in rows(args.hosts):
         check(host)
     return 0
