@@ -153,6 +153,10 @@ ALONE = {
         geometric._geometric()
         import pytesseract
         """,
+    "demo": """
+        from data2vec_plugin.demo.app import imported_gradio
+        assert imported_gradio().Blocks
+        """,
     "huggingface": """
         import numpy
         from pathlib import Path

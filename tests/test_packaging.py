@@ -16,8 +16,7 @@ from data2vec_plugin.doctor.remedies import for_package
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "data2vec-fairseq"
-TORCH = {"torch", "torchaudio", "torchvision"}
-MOVES_THE_USERS = {*TORCH, "fairseq", "hydra-core", "omegaconf", "numpy"}
+MOVES_THE_USERS = {"torch", "torchaudio", "torchvision", "fairseq", "hydra-core", "omegaconf", "numpy"}
 
 
 def requirements() -> List[str]:
