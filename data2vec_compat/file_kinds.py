@@ -27,9 +27,7 @@ TORCHSCRIPT = FileKind(
 )
 ZIP = FileKind("zip", "a zip archive, but not a checkpoint", "use the .pt file of a training run")
 PACKAGE = FileKind("package", "a torch.package archive, which is a program", "use the .pt file of a training run")
-BOMB = FileKind(
-    "bomb", "an archive that unpacks to more than its size, which torch never writes", "use another file"
-)
+BOMB = FileKind("bomb", "an archive that unpacks to more than its size, which torch never writes", "use another file")
 TAR = FileKind("tar", "a tar archive", "use the .pt file of a training run")
 POINTER = FileKind("lfs", "a Git LFS pointer to a file that was not downloaded", "fetch it with `git lfs pull`")
 PAGE = FileKind("page", "a web page", "download it again: the server sent a page instead of the file")

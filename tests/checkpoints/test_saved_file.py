@@ -38,9 +38,7 @@ def test_folders(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"it is a folder; use the \.pt file of a training run"):
         read_checkpoint(tmp_path)
     (tmp_path / "config.json").write_text('{"architectures": ["Data2VecAudioForCTC"], "model_type": "data2vec-audio"}')
-    with pytest.raises(
-        ValueError, match=r"a Hugging Face folder of `Data2VecAudioForCTC`; .*`data2vec convert FOLDER"
-    ):
+    with pytest.raises(ValueError, match=r"a Hugging Face folder of `Data2VecAudioForCTC`; .*`data2vec convert FOLDER"):
         read_checkpoint(tmp_path)
 
 

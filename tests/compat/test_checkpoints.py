@@ -230,7 +230,9 @@ def test_torch_itself_stays_strict() -> None:
 def test_fairseq_cannot_ask_to_load_anything_but_the_user_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its main branch does ask."""
     torch.save(tmp_path, tmp_path / "path.pt")
-    with pytest.raises(RefusedCheckpointError, match=r"PosixPath.*TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 for this run only"):
+    with pytest.raises(
+        RefusedCheckpointError, match=r"PosixPath.*TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 for this run only"
+    ):
         checkpoint_utils.torch.load(tmp_path / "path.pt", weights_only=False)
     monkeypatch.setenv(safe_load.TRUST, "1")
     assert checkpoint_utils.torch.load(tmp_path / "path.pt") == tmp_path
