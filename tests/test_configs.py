@@ -48,7 +48,7 @@ def test_gpus_that_a_header_names_share_out_the_batch(path: Path) -> None:
     made_for = int(re.findall(r"\d+", recipe["distributed_training"]["distributed_world_size"])[0])
     assert parts[0] == made_for
     assert f"made for {made_for} GPU" in header
-    listed = re.findall(r"on ([\d, or]+) update_freq follows", header)
+    listed = re.findall(r"update_freq adapts to ([\d, or]+)", header)
     named = [*re.findall(r"\+run=(\d+)gpu", header), *re.findall(r"\d+", " ".join(listed))]
     assert [count for count in named if math.prod(parts) % int(count)] == []
     assert named or made_for == 1

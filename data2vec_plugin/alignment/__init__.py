@@ -1,1 +1,1 @@
-"""Recordings and what was said in them: when each word and letter was, and which texts do not belong."""
+"""Forced alignment of recordings with known texts: times of words and letters, and texts that do not match."""

@@ -1,4 +1,4 @@
-"""Many recordings and their texts: aligned, written, and sorted by how well they fit."""
+"""Align many recordings with their texts, write the results, and sort them by how well they match."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLUMNS = ("score", "path", "seconds", "symbols", "text", "heard", "fault")
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be aligned, and what is to be written of it."""
+    """What to align, and which results to write."""
 
     checkpoint: Path
     audio: Path
@@ -45,7 +45,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Row:
-    """A recording in the table of scores: what was found, or why nothing was."""
+    """A recording in the table of scores: its alignment, or why there is none."""
 
     pair: Pair
     seconds: float = 0.0
@@ -53,7 +53,7 @@ class Row:
     fault: str = ""
 
     def cells(self) -> List[str]:
-        """In the order of ``COLUMNS``."""
+        """The row's cells, in the order of ``COLUMNS``."""
         numbers = ("", "", "")
         if self.found is not None:
             numbers = (f"{self.found.score:.3f}", f"{self.seconds:.2f}", str(self.found.symbols))
@@ -66,7 +66,7 @@ def align_corpus(job: Job) -> int:
     """Align everything; 1 if more recordings than allowed could not be.
 
     Raises:
-        ValueError: the model is no recogniser, or the lists cannot be used.
+        ValueError: the model is no recogniser, or the lists are unusable.
     """
     check(job)
     pairs = find_pairs(job.audio, job.text)
@@ -79,21 +79,21 @@ def align_corpus(job: Job) -> int:
         lines = ["\t".join(COLUMNS), *("\t".join(row.cells()) for row in rows)]
         write_atomically(job.out / SCORES, "\n".join(lines) + "\n")
     bad = [row for row in rows if row.found is None]
-    _tell(job, rows, len(bad))
+    _summarise(job, rows, len(bad))
     return int(len(bad) > job.bad_limit)
 
 
 def check(job: Job) -> None:
-    """Raise ValueError for options that cannot be."""
+    """Raise ValueError for invalid options."""
     unknown = [each for each in job.formats if each not in FORMATS]
     if unknown or not job.formats:
-        raise ValueError(f"`--format` is {','.join(job.formats)!r}; expected {', '.join(FORMATS)}, commas between them")
+        raise ValueError(f"`--format` is {','.join(job.formats)!r}; expected {', '.join(FORMATS)}, separated by commas")
     if job.out is None and job.formats != ("ctm",):
-        raise ValueError("`--format`: without `--out FOLDER`, CTM alone goes to standard output")
+        raise ValueError("`--format`: without `--out FOLDER` only CTM is available, on standard output")
     if job.out is not None and job.out.exists() and not job.out.is_dir():
         raise ValueError(f"`--out`: {job.out} is a file; expected a folder")
     if job.worst < 0 or job.bad_limit < 0:
-        raise ValueError("`--worst` and `--bad-limit` are counts; expected 0 or more")
+        raise ValueError("`--worst` and `--bad-limit` must be 0 or more")
 
 
 def _aligned(pairs: Sequence[Pair], recogniser: Recogniser, speller: Speller) -> Iterator[Row]:
@@ -101,7 +101,7 @@ def _aligned(pairs: Sequence[Pair], recogniser: Recogniser, speller: Speller) ->
 
     for pair in tqdm(pairs, "align", unit="file", disable=len(pairs) == 1):
         if pair.text is None:
-            fault = "no text: expected a line in a .trans.txt beside it, a .txt of its name, or `--text FILE`"
+            fault = "no text: expected a line in a .trans.txt next to it, a .txt with its name, or `--text FILE`"
             yield Row(pair, fault=fault)
             continue
         try:
@@ -117,7 +117,7 @@ def _aligned(pairs: Sequence[Pair], recogniser: Recogniser, speller: Speller) ->
 
 def _written(job: Job, row: Row) -> Row:
     if row.found is None:
-        print(f"{row.pair.place}: left out: {row.pair.audio}: {row.fault}", file=sys.stderr)
+        print(f"{row.pair.place}: skipped: {row.pair.audio}: {row.fault}", file=sys.stderr)
     elif job.out is not None:
         for name, content in contents(row, job.formats, job.letters).items():
             write_atomically(job.out / f"{row.pair.name}.{name}", content)
@@ -129,7 +129,7 @@ def _written(job: Job, row: Row) -> Row:
 
 
 def contents(row: Row, formats: Sequence[str], letters: bool) -> Dict[str, str]:
-    """Texts of files by their endings."""
+    """Contents of the files to write, by their extensions."""
     found = row.found
     if found is None:
         return {}
@@ -151,7 +151,7 @@ def contents(row: Row, formats: Sequence[str], letters: bool) -> Dict[str, str]:
 
 
 def described(row: Row, found: Alignment) -> Dict[str, Any]:
-    """All that is known of one recording, as JSON has it; times in seconds."""
+    """The alignment of one recording as written to JSON; times in seconds."""
     return {
         "file": row.pair.audio,
         "seconds": round(row.seconds, 3),
@@ -163,7 +163,7 @@ def described(row: Row, found: Alignment) -> Dict[str, Any]:
 
 
 def timed(word: TimedWord) -> Dict[str, Any]:
-    """One word or letter."""
+    """One word or letter, for JSON."""
     return {
         "text": word.text,
         "start": round(word.start, 3),
@@ -172,10 +172,10 @@ def timed(word: TimedWord) -> Dict[str, Any]:
     }
 
 
-def _tell(job: Job, rows: Sequence[Row], bad: int) -> None:
+def _summarise(job: Job, rows: Sequence[Row], bad: int) -> None:
     if job.worst:
         shown = [(cells[0], cells[1], cells[4], cells[5] or cells[6]) for cells in map(Row.cells, rows[: job.worst])]
-        print_table(f"the {len(shown)} that fit least", ("score", "file", "text", "heard"), shown)
-    told = f"{len(rows) - bad} of {len(rows)} aligned" + (f", {bad} left out" if bad else "")
-    where = f"; {job.out / SCORES}, the worst first" if job.out is not None else ""
-    print(told + where, file=sys.stderr)
+        print_table(f"the {len(shown)} worst matches", ("score", "file", "text", "heard"), shown)
+    counts = f"{len(rows) - bad} of {len(rows)} aligned" + (f", {bad} skipped" if bad else "")
+    where = f"; {job.out / SCORES}, worst match first" if job.out is not None else ""
+    print(counts + where, file=sys.stderr)

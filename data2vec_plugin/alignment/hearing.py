@@ -1,4 +1,4 @@
-"""A recording of any length as its recogniser hears it: emissions, when each frame was, and where nobody spoke."""
+"""A recording of any length as its recogniser hears it: emissions, the time of each frame, and pauses."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..recognition.recogniser import Recogniser
 
 Seconds = Tuple[float, float]
 TOGETHER = 4
-"""Pieces that are computed at once."""
+"""Pieces per batch."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """Emissions (T, V), the middle of each frame in seconds (T,), pauses in seconds, and how long it all is."""
+    """Emissions (T, V), the middle of each frame in seconds (T,), pauses in seconds, and the recording's length."""
 
     emissions: Tensor
     middles: NDArray[np.float64]
@@ -31,9 +31,9 @@ class Heard:
 
 
 def hear(recogniser: Recogniser, source: Source, cutting: Optional[Cutting] = None) -> Heard:
-    """Read a file, or samples at the recogniser's rate; memory holds a few pieces of it, and all emissions.
+    """Read a file, or samples at the recogniser's rate; only a few pieces of audio, and all emissions, are in memory.
 
-    Raises UnusableFileError for a file that cannot be read to its end, ValueError if there is less than a frame.
+    Raises UnusableFileError for a file that cannot be read to its end, ValueError if it is shorter than a frame.
     """
     rate = recogniser.sample_rate
     loudness, values = Loudness(rate), [np.zeros(0, np.float32)]
@@ -47,7 +47,7 @@ def hear(recogniser: Recogniser, source: Source, cutting: Optional[Cutting] = No
             samples = piece.start + recogniser.hop * np.arange(len(emissions[-1]))
             middles.append((samples + recogniser.shortest / 2) / rate)
     if not emissions:
-        raise ValueError("holds no sound, or less than a frame of it")
+        raise ValueError("holds no audio, or less than one frame of it")
     whole = np.concatenate(values)
     step = loudness.step / rate
     pauses = [(start * step, end * step) for start, end in loudness.pauses(whole)]
@@ -55,7 +55,7 @@ def hear(recogniser: Recogniser, source: Source, cutting: Optional[Cutting] = No
 
 
 def _overheard(blocks: Iterator[Samples], loudness: Loudness, values: List[Values]) -> Iterator[Samples]:
-    """The blocks as they come, their loudness noted."""
+    """Pass the blocks through, and record their loudness."""
     for block in blocks:
         values.append(loudness.values(block, last=False))
         yield block

@@ -1,4 +1,4 @@
-"""Recordings with their texts: one of each, a table, or a manifest or folder whose texts lie where `labels` looks."""
+"""Recordings with their texts: one of each, a table, or a manifest or folder with texts where `labels` finds them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TABLES = (".csv", ".tsv")
 
 @dataclass(frozen=True)
 class Pair:
-    """A recording, its text if there is one, what its results are called, and its place in a list."""
+    """A recording, its text if there is one, the name of its results, and its line in a list."""
 
     audio: str
     text: Optional[str]
@@ -30,10 +30,10 @@ class Pair:
 
 
 def find_pairs(audio: Path, text: Optional[Path]) -> List[Pair]:
-    """Which text belongs to which recording.
+    """Find the text of each recording.
 
-    Raises UnusableFileError for lists that cannot be read or do not fit together, ValueError if two recordings have
-    one name.
+    Raises UnusableFileError for lists that cannot be read or do not match, ValueError if two recordings have the same
+    name.
     """
     if not audio.exists():
         raise ValueError(f"`--audio`: {audio} does not exist; give a recording, a folder, a manifest or a table")
@@ -54,7 +54,9 @@ def find_pairs(audio: Path, text: Optional[Path]) -> List[Pair]:
 def _own_text(audio: Path, text: Optional[Path]) -> Optional[str]:
     found = read_beside(audio) if text is None else read_text(text)
     if found is None:
-        raise ValueError(f"{audio} has no {audio.with_suffix('.txt').name} beside it; give its text with `--text FILE`")
+        raise ValueError(
+            f"{audio} has no {audio.with_suffix('.txt').name} next to it; give its text with `--text FILE`"
+        )
     return found
 
 
@@ -74,7 +76,7 @@ def _of_table(path: Path) -> List[Pair]:
 def _listed(folder: Path) -> Manifest:
     names = sorted(Walk(folder, [f".{kind}" for kind in sorted(AUDIO)], {}).files())
     if not names:
-        raise ValueError(f"{folder}: no recordings at any depth; name another folder, or a file")
+        raise ValueError(f"{folder}: no recordings at any depth; give another folder, or a file")
     return Manifest(folder, tuple(Clip(name, 0) for name in names))
 
 
@@ -84,7 +86,8 @@ def _of_manifest(path: Path, manifest: Manifest, text: Optional[Path]) -> List[P
         texts = [found.find(manifest.root, clip) for clip in manifest.clips]
     elif path.is_dir():
         raise ValueError(
-            f"`--text` is {text}; a folder's texts are a table (.csv) of path, text, or lie beside its files"
+            f"`--text` is {text}; for a folder, give a table (.csv) with columns path and text, or put texts next to "
+            f"the recordings"
         )
     else:
         lines = read_labels(text, path, len(manifest.clips))
@@ -99,7 +102,7 @@ def _of_manifest(path: Path, manifest: Manifest, text: Optional[Path]) -> List[P
 
 
 def _stem(name: str) -> str:
-    """What a recording's files are called below the folder, never outside it."""
+    """The name of a recording's results below the output folder, never outside it."""
     path = Path(name)
     return str(path.with_suffix("").name if path.is_absolute() or ".." in path.parts else path.with_suffix(""))
 
@@ -110,5 +113,6 @@ def _check_names(pairs: List[Pair]) -> None:
         other = first.setdefault(pair.name, pair)
         if other is not pair:
             raise UnusableFileError.of(
-                pair.audio, f"its results would be called {pair.name}, as those of {other.audio}; rename one of them"
+                pair.audio,
+                f"its results would have the same name as those of {other.audio}, {pair.name}; rename one of the two",
             )

@@ -1,4 +1,4 @@
-"""A text as the rows of a recogniser's dictionary: its words, letter by letter or in pieces."""
+"""A text as rows of a recogniser's dictionary: each word as letters or SentencePiece pieces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..decoding.words import NO_TEXT, PIECE, is_special
 
 @dataclass(frozen=True)
 class Spelled:
-    """The words of a text as the dictionary writes them, the rows of each, and how many each of ``written`` became."""
+    """A text's words in the dictionary's spelling, the rows of each, and how many words each of ``written`` became."""
 
     words: List[str]
     rows: List[List[int]]
@@ -19,10 +19,10 @@ class Spelled:
 
 
 class Speller:
-    """Spells texts in the symbols of a dictionary; counts in ``losses`` what of them is no letter.
+    """Spells texts in the symbols of a dictionary; counts dropped characters, which are no letters, in ``losses``.
 
-    Letters get the case that the dictionary has, if it has one alone. Between words stands ``boundary``, its row, where
-    the dictionary has ``|``.
+    Letters get the dictionary's case, if it has only one. Words are separated by ``boundary``, the row of ``|``, if the
+    dictionary has it.
     """
 
     def __init__(self, symbols: Sequence[str]) -> None:
@@ -33,7 +33,7 @@ class Speller:
         self.losses = Losses()
 
     def spell(self, text: str) -> Spelled:
-        """Raises ValueError for a text without letters, or with some that the dictionary lacks, which it names."""
+        """Spell a text; raises ValueError if it has no letters, or some that the dictionary lacks."""
         words: List[str] = []
         written: List[Tuple[str, int]] = []
         for word in text.split():
@@ -42,12 +42,12 @@ class Speller:
             if cleaned:
                 written.append((word, len(cleaned)))
         if not words:
-            raise ValueError(f"the text holds no words ({text[:60]!r})")
+            raise ValueError(f"the text has no words ({text[:60]!r})")
         missing = sorted({symbol for word in words for symbol in self.missing(word)})
         if missing:
             raise ValueError(
                 f"the dictionary lacks {', '.join(map(repr, missing))}; it has {' '.join(sorted(self.known))[:200]}: "
-                f"write the text in these"
+                f"spell the text with these"
             )
         return Spelled(words, [self.rows(word) for word in words], written)
 
@@ -56,13 +56,13 @@ class Speller:
         return [self.known[symbol] for symbol in self.cut(word) or []]
 
     def missing(self, word: str) -> List[str]:
-        """Letters of a word that the dictionary lacks; the word itself where no pieces make it up."""
+        """Letters of a word that the dictionary lacks; the word itself if no pieces compose it."""
         if not self.in_pieces:
             return [letter for letter in word if letter not in self.known]
         return [] if self.cut(word) is not None else [word]
 
     def cut(self, word: str) -> Optional[List[str]]:
-        """A word's letters, or the fewest pieces that make it up; None if none do."""
+        """A word's letters, or the fewest pieces that compose it; None if there are none."""
         if not self.in_pieces:
             return list(word)
         marked = PIECE + word
@@ -77,13 +77,13 @@ class Speller:
         return best[-1]
 
     def sequence(self, spelled: Spelled) -> List[int]:
-        """All rows of a text, the boundary behind each word."""
+        """All rows of a text, with the boundary after each word."""
         behind = [] if self.boundary is None else [self.boundary]
         return [row for rows in spelled.rows for row in [*rows, *behind]]
 
 
 def case_of(letters: str) -> str:
-    """The case that all letters have, as ``data2vec labels --case`` calls it.
+    """The case of all letters, as a value of ``data2vec labels --case``.
 
     >>> case_of("AB'"), case_of("ab"), case_of("aB"), case_of("\\uac00")
     ('upper', 'lower', 'keep', 'keep')

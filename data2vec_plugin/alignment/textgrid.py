@@ -1,4 +1,4 @@
-"""Praat's TextGrid: tiers of intervals that follow each other without gaps."""
+"""Praat's TextGrid format: tiers of consecutive intervals without gaps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Interval = Tuple[float, float, str]
 
 
 def textgrid(tiers: Sequence[Tuple[str, Sequence[TimedWord]]], seconds: float) -> str:
-    """Tiers by name, in Praat's long text format; what lies between words are intervals without text."""
+    """Tiers by name, in Praat's long text format; gaps between words are intervals without text."""
     end = max([seconds, *(word.end for _, words in tiers for word in words)])
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {end:.4f}"]
     lines += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
@@ -25,7 +25,7 @@ def textgrid(tiers: Sequence[Tuple[str, Sequence[TimedWord]]], seconds: float) -
 
 
 def filled(words: Sequence[TimedWord], end: float) -> Iterator[Interval]:
-    """Intervals from 0 to ``end``, each of a ten-thousandth of a second at least."""
+    """Intervals from 0 to ``end``, each at least 0.0001 s long."""
     at = 0.0
     found: List[Interval] = []
     for word in words:
@@ -41,5 +41,5 @@ def filled(words: Sequence[TimedWord], end: float) -> Iterator[Interval]:
 
 
 def quoted(text: str) -> str:
-    """A text within double quotes, which are doubled in it."""
+    """A text for double quotes: those in it are doubled."""
     return text.replace('"', '""')

@@ -1,11 +1,10 @@
-"""Words and letters of a text that is known, in seconds, and a number that tells whether it belongs to its recording.
+"""Times of the words and letters of a known text, in seconds, and a score for how well it matches its recording.
 
-CTC says a letter in one frame or two, somewhere within its sound, and blanks around it; the frame of a word's first
-letter comes 40 ms late in the mean, that of its last as much too early. The boundary between words, which is a symbol,
-comes between both: its frame is taken for the end of the one word and the beginning of the next, as far as that is not
-more than `REACH` from their own letters. An edge that lies in a pause moves to where the pause ends or begins. In long
-pauses no letter is looked for, whatever the model says there: one that has heard no silence in training puts letters
-into it. `examples/quickstart/word_times.py` measures what comes of it.
+CTC outputs a letter in one frame or two, somewhere within its sound, and blanks around it; the frame of a word's first
+letter is 40 ms late on average, that of its last as much too early. The boundary symbol between words lies between
+both: its frame is used as the end of one word and the beginning of the next, unless it is more than `REACH` from their
+letters. An edge within a pause moves to where the pause ends or begins. In long pauses letters are penalised: a model
+that has heard no silence in training outputs letters there. `examples/quickstart/word_times.py` measures the result.
 """
 
 from __future__ import annotations
@@ -26,22 +25,22 @@ from .hearing import Heard, Seconds
 from .spelling_out import Speller
 
 REACH = 0.12
-"""Seconds that a word goes beyond the middles of its first and last letters' frames, at most."""
+"""Most seconds that a word extends beyond the middle of its first and last letters' frames."""
 LEAD = 0.04
-"""Seconds that the first word begins before its first letter's frame."""
+"""Seconds by which the first word begins before its first letter's frame."""
 EDGE = 0.1
-"""Seconds of the shortest pause that a word's edge is moved out of: stops within words are shorter."""
+"""Shortest pause, in seconds, that a word's edge is moved out of: stops within words are shorter."""
 SILENCE = 0.2
-"""Seconds of the shortest pause in which no letter is looked for."""
+"""Shortest pause, in seconds, in which letters are penalised."""
 UNLIKELY = 10.0
-"""What letters lose there, in natural logarithms of their probability."""
+"""The penalty of letters there, in natural logarithms of their probability."""
 LEAST = 0.01
-"""Seconds of the shortest word."""
+"""Shortest word, in seconds."""
 
 
 @dataclass(frozen=True)
 class AlignedWord:
-    """A word as the dictionary writes it, and its letters or pieces."""
+    """A word in the dictionary's spelling, and its letters or pieces."""
 
     word: TimedWord
     letters: List[TimedWord]
@@ -51,8 +50,8 @@ class AlignedWord:
 class Alignment:
     """A text and its recording.
 
-    ``words`` are the dictionary's, ``written`` the text's own, which may hold several of them. ``score`` tells whether
-    the text belongs to the recording (:func:`score`), ``heard`` is what the model would have written.
+    ``words`` are in the dictionary's spelling; ``written`` are the text's own, each of which may be several of them.
+    ``score`` shows how well the text matches the recording (:func:`score`), ``heard`` is the model's own transcript.
     """
 
     words: List[AlignedWord]
@@ -63,7 +62,7 @@ class Alignment:
 
 
 def align_text(heard: Heard, text: str, speller: Speller, symbols: Sequence[str], blank: int) -> Alignment:
-    """Find a text in a recording; raises ValueError for one that cannot be spelled, or is too long for it."""
+    """Align a text with a recording; raises ValueError for a text that cannot be spelled, or is too long."""
     spelled = speller.spell(text)
     rows = speller.sequence(spelled)
     decoded = along(best_path(without_pauses(heard, blank), rows, blank), heard.emissions, blank)
@@ -80,7 +79,7 @@ def align_text(heard: Heard, text: str, speller: Speller, symbols: Sequence[str]
 
 
 def without_pauses(heard: Heard, blank: int) -> Tensor:
-    """Emissions in which letters are unlikely where nobody spoke."""
+    """Emissions in which letters are unlikely in pauses."""
     silent = np.zeros(len(heard.middles), dtype=bool)
     for start, end in heard.pauses:
         if end - start >= SILENCE:
@@ -100,7 +99,7 @@ def words_in_time(
     symbols: Sequence[str],
     heard: Heard,
 ) -> List[AlignedWord]:
-    """When each word was said; ``bounded``: behind each stands a boundary among the tokens."""
+    """The time of each word; ``bounded``: each is followed by a boundary among the tokens."""
     firsts, lasts = heard.middles[decoded.frames], heard.middles[np.asarray(decoded.ends) - 1]
     pauses = [pause for pause in heard.pauses if pause[1] - pause[0] >= EDGE]
     found: List[AlignedWord] = []
@@ -127,7 +126,7 @@ def words_in_time(
 
 
 def out_of_pauses(span: Seconds, pauses: Sequence[Seconds]) -> Seconds:
-    """A span whose edges lie in no pause, unless all of it does."""
+    """A span whose edges are moved out of pauses, unless all of it is within one."""
     start, end = span
     for begin, over in pauses:
         if begin <= start < over < end:
@@ -143,9 +142,9 @@ def probability(scores: Sequence[float]) -> float:
 
 
 def score(decoded: Decoded, greedy: Decoded) -> float:
-    """How much less likely a text is than what the model would have written: 0 at best.
+    """How much less likely a text is than the model's own transcript: 0 at best.
 
-    (log P(text's way) - log P(likeliest way)) / symbols of the longer of both, so that a text is told that has too much
-    as well as one that lacks something, and long texts are as good as short ones.
+    (log P(text's path) - log P(likeliest path)) / symbols of the longer of both: a text with too much is found as well
+    as one that lacks something, and scores of long and short texts are comparable.
     """
     return (decoded.score - greedy.score) / max(len(greedy.tokens), len(decoded.tokens))

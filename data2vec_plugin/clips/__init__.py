@@ -1,3 +1,3 @@
-"""From raw clips to data2vec's features of vision, text and audio, and by a trained `mtag` to predictions."""
+"""From raw clips to data2vec features of vision, text and audio, and to predictions of a trained `mtag`."""
 
-import fairseq  # noqa: F401  first of all, because everything of ours registers when it is there
+import fairseq  # noqa: F401  first, because this plugin registers its models and tasks when fairseq is imported

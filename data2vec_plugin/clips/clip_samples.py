@@ -1,4 +1,4 @@
-"""Tables of clips -> folders of samples to train on: what `data2vec multimodal encode` does."""
+"""Tables of clips -> folders of samples to train on, for `data2vec multimodal encode`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .streams import Stream, Wanted, items_of, open_streams
 
 STREAMS = "streams"
 ENCODERS = "encoders.json"
-"""How the features of a folder were made: another split of it must be made alike, and so must what is predicted."""
+"""The file with the settings of a folder's features: its other splits, and data to predict on, must have the same."""
 
 
 @dataclass
 class Encoded:
-    """A table's clips as samples: which were written, which not, and how many lack each modality."""
+    """A table's clips as samples: the written ones, the others, and how many lack each modality."""
 
     table: ClipTable
     kept: List[Clip] = field(default_factory=list)
@@ -29,26 +29,26 @@ class Encoded:
     dropped: List[str] = field(default_factory=list)
     bad: List[str] = field(default_factory=list)
 
-    def told(self) -> str:
-        """A sentence for people."""
+    def summary(self) -> str:
+        """One sentence for messages."""
         parts = [f"{len(self.kept):,} of {len(self.table.clips):,} clips"]
         parts += [f"{count:,} without {name}" for name, count in self.without.items() if count]
         if self.dropped:
-            parts.append(f"{len(self.dropped):,} dropped, which have nothing: {some(self.dropped)}")
+            parts.append(f"{len(self.dropped):,} dropped without any stream: {some(self.dropped)}")
         if self.bad:
-            parts.append(f"{len(self.bad):,} left out, of which something cannot be read: {some(self.bad)}")
+            parts.append(f"{len(self.bad):,} skipped with unreadable files: {some(self.bad)}")
         return ", ".join(parts)
 
 
 def encode_tables(paths: Sequence[Path], out: Path, wanted: Wanted) -> bool:
-    """Write every table as a split, called as its file is; False if more files were bad than ``wanted.bad_limit``.
+    """Write every table as a split named after its file; False if more files are unreadable than ``wanted.bad_limit``.
 
-    Raises ValueError for tables, encoders and folders that cannot be used.
+    Raises ValueError for unusable tables, encoders and folders.
     """
     tables = [read_clips(path) for path in paths]
     names = [path.stem for path in paths]
     if len(set(names)) < len(names):
-        raise ValueError(f"two tables have one name, of {', '.join(names)}; a split is called as its table is")
+        raise ValueError(f"two tables have the same name, of {', '.join(names)}; tables name their splits")
     check_encoders(tables, wanted)
     streams = open_streams(wanted, list(wanted.encoders), paths[0], out / STREAMS)
     with writing(out):
@@ -57,33 +57,35 @@ def encode_tables(paths: Sequence[Path], out: Path, wanted: Wanted) -> bool:
             return False
         moments = Moments()
         for name, table in zip(names, tables):
-            print(f"{out / name}.tsv: {write_split(table, streams, out, name, moments).told()}")
+            print(f"{out / name}.tsv: {write_split(table, streams, out, name, moments).summary()}")
         if TRAIN in names:
             moments.save(out / STATS)
     return True
 
 
 def check_encoders(tables: Sequence[ClipTable], wanted: Wanted) -> None:
-    """Raise ValueError without an encoder, or for one whose stream no table has; tell of streams without one."""
+    """Raise ValueError without an encoder, or for one whose stream no table has; report streams without an encoder."""
     columns = {name for table in tables for name in table.modalities}
     if not wanted.encoders:
         raise ValueError(f"no encoder; give {' and '.join(f'`--{name} CHECKPOINT`' for name in sorted(columns))}")
     for name in sorted(set(wanted.encoders) - columns):
-        raise ValueError(f"`--{name}` is given, but {tables[0].path} has no column `{name}`; add it, or leave it out")
+        raise ValueError(
+            f"`--{name}` is given, but {tables[0].path} has no column `{name}`; add the column, or leave the option out"
+        )
     for name in sorted(columns - set(wanted.encoders)):
-        print(f"the column `{name}` is passed over, since no `--{name}` is given")
+        print(f"the column `{name}` is ignored, since no `--{name}` is given")
 
 
 def settings_of(streams: Mapping[str, Stream]) -> Dict[str, object]:
-    """How the features of all streams are made, by STREAM.KEY."""
+    """The settings of all streams' features, by STREAM.KEY."""
     return {f"{name}.{key}": value for name, stream in streams.items() for key, value in stream.settings().items()}
 
 
 def make_all(streams: Mapping[str, Stream], tables: Sequence[ClipTable]) -> bool:
-    """Make the features of all streams; whether few enough files were bad."""
+    """Compute the features of all streams; whether few enough files were bad."""
     made = [
         stream.make(list(items_of(stream, tables))) for stream in streams.values()
-    ]  # so that all bad files are told
+    ]  # a list, so that all bad files are reported
     return all(made)
 
 
@@ -107,6 +109,6 @@ def write_split(table: ClipTable, streams: Mapping[str, Stream], out: Path, name
                 encoded.without[modality] += modality not in there
     encoded.dropped = written.dropped
     if not encoded.kept:
-        raise UnusableFileError.of(table.path, f"no clip is left: {encoded.told()}")
+        raise UnusableFileError.of(table.path, f"no clip is left: {encoded.summary()}")
     written.finish()
     return encoded

@@ -1,4 +1,4 @@
-"""Raw clips -> what a trained `mtag` predicts of each: what `data2vec multimodal predict` does."""
+"""Raw clips -> predictions of a trained `mtag`, for `data2vec multimodal predict`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user asked for; see `data2vec multimodal predict --help`."""
+    """The user's request; see `data2vec multimodal predict --help`."""
 
     run: Path
     table: Path
@@ -41,9 +41,9 @@ class Asked:
 
 
 def predict(asked: Asked) -> bool:
-    """Write the predictions and say what there are; False if more files were bad than ``--bad-limit``.
+    """Write the predictions and print a summary; False if more files were bad than ``--bad-limit``.
 
-    Raises ValueError for a run, a table or encoders that cannot be used, or that do not fit each other.
+    Raises ValueError for a run, a table or encoders that are unusable or do not match each other.
     """
     check_ending(asked.out)
     table = read_clips(asked.table)
@@ -59,35 +59,35 @@ def predict(asked: Asked) -> bool:
         encoded = write_split(table, streams, folder, CLIPS, Moments())
         found = predictions_of(trained, folder, encoded, chosen_device(asked.wanted.device))
     write_predictions(asked.out, found)
-    print(f"{table.path}: {encoded.told()}\n{asked.out}: {found.told()}")
+    print(f"{table.path}: {encoded.summary()}\n{asked.out}: {found.summary()}")
     return True
 
 
 def chosen_streams(trained: TrainedRun, table: ClipTable, wanted: Wanted) -> List[str]:
-    """The streams that a run looks at and a table has; raises ValueError for one without an encoder, or for none."""
+    """The streams that a run uses and a table has; raises ValueError for one without an encoder, or for none."""
     looked_at = list(trained.model.graph.config.dims)
     used = [name for name in looked_at if name in table.modalities]
     if not used:
         raise UnusableFileError.of(
             table.path,
-            f"columns are {', '.join(table.modalities)}, but {trained.path} looks at {', '.join(looked_at)}; "
-            f"expected one of these at least",
+            f"columns are {', '.join(table.modalities)}, but {trained.path} uses {', '.join(looked_at)}; "
+            f"expected at least one of these",
         )
     lacking = [name for name in used if name not in wanted.encoders]
     if lacking:
         options = " and ".join(f"`--{name} CHECKPOINT`" for name in lacking)
-        raise ValueError(f"{trained.path} looks at {' and '.join(lacking)}, and {table.path} has it; give {options}")
+        raise ValueError(f"{trained.path} uses {' and '.join(lacking)}, which {table.path} has; give {options}")
     for name in looked_at:
         if name not in used:
-            print(f"{table.path} has no column `{name}`, at which {trained.path} looks: all clips go without")
+            print(f"{table.path} has no column `{name}`, which {trained.path} uses: it is missing for all clips")
     for name in sorted({*table.modalities, *wanted.encoders} - set(looked_at)):
-        print(f"`{name}` is passed over: {trained.path} does not look at it")
+        print(f"`{name}` is ignored: {trained.path} does not use it")
     return used
 
 
 @contextmanager
 def kept_or_passing(folder: Optional[Path]) -> Iterator[Path]:
-    """A folder for features, which is gone afterwards unless it was given."""
+    """A folder for features; a temporary one unless the user gave one."""
     if folder is not None:
         yield folder
         return
@@ -96,9 +96,9 @@ def kept_or_passing(folder: Optional[Path]) -> Iterator[Path]:
 
 
 def check_widths(trained: TrainedRun, dims: Dict[str, int], streams: Dict[str, Stream]) -> None:
-    """Raise ValueError, naming all of them, for encoders that are not as wide as what a run was trained on."""
+    """Raise ValueError, naming all of them, for encoders of another width than those a run was trained with."""
     wrong = [
-        f"`--{name}` {stream.job.checkpoint} gives {stream.channels} channels, and the run reads {dims[name]}"
+        f"`--{name}` {stream.job.checkpoint} has {stream.channels} channels, but the run expects {dims[name]}"
         for name, stream in streams.items()
         if stream.channels != dims[name]
     ]
@@ -107,15 +107,15 @@ def check_widths(trained: TrainedRun, dims: Dict[str, int], streams: Dict[str, S
 
 
 def check_made_alike(trained: TrainedRun, streams: Dict[str, Stream]) -> None:
-    """Raise ValueError where the folder of a run's training tells that its features were made otherwise."""
+    """Raise ValueError if the folder of a run's training data records other settings of the features."""
     path = Path(str(trained.task.cfg.data)) / ENCODERS
     if not path.is_file():
-        print(f"no {path} tells what features the run was trained on: these are taken to be made alike")
+        print(f"{path} is missing, so that the settings of the features cannot be compared with those of training")
         return
     kept = {key: value for key, value in read_settings(path).items() if key.split(".")[0] in streams}
-    told = difference(kept, settings_of(streams))
-    if told:
-        raise ValueError(f"{path.parent}, which {trained.path} was trained on, was made otherwise: {told}")
+    changed = difference(kept, settings_of(streams))
+    if changed:
+        raise ValueError(f"{path.parent}, which {trained.path} was trained on, was made with other settings: {changed}")
 
 
 def predictions_of(trained: TrainedRun, folder: Path, encoded: Encoded, device: torch.device) -> Predictions:

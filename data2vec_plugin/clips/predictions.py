@@ -1,4 +1,4 @@
-"""Predictions of clips, and the file that they are written to: a table, or JSON with what is known of the whole."""
+"""Predictions of clips, and their file: a table, or JSON with metrics and counts."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ DIGITS = 6
 
 @dataclass(frozen=True)
 class Predictions:
-    """``outputs`` (N, outputs) of the clips ``names``; ``labels`` are empty where the table has none.
+    """``outputs`` (N, outputs) of the clips ``names``; ``labels`` are empty if the table has none.
 
-    ``emotions`` are empty for a number; ``dropped`` have nothing, of ``left_out`` something could not be read.
+    ``emotions`` are empty for a regression; ``dropped`` clips have no streams, ``left_out`` ones have unreadable files.
     """
 
     names: List[str]
@@ -37,7 +37,7 @@ class Predictions:
     num_updates: int
 
     def rows(self) -> List[Dict[str, Any]]:
-        """A clip a row: ``prediction``, or for each emotion its class and the share of each class; and the label."""
+        """One row per clip: ``prediction``, or for each emotion its class and all probabilities; and the label."""
         rows = [{"id": name, **self._predicted(place)} for place, name in enumerate(self.names)]
         for row, label in zip(rows, self.labels):
             values = label if self.emotions else [label]
@@ -65,20 +65,20 @@ class Predictions:
             return emotion_scores(list(self.outputs), self.labels, self.emotions)
         return sentiment_scores(self.outputs[:, 0].tolist(), self.labels)
 
-    def told(self) -> str:
-        """How many there are, and how good they are, for people."""
+    def summary(self) -> str:
+        """The number of predictions and their metrics, for messages."""
         said = ", ".join(f"{name} {value:.4f}" for name, value in self.metrics().items())
         return f"{len(self.names):,} predictions" + (f"; {said}" if said else "; no labels to compare them with")
 
 
 def check_ending(path: Path) -> None:
-    """Raise ValueError for a file that is to be neither a table nor JSON."""
+    """Raise ValueError for a file name that is neither a table nor JSON."""
     if path.suffix not in ENDINGS:
-        raise ValueError(f"`--out` is {path}; expected a name that ends in {' or '.join(ENDINGS)}")
+        raise ValueError(f"`--out` is {path}; expected the extension {' or '.join(ENDINGS)}")
 
 
 def write_predictions(path: Path, found: Predictions) -> None:
-    """Write a .tsv, a clip a row below a header, or a .json, which also holds metrics and counts."""
+    """Write a .tsv, one row per clip after a header, or a .json, which also holds metrics and counts."""
     rows = found.rows()
     if path.suffix == ".tsv":
         lines = ["\t".join(rows[0]), *("\t".join(map(str, row.values())) for row in rows)]

@@ -1,4 +1,4 @@
-"""The encoders of a clip's streams, and the features that `data2vec features` makes by them, each source once."""
+"""The encoders of a clip's streams, and their features by `data2vec features`, computed once per source."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from ..multimodal.relations import MODALITIES
 
 VISION, AUDIO = "vision", "audio"
 KINDS = {VISION: "image", TEXT: "text", AUDIO: "speech"}
-"""What the checkpoint of a stream reads."""
+"""The modality of each stream's checkpoint."""
 AUDIO_RATE = 10.0
 Frames = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """How features are made: an encoder a stream, a block, and how many frames of audio a second has at most.
+    """How features are computed: the encoder of each stream, a block, and the most frames of audio per second.
 
-    A picture is one frame, the mean over its patches, or with ``patches`` one for each of them.
+    An image is one frame, the mean over its patches, or with ``patches`` one frame for each patch.
     """
 
     encoders: Mapping[str, Path]
@@ -50,7 +50,7 @@ class Wanted:
 
 
 class Stream:
-    """One modality: its encoder, and what its features are kept by."""
+    """One modality: its encoder, and the store of its features."""
 
     def __init__(self, modality: str, wanted: Wanted, beside: Path, out: Path) -> None:
         self.modality = modality
@@ -82,17 +82,17 @@ class Stream:
 
     @property
     def channels(self) -> int:
-        """How wide its features are."""
+        """Number of channels of its features."""
         model: Data2Vec = self.opened.model
         return model.config.transformer.dim
 
     def settings(self) -> Dict[str, object]:
-        """All that decides how its frames come out."""
+        """All settings that its frames depend on."""
         made: Dict[str, object] = settings(self.job, self.opened)
         return {**made, "frames_averaged": self.averaged}
 
     def items(self, table: ClipTable, clip: Clip) -> List[Item]:
-        """What a clip's stream is made of: pictures in their order, or one text or sound; none if it is missing."""
+        """The items of a clip's stream: images in order, or one text or recording; none if the stream is missing."""
         source = clip.sources.get(self.modality)
         if source is None:
             return []
@@ -107,12 +107,12 @@ class Stream:
         return [Item(mirrored(source, ENDINGS[KINDS[AUDIO]]), f"{place}: {source}", source)]
 
     def make(self, items: Sequence[Item]) -> bool:
-        """Make what is missing of the features; False if more items were bad than ``--bad-limit``."""
+        """Compute missing features; False if more items were bad than ``--bad-limit``."""
         found = unique(items)
         return not found or extract_items(self.job, self.opened, found) == 0
 
     def kept(self) -> KeptFeatures:
-        """The features that have been made."""
+        """The computed features."""
         return KeptFeatures(self.job.out)
 
     def frames(self, kept: KeptFeatures, items: Sequence[Item]) -> Frames:
@@ -124,15 +124,15 @@ class Stream:
 
 
 def frames_averaged(reader: Any, rate: float) -> int:
-    """How many frames of a speech encoder become one, so that a second has ``rate`` at most."""
+    """How many frames of a speech encoder are averaged into one, so that there are at most ``rate`` per second."""
     if not rate > 0:
-        raise ValueError(f"`--audio-rate` is {rate:g}; expected frames a second, more than 0")
+        raise ValueError(f"`--audio-rate` is {rate:g}; expected frames per second, more than 0")
     stride = math.prod(stride for _, _, stride in reader.conv_layers)
     return max(math.ceil(reader.sizes_per_unit / stride / rate), 1)
 
 
 def block_means(rows: Frames, size: int) -> Frames:
-    """Means of blocks of ``size`` rows, of fewer at the end: (L, channels) -> (ceil(L / size), channels).
+    """Means of blocks of ``size`` rows, the last block may be shorter: (L, channels) -> (ceil(L / size), channels).
 
     >>> block_means(np.array([[0.0], [2.0], [5.0]]), 2).tolist()
     [[1.0], [5.0]]
@@ -146,7 +146,7 @@ def block_means(rows: Frames, size: int) -> Frames:
 
 
 def frame_items(table: ClipTable, clip: Clip, source: str) -> List[Item]:
-    """The pictures of a clip: of a picture itself, of a folder, or of a list with a path a line.
+    """The images of a clip: a single image, those of a folder, or those of a list with one path per line.
 
     Raises UnusableFileError, naming the table's line, for a folder or a list that is missing or empty.
     """
@@ -163,7 +163,7 @@ def frame_items(table: ClipTable, clip: Clip, source: str) -> List[Item]:
 
 
 def open_streams(wanted: Wanted, modalities: Sequence[str], beside: Path, out: Path) -> Dict[str, Stream]:
-    """The streams of ``modalities``; ``beside`` is a table, by which a dictionary may lie."""
+    """The streams of ``modalities``; ``beside`` is a table, whose folder may hold the dictionary."""
     return {name: Stream(name, wanted, beside, out) for name in MODALITIES if name in modalities}
 
 

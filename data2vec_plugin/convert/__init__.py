@@ -1,3 +1,3 @@
-"""Checkpoints of fairseq's into folders of Hugging Face's, and back."""
+"""Converts fairseq checkpoints to Hugging Face folders, and back."""
 
-import fairseq  # noqa: F401  first of all, because everything of ours registers when it is there
+import fairseq  # noqa: F401  first, because this plugin registers its models and tasks when fairseq is imported

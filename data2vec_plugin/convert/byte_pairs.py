@@ -1,4 +1,4 @@
-"""GPT-2's byte pairs: fairseq's dictionary holds their numbers, a tokenizer of RoBERTa's their symbols."""
+"""GPT-2's byte pairs: fairseq's dictionary holds their numbers, RoBERTa's tokenizer their symbols."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Dict, List, Mapping, Sequence
 from fairseq.data.encoders.gpt2_bpe_utils import bytes_to_unicode
 
 NOT_IN_UTF8 = {0xC0, 0xC1, *range(0xF5, 0x100)}
-"""Bytes that no text holds, so that a dictionary may lack them."""
+"""Bytes that occur in no UTF-8 text, so that a dictionary may lack them."""
 
 
 def vocabulary(symbols: Sequence[str], encoder: Mapping[str, int], merges: str) -> Dict[str, int]:
-    """Rows of a dictionary by the byte pairs that its ``symbols`` number; what is no number keeps its name.
+    """Rows of a dictionary by byte pair, whose numbers its ``symbols`` are; other symbols keep their names.
 
     ``encoder`` numbers byte pairs, ``merges`` is vocab.bpe. Raises ValueError if the dictionary lacks a byte pair that
-    a text may be cut into: their tokenizer needs a row for each, and not the unknown's.
+    may occur in a text: Hugging Face's tokenizer requires a row of its own for each.
     """
     names = {str(number): pair for pair, number in encoder.items()}
     rows = {names.get(symbol, symbol): row for row, symbol in enumerate(symbols)}
@@ -25,7 +25,7 @@ def vocabulary(symbols: Sequence[str], encoder: Mapping[str, int], merges: str) 
 
 
 def producible(merges: str) -> List[str]:
-    """What a text may be cut into: bytes, and what becomes of them."""
+    """The byte pairs of which a text may consist: bytes, and the results of merges."""
     single = [symbol for byte, symbol in bytes_to_unicode().items() if byte not in NOT_IN_UTF8]
     return [*single, *("".join(line.split()) for line in merge_lines(merges))]
 

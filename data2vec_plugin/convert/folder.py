@@ -1,4 +1,4 @@
-"""Folders of Hugging Face's: the weights and the configuration in them, written whole or not at all."""
+"""Hugging Face folders: reads and writes their weights and configuration; writing is atomic."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ from ..files.writing import replacing_folder
 CONFIG, CARD = "config.json", "README.md"
 SAFETENSORS, PICKLED = "model.safetensors", "pytorch_model.bin"
 MADE_BY = "converted_by"
-"""The key of config.json by which we know a folder of our own."""
+"""The key of config.json that marks folders written by `data2vec convert`."""
 
 
 @contextmanager
-def told_of(path: Path) -> Iterator[None]:
-    """Say of which file it is that something in it cannot be used, where what reads it met another kind of value.
+def naming_file(path: Path) -> Iterator[None]:
+    """Name the file in errors that unexpected values in it cause.
 
-    Raises UnusableFileError in place of what odd values make of arithmetic, look-ups and attributes.
+    Raises UnusableFileError instead of the errors of arithmetic, look-ups and attribute access.
     """
     try:
         yield
     except (KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RuntimeError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise UnusableFileError.of(path, f"its values are not what they are in Hugging Face's ({reason})") from error
+        raise UnusableFileError.of(path, f"its values are not as in Hugging Face's format ({reason})") from error
 
 
 def read_config(folder: Path) -> Dict[str, Any]:
-    """A folder's config.json; raises ValueError if it is no such folder."""
+    """A folder's config.json; raises ValueError if it is no Hugging Face folder."""
     if not folder.is_dir():
         raise ValueError(
-            f"{folder} is no folder; `--to fairseq` reads one of Hugging Face's: fetch a model with "
+            f"{folder} is not a folder; `--to fairseq` reads a Hugging Face folder: download a model with "
             f"`hf download NAME --local-dir FOLDER`"
         )
     if not (folder / CONFIG).is_file():
-        raise ValueError(f"{folder} holds no {CONFIG}; expected a folder of Hugging Face's, as save_pretrained writes")
+        raise ValueError(f"{folder} holds no {CONFIG}; expected a Hugging Face folder, as written by save_pretrained")
     return read_json(folder / CONFIG)
 
 
 def read_weights(folder: Path) -> Dict[str, Tensor]:
-    """All weights of a folder, of one file or several; raises ValueError if there are none, or half of one."""
+    """All weights of a folder, in one file or several; raises ValueError if they are missing or truncated."""
     for name in (SAFETENSORS, PICKLED):
         if (folder / name).is_file():
             return read_file(folder / name)
@@ -64,15 +64,17 @@ def read_weights(folder: Path) -> Dict[str, Tensor]:
 
 
 def parts_of(index: Path) -> List[str]:
-    """The files that an index names; raises UnusableFileError unless each is one beside it."""
+    """The files that an index names; raises UnusableFileError unless all are next to it."""
     places = read_json(index).get("weight_map", {})
     if not isinstance(places, dict) or not places or not all(isinstance(place, str) for place in places.values()):
-        raise UnusableFileError.of(index, "its `weight_map` is no object of file names by weight; fetch it again")
+        raise UnusableFileError.of(
+            index, "its `weight_map` is not an object of file names by weight; download it again"
+        )
     for place in set(places.values()):
         if Path(place).name != place or Path(place).suffix not in (".safetensors", ".bin"):
-            raise UnusableFileError.of(index, f"`weight_map` names {place!r}; expected a file of weights beside it")
+            raise UnusableFileError.of(index, f"`weight_map` names {place!r}; expected a file of weights next to it")
         if not (index.parent / place).is_file():
-            raise UnusableFileError.of(index, f"`weight_map` names {place!r}, which is not there; fetch it, too")
+            raise UnusableFileError.of(index, f"`weight_map` names {place!r}, which is missing; download it, too")
     return sorted(set(places.values()))
 
 
@@ -85,11 +87,11 @@ def read_file(path: Path) -> Dict[str, Tensor]:
     if not isinstance(loaded, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in loaded.items()
     ):
-        raise UnusableFileError.of(path, "it holds something else than weights by name; fetch it again")
+        raise UnusableFileError.of(path, "it holds something other than weights by name; download it again")
     try:
         check_loaded(loaded)
     except UnbelievableError as error:
-        raise UnusableFileError.of(path, f"it is {error}; fetch it again") from error
+        raise UnusableFileError.of(path, f"it is {error}; download it again") from error
     return loaded
 
 
@@ -102,23 +104,23 @@ def read_safetensors(path: Path) -> Any:
         with safe_open(str(path), "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
     except (SafetensorError, OSError, *ODD, *MALFORMED) as error:
-        raise ValueError(f"{path} cannot be read ({error}): truncated or no such file; fetch it again") from error
+        raise ValueError(f"{path} cannot be read ({error}): truncated or missing; download it again") from error
 
 
 def read_pickled(path: Path) -> Any:
     """The weights in a .bin."""
     try:
-        mapped = zipfile.is_zipfile(path)  # not what torch wrote before 1.6
+        mapped = zipfile.is_zipfile(path)  # not the format of torch before 1.6
         return torch.load(str(path), map_location="cpu", weights_only=True, mmap=mapped)
     except (pickle.UnpicklingError, OSError, *ODD, *MALFORMED) as error:
         reason = str(error).strip().splitlines()[:1]
         raise ValueError(
-            f"{path} cannot be read ({''.join(reason)}): truncated, or more than weights; fetch it again"
+            f"{path} cannot be read ({''.join(reason)}): truncated, or holds more than weights; download it again"
         ) from error
 
 
 def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
-    """Write a .safetensors that `transformers` takes."""
+    """Write a .safetensors that `transformers` loads."""
     from safetensors.torch import save_file
 
     save_file({name: value.contiguous() for name, value in weights.items()}, str(path), metadata={"format": "pt"})
@@ -137,23 +139,23 @@ def json_text(content: Mapping[str, Any]) -> str:
 def need_safetensors() -> None:
     """Raise ValueError if the package is missing."""
     if find_spec("safetensors") is None:
-        raise ValueError("Hugging Face's folders need the package safetensors: pip install safetensors")
+        raise ValueError("Hugging Face folders require the package safetensors: pip install safetensors")
 
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """A folder to write into, which becomes ``out`` if all goes well, in place of one that was made here.
+    """A temporary folder that becomes ``out`` on success, replacing one that `data2vec convert` made.
 
-    Raises ValueError if ``out`` is anything else, or if another command writes it.
+    Raises ValueError if ``out`` is anything else, or if another command is writing it.
     """
     if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or is_ours(out))):
-        raise ValueError(f"`--out`: {out} is there, and not a folder that `data2vec convert` made; give another name")
+        raise ValueError(f"`--out`: {out} exists, and was not made by `data2vec convert`; give another name")
     with replacing_folder(out) as part:
         yield part
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether a folder was made here."""
+    """Whether `data2vec convert` made a folder."""
     try:
         return MADE_BY in read_json(folder / CONFIG)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""A folder of Hugging Face's -> a checkpoint of fairseq's."""
+"""A Hugging Face folder -> a fairseq checkpoint."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from ..files.unusable import UnusableFileError
 from ..files.writing import replacing, write_atomically
 from ..interop.fairseq.text_v1 import vocabulary_size
 from ..interop.layers import check_layers
-from .folder import CONFIG, read_config, read_weights, told_of
+from .folder import CONFIG, naming_file, read_config, read_weights
 from .modality import Beside, Given, Keys, Modality, check_given, modality
 from .weights import HEAD, MASK, PREDICTION, completed, first_teacher, outline
 
 LARGEST = 2**31
-"""No size of a model is more."""
+"""Upper limit of any size in a configuration."""
 SIDES = ("image_size", "patch_size")
-"""Keys of a number, or of one for each side."""
+"""Keys that hold one number, or one for each side."""
 MODEL_TYPES = {"data2vec-audio": "speech", "data2vec-text": "text", "data2vec-vision": "image"}
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a folder of Hugging Face's says of a model: all but its weights."""
+    """A model in a Hugging Face folder, without its weights."""
 
     folder: Path
     hf: Keys
     part: Modality
     kind: str
     section: Keys
-    """The encoder's, of fairseq's configuration."""
+    """The encoder's section of fairseq's configuration."""
     beside: Beside
 
 
 def from_hf(source: Path, out: Path, given: Given) -> List[str]:
-    """Convert; returns what there is to say. Raises ValueError for what cannot be converted."""
+    """Convert; returns lines to print. Raises ValueError for a model that cannot be converted."""
     if out.exists():
-        raise ValueError(f"`--out`: {out} is there already; give another name")
+        raise ValueError(f"`--out`: {out} already exists; give another name")
     found = described(source, given)
     beside, part = found.beside, found.part
     copied = {name: read_bytes(path) for name, path in beside.copies.items()}
     written = {**copied, **{name: text.encode("utf-8") for name, text in beside.files.items()}}
     taken = [name for name, content in written.items() if is_other(out.with_name(name), content)]
     if taken:
-        raise ValueError(f"`--out`: {out.with_name(taken[0])} is there and says something else; give another folder")
+        raise ValueError(f"`--out`: {out.with_name(taken[0])} exists with other content; give another folder")
     state, fresh = state_of(found)
     with writing(out.parent):
         for name, content in written.items():
@@ -58,34 +58,34 @@ def from_hf(source: Path, out: Path, given: Given) -> List[str]:
     names = found.hf.get("architectures") or [part.NAMES.ARCHITECTURES[found.kind]]
     lines = [f"{source}: {', '.join(names)}", *beside.notes]
     if any(name.startswith(PREDICTION) for name in fresh):
-        lines.append("its prediction head is fresh, since Hugging Face keeps none: pre-training goes on from a new one")
+        lines.append("its prediction head is newly initialised, since Hugging Face's format has none")
     if MASK in fresh:
-        lines.append("its embedding of what is masked is zeros, since the folder holds none: masking begins with those")
+        lines.append("its mask embedding is zeros, since the folder has none")
     files = ", ".join([str(out), *(str(out.with_name(name)) for name in written)])
     return [*lines, f"wrote {files}: a checkpoint of `{state['cfg']['model']['_name']}`"]
 
 
 def described(source: Path, given: Given) -> Description:
-    """Read all but the weights; raises ValueError for what cannot be converted."""
+    """Read everything except the weights; raises ValueError for a model that cannot be converted."""
     hf = read_config(source)
-    with told_of(source / CONFIG):
+    with naming_file(source / CONFIG):
         part, kind = recognised(source, hf)
         check_given(given, MODEL_TYPES[hf["model_type"]])
         check_types(source / CONFIG, hf, part.NAMES.DEFAULTS)
         section = part.NAMES.config_from_hf(hf, kind)
-    with told_of(source):
+    with naming_file(source):
         beside = part.read_extras(source, hf, kind, given)
     return Description(source, hf, part, kind, section, beside)
 
 
 def state_of(found: Description) -> Tuple[Dict[str, Any], List[str]]:
-    """The checkpoint that a folder becomes, and the names of the weights that were made anew.
+    """The checkpoint for a folder, and the names of the newly initialised weights.
 
-    Raises ValueError for weights that are not what the folder says.
+    Raises ValueError for weights that do not match the folder's configuration.
     """
     source, part, kind, section = found.folder, found.part, found.kind, found.section
     weights = read_weights(source)
-    with told_of(source):
+    with naming_file(source):
         state = part.NAMES.weights_from_hf(weights, kind)
     head = {name: state.pop(name) for name in list(state) if name.startswith(HEAD)}
     check_layers(str(source), section, state)
@@ -120,7 +120,7 @@ def recognised(source: Path, hf: Keys) -> Tuple[Modality, str]:
 
 
 def check_types(path: Path, hf: Keys, defaults: Mapping[str, Any]) -> None:
-    """Raise UnusableFileError for a key that is a number, a switch or a list by default, and something else here."""
+    """Raise UnusableFileError for a key whose default is a number, a boolean or a list, but whose value is not."""
     for key, default in defaults.items():
         value = hf.get(key, default)
         listed = isinstance(value, list) and (isinstance(default, list) or key in SIDES)
@@ -131,7 +131,7 @@ def check_types(path: Path, hf: Keys, defaults: Mapping[str, Any]) -> None:
 
 
 def is_like(value: Any, default: Any) -> bool:
-    """Whether a value is of a default's kind: a number is finite and not negative, whole where the default is."""
+    """Whether a value has the type of a default; numbers must be finite and not negative, and integers if it is one."""
     if isinstance(default, (bool, str)):
         return isinstance(value, type(default))
     whole = isinstance(value, int) and not isinstance(value, bool)
@@ -140,12 +140,12 @@ def is_like(value: Any, default: Any) -> bool:
 
 
 def is_other(path: Path, content: bytes) -> bool:
-    """Whether there is a file with other content."""
+    """Whether a file with other content exists."""
     return path.exists() and read_bytes(path) != content
 
 
 def checkpoint_state(section: Mapping[str, Any], weights: Mapping[str, Any], beside: Beside) -> Dict[str, Any]:
-    """What fairseq's trainer would have written, before the first update."""
+    """The checkpoint that fairseq's trainer would write before the first update."""
     nothing = {"criterion_name": "", "optimizer_name": "", "lr_scheduler_state": {}, "num_updates": 0}
     sections = {"criterion": None, "optimizer": None, "lr_scheduler": None}
     return {

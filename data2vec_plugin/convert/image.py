@@ -1,4 +1,4 @@
-"""Images: how pictures become pixels, and a classifier on the mean of the patches."""
+"""Images: preprocessing, and a classifier on the mean of the patches."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def kind(checkpoint: Checkpoint) -> str:
 
 
 def head(checkpoint: Checkpoint, given: Given) -> Weights:
-    """The norm of the mean and the linear layer; raises ValueError for another mean than theirs, of all patches."""
+    """The norm of the mean and the linear layer; raises ValueError for a pooling that Hugging Face does not support."""
     if not checkpoint.fine_tuned:
         return {}
-    known = {"reference_compat": False, "pooling": "mean"}  # they do not normalise a class token
+    known = {"reference_compat": False, "pooling": "mean"}  # Hugging Face's does not normalise a class token
     refuse_beyond(known, {**known, **checkpoint.model}, "Hugging Face", "model.")
     absent = [name for name in HEAD if name not in checkpoint.head]
     if absent:
@@ -40,11 +40,11 @@ def head(checkpoint: Checkpoint, given: Given) -> Weights:
 
 
 def write_extras(folder: Path, checkpoint: Checkpoint, kind: str, given: Given) -> Beside:
-    """The image processor, of a classifier the names of its classes."""
+    """The image processor, and the class names of a classifier."""
     size, default = int(checkpoint.root["model"].get("image_size", 224)), Normalization()
     mean = list(checkpoint.task.get("normalization_mean") or default.mean)
     std = list(checkpoint.task.get("normalization_std") or default.std)
-    beside = Beside(notes=[f"pictures of {size} x {size} pixels, mean {mean}, deviation {std}"])
+    beside = Beside(notes=[f"images of {size} x {size} pixels, mean {mean}, deviation {std}"])
     beside.files[PROCESSOR] = json_text(processor(size, mean, std))
     if kind == "classification":
         name_classes(beside, len(checkpoint.head["head.bias"]), given.labels)
@@ -56,7 +56,7 @@ def write_extras(folder: Path, checkpoint: Checkpoint, kind: str, given: Given) 
 
 
 def processor(size: int, mean: List[float], std: List[float]) -> Keys:
-    """Our evaluation as a processor of theirs. BEiT's squeezes pictures into squares; CLIP's takes the middle, too."""
+    """Our evaluation as a Hugging Face processor. BEiT's loses the aspect ratio; CLIP's crops the centre, too."""
     return {
         "image_processor_type": "CLIPImageProcessor",
         "do_convert_rgb": True,
@@ -74,14 +74,14 @@ def processor(size: int, mean: List[float], std: List[float]) -> Keys:
 
 
 def read_extras(folder: Path, hf: Keys, kind: str, given: Given) -> Beside:
-    """The task's section: size and normalisation; of a classifier the names of its classes."""
+    """The task's section: size and normalisation; for a classifier, the class names."""
     size, default = NAMES.config_from_hf(hf, kind)["image_size"], Normalization()
     task: Keys = {"_name": "image_pretraining", "data": "", "input_size": size}
     beside = Beside(keys=task)
     path = folder / PROCESSOR
     theirs = read_json(path) if path.is_file() else processor(size, list(default.mean), list(default.std))
     if not path.is_file():
-        beside.notes.append(f"normalised as data2vec does by default, as there is no {PROCESSOR}")
+        beside.notes.append(f"normalised with data2vec's defaults, since there is no {PROCESSOR}")
     if theirs.get("do_normalize", True):
         mean, std = theirs.get("image_mean") or default.mean, theirs.get("image_std") or default.std
     else:
@@ -95,7 +95,7 @@ def read_extras(folder: Path, hf: Keys, kind: str, given: Given) -> Beside:
 
 
 def remarks(theirs: Mapping[str, Any], size: int) -> List[str]:
-    """What is done to pictures there and not here."""
+    """Preprocessing of Hugging Face's that is not done here."""
     ours = processor(size, [], [])
     steps = ("do_resize", "size", "resample", "do_center_crop", "do_rescale", "rescale_factor")
     other = [key for key in steps if key in theirs and theirs[key] != ours[key]]
@@ -104,15 +104,17 @@ def remarks(theirs: Mapping[str, Any], size: int) -> List[str]:
     found = ", ".join(f"`{key}` {theirs[key]}" for key in other)
     shorter = MiddlePart(size).shorter
     return [
-        f"its pictures are prepared with {found}; here the shorter side becomes {shorter} pixels, the middle is taken"
+        f"its images are preprocessed with {found}; here: resize of the shorter side to {shorter} pixels, centre crop"
     ]
 
 
 def fresh_parts(hf: Mapping[str, Any], kind: str) -> List[str]:
-    """What a base model of theirs may lack and ours has."""
+    """Notes on parts that a base model of Hugging Face may lack."""
     if kind != "base" or not hf.get("use_mean_pooling", True):
         return []
-    return ["it ends without a norm: ours has a fresh one, which features pass and fine-tuning leaves out"]
+    return [
+        "it has no final norm: the checkpoint has a newly initialised one, which features use and fine-tuning does not"
+    ]
 
 
 def fine_tuned(section: Keys, state: Weights, beside: Beside) -> Tuple[Keys, Weights]:

@@ -1,4 +1,4 @@
-"""What a modality knows of a conversion; a module for each: `speech`, `text`, `image`."""
+"""The interface of a modality's conversion, implemented by one module each: `speech`, `text`, `image`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Keys = Dict[str, Any]
 
 @dataclass(frozen=True)
 class Given:
-    """Files that the command line names; the rest is looked for."""
+    """Files given on the command line; others are searched for."""
 
     dictionary: Optional[Path] = None
     gpt2_bpe: Optional[Path] = None
@@ -27,23 +27,23 @@ class Given:
 
 
 OPTIONS = {"dictionary": "--dict", "gpt2_bpe": "--gpt2-bpe", "sentencepiece": "--sentencepiece", "labels": "--labels"}
-"""What the command line calls them."""
+"""Their options on the command line."""
 OF_USE = {"speech": ("dictionary",), "text": tuple(OPTIONS), "image": ("labels",), "checkpoint": ()}
 
 
 def check_given(given: Given, modality: str) -> None:
-    """Raise ValueError for a file that a modality has no use for."""
+    """Raise ValueError for a file that a modality does not use."""
     for name, option in OPTIONS.items():
         if getattr(given, name) is not None and name not in OF_USE[modality]:
-            raise ValueError(f"`{option}`: a model of {modality} has no use for it; leave it out")
+            raise ValueError(f"`{option}`: not used by a model of {modality}; leave the option out")
 
 
 @dataclass
 class Beside:
-    """What goes beside the weights: keys of the configuration, files by name, those to copy, lines to print.
+    """Everything except the weights: keys of the configuration, files by name, files to copy, lines to print.
 
-    Towards Hugging Face ``keys`` belong to config.json; towards fairseq they are the task's section, ``state`` is what
-    the task keeps in a checkpoint (dictionaries), and ``rows`` the order of a head's outputs where it changes.
+    Towards Hugging Face ``keys`` belong to config.json; towards fairseq they are the task's section, ``state`` is the
+    task's state in a checkpoint (dictionaries), and ``rows`` the order of a head's outputs if it changes.
     """
 
     keys: Keys = field(default_factory=dict)
@@ -61,22 +61,22 @@ class Names(Protocol):
     ARCHITECTURES: Mapping[str, str]
     """Hugging Face's class by kind: ``base``, and ``ctc`` or ``classification``."""
     OTHER_HEADS: Sequence[str]
-    """Classes of which the encoder is read, as of kind ``base``: their heads have no place here."""
+    """Classes of which only the encoder is read, as kind ``base``: their heads are not supported."""
 
     DEFAULTS: Mapping[str, Any]
-    """What an absent key of theirs means."""
+    """Defaults of Hugging Face's keys."""
 
     def weights_to_hf(self, state: Mapping[str, Tensor], kind: str) -> Weights:
-        """Our names to theirs."""
+        """This plugin's names to Hugging Face's."""
 
     def weights_from_hf(self, state: Mapping[str, Tensor], kind: str) -> Weights:
         """The reverse."""
 
     def config_to_hf(self, model: Mapping[str, Any], kind: str) -> Keys:
-        """The model's section, complete, to their keys; raises ValueError for what they cannot express."""
+        """The model's section, complete, to Hugging Face's keys; raises ValueError for settings it cannot express."""
 
     def config_from_hf(self, hf: Mapping[str, Any], kind: str) -> Keys:
-        """The reverse, with ``_name``; raises ValueError for what ours cannot express."""
+        """The reverse, with ``_name``; raises ValueError for settings that data2vec cannot express."""
 
 
 class Modality(Protocol):
@@ -89,13 +89,13 @@ class Modality(Protocol):
         """A key of ``NAMES.ARCHITECTURES``."""
 
     def head(self, checkpoint: Checkpoint, given: Given) -> Weights:
-        """Out of ``checkpoint.outer``, with names below `head.`; empty for kind ``base``."""
+        """From ``checkpoint.outer``, with names below `head.`; empty for kind ``base``."""
 
     def write_extras(self, folder: Path, checkpoint: Checkpoint, kind: str, given: Given) -> Beside:
         """Tokenizer or feature extractor, to be written into ``folder``."""
 
     def read_extras(self, folder: Path, hf: Keys, kind: str, given: Given) -> Beside:
-        """What the task of a checkpoint keeps, out of a folder."""
+        """The task's part of a checkpoint, from a folder."""
 
     def fine_tuned(self, section: Keys, state: Weights, beside: Beside) -> Tuple[Keys, Weights]:
         """(`model` section, weights in upstream's layout) of the fine-tuned model.

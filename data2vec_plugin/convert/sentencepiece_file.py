@@ -1,4 +1,4 @@
-"""What a SentencePiece model says beyond its pieces: how it normalises text. Read off the file's protocol buffer."""
+"""How a SentencePiece model normalises text, read from the file's protocol buffer."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ..files.opening import read_bytes
 TRAINER, NORMALIZER = 2, 3
 MODEL_TYPE, UNIGRAM = 3, 1
 CHARACTERS, PREFIX, EXTRA_SPACES = 2, 3, 4
-"""Numbers of the fields that are read: of the file, of its trainer's settings, of its normaliser's."""
+"""Numbers of the fields that are read: of the file, of its trainer's settings, of its normaliser's settings."""
 VARINT, FIXED = 0, {1: 8, 5: 4}
-"""Kinds of fields: a number of any length, or so many bytes; of all others the length comes first."""
+"""Kinds of fields: a varint, or a fixed number of bytes; all others begin with their length."""
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """A unigram model: pieces with their scores, and what is done to a text first.
+    """A unigram model: pieces with their scores, and the normalisation of text.
 
     ``characters`` is SentencePiece's compiled table of characters and their normal forms; with ``prefix`` a space is
-    put before a text; with ``trimmed`` runs of spaces become one, and there are none at the ends.
+    prepended to a text; with ``trimmed`` runs of spaces become one, and those at the ends are removed.
     """
 
     scores: Dict[str, float]
@@ -32,7 +32,7 @@ class Pieces:
 
 
 def read_pieces(path: Path) -> Pieces:
-    """Raises ValueError for a file that is no unigram model, or has pieces that are not weighed against others."""
+    """Raises ValueError for a file that is no unigram model, or has pieces without scores."""
     processor: Any = SentencePiece(path).processor
     content = message(read_bytes(path))
     trainer, normalizer = (message(content.get(part, b"")) for part in (TRAINER, NORMALIZER))
@@ -41,8 +41,8 @@ def read_pieces(path: Path) -> Pieces:
     # user-defined pieces and single bytes have no score
     if trainer.get(MODEL_TYPE, UNIGRAM) != UNIGRAM or any(score >= 0 for score in scores.values()):
         raise ValueError(
-            f"{path} is not of SentencePiece's kind unigram, or has pieces of the user's or of bytes; a tokenizer is "
-            f"made of plain unigram models only"
+            f"{path} is no SentencePiece unigram model, or has user-defined or byte pieces; only plain unigram models "
+            f"can become a tokenizer"
         )
     return Pieces(
         scores,
@@ -53,12 +53,12 @@ def read_pieces(path: Path) -> Pieces:
 
 
 def stands_for_no_text(processor: Any, row: int) -> bool:
-    """Whether a piece is the unknown, or one for control."""
+    """Whether a piece is the unknown symbol or a control symbol."""
     return bool(processor.IsUnknown(row) or processor.IsControl(row) or processor.IsUnused(row))
 
 
 def message(content: bytes) -> Dict[int, Any]:
-    """The fields of a protocol buffer by number, of repeated ones the last: numbers, or bytes.
+    """The fields of a protocol buffer by number, the last one if repeated: numbers, or bytes.
 
     >>> message(bytes([8, 150, 1, 18, 2, 104, 105]))
     {1: 150, 2: b'hi'}
@@ -78,7 +78,7 @@ def message(content: bytes) -> Dict[int, Any]:
 
 
 def varint(content: bytes, at: int) -> Tuple[int, int]:
-    """A number of seven bits a byte, and where it ends."""
+    """A varint, seven bits per byte, and its end."""
     value = shift = 0
     while True:
         byte = content[at]

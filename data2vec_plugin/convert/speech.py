@@ -1,4 +1,4 @@
-"""Speech: how audio is normalised, and what the outputs of CTC stand for."""
+"""Speech: normalisation of audio, and the symbols of CTC outputs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MASKING = (
     ("mask_channel_prob", "mask_feature_prob"),
     ("mask_channel_length", "mask_feature_length"),
 )
-"""Keys of fine-tuning; pre-training masks otherwise, so a base model keeps Hugging Face's defaults."""
+"""Keys of fine-tuning; pre-training masks differently, so a base model keeps Hugging Face's defaults."""
 
 
 def kind(checkpoint: Checkpoint) -> str:
@@ -37,7 +37,7 @@ def kind(checkpoint: Checkpoint) -> str:
     name = checkpoint.model.get("_name")
     if checkpoint.fine_tuned and name != "wav2vec_ctc":
         raise ValueError(
-            f"checkpoint {checkpoint.path} is of model `{name}`; of the fine-tuned, only wav2vec_ctc converts"
+            f"checkpoint {checkpoint.path} is a `{name}`; of fine-tuned models, only wav2vec_ctc can be converted"
         )
     return "ctc" if checkpoint.fine_tuned else "base"
 
@@ -51,7 +51,7 @@ def head(checkpoint: Checkpoint, given: Given) -> Weights:
 
 
 def write_extras(folder: Path, checkpoint: Checkpoint, kind: str, given: Given) -> Beside:
-    """The feature extractor, of CTC the tokenizer too."""
+    """The feature extractor, and for CTC the tokenizer."""
     task = checkpoint.task
     rate, normalize = int(task.get("sample_rate") or 16_000), bool(task.get("normalize", False))
     extractor = {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "feature_size": 1, "sampling_rate": rate}
@@ -59,7 +59,7 @@ def write_extras(folder: Path, checkpoint: Checkpoint, kind: str, given: Given) 
     beside = Beside(notes=[f"audio of {rate:,} Hz, {'normalised' if normalize else 'not normalised'}"])
     if normalize:
         beside.notes.append(
-            "transformers normalises with an epsilon of 1e-7, fairseq of 1e-5: quiet clips come out louder"
+            "transformers normalises with an epsilon of 1e-7, fairseq with 1e-5: quiet clips become louder"
         )
     if kind == "ctc":
         extractor["processor_class"] = "Wav2Vec2Processor"
@@ -83,7 +83,7 @@ def _write_tokenizer(beside: Beside, checkpoint: Checkpoint, given: Given) -> No
     model = checkpoint.model
     masking = {theirs: checkpoint.root["model"][ours] for ours, theirs in MASKING if ours in checkpoint.root["model"]}
     if not masking.get("mask_time_prob") and not masking.get("mask_feature_prob"):
-        masking = {}  # with neither, their model has no place for the mask's embedding
+        masking = {}  # with neither, Hugging Face's model has no mask embedding
     beside.keys = {
         "vocab_size": len(symbols),
         "pad_token_id": 0,
@@ -93,15 +93,15 @@ def _write_tokenizer(beside: Beside, checkpoint: Checkpoint, given: Given) -> No
         "apply_spec_augment": bool(masking) and bool(model.get("apply_mask", False)),
         **masking,
     }
-    beside.notes.append(f"{len(symbols)} symbols of CTC; the blank, row 0, is called <pad> here")
+    beside.notes.append(f"{len(symbols)} symbols of CTC; the blank, row 0, becomes <pad>")
     if WORDS not in symbols:
         beside.notes.append(f"no symbol {WORDS} between words: the tokenizer joins symbols as they are")
     if model.get("blank_weight"):
-        beside.notes.append(f"`blank_weight` {model['blank_weight']} is left out: it belongs to decoding")
+        beside.notes.append(f"`blank_weight` {model['blank_weight']} is dropped: it belongs to decoding")
 
 
 def find_dictionary(checkpoint: Checkpoint, given: Given) -> Any:
-    """The dictionary that is given, or in the checkpoint, or beside it; raises ValueError if its size is another."""
+    """The given dictionary, or the one in or next to the checkpoint; raises ValueError if its size differs."""
     rows = len(checkpoint.head["w2v_encoder.proj.weight"])
     beside = checkpoint.path.with_name(DICTIONARY)
     path = given.dictionary or (beside if beside.is_file() else None)
@@ -109,31 +109,34 @@ def find_dictionary(checkpoint: Checkpoint, given: Given) -> Any:
     if given.dictionary is None and inside is not None:
         dictionary, name = inside, "its dictionary"
     elif path is None:
-        raise ValueError(f"checkpoint {checkpoint.path} holds no dictionary; give the one of its labels, `--dict FILE`")
+        raise ValueError(
+            f"checkpoint {checkpoint.path} holds no dictionary; give the one of its labels with `--dict FILE`"
+        )
     else:
         dictionary, name = read_dictionary(path), str(path)
     if len(dictionary) != rows:
         raise ValueError(
-            f"{name} has {len(dictionary)} symbols, checkpoint {checkpoint.path} {rows} outputs; `--dict FILE`"
+            f"{name} has {len(dictionary)} symbols, but checkpoint {checkpoint.path} has {rows} outputs; give the "
+            f"right one with `--dict FILE`"
         )
     return dictionary
 
 
 def read_dictionary(path: Path) -> Any:
-    """A dictionary's file; raises ValueError if there is none."""
+    """A dictionary's file; raises ValueError if it does not exist."""
     if not path.is_file():
         raise ValueError(f"`--dict`: {path} does not exist")
     return load_dictionary(path)
 
 
 def read_extras(folder: Path, hf: Keys, kind: str, given: Given) -> Beside:
-    """The task's section; of CTC the dictionary too."""
+    """The task's section, and for CTC the dictionary."""
     extractor = read_extractor(folder)
     normalize, rate = bool(extractor.get("do_normalize", True)), int(extractor.get("sampling_rate", 16_000))
     task = {"_name": "audio_pretraining", "data": "", "normalize": normalize, "sample_rate": rate}
     beside = Beside(keys=task, notes=[f"audio of {rate:,} Hz, {'normalised' if normalize else 'not normalised'}"])
     if not extractor:
-        beside.notes[0] += f", which is the default, as there is no {EXTRACTOR}"
+        beside.notes[0] += f", which is the default, since there is no {EXTRACTOR}"
     if kind == "ctc":
         task.update(_name="audio_finetuning", labels="ltr")
         _read_tokenizer(beside, folder, hf, given)
@@ -141,7 +144,7 @@ def read_extras(folder: Path, hf: Keys, kind: str, given: Given) -> Beside:
 
 
 def read_extractor(folder: Path) -> Keys:
-    """The feature extractor's settings, which newer releases keep in the processor's; empty if there are none."""
+    """The feature extractor's settings, which newer releases store with the processor's; empty if there are none."""
     if (folder / EXTRACTOR).is_file():
         return read_json(folder / EXTRACTOR)
     found = read_json(folder / PROCESSOR) if (folder / PROCESSOR).is_file() else {}
@@ -164,7 +167,7 @@ def _read_tokenizer(beside: Beside, folder: Path, hf: Keys, given: Given) -> Non
         for symbol in symbols[dictionary.nspecial :]:
             dictionary.add_symbol(symbol)
         if None in beside.rows:
-            beside.notes.append("outputs that a dictionary of fairseq's has and this model had not are never chosen")
+            beside.notes.append("outputs for symbols that fairseq's dictionary adds are never chosen")
     beside.state["target_dictionary"] = dictionary
     beside.files[DICTIONARY] = "".join(f"{symbol} 1\n" for symbol in dictionary.symbols[dictionary.nspecial :])
 
@@ -187,7 +190,7 @@ def read_vocabulary(folder: Path) -> Tuple[Dict[str, int], Keys]:
 
 
 def _content(token: Any) -> Any:
-    """A token of Hugging Face's is a string, or an object that holds one."""
+    """A Hugging Face token is a string, or an object that holds one."""
     return token.get("content", token) if isinstance(token, dict) else token
 
 
@@ -196,7 +199,7 @@ def fine_tuned(section: Keys, state: Weights, beside: Beside) -> Tuple[Keys, Wei
     weight, bias = (state.pop(f"head.{name}").float() for name in ("weight", "bias"))
     size = len(beside.state["target_dictionary"])
     if beside.rows is None and len(weight) != size:
-        raise ValueError(f"`--dict`: it has {size} symbols, the model {len(weight)} outputs")
+        raise ValueError(f"`--dict`: it has {size} symbols, but the model has {len(weight)} outputs")
     moved = rearranged(weight, bias, beside.rows or range(size))
     audio_v1.to_upstream(state)
     weights = {ENCODER + name: value for name, value in state.items()}

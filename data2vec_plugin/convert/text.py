@@ -1,4 +1,4 @@
-"""Text: the tokenizer that goes with a dictionary, and a classifier on the first token."""
+"""Text: the tokenizer for a dictionary, and a classifier on the first token."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from .vocabulary import read_vocabulary
 NAMES, LAYOUT = hf_text, text_v1
 CLASSIFIER, HEADS = "data2vec_text_classification", "classification_heads."
 NEW_HEAD = "sentence_classification_head"
-"""What fairseq's `sentence_prediction` calls its head."""
+"""The name of the head in fairseq's `sentence_prediction`."""
 LAYERS = ("dense.weight", "dense.bias", "out_proj.weight", "out_proj.bias")
 THEIR_HEAD: Dict[str, Any] = {
     "token_level": False,
     "spectral_norm_classification_head": False,
     "pooler_activation_fn": "tanh",
 }
-"""Keys of a fine-tuned model of which their head has one value."""
+"""Keys of a fine-tuned model for which Hugging Face's head supports only one value."""
 
 
 def kind(checkpoint: Checkpoint) -> str:
-    """``classification`` where there is a head, be it that of a fine-tuned ``data2vec_text``."""
+    """``classification`` if there is a head, also in a fine-tuned ``data2vec_text``."""
     return "classification" if heads(checkpoint) else "base"
 
 
@@ -48,19 +48,19 @@ def heads(checkpoint: Checkpoint) -> Dict[str, Weights]:
 
 
 def chosen_head(checkpoint: Checkpoint) -> Weights:
-    """The only head, or that of the task; raises ValueError where several are left to choose from."""
+    """The only head, or the task's; raises ValueError if there are several and the task names none."""
     found = heads(checkpoint)
     name = str(checkpoint.task.get("classification_head_name"))
     if len(found) > 1 and name not in found:
         raise ValueError(
             f"checkpoint {checkpoint.path} holds the heads {', '.join(sorted(found))}, and its task names none of "
-            f"them; Hugging Face's model has one: save it again with that one alone"
+            f"them; Hugging Face's model has one: save the checkpoint with only that one"
         )
     return found[name] if name in found else next(iter(found.values()))
 
 
 def head(checkpoint: Checkpoint, given: Given) -> Weights:
-    """The two layers of the head; raises ValueError for one that theirs is not."""
+    """The two layers of the head; raises ValueError for a head that Hugging Face's model does not support."""
     if kind(checkpoint) == "base":
         return {}
     refuse_beyond(THEIR_HEAD, {**THEIR_HEAD, **checkpoint.model}, "Hugging Face's Data2VecText", "model.")
@@ -74,31 +74,29 @@ def head(checkpoint: Checkpoint, given: Given) -> Weights:
 
 
 def write_extras(folder: Path, checkpoint: Checkpoint, kind: str, given: Given) -> Beside:
-    """The tokenizer, as far as its files are found; of a classifier the names of its classes."""
+    """The tokenizer, if its files are found; for a classifier, the class names."""
     size = text_v1.vocabulary_size(checkpoint.weights)
     beside = Beside(keys={"vocab_size": size})
     folders = [checkpoint.path.parent, *trained_on(checkpoint.task)]
     dictionary, path = find_dictionary(checkpoint, given, folders, size)
     if dictionary is None:
-        beside.notes.append(f"no tokenizer was written, since no {DICTIONARY} was found: give it with `--dict FILE`")
+        beside.notes.append(f"no tokenizer was written, since {DICTIONARY} was not found: give it with `--dict FILE`")
     else:
         if path is not None:
-            beside.files[DICTIONARY] = normal_text(path)  # for the way back
+            beside.files[DICTIONARY] = normal_text(path)  # for converting back
         places = [*([path.parent] if path else []), *folders]
         _write_tokenizer(beside, list(dictionary.symbols), checkpoint, given, places)
     if kind == "classification":
         _write_classes(beside, checkpoint, given)
     else:
-        beside.notes.append(
-            "its pooler, which data2vec does not train, is left out: load it with add_pooling_layer=False"
-        )
+        beside.notes.append("it has no pooler, which data2vec does not train: load it with add_pooling_layer=False")
     return beside
 
 
 def find_dictionary(checkpoint: Checkpoint, given: Given, folders: List[Path], size: int) -> Tuple[Any, Optional[Path]]:
-    """The dictionary of the command line, of the checkpoint, or in a folder, and where it was; or None.
+    """The dictionary from the command line, the checkpoint, or a folder, and its location; or None.
 
-    Raises ValueError for one of another size than the embedding.
+    Raises ValueError if its size is not that of the embedding.
     """
     inside = checkpoint.state.get("source_dictionary") or checkpoint.state.get("dictionary")
     if given.dictionary is None and inside is not None and len(inside) == size:
@@ -116,8 +114,8 @@ def _write_tokenizer(
     wanted = Subwords(sentencepiece=given.sentencepiece, gpt2_bpe=given.gpt2_bpe)
     if wanted == Subwords() and not any(found_subwords(checkpoint.task, places)):
         beside.notes.append(
-            "no tokenizer was written, since nothing says how text is cut into the dictionary's symbols: give "
-            "`--sentencepiece MODEL` or `--gpt2-bpe FOLDER`"
+            "no tokenizer was written, since no subword model was found: give `--sentencepiece MODEL` or "
+            "`--gpt2-bpe FOLDER`"
         )
         return
     by, files = subword_files(wanted, checkpoint.task, places)
@@ -128,11 +126,11 @@ def _write_tokenizer(
         return
     beside.files.update(made.files(longest))
     beside.copies.update(made.copies)
-    beside.notes.append(f"{len(symbols):,} symbols, cut by {' and '.join(str(file) for file in files)}")
+    beside.notes.append(f"{len(symbols):,} symbols, tokenised by {' and '.join(str(file) for file in files)}")
 
 
 def _write_classes(beside: Beside, checkpoint: Checkpoint, given: Given) -> None:
-    """Names of classes, and whether they are any."""
+    """Class names, and whether they are known."""
     count = len(chosen_head(checkpoint)["out_proj.bias"])
     beside.keys["classifier_dropout"] = float(checkpoint.model.get("pooler_dropout") or 0.0)
     if checkpoint.task.get("regression_target") or count == 1:
@@ -143,13 +141,13 @@ def _write_classes(beside: Beside, checkpoint: Checkpoint, given: Given) -> None
     names = None
     if path is not None:
         labels = load_dictionary(path)
-        found = labels.symbols[labels.nspecial :]  # behind them may be what fills it up to a round size
+        found = labels.symbols[labels.nspecial :]  # padding to a round size may follow
         names = found[:count] if len(found) >= count else None
     name_classes(beside, count, given.labels, names)
 
 
 def read_extras(folder: Path, hf: Keys, kind: str, given: Given) -> Beside:
-    """The task's section, the dictionary with what cuts text into its symbols; of a classifier its classes."""
+    """The task's section, the dictionary and its subword model; for a classifier, its classes."""
     longest = NAMES.config_from_hf(hf, kind)["max_positions"]
     beside = Beside(keys={"_name": "masked_lm", "data": "", "tokens_per_sample": longest})
     read_vocabulary(beside, folder, int(hf.get("vocab_size", 30522)), given)

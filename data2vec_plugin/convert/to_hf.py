@@ -1,4 +1,4 @@
-"""A checkpoint of fairseq's -> a folder of Hugging Face's."""
+"""A fairseq checkpoint -> a Hugging Face folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .weights import encoder_weights, outline
 
 
 def to_hf(source: Path, out: Path, teacher: bool, given: Given) -> List[str]:
-    """Convert; returns what there is to say. Raises ValueError for what cannot be converted."""
+    """Convert; returns lines to print. Raises ValueError for a checkpoint that cannot be converted."""
     need_safetensors()
     if source.is_dir():
         raise ValueError(f"{source} is a folder; `--to hf` reads a checkpoint, the .pt file of a training")
@@ -25,8 +25,8 @@ def to_hf(source: Path, out: Path, teacher: bool, given: Given) -> List[str]:
         checkpoint = open_checkpoint(source)
     if checkpoint.name == MULTI:
         raise ValueError(
-            f"{source} is of model `{MULTI}` (data2vec 2.0), of which Hugging Face has no model; `--to fairseq` makes "
-            f"of it what upstream's code loads"
+            f"{source} is a `{MULTI}` (data2vec 2.0), which Hugging Face has no model for; `--to fairseq` converts it "
+            f"to upstream's layout"
         )
     check_given(given, checkpoint.modality)
     part = modality(checkpoint.modality)
@@ -47,7 +47,9 @@ def to_hf(source: Path, out: Path, teacher: bool, given: Given) -> List[str]:
         about = {"model_type": part.NAMES.MODEL_TYPE, "architectures": [architecture], MADE_BY: "data2vec convert"}
         write_json(folder / CONFIG, {**about, "torch_dtype": "float32", **config, **beside.keys})
         write_weights(folder / SAFETENSORS, weights)
-        shutil.copymode(folder / CONFIG, folder / SAFETENSORS)  # safetensors writes for its owner alone
+        shutil.copymode(
+            folder / CONFIG, folder / SAFETENSORS
+        )  # safetensors makes its files readable only for the owner
         lines = [described(checkpoint, weights, teacher), *beside.notes]
         command = f"data2vec convert {source.name} --to hf --out {out.name}{' --teacher' if teacher else ''}"
         card = model_card(out.name, architecture, part.NAMES.MODEL_TYPE, command, lines)
@@ -60,15 +62,15 @@ def to_hf(source: Path, out: Path, teacher: bool, given: Given) -> List[str]:
 
 
 def described(checkpoint: Checkpoint, weights: Weights, teacher: bool) -> str:
-    """What was converted, for people."""
+    """A description of what was converted."""
     size = sum(value.numel() for value in weights.values())
     wrapper = f" inside {checkpoint.model['_name']}" if checkpoint.fine_tuned else ""
-    of = ", the teacher's average" if teacher else ""
+    of = ", the teacher" if teacher else ""
     return f"{checkpoint.name}{wrapper}{of}, {size:,} weights, {checkpoint.num_updates:,} updates"
 
 
 def model_card(name: str, architecture: str, model_type: str, command: str, facts: Sequence[str]) -> str:
-    """README.md of the folder called ``name``: what the checkpoint says of itself, a line each, and no claims."""
+    """README.md of the folder called ``name``: facts from the checkpoint, one per line, and no claims."""
     return "\n".join(
         [
             "---",
@@ -77,7 +79,7 @@ def model_card(name: str, architecture: str, model_type: str, command: str, fact
             "---",
             f"# {name}",
             "",
-            f"Made from a checkpoint of fairseq's: `{command}`",
+            f"Made from a fairseq checkpoint: `{command}`",
             "",
             *(f"- {fact}" for fact in facts),
             "",
@@ -87,7 +89,7 @@ def model_card(name: str, architecture: str, model_type: str, command: str, fact
             f'model = {architecture}.from_pretrained("{name}")',
             "```",
             "",
-            "The checkpoint does not say what it was trained on, what it scores or how it is licensed.",
+            "The checkpoint does not contain information about training data, results or licence.",
             "",
         ]
     )

@@ -1,4 +1,4 @@
-"""Tokenizers of Hugging Face's that give the ids of a dictionary of fairseq's."""
+"""Hugging Face tokenizers with the ids of a fairseq dictionary."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DICTIONARY, PIECES = "dict.txt", "spm.model"
 
 @dataclass
 class Tokenizer:
-    """Its class, its files, and those to copy."""
+    """The tokenizer's class, its files, and files to copy."""
 
     name: str
     content: Dict[str, str]
@@ -37,7 +37,7 @@ class Tokenizer:
     copies: Dict[str, Path] = field(default_factory=dict)
 
     def files(self, longest: int) -> Dict[str, str]:
-        """All that is written; ``longest`` is how many tokens the model reads."""
+        """All files to write; ``longest`` is the model's maximum number of tokens."""
         settings = {"tokenizer_class": self.name, **SPECIAL, "model_max_length": longest, **self.settings}
         settings.update(model_input_names=["input_ids", "attention_mask"], clean_up_tokenization_spaces=False)
         return {
@@ -48,7 +48,7 @@ class Tokenizer:
 
 
 def from_byte_pairs(symbols: List[str], encoder_json: Path, vocab_bpe: Path) -> Tokenizer:
-    """RoBERTa's, of GPT-2's files; raises ValueError if the dictionary lacks any of their byte pairs."""
+    """RoBERTa's tokenizer, from GPT-2's files; raises ValueError if the dictionary lacks any of their byte pairs."""
     merges = read_text(vocab_bpe)
     rows = vocabulary(symbols, read_json(encoder_json), merges)
     content = {"vocab.json": json_text(rows), "merges.txt": merges}
@@ -56,12 +56,12 @@ def from_byte_pairs(symbols: List[str], encoder_json: Path, vocab_bpe: Path) -> 
 
 
 def from_pieces(symbols: List[str], model: Path) -> Tokenizer:
-    """A fast one, of a SentencePiece model; raises ValueError if the dictionary lacks any of its pieces."""
+    """A fast tokenizer from a SentencePiece model; raises ValueError if the dictionary lacks any of its pieces."""
     content = {"tokenizer.json": json.dumps(tokenizer(symbols, read_pieces(model)), ensure_ascii=False)}
     return Tokenizer("PreTrainedTokenizerFast", content, copies={PIECES: model})
 
 
 def dictionary_text(symbols: Sequence[str]) -> str:
-    """dict.txt without the symbols that every dictionary begins with, and the mask at its end, which tasks add."""
+    """dict.txt, without the symbols that every dictionary begins with and the mask at the end, which tasks add."""
     words = symbols[4:-1] if symbols[-1] == "<mask>" else symbols[4:]
     return "".join(f"{word} 1\n" for word in words)

@@ -1,4 +1,4 @@
-"""A SentencePiece unigram model with a dictionary of fairseq's as the tokenizer.json of a fast tokenizer."""
+"""Converts a SentencePiece unigram model with a fairseq dictionary to the tokenizer.json of a fast tokenizer."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
 
 def tokenizer(symbols: Sequence[str], pieces: Pieces) -> Dict[str, Any]:
-    """What the library `tokenizers` reads; ids are the dictionary's rows, a text stands between ``<s>`` and ``</s>``.
+    """The format of the library `tokenizers`; ids are the dictionary's rows, a text is between ``<s>`` and ``</s>``.
 
-    Raises ValueError if the dictionary lacks a piece: a tokenizer has a row for every one.
+    Raises ValueError if the dictionary lacks a piece: a tokenizer requires a row for each.
     """
     missing = sorted(set(pieces.scores) - set(symbols))
     if missing:
         raise ValueError(
             f"the dictionary lacks {len(missing)} pieces of the SentencePiece model, such as {missing[0]!r}"
         )
-    # what no text holds gets the score of the rarest piece, as the unknown's follows from that
+    # symbols that occur in no text get the score of the rarest piece, since the unknown's score follows from that
     least = min(pieces.scores.values())
     return {
         "version": "1.0",
@@ -59,7 +59,7 @@ def _decoders() -> List[Dict[str, Any]]:
 
 
 def _between(symbols: Sequence[str]) -> Dict[str, Any]:
-    """``<s> A </s>``, and of a pair ``<s> A </s></s> B </s>``, as fairseq joins sentences; all of them of type 0."""
+    """``<s> A </s>``, and for a pair ``<s> A </s></s> B </s>``, as fairseq joins sentences; all of type 0."""
     start, end = ({"SpecialToken": {"id": name, "type_id": 0}} for name in ("<s>", "</s>"))
     first, second = ({"Sequence": {"id": name, "type_id": 0}} for name in "AB")
     rows = {name: {"id": name, "ids": [symbols.index(name)], "tokens": [name]} for name in ("<s>", "</s>")}

@@ -1,4 +1,4 @@
-"""The dictionary of fairseq's in a tokenizer of Hugging Face's, and what cuts text into its symbols."""
+"""Extracts a fairseq dictionary and its subword model from a Hugging Face tokenizer."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ MASK = "<mask>"
 def read_vocabulary(beside: Beside, folder: Path, size: int, given: Given) -> None:
     """Add dict.txt, and encoder.json with vocab.bpe for byte pairs, to the files; ``size`` is the embedding's.
 
-    Raises ValueError for a vocabulary that is not the embedding's, or does not begin as fairseq's dictionaries do.
+    Raises ValueError for a vocabulary that does not match the embedding, or does not begin like fairseq's.
     """
     names, merges = read_tokenizer(folder)
     path = given.dictionary or (folder / DICTIONARY if (folder / DICTIONARY).is_file() else None)
     if path is not None and not path.is_file():
         raise ValueError(f"`--dict`: {path} does not exist")
     if path is None and not names:
-        beside.notes.append(f"{folder} holds no tokenizer: put its {DICTIONARY} beside the checkpoint")
+        beside.notes.append(f"{folder} holds no tokenizer: put its {DICTIONARY} next to the checkpoint")
         return
     symbols = _complete(folder, names, size) if path is None else list(masked_dictionary(path, size).symbols)
     if merges is not None:
@@ -46,7 +46,7 @@ def read_vocabulary(beside: Beside, folder: Path, size: int, given: Given) -> No
 
 
 def _encoder(names: Sequence[str], symbols: Sequence[str], given: Given) -> Dict[str, int]:
-    """Numbers of byte pairs: GPT-2's if they are given, the dictionary's if it holds any, or else their rows."""
+    """Numbers of byte pairs: GPT-2's if given, the dictionary's if it holds any, or else their rows."""
     if given.gpt2_bpe is not None:
         return {name: int(number) for name, number in read_json(given.gpt2_bpe / GPT2_FILES[0]).items()}
     if symbols[: len(names)] != names:
@@ -55,7 +55,7 @@ def _encoder(names: Sequence[str], symbols: Sequence[str], given: Given) -> Dict
 
 
 def read_tokenizer(folder: Path) -> Tuple[List[str], Optional[str]]:
-    """(Symbols in the order of their ids, merges of byte pairs or None); no symbols where there is no tokenizer."""
+    """(Symbols in the order of their ids, merges of byte pairs or None); no symbols if there is no tokenizer."""
     if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
         rows = read_json(folder / "vocab.json")
         return in_order(folder, {**rows, **_added(folder)}), read_text(folder / "merges.txt")
@@ -67,7 +67,7 @@ def read_tokenizer(folder: Path) -> Tuple[List[str], Optional[str]]:
         return in_order(folder, {**{name: row for row, (name, _) in enumerate(model["vocab"])}, **added}), None
     if model["type"] != "BPE":
         raise ValueError(
-            f"{folder / 'tokenizer.json'} is of kind {model['type']}; fairseq knows byte pairs and unigrams"
+            f"{folder / 'tokenizer.json'} is of kind {model['type']}; only BPE and Unigram can be converted"
         )
     merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
     return in_order(folder, {**model["vocab"], **added}), "\n".join(merges)
@@ -78,7 +78,9 @@ def in_order(folder: Path, rows: Dict[str, int]) -> List[str]:
     names = {row: name for name, row in rows.items()}
     missing = [row for row in range(len(names)) if row not in names]
     if missing:
-        raise ValueError(f"{folder}: its tokenizer has no symbol for id {missing[0]}; give a dictionary, `--dict FILE`")
+        raise ValueError(
+            f"{folder}: its tokenizer has no symbol for id {missing[0]}; give a dictionary with `--dict FILE`"
+        )
     return [names[row] for row in range(len(names))]
 
 
@@ -88,12 +90,12 @@ def _added(folder: Path) -> Dict[str, int]:
 
 
 def _complete(folder: Path, names: Sequence[str], size: int) -> List[str]:
-    """The symbols of a dictionary of ``size``, filled up as fairseq does."""
+    """The symbols of a dictionary of ``size``, padded as fairseq does."""
     if tuple(names[: len(FIRST)]) != FIRST or MASK not in names:
         raise ValueError(
-            f"{folder}: its vocabulary begins with {', '.join(names[: len(FIRST)])}; a dictionary of fairseq's begins "
-            f"with {', '.join(FIRST)} and holds {MASK}, so rows of the embedding would have to move"
+            f"{folder}: its vocabulary begins with {', '.join(names[: len(FIRST)])}; a fairseq dictionary begins with "
+            f"{', '.join(FIRST)} and holds {MASK}, so rows of the embedding would have to move"
         )
     if len(names) > size:
-        raise ValueError(f"{folder}: its tokenizer has {len(names)} symbols, `vocab_size` is {size}")
+        raise ValueError(f"{folder}: its tokenizer has {len(names)} symbols, but `vocab_size` is {size}")
     return [*names, *(f"madeupword{number:04d}" for number in range(size - len(names)))]

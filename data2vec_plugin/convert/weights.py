@@ -1,4 +1,4 @@
-"""Weights of a checkpoint with our names in memory: out of it, back into it, and whether they are all there."""
+"""Reads and writes a checkpoint's weights with this plugin's names, and checks that they are complete."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .modality import Weights
 
 HEAD, PREDICTION, MASK = "head.", "final_proj.", "mask_emb"
 FRESH = (MASK, PREDICTION)
-"""What a model of Hugging Face's may lack: how these begin."""
+"""Prefixes of weights that a Hugging Face model may lack."""
 NO_WEIGHTS = (UPDATES_KEY, FORMAT_KEY, VERSION)
-"""What a teacher's entry holds besides."""
+"""Other content of a teacher's entry."""
 
 
 def encoder_weights(checkpoint: Checkpoint, layout: Layout, model: Any, teacher: bool) -> Weights:
-    """The student's weights, or the ``teacher``'s in place of those that it averages; fp32, our names in memory.
+    """The student's weights, with those that the ``teacher`` averages replaced if requested; fp32, this plugin's names.
 
-    ``model`` is the checkpoint's, to tell what should be there.
+    ``model`` is the checkpoint's, which defines the expected weights.
 
-    Raises ValueError if there is no teacher, or if anything is missing or of another size than the configuration.
+    Raises ValueError if there is no teacher, or if a weight is missing or does not match the configuration's size.
     """
     state: Dict[str, Any] = dict(checkpoint.weights)
     layout.from_upstream(state)
@@ -36,7 +36,9 @@ def encoder_weights(checkpoint: Checkpoint, layout: Layout, model: Any, teacher:
     average = state.pop("_ema", None)
     if teacher:
         if not average:
-            raise ValueError(f"`--teacher`: checkpoint {checkpoint.path} holds no teacher (`_ema`); leave it out")
+            raise ValueError(
+                f"`--teacher`: checkpoint {checkpoint.path} holds no teacher (`_ema`); leave the option out"
+            )
         entry = {name: value for name, value in average.items() if name not in NO_WEIGHTS}
         layout.teacher_from_upstream(entry)
         name_encoder(entry)
@@ -48,9 +50,9 @@ def encoder_weights(checkpoint: Checkpoint, layout: Layout, model: Any, teacher:
 
 
 def completed(source: str, state: Weights, model: Any, pretrained: bool) -> Tuple[Weights, List[str]]:
-    """The weights of another's encoder with what only pre-training needs made anew, and the names of that.
+    """The weights of a foreign encoder, with newly initialised weights for pre-training, and the names of those.
 
-    Raises ValueError if anything else is missing, or of another size than the ``model``.
+    Raises ValueError if any other weight is missing, or does not match the size in ``model``.
     """
     if not pretrained:
         model.remove_pretraining_modules()
@@ -63,7 +65,7 @@ def completed(source: str, state: Weights, model: Any, pretrained: bool) -> Tupl
 
 
 def first_teacher(state: Weights, model: Any, layout: Layout) -> Weights:
-    """The teacher's entry before the first update: the student's own tensors, which a file holds once."""
+    """The teacher's entry before the first update: the student's own tensors, which a file stores once."""
     prefix = "" if model.config.teacher.scope == "model" else "encoder."
     entry = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
     layout.teacher_to_upstream(entry)
@@ -71,29 +73,29 @@ def first_teacher(state: Weights, model: Any, layout: Layout) -> Weights:
 
 
 def plain_state(model: Any) -> Dict[str, Any]:
-    """The state of one of our models with plain names, without a teacher."""
+    """The state of one of this plugin's models with plain names, without a teacher."""
     return plain_names(model, nn.Module.state_dict(model))
 
 
 def outline(root: Mapping[str, Any], symbols: int) -> Any:
-    """The model of a configuration, without memory for its weights."""
+    """The model of a configuration, on the meta device."""
     dictionary = Dictionary()
     dictionary.add_symbol("<mask>")
     for number in range(symbols - len(dictionary)):
-        dictionary.add_symbol(f"{number}")  # an embedding needs to know how many
+        dictionary.add_symbol(f"{number}")  # the embedding depends on their number
     with torch.device("meta"):
         return untrained(root, dictionary)
 
 
 def check(source: str, state: Mapping[str, Any], wanted: Mapping[str, Tuple[int, ...]]) -> None:
-    """Raise ValueError unless the names and shapes are those that are wanted."""
+    """Raise ValueError unless the names and shapes are the expected ones."""
     reason = explain(shapes(state), dict(wanted))
     if reason:
-        raise ValueError(f"{source} does not fit its own configuration: {reason}")
+        raise ValueError(f"{source} does not match its own configuration: {reason}")
 
 
 def fresh(head: nn.Module) -> Weights:
-    """A prediction head as it is before training, always the same."""
+    """A newly initialised prediction head, always the same."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         made = head.to_empty(device="cpu")
@@ -104,5 +106,5 @@ def fresh(head: nn.Module) -> Weights:
 
 
 def single(state: Mapping[str, Tensor]) -> Weights:
-    """In fp32, which holds whatever was trained in half precision; what is fp32 is not copied."""
+    """In fp32, without copying tensors that are fp32 already."""
     return {name: value.detach().float() for name, value in state.items()}

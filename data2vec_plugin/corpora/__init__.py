@@ -1,1 +1,1 @@
-"""Corpora made ready for training: audio listed and labelled, sentences encoded, subwords learned."""
+"""Prepares corpora for training: lists and labels audio, encodes sentences, learns subwords."""

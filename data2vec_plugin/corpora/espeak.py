@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 class _Event(ctypes.Structure):
-    """What eSpeak tells of its speech while it makes it (`espeak_EVENT` in its speak_lib.h)."""
+    """An event that eSpeak reports during synthesis (`espeak_EVENT` in its speak_lib.h)."""
 
     _fields_ = (
         ("kind", ctypes.c_int),
@@ -26,9 +26,9 @@ class _Event(ctypes.Structure):
 
 
 class Espeak:
-    """eSpeak NG through its C interface. Its state is the process's: use one voice a process.
+    """eSpeak NG through its C interface. Its state belongs to the process: use one voice per process.
 
-    ``word_starts`` are of what was said last: the sample in which each word begins, and the one in which all ends.
+    ``word_starts`` describe the last utterance: the first sample of each word, and the sample after the end.
     """
 
     _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
@@ -41,7 +41,7 @@ class Espeak:
         try:
             import espeakng_loader
         except ImportError as error:
-            raise ValueError("the quickstart's speech needs eSpeak NG: pip install espeakng-loader") from error
+            raise ValueError("the quickstart's speech requires eSpeak NG: pip install espeakng-loader") from error
 
         self._library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
         data = str(espeakng_loader.get_data_path()).encode()
@@ -57,7 +57,7 @@ class Espeak:
     def _collect(self, samples: Any, count: int, events: Any) -> int:
         if samples and count > 0:
             self._chunks.append(ctypes.string_at(samples, 2 * count))
-        for event in events:  # as many as there are, and one that says so
+        for event in events:  # the last one marks the end of the list
             if event.kind == self._LAST_EVENT:
                 break
             if event.kind in (self._WORD, self._END):

@@ -1,9 +1,9 @@
-r"""An n-gram language model out of sentences: interpolated, modified Kneser-Ney, as ARPA.
+r"""An n-gram language model from sentences: interpolated, modified Kneser-Ney, written as ARPA.
 
 Chen and Goodman 1998, in the form of Heafield et al. 2013, whose `lmplz` does the same for any amount of text:
-discounts of 1, 2, and 3 or more by order; counts of lower orders are of the words that come before; single words are
-interpolated with the uniform distribution over the vocabulary and ``<unk>``. N-grams that are pruned give their whole
-count to what is backed off to, so that the probabilities behind every context add up to 1, pruned or not.
+discounts for counts of 1, 2, and 3 or more, by order; lower orders count the distinct words that precede an n-gram;
+unigrams are interpolated with the uniform distribution over the vocabulary and ``<unk>``. The whole count of a pruned
+n-gram goes to the back-off, so that the probabilities after every context add up to 1, pruned or not.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ Gram = Tuple[str, ...]
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 MARKS = {BEGIN, END, UNKNOWN}
 FALLBACK = (0.5, 1.0, 1.5)
-"""Discounts where there is too little text to estimate them, as lmplz has them."""
+"""Discounts if there is too little text to estimate them, as in lmplz."""
 NEVER = -99.0
-"""The log10 of a probability that nobody asks for: `<s>` is never predicted."""
+"""The log10 of a probability that is never used: `<s>` is never predicted."""
 
 
 class KneserNey:
-    """Probabilities (log10) and backing-off weights of all n-grams of up to ``order`` words in some sentences.
+    """Probabilities (log10) and back-off weights of all n-grams of up to ``order`` words in some sentences.
 
     Args:
-        sentences: words of each, without marks.
-        order: 2 or more, which is what KenLM reads.
-        prune: by order from 1, the count up to which n-grams are left out; never falling, the first 0.
-        vocabulary: what counts as a word, others are unknown; None: all words.
+        sentences: the words of each, without ``<s>`` and ``</s>``.
+        order: 2 or more, as KenLM requires.
+        prune: by order from 1, the count up to which n-grams are dropped; non-decreasing, the first 0.
+        vocabulary: known words, all others are unknown; None: all words.
 
     Raises:
-        ValueError: settings that cannot be, no words, or a word that is a mark.
+        ValueError: invalid settings, no words, or a word that is a special token.
     """
 
     def __init__(
@@ -48,23 +48,25 @@ class KneserNey:
         for sentence in sentences:
             self._count(sentence, vocabulary)
         if not self.raw[0]:
-            raise ValueError("the text holds no words; expected a sentence a line")
+            raise ValueError("the text holds no words; expected one sentence per line")
         self.words = sorted({word for (word,) in self.raw[0]} - MARKS)
         self.guessed: List[int] = []
-        """Orders whose discounts there was too little text to estimate."""
+        """Orders for which there was too little text to estimate discounts."""
         self._estimate()
 
     def _count(self, sentence: Sequence[str], vocabulary: Optional[Set[str]]) -> None:
         marks = MARKS.intersection(sentence)
         if marks:
-            raise ValueError(f"the text holds {sorted(marks)[0]!r} as a word, which is a mark of n-gram models")
+            raise ValueError(
+                f"the text holds {sorted(marks)[0]!r} as a word, which is a special token of n-gram models"
+            )
         words = sentence if vocabulary is None else [word if word in vocabulary else UNKNOWN for word in sentence]
         marked = (BEGIN, *words, END)
         for size, counts in enumerate(self.raw, start=1):
             counts.update(marked[at : at + size] for at in range(len(marked) - size + 1))
 
     def _adjusted(self, size: int) -> Dict[Gram, int]:
-        """Counts of n-grams: of the words before them, but of the longest, and those that nothing can come before."""
+        """Counts of n-grams: distinct words before them, except the longest and those that begin a sentence."""
         raw = self.raw[size - 1]
         if size == self.order:
             return dict(raw)
@@ -72,7 +74,7 @@ class KneserNey:
         return {gram: raw[gram] if gram[0] == BEGIN else before[gram] for gram in raw}
 
     def _estimate(self) -> None:
-        """By order: n-gram -> log10 of its probability; n-gram -> log10 of its backing off."""
+        """By order: n-gram -> log10 of its probability; n-gram -> log10 of its back-off weight."""
         self.backoffs: List[Dict[Gram, float]] = []
         self.probabilities: List[Dict[Gram, float]] = []
         for size in range(1, self.order + 1):
@@ -130,21 +132,24 @@ class KneserNey:
 
 
 def check_settings(order: int, prune: Sequence[int]) -> None:
-    """Raise ValueError for an order or counts of pruning that cannot be."""
+    """Raise ValueError for an invalid order or invalid pruning counts."""
     if order < 2:
-        raise ValueError(f"`--order` is {order}; expected 2 or more, which is what KenLM reads")
+        raise ValueError(f"`--order` is {order}; expected 2 or more, as KenLM requires")
     if len(prune) != order or prune[0] != 0 or list(prune) != sorted(prune):
         shown = " ".join(map(str, prune))
-        raise ValueError(f"`--prune` is {shown}; expected at most {order} counts, 0 first and never falling, as 0 0 1")
+        raise ValueError(
+            f"`--prune` is {shown}; expected at most {order} counts, the first 0, none smaller than "
+            "the one before, such as 0 0 1"
+        )
 
 
 def discount_of(count: int, discounts: Tuple[float, float, float]) -> float:
-    """What is taken from a count for what has not been seen."""
+    """The discount of a count, which goes to unseen n-grams."""
     return discounts[min(count, 3) - 1] if count else 0.0
 
 
 def _line(probability: float, gram: Gram, backoffs: Dict[Gram, float]) -> str:
-    """A gram's line; what no n-gram goes on from has no weight, which means 1."""
+    """An n-gram's line; one that no longer n-gram extends has no back-off weight, which means 1."""
     line = f"{probability:.7g}\t{' '.join(gram)}"
     if gram not in backoffs:
         return line

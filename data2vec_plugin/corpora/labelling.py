@@ -21,12 +21,12 @@ from .transcript_search import FoundTranscripts, TableOfTranscripts
 from .units import Units, UnitSettings, make_units
 
 USUAL = "ltr"
-"""The ending of labels that a recipe takes if it is not told."""
+"""The default extension of label files in recipes."""
 
 
 @dataclass
 class Split:
-    """A manifest and the words of each of its clips; None where there is no transcript."""
+    """A manifest and the words of each of its clips; None for a clip without transcript."""
 
     path: Path
     manifest: Manifest
@@ -44,19 +44,19 @@ class Split:
 
 @dataclass(frozen=True)
 class Labelling:
-    """What is to be labelled, and how."""
+    """What to label, and how."""
 
     manifests: Sequence[Path]
     """TSV files, or folders of them."""
     csv: Optional[Path] = None
-    """Table of transcripts: path, text."""
+    """Table of transcripts with columns path and text."""
     out: Optional[Path] = None
     case: str = "upper"
-    """Of the letters: upper, lower or keep."""
+    """Case of the letters: upper, lower or keep."""
     dict_from: Optional[str] = None
-    """Splits whose letters (subwords, words) make the dictionary, with commas."""
+    """Comma-separated splits that the dictionary is built from."""
     dict: Optional[Path] = None
-    """A dictionary to check against, instead of one made here."""
+    """A dictionary to check against, instead of building one."""
     skip_missing: bool = False
     units: UnitSettings = field(default_factory=UnitSettings)
 
@@ -65,8 +65,8 @@ def write_labels(args: Labelling) -> None:
     """Write the labels and the dictionary, after everything has been checked.
 
     Raises:
-        ValueError: a transcript is missing or empty, or has a letter outside the dictionary, or another command writes
-            there.
+        ValueError: a transcript is missing or empty, or has a letter outside the dictionary, or another command is
+            writing to the folder.
     """
     folders = [args.out] if args.out else [path.parent for path in manifest_paths(args.manifests)]
     with writing(*folders):
@@ -115,7 +115,7 @@ def manifest_paths(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         inside = sorted(path.glob("*.tsv")) if path.is_dir() else [path]
         if not inside:
-            raise ValueError(f"{path}: no .tsv in this folder; `data2vec manifest DIR` writes them")
+            raise ValueError(f"{path}: no .tsv in this folder; write manifests with `data2vec manifest DIR`")
         found += inside
     return found
 
@@ -131,23 +131,23 @@ def check_transcripts(split: Split, skip: bool) -> None:
         hint = (
             "name only the manifests that have labels"
             if len(missing) == len(pairs)
-            else "add it, or give --skip-missing to leave such clips out"
+            else "add it, or skip such clips with --skip-missing"
         )
         raise UnusableFileError.of(
             split.path,
             f"no transcript, or an empty one, for {clip.path} ({len(missing)} of {len(pairs)} clips); expected a line "
-            f"in a .trans.txt beside it, a .txt of its name, or --csv FILE; {hint}",
+            f"in a .trans.txt next to it, a .txt with its name, or --csv FILE; {hint}",
             first,
         )
     names = some(pairs[index][0].path for index in missing)
-    print(f"{split.path}: left out {len(missing)} without transcript: {names}", file=sys.stderr)
+    print(f"{split.path}: skipped {len(missing)} clips without transcript: {names}", file=sys.stderr)
     kept = [(clip, text) for clip, text in pairs if text is not None]
     split.manifest = Manifest(split.manifest.root, tuple(clip for clip, _ in kept))
     split.texts = [text for _, text in kept]
 
 
 def report_losses(losses: Losses, case: str) -> None:
-    """Print which characters were left out and how often, and which letters have become others'."""
+    """Print which characters were dropped and how often, and which letters were merged by the case."""
     dropped = losses.dropped
     if dropped:
         counts = ", ".join(f"{character!r} {count}" for character, count in dropped.most_common())
@@ -157,14 +157,14 @@ def report_losses(losses: Losses, case: str) -> None:
     if losses.merged:
         counts = ", ".join(f"{old} became {new} {count} times" for (old, new), count in losses.merged.most_common())
         print(
-            f"--case {case} wrote letters as others are written, too: {counts}; give --case keep and the texts in the "
-            f"case that keeps them apart",
+            f"--case {case} merged letters with others: {counts}; to keep them distinct, give --case keep and texts in "
+            f"the case that distinguishes them",
             file=sys.stderr,
         )
 
 
 def splits_of_dictionary(splits: list[Split], dict_from: Optional[str]) -> list[Split]:
-    """The splits that make the dictionary.
+    """The splits that the dictionary is built from.
 
     Raises:
         ValueError: there is no such split.
@@ -174,15 +174,15 @@ def splits_of_dictionary(splits: list[Split], dict_from: Optional[str]) -> list[
     unknown = [name for name in chosen if name not in names]
     if unknown or not chosen:
         raise ValueError(
-            f"no split {some(unknown) or 'named train…'} to make the dictionary from; "
+            f"no split {some(unknown) or 'named train…'} to build the dictionary from; "
             f"got {', '.join(names)}; name one of those with --dict-from, "
-            "or give a dictionary that is there already with --dict"
+            "or give an existing dictionary with --dict"
         )
     return [split for split in splits if split.name in chosen]
 
 
 def read_dictionary(path: Path) -> Counter[str]:
-    """The symbols of a fairseq dictionary and their counts; raises ValueError for what is none."""
+    """The symbols of a fairseq dictionary and their counts; raises ValueError if the file is none."""
     return Counter({entry.symbol: entry.frequency for entry in read_entries(path)})
 
 
@@ -202,14 +202,14 @@ def check_symbols(split: Split, units: Units, known: Counter[str], dictionary: O
                 raise UnusableFileError.of(
                     split.path,
                     f"the {units.noun} {symbol!r} of {clip.path} ({text!r}) is not in "
-                    f"{dictionary or 'the training splits'}, which have {listed!r}; correct the transcript, or take "
-                    f"{units.noun}s from more splits with --dict-from",
+                    f"{dictionary or 'the training splits'}, which have {listed!r}; correct the transcript, or use "
+                    f"{units.noun}s of more splits with --dict-from",
                     line_of(index),
                 )
 
 
 def write(split: Split, units: Units, folder: Path) -> None:
-    """Write a split's labels, and its manifest where that is new or has changed."""
+    """Write a split's labels, and its manifest if that is new or has changed."""
     target = folder / split.path.name
     if not target.exists() or read_manifest(target) != split.manifest:
         write_atomically(target, split.manifest.text())

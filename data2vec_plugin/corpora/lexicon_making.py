@@ -1,4 +1,4 @@
-"""A lexicon out of word lists or transcripts: every word with its spelling in the symbols of a dictionary."""
+"""A lexicon from word lists or transcripts: every word with its spelling in the symbols of a dictionary."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Speller = Callable[[str], List[str]]
 
 @dataclass(frozen=True)
 class LexiconSettings:
-    """What goes into a lexicon, and how."""
+    """The texts of a lexicon, and how to spell them."""
 
     texts: Sequence[Path]
     """Word lists, transcripts, label files (.wrd, .ltr)."""
@@ -29,20 +29,20 @@ class LexiconSettings:
     """The model's dict.LABELS.txt."""
     out: Path = Path("lexicon.txt")
     case: Optional[str] = None
-    """Clean the words as `data2vec labels` does: upper, lower or keep; None: take them as they are."""
+    """Clean the words as `data2vec labels` does: upper, lower or keep; None: leave them unchanged."""
     min_count: int = 1
     spm: Optional[Path] = None
-    """SentencePiece's model, for a dictionary of its units."""
+    """SentencePiece model, if the dictionary holds its pieces."""
     skip_unknown: bool = False
-    """Leave out words that the dictionary's symbols do not spell."""
+    """Leave out words that the dictionary cannot spell."""
 
 
 def write_lexicon(settings: LexiconSettings) -> None:
-    """Write the lexicon, sorted, and say what it holds.
+    """Write the lexicon, sorted, and print its size.
 
     Raises:
-        UnusableFileError: a text that cannot be read, or a word in it that the dictionary's symbols do not spell.
-        ValueError: no word is left, or SentencePiece's model is missing.
+        UnusableFileError: a text that cannot be read, or has a word that the dictionary cannot spell.
+        ValueError: no word is left, or the SentencePiece model is missing.
     """
     symbols = {entry.symbol for entry in read_entries(settings.dictionary)}
     spell = speller(symbols, settings)
@@ -70,7 +70,7 @@ def write_lexicon(settings: LexiconSettings) -> None:
 
 
 def count_words(settings: LexiconSettings) -> Tuple[Counter[str], Dict[str, Tuple[Path, int]]]:
-    """How often each word comes, and file and line where it comes first."""
+    """How often each word occurs, and the file and line of its first occurrence."""
     losses = Losses()
     counts: Counter[str] = Counter()
     first: Dict[str, Tuple[Path, int]] = {}
@@ -84,14 +84,14 @@ def count_words(settings: LexiconSettings) -> Tuple[Counter[str], Dict[str, Tupl
 
 
 def speller(symbols: Set[str], settings: LexiconSettings) -> Speller:
-    """What spells a word: letters closed by the boundary where the dictionary has one, units, bare letters."""
+    """The function that spells a word: letters and the boundary if the dictionary has one, pieces, or letters only."""
     if BOUNDARY in symbols:
         return lambda word: [*word, BOUNDARY]
     if not any(symbol.startswith(PIECE) for symbol in symbols):
         return lambda word: [word] if word in symbols else [*word]
     if settings.spm is None:
         raise ValueError(
-            f"{settings.dictionary} holds SentencePiece's units: give the model that cuts words into them, "
+            f"{settings.dictionary} holds SentencePiece's pieces: give the model that splits words into them, "
             f"`--spm spm.model`"
         )
     from ..data.text.subwords import SentencePiece
@@ -105,6 +105,6 @@ def cannot_spell(word: str, symbol: str, path: Path, line: int, settings: Lexico
     return UnusableFileError.of(
         path,
         f"{word!r} cannot be spelled: {symbol!r} is not in {settings.dictionary}; give the words{case} without such "
-        f"letters, or leave such words out with `--skip-unknown`",
+        f"letters, or skip such words with `--skip-unknown`",
         line,
     )

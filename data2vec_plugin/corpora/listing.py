@@ -1,6 +1,6 @@
-"""A folder's audio, listed in the TSV files that fairseq reads.
+"""Lists a folder's audio in the TSV files that fairseq reads.
 
-One file a split: its first line is the root, then `relative path<TAB>number of samples`.
+One file per split: its first line is the root, then `relative path<TAB>number of samples`.
 """
 
 import random
@@ -31,7 +31,7 @@ DEFAULT_VALID_PERCENT = 1.0
 
 @dataclass(frozen=True)
 class Listing:
-    """What is to be listed, and how."""
+    """What to list, and how."""
 
     root: Optional[Path] = None
     """Folder with audio at any depth."""
@@ -44,7 +44,7 @@ class Listing:
     valid_percent: Optional[float] = None
     seed: int = 1
     sample_rate: int = 16000
-    """In Hz."""
+    """Sample rate in Hz."""
     resample_to: Optional[Path] = None
     decode: bool = False
     """Read each file to its end."""
@@ -52,10 +52,10 @@ class Listing:
 
 
 def write_manifests(args: Listing) -> None:
-    """Write the manifests and say what they hold.
+    """Write the manifests and print what they hold.
 
     Raises:
-        ValueError: nothing to list, a file that cannot be there, another sample rate, or another command writes there.
+        ValueError: nothing to list, an unusable file name, another sample rate, or another command is writing there.
     """
     check_folder(args.resample_to)
     with writing(args.out, args.resample_to):
@@ -82,7 +82,7 @@ def _write_manifests(args: Listing) -> None:
 
 
 def find(args: Listing) -> tuple[Path, list[Source], list[str]]:
-    """Return the root, the audio files in order of name, and what was passed over."""
+    """Return the root, the audio files in order of name, and the skipped ones."""
     if (args.root is None) and (args.csv is None):
         raise ValueError("nothing to list: give a folder, or --csv FILE")
     if args.root is not None and not args.root.is_dir():
@@ -99,15 +99,15 @@ def find(args: Listing) -> tuple[Path, list[Source], list[str]]:
     if not sources:
         raise ValueError(
             f"{root}: no file ends in {' or '.join(sorted(wanted))} at any depth "
-            f"({ignored or 'nothing was passed over'}); name another folder, or --ext"
+            f"({ignored or 'nothing was skipped'}); give another folder, or another --ext"
         )
     return root, sources, ignored.lines()
 
 
 def check_folder(folder: Optional[Path]) -> None:
-    """Raise ValueError unless a manifest's first line can name the folder, where there is one."""
+    """Raise ValueError if a manifest's first line cannot hold the folder's name."""
     if folder is not None and not is_utf8(str(folder)):
-        raise ValueError(f"{str(folder)!a}: this folder's name is not UTF-8, as manifests are; rename it")
+        raise ValueError(f"{str(folder)!a}: this folder's name is not UTF-8, which manifests require; rename it")
 
 
 def from_row(table: Path, root: Path, row: Row) -> Source:
@@ -128,7 +128,7 @@ def from_row(table: Path, root: Path, row: Row) -> Source:
 
 
 def without_faults(headers: list[Header], ignored: list[str], where: Path) -> list[Header]:
-    """Return the files that can be listed, and print which are left out.
+    """Return the files that can be listed, and print which are skipped.
 
     Raises:
         ValueError: none is left.
@@ -141,7 +141,7 @@ def without_faults(headers: list[Header], ignored: list[str], where: Path) -> li
 
 
 def report_skipped(headers: Iterable[Header], ignored: list[str]) -> None:
-    """Print how many files are left out and why, with the first names."""
+    """Print how many files are skipped and why, with the first names."""
     reasons: dict[str, list[str]] = defaultdict(list)
     for header in headers:
         if header.fault:
@@ -152,7 +152,7 @@ def report_skipped(headers: Iterable[Header], ignored: list[str]) -> None:
 
 
 def report_channels(headers: Iterable[Header], mixed: bool) -> None:
-    """Print how many files have more than one channel, for those become one."""
+    """Print how many files have more than one channel, since channels are averaged."""
     names = [header.source.name for header in headers if header.channels > 1]
     if names:
         who = "they are mixed down in the copies" if mixed else "fairseq averages them on reading"
@@ -190,12 +190,12 @@ def split(headers: list[Header], args: Listing) -> dict[str, list[Header]]:
         if any(likely) and not all(likely):
             other = sorted({top(h) or h.source.name for h, is_split in zip(headers, likely) if not is_split})
             raise ValueError(
-                f"some top-level folders look like splits, but not {some(other)}; say --split-by-folder yes or no"
+                f"some top-level folders look like splits, but not {some(other)}; give --split-by-folder yes or no"
             )
     if by_folder == "yes":
         loose = [header.source.name for header in headers if not top(header)]
         if loose:
-            raise ValueError(f"--split-by-folder yes: {some(loose)} lies in no top-level folder")
+            raise ValueError(f"--split-by-folder yes: {some(loose)} is in no top-level folder")
         return group(headers, top)
     percent = DEFAULT_VALID_PERCENT if args.valid_percent is None else args.valid_percent
     return split_at_random(headers, percent, args.seed)
@@ -234,5 +234,5 @@ def top(header: Header) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a duration for people."""
+    """A duration as text, in hours or minutes."""
     return f"{seconds / 3600:.1f} h" if seconds >= 7200 else f"{seconds / 60:.1f} min"

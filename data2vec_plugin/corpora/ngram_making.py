@@ -1,4 +1,4 @@
-"""An n-gram language model out of text: by KenLM's `lmplz` where it is on the PATH, and else by our own Kneser-Ney."""
+"""An n-gram language model from text: by KenLM's `lmplz` if it is on the PATH, or else by `kneser_ney.py`."""
 
 from __future__ import annotations
 
@@ -26,62 +26,64 @@ UNITS = ("word", "char")
 
 @dataclass(frozen=True)
 class NgramSettings:
-    """What is counted, and how."""
+    """The texts of an n-gram model, and how to build it."""
 
     texts: Sequence[Path]
-    """A sentence a line; label files (.wrd, .ltr)."""
+    """Texts with one sentence per line; label files (.wrd, .ltr)."""
     out: Path = Path("lm.arpa")
     order: int = 3
     prune: Sequence[int] = ()
-    """By order, the count up to which n-grams are left out, as 0 0 1."""
+    """By order, the count up to which n-grams are dropped, such as 0 0 1."""
     units: str = "word"
-    """word, or char: letters with the boundary `|` behind each word, for decoding without a lexicon."""
+    """word, or char: letters with the boundary `|` after each word, for decoding without a lexicon."""
     vocabulary: Optional[Path] = None
     """A lexicon or word list: other words are unknown."""
     case: Optional[str] = None
-    """Clean the text as `data2vec labels` does: upper, lower or keep; None: take it as it is."""
+    """Clean the text as `data2vec labels` does: upper, lower or keep; None: leave it unchanged."""
     with_lmplz: Optional[bool] = None
-    """None: where it is on the PATH."""
+    """Whether to use lmplz; None: if it is on the PATH."""
 
 
 def build_ngram(settings: NgramSettings) -> None:
-    """Write the ARPA file whole or not at all, look through it, and say what it holds.
+    """Write the ARPA file atomically, check it, and print its sizes.
 
     Raises:
         UnusableFileError: a text or word list that cannot be read.
-        ValueError: settings that cannot be, no words, or lmplz fails or is missing.
+        ValueError: invalid settings, no words, or lmplz fails or is missing.
     """
     prune = [*settings.prune, *[settings.prune[-1] if settings.prune else 0] * (settings.order - len(settings.prune))]
     check_settings(settings.order, prune)
     lmplz = shutil.which(LMPLZ) if settings.with_lmplz is not False else None
     if settings.with_lmplz and lmplz is None:
-        raise ValueError(f"{LMPLZ} is not on the PATH; build KenLM, or leave `--lmplz` out for our own estimate")
+        raise ValueError(
+            f"{LMPLZ} is not on the PATH; build KenLM, or leave `--lmplz` out to use the built-in estimate"
+        )
     with replacing(settings.out) as part:
         if lmplz:
             run_lmplz(lmplz, settings, prune, part)
-            told = f"by {lmplz}"
+            method = f"by {lmplz}"
         else:
-            told = estimate(settings, prune, part)
+            method = estimate(settings, prune, part)
         try:
             counts = check_arpa(part)
         except UnusableFileError as error:
-            raise ValueError(f"what was written for {settings.out} is no whole ARPA file: {error.fault}") from error
+            raise ValueError(f"the file written for {settings.out} is no complete ARPA file: {error.fault}") from error
     sizes = ", ".join(f"{count:,} {size}-grams" for size, count in counts.items())
-    print(f"{settings.out}: {sizes}, {told}")
+    print(f"{settings.out}: {sizes}, {method}")
 
 
 def estimate(settings: NgramSettings, prune: Sequence[int], part: Path) -> str:
-    """Write our own estimate; says how it was made."""
+    """Write the built-in estimate; returns a description of it."""
     model = KneserNey(sentences(settings), settings.order, prune, vocabulary(settings))
     with part.open("w", encoding="utf-8") as file:
         model.write(file)
     guessed = ", ".join(map(str, model.guessed))
-    fallback = f"; too little text to estimate the discounts of order {guessed}: 0.5, 1, 1.5 taken" if guessed else ""
+    fallback = f"; too little text to estimate the discounts of order {guessed}: 0.5, 1, 1.5 used" if guessed else ""
     return f"interpolated modified Kneser-Ney{fallback}"
 
 
 def sentences(settings: NgramSettings) -> Iterator[List[str]]:
-    """Words, or letters, of each sentence, with progress; what cleaning loses is told behind the last."""
+    """Words, or letters, of each sentence, with progress; after the last, the losses of cleaning are printed."""
     from tqdm import tqdm
 
     losses = Losses()
@@ -94,7 +96,7 @@ def sentences(settings: NgramSettings) -> Iterator[List[str]]:
 
 
 def vocabulary(settings: NgramSettings) -> Optional[Set[str]]:
-    """Words of a lexicon or of a list, a word first in each line; None: all."""
+    """The first word of each line of a lexicon or word list; None: all words are known."""
     if settings.vocabulary is None:
         return None
     if settings.units == "char":
@@ -104,7 +106,7 @@ def vocabulary(settings: NgramSettings) -> Optional[Set[str]]:
 
 
 def run_lmplz(lmplz: str, settings: NgramSettings, prune: Sequence[int], part: Path) -> None:
-    """Have lmplz count the sentences; raises ValueError with its last words if it fails."""
+    """Run lmplz on the sentences; raises ValueError with the end of its output if it fails."""
     with tempfile.TemporaryDirectory() as folder:
         command = [lmplz, "-o", str(settings.order), "--arpa", str(part), "-T", folder, "--discount_fallback"]
         if any(prune):
@@ -123,4 +125,4 @@ def run_lmplz(lmplz: str, settings: NgramSettings, prune: Sequence[int], part: P
             )
     if done.returncode:
         said = " ".join(done.stderr.decode("utf-8", "replace").split()[-40:])
-        raise ValueError(f"{lmplz} ended with {done.returncode}: {said}; `--no-lmplz` does without it")
+        raise ValueError(f"{lmplz} exited with code {done.returncode}: {said}; `--no-lmplz` works without it")

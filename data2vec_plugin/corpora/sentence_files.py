@@ -1,4 +1,4 @@
-"""Own labelled sentences as fairseq's `sentence_prediction` task reads them.
+"""Encodes a user's labelled sentences for fairseq's `sentence_prediction` task.
 
 DIR has train.tsv, valid.tsv and, if there is one, test.tsv, whose first line names the columns: `label`, and `sentence`
 or `sentence1` and `sentence2`. The labels are those of train.tsv, in alphabetical order.
@@ -22,10 +22,10 @@ LABEL, COLUMNS = "label", (("sentence",), ("sentence1", "sentence2"))
 
 
 def encode_sentences(root: Path, out: Path, encode: Encode, dictionary: Path, max_positions: int) -> None:
-    """Read ``root``'s tables, encode, write ``out``, and print what became of them.
+    """Read ``root``'s tables, encode them, write ``out``, and print the counts.
 
-    What has more than ``max_positions`` tokens is counted. Raises ValueError for a table that is none, and for an
-    ``out`` that holds what is not ours to replace.
+    Examples with more than ``max_positions`` tokens are counted. Raises ValueError for an invalid table, and for an
+    ``out`` that holds other files, which would be replaced.
     """
     load_dictionary(dictionary)
     check_out(out.resolve(), root.resolve())
@@ -41,18 +41,18 @@ def encode_sentences(root: Path, out: Path, encode: Encode, dictionary: Path, ma
 
 
 def check_out(out: Path, root: Path) -> None:
-    """Raise ValueError for a folder that holds what is not ours to replace."""
+    """Raise ValueError for an output folder that holds other files."""
     others = sorted({path.name for path in out.iterdir()} - WRITTEN) if out.is_dir() else []
     if others or out in (root, *root.parents):
         held = f"holds {', '.join(others[:3])}" if others else f"holds {root}"
-        raise ValueError(f"--out {out} would be replaced, but {held}; give a folder of its own")
+        raise ValueError(f"--out {out} would be replaced, but {held}; give another folder")
 
 
 def own_task(root: Path, name: str) -> Task:
-    """What the train file says of the task; raises ValueError for columns or labels that are none."""
+    """The task's columns and labels, from the train file; raises ValueError if they are invalid."""
     path = root / "train.tsv"
     if not path.is_file():
-        raise UnusableFileError.of(path, f"no such file; {root} should hold train.tsv and valid.tsv")
+        raise UnusableFileError.of(path, f"no such file; {root} must hold train.tsv and valid.tsv")
     rows = [cells for _, cells in tab_separated(path)]
     header = [cell.strip() for cell in rows[0]] if rows else []
     sentences = next((columns for columns in COLUMNS if {LABEL, *columns} <= set(header)), None)
@@ -60,7 +60,7 @@ def own_task(root: Path, name: str) -> Task:
         raise UnusableFileError.of(
             path,
             f"got the columns {', '.join(header) or 'none'}; expected a header with `label` and `sentence`, or "
-            f"`label`, `sentence1` and `sentence2`, a tab between them",
+            f"`label`, `sentence1` and `sentence2`, separated by tabs",
             1,
         )
     place = header.index(LABEL)
@@ -69,7 +69,9 @@ def own_task(root: Path, name: str) -> Task:
         raise UnusableFileError.of(path, f"its labels are {', '.join(labels) or 'none'}; expected two or more")
     spaced = [label for label in labels if " " in label]
     if spaced:
-        raise UnusableFileError.of(path, f"the label {spaced[0]!r} holds a space, which fairseq's dictionaries cannot")
+        raise UnusableFileError.of(
+            path, f"the label {spaced[0]!r} contains a space, which fairseq's dictionaries do not support"
+        )
     return _task(name, root, sentences, tuple(labels))
 
 

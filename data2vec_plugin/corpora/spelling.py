@@ -17,11 +17,11 @@ BACK: Dict[str, Callable[[str], str]] = {"upper": str.lower, "lower": str.upper,
 
 @dataclass
 class Losses:
-    """What cleaning takes from texts: characters that are no letters, and the difference between some that are."""
+    """What cleaning loses of texts: dropped characters that are no letters, and letters merged with others."""
 
     dropped: Counter[str] = field(default_factory=Counter)
     merged: Counter[Tuple[str, str]] = field(default_factory=Counter)
-    """A letter and what it becomes, from which another letter's case leads back."""
+    """A letter and its result, if the opposite case of the result is another letter."""
 
 
 def clean(text: str, case: str, losses: Losses) -> str:
@@ -32,7 +32,7 @@ def clean(text: str, case: str, losses: Losses) -> str:
     """
     text = unicodedata.normalize("NFKC", text).translate(APOSTROPHES).translate(INVISIBLE)
     changed = CASES[case](text)
-    if BACK[case](changed) != BACK[case](text):  # rare: only then is it worth looking at every letter
+    if BACK[case](changed) != BACK[case](text):  # rare: only then look at every letter
         losses.merged.update((letter, CASES[case](letter)) for letter in text if is_merged(letter, case))
     kept = []
     for character in changed:
@@ -44,7 +44,7 @@ def clean(text: str, case: str, losses: Losses) -> str:
 
 
 def is_merged(letter: str, case: str) -> bool:
-    """Whether another letter has the same form in a case: Turkish \u0131, whose capital is that of i.
+    """Whether a letter has the same form as another one in a case, as Turkish \u0131, whose capital is that of i.
 
     >>> is_merged("\u0131", "upper"), is_merged("i", "upper"), is_merged("\u00df", "upper")
     (True, False, True)

@@ -1,7 +1,7 @@
 """A corpus spoken by voices of eSpeak NG, laid out as LibriSpeech: SPLIT/SPEAKER/CHAPTER/SPEAKER-CHAPTER-NNNN.flac.
 
-Files have 16 kHz. Splits with labels have one SPEAKER-CHAPTER.trans.txt a chapter. The same jobs give the same corpus,
-on any number of processes; what is there already is left alone.
+Files have 16 kHz. Splits with labels have one SPEAKER-CHAPTER.trans.txt per chapter. The same jobs give the same
+corpus, on any number of processes; existing voices are kept.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Voice:
 
 @dataclass(frozen=True)
 class Job:
-    """What one voice says in one split: these sentences, until so many seconds are full.
+    """The part of one voice in one split: these sentences, up to the given number of seconds.
 
     A file holds one sentence, or as many as fill ``recording`` seconds.
     """
@@ -107,7 +107,7 @@ def claim(out: Path, wanted: Mapping[str, Any]) -> None:
         for name in wanted:
             if found.get(name) != wanted[name]:
                 raise ValueError(
-                    f"{path} says {name} = {found.get(name)}, now it is {wanted[name]}; "
+                    f"{path} has {name} = {found.get(name)}, now it is {wanted[name]}; "
                     "give another --out, or delete that folder"
                 )
         return
@@ -120,10 +120,10 @@ def speak_all(jobs: Sequence[Job], processes: int) -> None:
 
     missing = [job for job in jobs if not job.folder.exists()]
     if len(missing) < len(jobs):
-        print(f"skipped {len(jobs) - len(missing)} of {len(jobs)} voices: there already")
+        print(f"skipped {len(jobs) - len(missing)} of {len(jobs)} voices: already there")
     for job in missing:
         job.folder.parent.mkdir(parents=True, exist_ok=True)
-    # A fresh process per voice: eSpeak keeps a state, so what it says depends on what it has said.
+    # A new process per voice: eSpeak has a state, so its speech depends on previous speech.
     context = multiprocessing.get_context("spawn")
     totals: dict[str, list[float]] = {}
     with context.Pool(processes, maxtasksperchild=1) as pool:

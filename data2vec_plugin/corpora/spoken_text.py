@@ -1,4 +1,4 @@
-"""Text as people say it, for lexicons and language models: words of plain text, and of labels."""
+"""Words of plain text and of label files, for lexicons and language models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..files.unusable import UnusableFileError
 from .spelling import BOUNDARY, Losses, clean, spell
 
 LETTERS = ".ltr"
-"""How the names of label files end in which words are spelled."""
+"""Extensions of label files that hold words as letters."""
 
 Line = Tuple[Path, int, List[str]]
 
@@ -20,8 +20,8 @@ def words_of_texts(
 ) -> Iterator[Line]:
     """File, line and words of every line of the texts that has any.
 
-    Letters of an ``.ltr`` file (`T H E | D O G |`) are joined to words. With a ``case`` the words are cleaned as
-    `data2vec labels` cleans them, and what that loses is counted; else they are taken as they are. Raises
+    Letters of an ``.ltr`` file (`T H E | D O G |`) are joined to words. With a ``case`` the words are cleaned as in
+    `data2vec labels`, and the losses are counted; otherwise they are not changed. Raises
     :class:`UnusableFileError` for a text that cannot be read.
     """
     for path in texts:
@@ -35,7 +35,7 @@ def words_of_texts(
 
 
 def joined(letters: str) -> str:
-    """Words of a line of letters, with a blank between them.
+    """Words of a line of letters, separated by blanks.
 
     >>> joined("T H E | D O G |")
     'THE DOG'
@@ -44,5 +44,5 @@ def joined(letters: str) -> str:
 
 
 def letters_of(words: Sequence[str]) -> List[str]:
-    """Words as symbols: letters, and the boundary behind each word."""
+    """Words as symbols: letters, and the boundary after each word."""
     return spell(" ".join(words)).split()

@@ -1,7 +1,7 @@
-"""SentencePiece subwords, learned from raw text, and the dictionary that goes with them.
+"""Learns SentencePiece subwords from raw text, and writes their dictionary.
 
-OUT/spm.model cuts text, OUT/dict.txt counts its pieces in the text, most frequent first: what `task.bpe=sentencepiece`
-looks for beside train.txt and valid.txt.
+OUT/spm.model splits text, OUT/dict.txt lists its pieces with their counts in the text, most frequent first. The task
+expects both next to train.txt and valid.txt for `task.bpe=sentencepiece`.
 """
 
 from collections import Counter
@@ -14,11 +14,11 @@ from ..files.unusable import UnusableFileError
 from ..files.writing import write_atomically
 
 LEFT_TO_FAIRSEQ = {"<unk>", "<s>", "</s>", "<pad>", "<mask>"}
-"""Symbols that every dictionary of fairseq has, or that its tasks add."""
+"""Symbols that every fairseq dictionary has, or that its tasks add."""
 
 
 def train_subwords(texts: Sequence[Path], out: Path, size: int, kind: str, sentences: int) -> None:
-    """Learn ``size`` subwords from a sample of so many ``sentences``, count them in the texts, write both.
+    """Learn ``size`` subwords from a sample of ``sentences`` lines, count them in the texts, write both files.
 
     ``kind`` is SentencePiece's: ``unigram`` or ``bpe``. Raises ValueError for a text that is missing or not UTF-8.
     """
@@ -34,9 +34,9 @@ def train_subwords(texts: Sequence[Path], out: Path, size: int, kind: str, sente
 
 
 def learn(texts: Sequence[Path], model: Path, size: int, kind: str, sentences: int, coverage: float = 0.9995) -> None:
-    """Train SentencePiece on characters that cover such a share of the text.
+    """Train SentencePiece on the characters that cover the given share of the text.
 
-    Raises ValueError where the text does not give as many subwords.
+    Raises ValueError if the text is too small for as many subwords.
     """
     processor = sentencepiece()
     try:
@@ -55,7 +55,7 @@ def learn(texts: Sequence[Path], model: Path, size: int, kind: str, sentences: i
 
 
 def count(texts: Sequence[Path], model: Path) -> "list[tuple[str, int]]":
-    """Every subword of the model with how often the texts hold it, most frequent first."""
+    """Every subword of the model with its count in the texts, most frequent first."""
     processor = sentencepiece().SentencePieceProcessor(model_file=str(model))
     pieces: List[str] = [processor.id_to_piece(index) for index in range(processor.get_piece_size())]
     counts = Counter(dict.fromkeys((piece for piece in pieces if piece not in LEFT_TO_FAIRSEQ), 0))
@@ -66,7 +66,7 @@ def count(texts: Sequence[Path], model: Path) -> "list[tuple[str, int]]":
 
 
 def batches(texts: Sequence[Path], size: int = 10_000) -> Iterator[List[str]]:
-    """The lines of all texts, many at a time, with progress."""
+    """The lines of all texts in batches, with progress."""
     from tqdm import tqdm
 
     batch: List[str] = []

@@ -1,4 +1,4 @@
-"""Which transcript belongs to which clip: one of a table, or one that lies beside the audio."""
+"""Finds the transcript of each clip: in a table, or next to the audio."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..files.unusable import UnusableFileError, some
 from .listing import AUDIO
 
 ENDINGS = AUDIO | {"aifc", "amr", "caf", "oga", "sph", "w64", "webm"}
-"""Of audio: what a table's name may end in, or not, or otherwise than the clip, of which it may be a copy."""
+"""Extensions of audio: names in a table may have one, none, or another than the clip, which may be a copy."""
 
 
 def key_of(name: str) -> str:
-    """A clip's name without the ending of audio; what else stands behind a dot is a part of an id.
+    """A clip's name without the extension of audio; anything else after a dot is part of an id.
 
     >>> key_of("a/rec.2021.03.WAV"), key_of("rec.2021.03")
     ('a/rec.2021.03', 'rec.2021.03')
@@ -29,7 +29,7 @@ def key_of(name: str) -> str:
 
 @dataclass
 class FoundTranscripts:
-    """What lies beside audio: LibriSpeech's ``*.trans.txt`` of its folder, or a ``.txt`` of its name."""
+    """Transcripts next to the audio: LibriSpeech's ``*.trans.txt`` of its folder, or a ``.txt`` with its name."""
 
     _by_folder: Dict[Path, Dict[str, str]] = field(default_factory=dict)
 
@@ -43,10 +43,10 @@ class FoundTranscripts:
 
 
 class TableOfTranscripts:
-    """A table's rows by what they call a clip: its path in the manifest, its whole path, or its bare file name.
+    """A table's rows by the name of the clip: its path in the manifest, its whole path, or only its file name.
 
-    A row that says the folder comes before one that does not. Raises ValueError if two rows name the same clip, or if
-    a bare name fits clips of several folders of the ``manifests``: which of them is meant nobody can know.
+    A row with the folder has precedence over one without. Raises ValueError if two rows name the same clip, or if a
+    file name matches clips in several folders of the ``manifests`` and so is ambiguous.
     """
 
     def __init__(self, path: Path, manifests: Iterable[Manifest]) -> None:
@@ -66,7 +66,7 @@ class TableOfTranscripts:
         return next((self._rows[key].fields["text"] for key in keys if key in self._rows), None)
 
     def _bare_key(self, clip: Clip) -> List[str]:
-        """The clip's file name, unless that is the whole path of one, which then has the row for itself."""
+        """The clip's file name, unless that is the whole path of a clip, which then owns the row."""
         key = key_of(Path(clip.path).name)
         return [] if key in self._exact else [key]
 
@@ -83,12 +83,12 @@ class TableOfTranscripts:
                 row = self._rows[key]
                 raise UnusableFileError.of(
                     path,
-                    f"{row.fields['path']!r} fits {len(clips)} clips ({some(clips.values())}); write the folder into "
-                    f"the table, as in the manifest",
+                    f"{row.fields['path']!r} matches {len(clips)} clips ({some(clips.values())}); add the folder to "
+                    f"the path, as in the manifest",
                     row.line,
                 )
 
 
 def _whole_keys(root: Path, clip: Clip) -> List[str]:
-    """What names one clip alone: its path below the root, its path in the file system."""
+    """The unique names of a clip: its path below the root, and its path in the file system."""
     return [key_of(clip.path), key_of(str(root / clip.path))]

@@ -1,4 +1,4 @@
-"""What a transcript is spelled in, for CTC: letters, SentencePiece's subwords, or words."""
+"""The units of transcripts for CTC: letters, SentencePiece subwords, or words."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ KINDS = ("char", "bpe", "word")
 
 
 class Units(Protocol):
-    """``ending`` is of the files of labels and of their dictionary, ``noun`` for people."""
+    """``ending`` is the extension of label files and of their dictionary, ``noun`` is used in messages."""
 
     ending: str
     noun: str
     post_process: str
-    """What fairseq calls the way back to words."""
+    """fairseq's name for joining the units back to words."""
 
     def split(self, text: str) -> List[str]:
         """The units of a text of words."""
 
 
 class Letters:
-    """Each letter, and a boundary after each word: any script, in the order in which it is written down."""
+    """Each letter, and a boundary after each word: for any script, in the order of its characters."""
 
     ending, noun, post_process = "ltr", "letter", "letter"
 
@@ -39,7 +39,7 @@ class Letters:
 
 
 class Words:
-    """Each word: for commands and digits, of which there are few."""
+    """Each word: for small vocabularies such as commands and digits."""
 
     ending, noun, post_process = "wrd", "word", "none"
 
@@ -49,7 +49,7 @@ class Words:
 
 
 class Subwords:
-    """Pieces of words, by a model of SentencePiece's."""
+    """Pieces of words, by a SentencePiece model."""
 
     ending, noun, post_process = "bpe", "subword", "sentencepiece"
 
@@ -61,7 +61,7 @@ class Subwords:
 
 @dataclass(frozen=True)
 class UnitSettings:
-    """Which units; of subwords how many are learned, or the ``model`` that is there already."""
+    """The kind of units; for subwords, how many to learn, or an existing ``model``."""
 
     kind: str = "char"
     size: int = 500
@@ -69,9 +69,9 @@ class UnitSettings:
 
 
 def make_units(settings: UnitSettings, texts: Iterable[str], folder: Path) -> Units:
-    """The units, subwords learned from ``texts`` and their model written into the folder.
+    """The units; subwords are learned from ``texts`` and their model is written into the folder.
 
-    Raises ValueError for a kind that there is not, a model that cannot be read, or fewer subwords than were asked for.
+    Raises ValueError for an unknown kind, a model that cannot be read, or too little text for as many subwords.
     """
     if settings.kind not in KINDS:
         raise ValueError(f"`--units` is {settings.kind!r}; expected {', '.join(KINDS)}")
@@ -80,15 +80,15 @@ def make_units(settings: UnitSettings, texts: Iterable[str], folder: Path) -> Un
     if settings.kind != "bpe":
         return Letters() if settings.kind == "char" else Words()
     if settings.model is not None:
-        sentencepiece()  # whose absence is no fault of the model
+        sentencepiece()  # a missing package is not the model's fault
         try:
             return Subwords(settings.model)
         except ValueError as error:
-            raise ValueError(f"`--spm` {settings.model} is no SentencePiece model that can be read: {error}") from error
+            raise ValueError(f"`--spm` {settings.model} is no readable SentencePiece model: {error}") from error
     learned = "".join(f"{line}\n" for line in texts)
     if not learned:
         raise ValueError(
-            "`--units bpe` beside `--dict` learns nothing; give the subwords of that dictionary, `--spm MODEL`"
+            "`--units bpe` with `--dict` learns no subwords; give those of that dictionary with `--spm MODEL`"
         )
     with tempfile.TemporaryDirectory() as drafts:
         text, model = Path(drafts) / "train.txt", Path(drafts) / MODEL

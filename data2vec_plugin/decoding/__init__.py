@@ -1,3 +1,3 @@
-"""Decoding of CTC models: what fairseq-generate needs."""
+"""Decoding of CTC models: greedy and beam search, on their own and within fairseq-generate."""
 
-import fairseq  # noqa: F401  first of all, because everything of ours registers when it is there
+import fairseq  # noqa: F401  first, because this plugin registers its models and tasks when fairseq is imported

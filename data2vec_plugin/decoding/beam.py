@@ -22,27 +22,28 @@ BOUNDARY = "|"
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Words by number, and their spellings in rows of the dictionary: (word, rows)."""
+    """Words by number, and their spellings as rows of the dictionary: (word, rows)."""
 
     words: List[str]
     spellings: List[Tuple[int, List[int]]]
 
 
 class BeamDecoder:
-    """The best paths through emissions, by their score and the language model's.
+    """Finds the best paths through emissions, by the model's scores and the language model's.
 
     The sum that is maximised: log-probabilities of the path's symbols (natural logarithms), plus ``lm_weight`` times
     the language model's log10, plus ``word_score`` for each word, plus ``sil_weight`` for each frame of the boundary.
-    A path is scored by its own probability, as in fairseq: those of equal texts are not added up.
+    A path is scored by its own probability, as in fairseq: probabilities of paths with equal text are not summed.
 
-    A lexicon's words end with the boundary ``|``; where the dictionary has one, it is put behind spellings that lack
-    it. In a dictionary without (SentencePiece's units, syllables) a word ends with its last symbol. The search lets
-    that last one frame only; so with a lexicon, frames with the same best symbol as the one before are left out there.
+    A lexicon's words end with the boundary ``|``; if the dictionary has one, it is appended to spellings that lack it.
+    In a dictionary without it (SentencePiece's pieces, syllables) a word ends with its last symbol. The search allows
+    that symbol a single frame; so there, with a lexicon, frames with the same best symbol as the previous one are
+    removed.
 
     Raises:
-        ValueError: flashlight-text is missing, or an option counts for nothing with this dictionary.
-        UnusableFileError: a word has no spelling or one in other symbols; the language model is no such, is cut short,
-            or is over another alphabet.
+        ValueError: flashlight-text is missing, or an option has no effect with this dictionary.
+        UnusableFileError: a word has no spelling, or one in symbols that the dictionary lacks; the language model is
+            not one, is truncated, or has another alphabet.
     """
 
     def __init__(self, options: BeamOptions, symbols: Sequence[str], blank: int) -> None:
@@ -63,16 +64,16 @@ class BeamDecoder:
         self._search = self._build(flashlight)
 
     def with_options(self, options: BeamOptions) -> BeamDecoder:
-        """The same with another beam or weights; lexicon and language model are kept, which takes no time."""
+        """A copy with another beam or weights, which shares the lexicon and language model and so takes no time."""
         if (options.lexicon, options.lm_model) != (self.options.lexicon, self.options.lm_model):
-            raise ValueError("other numbers only; make a decoder of its own for another lexicon or language model")
+            raise ValueError("only numbers may change; create a new decoder for another lexicon or language model")
         other = copy.copy(self)
         other.options = options
         other._search = other._build(flashlight_text())
         return other
 
     def decode(self, emissions: Tensor) -> List[Decoded]:
-        """Up to ``nbest`` different texts; see :class:`.decoded.Decoder`. ``score`` is the sum that is maximised."""
+        """Up to ``nbest`` different texts; see :class:`.decoded.Decoder`. ``score`` is the maximised sum."""
         scores = np.ascontiguousarray(emissions.numpy(), dtype=np.float32)
         if scores.ndim != 2 or scores.shape[1] != self.size:
             raise ValueError(f"emissions are {scores.shape}; expected (frames, {self.size}), the dictionary's symbols")
@@ -90,7 +91,7 @@ class BeamDecoder:
         return list(found.values()) or [Decoded([], [], [], [], 0.0)]
 
     def _decoded(self, result: Any, scores: NDArray[Any], frames: NDArray[Any]) -> Decoded:
-        """A result's path holds a symbol of the start, one of each frame, and one of the end."""
+        """A result's path holds a start symbol, one symbol per frame, and an end symbol."""
         kept: List[Tuple[int, int, int]] = []
         word_ends: List[int] = []
         words = [] if self.lexicon is None else result.words[1:-1]
@@ -100,9 +101,9 @@ class BeamDecoder:
                 kept.append((symbol, start, end))
             if any(word >= 0 for word in words[start:end]):
                 word_ends.append(len(kept))
-        if self.lexicon is not None:  # a word that the recording cuts off is none
+        if self.lexicon is not None:  # a word that the end of the recording cuts off is not counted
             kept = kept[: word_ends[-1] if word_ends else 0]
-        last = [*frames[1:], len(scores)]  # a frame that was left out belongs to the one before
+        last = [*frames[1:], len(scores)]  # a removed frame belongs to the previous one
         return Decoded(
             tokens=[symbol for symbol, _, _ in kept],
             frames=[int(frames[start]) for _, start, _ in kept],
@@ -139,7 +140,7 @@ class BeamDecoder:
         """flashlight's decoder."""
         options, model = self.options, self.language_model
         lm = flashlight.ZeroLM() if model is None else model.kenlm
-        # a silence of its own is what may stand between words: the boundary, and else the blank, which may anyway
+        # flashlight's silence is the symbol between words: the boundary, or else the blank, which is allowed anyway
         silence = self.blank if self.boundary is None else self.boundary
         numbers = {
             "beam_size": options.beam,
@@ -161,13 +162,13 @@ class BeamDecoder:
             lm,
             silence,
             self.blank,
-            -1,  # no number of an unknown word: none is ever read
+            -1,  # no unknown word: with a lexicon, none is ever decoded
             [],
             model is not None and model.of_symbols,
         )
 
     def _grow_trie(self, flashlight: Any) -> Any:
-        """Spellings as a tree, each word with the score by which it is looked forward to."""
+        """Spellings as a tree, each word with its look-ahead score."""
         lexicon, model = self.lexicon, self.language_model
         trie = flashlight.Trie(self.size, self.boundary if self.boundary is not None else self.blank)
         ahead = model is not None and not model.of_symbols

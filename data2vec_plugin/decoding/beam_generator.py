@@ -1,4 +1,4 @@
-"""Beam search in the shape of fairseq's generators, with the encoder a few batches ahead of the search."""
+"""Beam search with the interface of fairseq's generators; the encoder runs a few batches ahead of the search."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .greedy import Hypothesis, hypothesis
 from .processes import DecodingProcesses
 
 AHEAD = 4
-"""Recordings a process that may wait to be decoded: enough that none is ever idle."""
+"""Recordings per process that may wait to be decoded: enough that no process is idle."""
 
 Sample = Dict[str, Any]
 Key = Tuple[int, ...]
 
 
 class BatchesAhead:
-    """An epoch's batches in their order, some of which may be looked at before their turn."""
+    """An epoch's batches in order, some of which may be read ahead of their turn."""
 
     def __init__(self, batches: Any) -> None:
         self._size, self.n = len(batches), getattr(batches, "n", 0)
@@ -38,7 +38,7 @@ class BatchesAhead:
             yield self._seen.popleft()
 
     def look_ahead(self) -> Optional[Sample]:
-        """The next batch that nobody has looked at, whose turn will come; None behind the last."""
+        """The next batch that has not been read ahead, and stays in its turn; None after the last."""
         sample = next(self._batches, None)
         if sample is not None:
             self._seen.append(sample)
@@ -46,7 +46,7 @@ class BatchesAhead:
 
 
 class GenerationBatches:
-    """fairseq's epoch iterator for ``fairseq-generate``, which keeps its batches within a generator's reach."""
+    """fairseq's epoch iterator for ``fairseq-generate``, whose batches a generator can read ahead."""
 
     batches: Optional[BatchesAhead] = None
 
@@ -63,9 +63,9 @@ class GenerationBatches:
 
 
 class BeamCtcGenerator:
-    """Several readings of each row; several models vote by mean probability.
+    """Several hypotheses for each row; probabilities of several models are averaged.
 
-    While a batch is decoded, the encoder goes on with those behind it, which ``batches`` gives; without these it waits.
+    While a batch is decoded, the encoder processes the next ones from ``batches``; without ``batches`` it waits.
     """
 
     def __init__(
@@ -73,12 +73,12 @@ class BeamCtcGenerator:
         dictionary: Dictionary,
         processes: DecodingProcesses,
         blank: int,
-        told: str,
+        summary: str,
         batches: Optional[BatchesAhead] = None,
     ) -> None:
         self.pad, self.eos = dictionary.pad(), dictionary.eos()
         self.symbols_to_strip_from_output = {self.eos, blank}
-        self.told = told
+        self.summary = summary
         self.processes = processes
         self._batches = batches
         self._begun: Dict[Key, List[Future[List[Decoded]]]] = {}
@@ -91,9 +91,9 @@ class BeamCtcGenerator:
         constraints: Optional[Tensor] = None,
         **kwargs: Any,
     ) -> List[List[Hypothesis]]:
-        """Hypotheses for each row of ``sample``, best first; ``score`` is the sum that beam search maximises."""
+        """Hypotheses for each row of ``sample``, best first; ``score`` is the sum maximised by beam search."""
         if prefix_tokens is not None or constraints is not None:
-            raise ValueError("CTC decoding knows neither `--prefix-size` nor `--constraints`; leave them out")
+            raise ValueError("CTC decoding supports neither `--prefix-size` nor `--constraints`; leave them out")
         if key(sample) not in self._begun:
             self._begin(models, sample)
         while self._batches is not None and self._waiting() < AHEAD * self.processes.count:
@@ -115,5 +115,5 @@ class BeamCtcGenerator:
 
 
 def key(sample: Sample) -> Key:
-    """What a batch is known by wherever it has been moved to: its rows' numbers."""
+    """The key of a batch, also after it moved to another device: its rows' numbers."""
     return tuple(sample["id"].tolist())

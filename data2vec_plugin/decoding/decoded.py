@@ -1,4 +1,4 @@
-"""What a decoder makes of the scores of one recording."""
+"""The result of decoding one recording, and the interface of decoders."""
 
 from dataclasses import dataclass
 from typing import List, Optional, Protocol
@@ -8,7 +8,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Decoded:
-    """One reading of a recording: symbols without blanks and repeats, and where each stands.
+    """One hypothesis for a recording: symbols without blanks and repeats, and the frames of each.
 
     All scores are natural logarithms. Frames are rows of the emissions.
     """
@@ -18,26 +18,26 @@ class Decoded:
     frames: List[int]
     """First frame of each token, (N,)."""
     ends: List[int]
-    """The frame behind the last of each token, (N,)."""
+    """The frame after the last of each token, (N,)."""
     scores: List[float]
     """Log-probability of each token at its first frame, (N,)."""
     score: float
-    """Of the whole; of several readings the one with the highest comes first."""
+    """Score of the whole; of several hypotheses the one with the highest comes first."""
     words: Optional[List[str]] = None
-    """Words of the lexicon, if one was decoded with, (M,)."""
+    """Words of the lexicon, if one was used, (M,)."""
     word_ends: Optional[List[int]] = None
-    """How many tokens have been read where each of ``words`` ends, (M,)."""
+    """Number of tokens up to the end of each of ``words``, (M,)."""
 
 
 class Decoder(Protocol):
-    """Reads the emissions of one recording."""
+    """Decodes the emissions of one recording."""
 
     def decode(self, emissions: Tensor) -> List[Decoded]:
-        """Readings of ``emissions``, (T, V) float32 log-probabilities on the CPU: best first, never none."""
+        """Hypotheses for ``emissions``, (T, V) float32 log-probabilities on the CPU: best first, at least one."""
 
 
 def runs(path: List[int]) -> List["tuple[int, int, int]"]:
-    """Symbol, first frame and the frame behind the last of each run of equal symbols in a path of T frames.
+    """Symbol, first frame and the frame after the last of each run of equal symbols in a path of T frames.
 
     >>> runs([0, 5, 5, 0])
     [(0, 0, 1), (5, 1, 3), (0, 3, 4)]

@@ -1,4 +1,4 @@
-"""Emissions of a batch: what CTC models say of each frame, without padding."""
+"""Emissions of a batch: CTC log-probabilities of each frame, without padding."""
 
 from typing import Any, Dict, List, Optional
 
@@ -10,7 +10,7 @@ from torch import Tensor
 def emissions_of(models: List[Any], sample: Dict[str, Any]) -> List[Tensor]:
     """Log-probabilities of each row of a sample: B tensors (T_i, V), float32, on the CPU.
 
-    Several models vote by their mean probability.
+    Probabilities of several models are averaged.
     """
     for model in models:
         model.eval()

@@ -1,4 +1,4 @@
-"""The package that searches: flashlight-text, whose wheels hold KenLM."""
+"""The package that implements beam search: flashlight-text, whose wheels include KenLM."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..doctor.remedies import for_beam_search
 
 
 def flashlight_text() -> Any:
-    """Its decoders, KenLM and dictionary; raises ValueError with what to install where it is missing."""
+    """Its decoders, KenLM and dictionary; raises ValueError with what to install if it is missing."""
     try:
         decoder = import_module("flashlight.lib.text.decoder")
         kenlm = import_module("flashlight.lib.text.decoder.kenlm")
         dictionary = import_module("flashlight.lib.text.dictionary")
     except ImportError as error:
-        raise ValueError(f"beam search needs flashlight-text ({error}): {for_beam_search()}") from error
+        raise ValueError(f"beam search requires flashlight-text ({error}): {for_beam_search()}") from error
     return SimpleNamespace(
         **{name: getattr(decoder, name) for name in dir(decoder) if not name.startswith("_")},
         KenLM=kenlm.KenLM,

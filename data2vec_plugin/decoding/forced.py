@@ -1,7 +1,7 @@
-"""The likeliest way in which emissions say a given text: which frames each of its tokens takes (Viterbi for CTC).
+"""Forced alignment: the likeliest path of a given text through emissions, as frames of each token (Viterbi for CTC).
 
-Graves et al. (2006) have the states: the text's tokens with a blank before, between and behind them, which is passed
-over unless it parts two equal tokens.
+The states are those of Graves et al. (2006): the text's tokens with blanks before, between and after them. A blank may
+be skipped unless it separates two equal tokens.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from .decoded import Decoded, runs
 
 Floats = NDArray[np.float64]
 Rows = Tuple[Floats, Floats]
-"""Best log-probability of a way that ends at each of N tokens, and at each of N + 1 blanks."""
+"""Best log-probability of a path that ends at each of N tokens, and at each of N + 1 blanks."""
 
 KEPT = 1 << 23
-"""Numbers of float64 that are kept of a long recording, 64 MiB: its best ways at every so many frames."""
+"""float64 numbers kept for a long recording, 64 MiB: its best scores at regular checkpoints."""
 MOST_CELLS = 1 << 29
-"""States times frames up to which torchaudio aligns, which notes a step for each of them."""
+"""States times frames up to which torchaudio aligns, since it stores a step for each of them."""
 STAY, NEXT, SKIP = 0, 1, 2
 
 
 class UnalignableError(ValueError):
-    """A text that its recording cannot say."""
+    """A text that cannot be aligned with its recording."""
 
 
 def align(emissions: Tensor, tokens: Sequence[int], blank: int) -> Decoded:
-    """The text as a reading of its recording, each token with its frames; see :func:`best_path`.
+    """The text as a hypothesis for its recording, each token with its frames; see :func:`best_path`.
 
-    ``score`` is the log-probability of the way as a whole.
+    ``score`` is the log-probability of the whole path.
     """
     return along(best_path(emissions, tokens, blank), emissions, blank)
 
 
 def best_path(emissions: Tensor, tokens: Sequence[int], blank: int) -> List[int]:
-    """The symbol of each frame, (T,), on the likeliest way to say a text.
+    """The symbol of each frame, (T,), on the likeliest path of a text.
 
     Args:
         emissions: (T, V) log-probabilities, on the CPU.
-        tokens: (N,) rows of the dictionary, no blanks among them; at least one.
+        tokens: (N,) rows of the dictionary without blanks; at least one.
         blank: the row of CTC's blank.
 
     Raises:
-        UnalignableError: there are fewer frames than tokens (and blanks between equal ones), or no way is possible.
+        UnalignableError: there are fewer frames than tokens (and blanks between equal ones), or no path is possible.
     """
     frames, symbols = emissions.shape
     if not tokens or blank in tokens or not all(0 <= token < symbols for token in tokens):
@@ -64,12 +64,12 @@ def best_path(emissions: Tensor, tokens: Sequence[int], blank: int) -> List[int]
 
 
 def fewest_frames(tokens: Sequence[int]) -> int:
-    """Frames that a text needs: one a token, and one between equal ones."""
+    """Frames that a text needs: one per token, and one between equal ones."""
     return len(tokens) + sum(left == right for left, right in zip(tokens, tokens[1:]))
 
 
 def along(path: Sequence[int], emissions: Tensor, blank: int) -> Decoded:
-    """What a path of T symbols, blanks among them, reads."""
+    """The hypothesis of a path of T symbols, blanks included."""
     said = [run for run in runs(list(path)) if run[0] != blank]
     starts = [start for _, start, _ in said]
     scores = emissions[torch.arange(len(path)), torch.as_tensor(path)].double()
@@ -85,7 +85,7 @@ def along(path: Sequence[int], emissions: Tensor, blank: int) -> Decoded:
 
 
 def _functional() -> Optional[Any]:
-    """torchaudio's functions; None where there is none that loads and aligns."""
+    """torchaudio's functions; None if no torchaudio is installed that loads and aligns."""
     try:
         import torchaudio.functional as functional
     except (ImportError, OSError, RuntimeError):  # built for another torch
@@ -95,17 +95,17 @@ def _functional() -> Optional[Any]:
 
 def _by_torchaudio(functional: Any, emissions: Tensor, tokens: Sequence[int], blank: int) -> List[int]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some releases called it deprecated
+        warnings.simplefilter("ignore")  # some releases mark it as deprecated
         path, _ = functional.forced_align(emissions.double()[None], torch.tensor([list(tokens)]), blank=blank)
     found: List[int] = path[0].tolist()
     return found
 
 
 def viterbi(emissions: Floats, tokens: NDArray[np.int64], blank: int) -> List[int]:
-    """The symbol of each frame, (T,), of equal ways the one that moves on last.
+    """The symbol of each frame, (T,); of equally likely paths, the one that moves on last.
 
-    Memory does not grow with frames times tokens: the best ways are kept at every so many frames, and how they went
-    on from there is found out again, going back, for the few states that can lead to where the way goes on.
+    Memory does not grow with frames times tokens: the best scores are stored at checkpoints only. Going back, the steps
+    between two checkpoints are computed again, for the few states that can lead to where the path continues.
     """
     frames, count = len(emissions), len(tokens)
     stride = max(math.isqrt(frames) + 1, frames * (2 * count + 1) // KEPT + 1)
@@ -122,7 +122,7 @@ def viterbi(emissions: Floats, tokens: NDArray[np.int64], blank: int) -> List[in
         raise UnalignableError("its text holds a symbol that the model never says")
     path: List[int] = []
     for index in range(len(kept) - 1, -1, -1):
-        # the row that is kept at index > 0 is that of the frame before
+        # the row stored at index > 0 is that of the previous frame
         begin, end = max(index * stride, 1), min((index + 1) * stride, frames)
         states = _way_back(kept[index], emissions[begin:end], tokens, repeats, blank, state)
         path += [blank if state % 2 == 0 else int(tokens[state // 2]) for state in states[:-1]]
@@ -139,7 +139,7 @@ def _first(frame: Floats, tokens: NDArray[np.int64], blank: int) -> Rows:
 
 
 def _step(rows: Rows, frame: Floats, tokens: NDArray[np.int64], repeats: NDArray[np.bool_], blank: int) -> Rows:
-    """One frame (V,) further."""
+    """Scores one frame (V,) later."""
     of_tokens, of_blanks = rows
     best = np.maximum(of_tokens, of_blanks[:-1])
     best[1:] = np.maximum(best[1:], np.where(repeats[1:], -np.inf, of_tokens[:-1]))
@@ -156,8 +156,8 @@ def _way_back(
     blank: int,
     state: int,
 ) -> List[int]:
-    """States from ``state``, after the last of these frames, back to the one before the first: (frames + 1,)."""
-    # a frame moves on by two states at most, which is one token
+    """States from the one before the first of these frames to ``state``, after the last: (frames + 1,)."""
+    # a frame advances by at most two states, which is one token
     low, high = max(state // 2 - len(emissions) - 1, 0), min(state // 2 + 1, len(tokens))
     part = slice(low, high)
     here: Rows = (rows[0][part], rows[1][low : high + 1])

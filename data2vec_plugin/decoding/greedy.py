@@ -1,4 +1,4 @@
-"""Greedy CTC decoding, and its shape for ``fairseq-generate``."""
+"""Greedy CTC decoding, and its generator for ``fairseq-generate``."""
 
 from typing import Any, Dict, List, Optional
 
@@ -19,7 +19,7 @@ class GreedyCtcDecoder:
         self.blank = blank
 
     def decode(self, emissions: Tensor) -> List[Decoded]:
-        """The one best path through ``emissions``, (T, V) log-probabilities; ``score`` is that of all its frames."""
+        """The best path through ``emissions``, (T, V) log-probabilities; ``score`` is the sum over all its frames."""
         scores, symbols = emissions.max(-1)
         kept = [run for run in runs(symbols.tolist()) if run[0] != self.blank]
         of_frames = scores.tolist()
@@ -35,9 +35,9 @@ class GreedyCtcDecoder:
 
 
 class GreedyCtcGenerator:
-    """Greedy decoding in batches, in the shape of fairseq's generators; several models vote by mean probability."""
+    """Greedy decoding in batches, as a fairseq generator; probabilities of several models are averaged."""
 
-    told = "greedy decoding"
+    summary = "greedy decoding"
 
     def __init__(self, dictionary: Dictionary, blank: int) -> None:
         self.pad = dictionary.pad()
@@ -60,14 +60,14 @@ class GreedyCtcGenerator:
         ``score`` is the mean log-probability of the path's symbols (natural logarithm).
         """
         if prefix_tokens is not None or constraints is not None:
-            raise ValueError("greedy CTC decoding knows neither `--prefix-size` nor `--constraints`; leave them out")
+            raise ValueError("greedy CTC decoding supports neither `--prefix-size` nor `--constraints`; leave them out")
         rows = emissions_of(models, sample)
         read = [(self.decoder.decode(row)[0], len(row)) for row in rows]
         return [[hypothesis(decoded, decoded.score / max(length, 1))] for decoded, length in read]
 
 
 def hypothesis(decoded: Decoded, score: float) -> Hypothesis:
-    """A reading in the shape that ``fairseq-generate`` prints."""
+    """A hypothesis in the form that ``fairseq-generate`` prints."""
     return {
         "tokens": torch.tensor(decoded.tokens, dtype=torch.long),
         "score": score,

@@ -1,4 +1,4 @@
-"""The n-gram language model of a beam search: opened, and asked what it knows before anything is decoded."""
+"""The n-gram language model of a beam search, opened and checked against the vocabulary before anything is decoded."""
 
 from __future__ import annotations
 
@@ -18,52 +18,53 @@ from .words import is_special
 logger = logging.getLogger(__name__)
 
 SURELY_OTHERS = 0.5
-"""Share of a lexicon's words that are unknown to a language model from which on it may be one of letters."""
+"""Share of unknown lexicon words from which on a language model may be one of letters."""
 NO_WORD = "\N{OBJECT REPLACEMENT CHARACTER}"
-"""What no language model has a probability for."""
+"""A word that no language model contains."""
 
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """KenLM over words of a lexicon, or over symbols of the dictionary (``of_symbols``)."""
+    """A KenLM model over words of a lexicon, or over symbols of the dictionary (``of_symbols``)."""
 
     kenlm: Any
     of_symbols: bool
-    told: str
+    description: str
 
 
 def open_language_model(path: Path, symbols: Sequence[str], words: Optional[List[str]]) -> LanguageModel:
-    """Open an ARPA file or KenLM's binary for the ``words`` of a lexicon, and else for the dictionary's ``symbols``.
+    """Open an ARPA file or KenLM binary for the ``words`` of a lexicon, or else for the dictionary's ``symbols``.
 
-    With a lexicon it may be a model of either; what it knows more of is taken. How many it does not know is logged.
+    With a lexicon it may be a model of either: the vocabulary of which it contains more is used. The number of unknown
+    words or symbols is logged.
 
     Raises:
-        UnusableFileError: it is no language model, is cut short, or knows none of them: it is over another alphabet,
-            or over words where there is no lexicon.
+        UnusableFileError: it is no language model, is truncated, or contains none of them: it has another alphabet, or
+            consists of words while there is no lexicon.
     """
-    told = _check(path)
+    description = _check(path)
     unknown_words: List[str] = []
     if words is not None:
         model = _kenlm(path, [*words, NO_WORD])
         unknown_words = unknown(model, words)
         if len(unknown_words) < SURELY_OTHERS * len(words):
-            _tell_share(path, unknown_words, words, "words of the lexicon")
-            return LanguageModel(model, False, told)
+            _log_share(path, unknown_words, words, "words of the lexicon")
+            return LanguageModel(model, False, description)
     letters = [symbol for symbol in symbols if not is_special(symbol)]
     unknown_letters = unknown(_kenlm(path, [*letters, NO_WORD]), letters)
     if words is not None and len(unknown_letters) / len(letters) >= len(unknown_words) / len(words) < 1:
-        _tell_share(path, unknown_words, words, "words of the lexicon")
-        return LanguageModel(model, False, told)
+        _log_share(path, unknown_words, words, "words of the lexicon")
+        return LanguageModel(model, False, description)
     if len(unknown_letters) == len(letters):
         raise _over_another_alphabet(path, letters, words)
-    _tell_share(path, unknown_letters, letters, "symbols of the dictionary")
-    return LanguageModel(_kenlm(path, symbols), True, f"{told} of symbols")
+    _log_share(path, unknown_letters, letters, "symbols of the dictionary")
+    return LanguageModel(_kenlm(path, symbols), True, f"{description} of symbols")
 
 
 def unknown(kenlm: Any, words: Sequence[str]) -> List[str]:
-    """Which of the words, the first that ``kenlm`` was opened with, it takes for unknown ones.
+    """Which of the words, the first that ``kenlm`` was opened with, are unknown to it.
 
-    KenLM does not say so, but what it does not know all has one probability, which no known word has.
+    KenLM does not report this, but all unknown words have one probability, which no known word has.
     """
     start = kenlm.start(False)
     of_none = kenlm.score(start, len(words))[1]
@@ -76,13 +77,13 @@ def _check(path: Path) -> str:
     order = len(check_arpa(path))
     if order < 2:
         raise UnusableFileError.of(
-            path, "holds single words only; KenLM needs pairs too: `data2vec lm build --order 2`"
+            path, "holds only unigrams; KenLM requires bigrams too: `data2vec lm build --order 2`"
         )
     return f"{order}-gram {path.name}"
 
 
 def _kenlm(path: Path, words: Sequence[str]) -> Any:
-    """KenLM, for which the n-th of the words has the number n."""
+    """A KenLM model in which the n-th of the words has the number n."""
     flashlight = flashlight_text()
     dictionary = flashlight.Dictionary()
     for number, word in enumerate(words):
@@ -98,7 +99,7 @@ def _kenlm(path: Path, words: Sequence[str]) -> Any:
 
 @contextmanager
 def without_stderr() -> Iterator[None]:
-    """Keep what C++ writes to the process's second channel from it: KenLM draws a bar of its own."""
+    """Discard what C++ writes to stderr: KenLM draws its own progress bar."""
     sys.stderr.flush()
     kept = os.dup(2)
     try:
@@ -110,7 +111,7 @@ def without_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def _tell_share(path: Path, missing: List[str], every: Sequence[str], what: str) -> None:
+def _log_share(path: Path, missing: List[str], every: Sequence[str], what: str) -> None:
     if missing:
         share = len(missing) / len(every)
         log = logger.warning if share > 0.1 else logger.info
@@ -122,12 +123,12 @@ def _over_another_alphabet(path: Path, letters: Sequence[str], words: Optional[L
     if words is None:
         return UnusableFileError.of(
             path,
-            f"knows none of the dictionary's symbols ({some(letters)}).{own} A model of words needs a lexicon: give "
-            f"`--lexicon`, which `data2vec lm lexicon` makes; or make a model of letters with "
+            f"contains none of the dictionary's symbols ({some(letters)}).{own} A model of words requires a lexicon: "
+            f"give `--lexicon` (from `data2vec lm lexicon`), or build a model of letters with "
             f"`data2vec lm build --units char`",
         )
     return UnusableFileError.of(
         path,
-        f"knows none of the {len(words):,} words of the lexicon ({some(words)}), nor the dictionary's symbols.{own} It "
-        f"is over another alphabet, or in another case: make it from text like the labels with `data2vec lm build`",
+        f"contains none of the {len(words):,} words of the lexicon ({some(words)}), and none of the dictionary's "
+        f"symbols.{own} Its alphabet or its case differs: build one from text like the labels with `data2vec lm build`",
     )

@@ -1,4 +1,4 @@
-"""Options of beam search, by fairseq's names: what they are, how a command takes them, the decoder they make."""
+"""Options of beam search, by fairseq's names: their definition, their command line, the decoder built from them."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ LM_WEIGHT, WORD_SCORE = 2.0, -1.0
 
 @dataclass(frozen=True)
 class BeamOptions:
-    """How a beam search goes; None: as fairseq has it, where it counts at all.
+    """Settings of a beam search; None: fairseq's default, where the option has an effect at all.
 
-    Raises ValueError, by the option's name, for a value out of range and for one that would count for nothing.
+    Raises ValueError, naming the option, for a value out of range and for one that would have no effect.
     """
 
     beam: int = 50
-    """How many readings are kept from frame to frame."""
+    """Hypotheses kept from frame to frame."""
     nbest: int = 1
     lexicon: Optional[Path] = None
-    """Words and their spellings; without, any string of symbols may be read."""
+    """Words and their spellings; without a lexicon, any string of symbols is allowed."""
     lm_model: Optional[Path] = None
-    """ARPA, or KenLM's binary: of words with a lexicon, of symbols without (or with)."""
+    """ARPA file or KenLM binary: of words or symbols with a lexicon, of symbols without one."""
     lm_weight: Optional[float] = None
-    """Of the language model's log10 beside the emissions' natural logarithms, of which 1 here is 0.43 (2)."""
+    """Weight of the language model's log10; the emissions are natural logarithms, of which 1 here is 0.43 (2)."""
     word_score: Optional[float] = None
     """Added for each word of the lexicon (-1)."""
     sil_weight: Optional[float] = None
     """Added for each frame of the boundary `|` (0)."""
     beam_threshold: float = 50.0
-    """Readings this far behind the best are dropped."""
+    """Hypotheses whose score is this much below the best are dropped."""
     beam_size_token: Optional[int] = None
-    """How many symbols are tried in a frame (all)."""
+    """Symbols tried per frame (all)."""
 
     def __post_init__(self) -> None:
         for name in ("beam", "nbest", "beam_size_token"):
@@ -52,15 +52,15 @@ class BeamOptions:
         if self.lm_weight is not None and self.lm_model is None:
             raise ValueError(f"`--lm-weight` is {self.lm_weight:g}, but there is no language model: give `--lm-model`")
         if self.word_score is not None and self.lexicon is None:
-            raise ValueError(f"`--word-score` is {self.word_score:g}, but words are a lexicon's: give `--lexicon`")
+            raise ValueError(f"`--word-score` is {self.word_score:g}, but only a lexicon has words: give `--lexicon`")
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """The options in a line, by their names."""
         given = {"beam": self.beam, **self.search()}
         return ", ".join(f"{name}={value}" for name, value in given.items())
 
     def search(self) -> Dict[str, Any]:
-        """What is searched with, besides the beam: numbers as they count, names of files."""
+        """The settings of the search other than the beam: effective numbers, and names of files."""
         numbers = {
             "lexicon": self.lexicon and self.lexicon.name,
             "lm_model": self.lm_model and self.lm_model.name,
@@ -76,12 +76,12 @@ class BeamOptions:
 
     @property
     def weight(self) -> float:
-        """Weight of the language model."""
+        """Effective weight of the language model."""
         return LM_WEIGHT if self.lm_weight is None else self.lm_weight
 
     @property
     def score_of_word(self) -> float:
-        """What a word adds."""
+        """Effective score of a word."""
         return WORD_SCORE if self.word_score is None else self.word_score
 
 
@@ -93,25 +93,35 @@ def _check_range(name: str, value: Optional[float], least: float, expected: str)
 def add_beam_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of beam search; :func:`beam_options` reads what was given."""
     group = parser.add_argument_group(
-        "beam search", "greedy decoding, unless one of these is given; needs flashlight-text (extra `lm`)"
+        "beam search", "decoding is greedy unless one of these is given; requires flashlight-text (extra `lm`)"
     )
     add = group.add_argument
-    add("--beam", type=int, metavar="N", help="readings that are kept from frame to frame (50)")
-    add("--nbest", type=int, metavar="N", help="readings to give of each recording (1)")
+    add("--beam", type=int, metavar="N", help="hypotheses kept from frame to frame (default: 50)")
+    add("--nbest", type=int, metavar="N", help="hypotheses to write for each recording (default: 1)")
     add("--lexicon", type=Path, metavar="FILE", help="words and their spellings (`data2vec lm lexicon`)")
-    add("--lm-model", type=Path, metavar="FILE", help="n-gram: ARPA (`data2vec lm build`), or KenLM's binary")
-    add("--lm-weight", type=float, metavar="X", help="of the n-gram's log10 beside natural logarithms (2)")
-    add("--word-score", type=float, metavar="X", help="added for each word of the lexicon (-1)")
-    add("--sil-weight", type=float, metavar="X", help="added for each frame of the boundary | (0)")
-    add("--beam-threshold", type=float, metavar="X", help="drop readings this far behind the best (50)")
-    add("--beam-size-token", type=int, metavar="N", help="symbols that are tried in a frame (all)")
-    add("--decoding", type=Path, metavar="FILE", help="options that `data2vec lm tune` found; those given go before")
+    add("--lm-model", type=Path, metavar="FILE", help="n-gram: ARPA file (`data2vec lm build`) or KenLM binary")
+    add("--lm-weight", type=float, metavar="X", help="weight of the n-gram's log10 probability (default: 2)")
+    add("--word-score", type=float, metavar="X", help="score added for each word of the lexicon (default: -1)")
+    add("--sil-weight", type=float, metavar="X", help="score added for each frame of the boundary | (default: 0)")
+    add(
+        "--beam-threshold",
+        type=float,
+        metavar="X",
+        help="drop hypotheses scoring this much below the best (default: 50)",
+    )
+    add("--beam-size-token", type=int, metavar="N", help="symbols tried per frame (default: all)")
+    add(
+        "--decoding",
+        type=Path,
+        metavar="FILE",
+        help="options found by `data2vec lm tune`; options given here override them",
+    )
 
 
 def beam_options(given: Mapping[str, Any]) -> Optional[BeamOptions]:
-    """Options out of parsed arguments (``vars(args)``), or None where none was given: decode greedily.
+    """Options from parsed arguments (``vars(args)``), or None if none was given: decode greedily.
 
-    ``--beam 1`` alone is greedy decoding, too.
+    ``--beam 1`` without other options is greedy decoding, too.
     """
     names = {field.name for field in fields(BeamOptions)}
     chosen = {name: value for name, value in given.items() if name in names and value is not None}
@@ -125,7 +135,7 @@ def beam_options(given: Mapping[str, Any]) -> Optional[BeamOptions]:
 def build_decoder(options: Optional[BeamOptions], symbols: Sequence[str], blank: int) -> Decoder:
     """The decoder for a dictionary's ``symbols``, in the order of the model's rows; ``options`` None: greedy.
 
-    Raises ValueError for options, files and a Python with which nothing could be decoded.
+    Raises ValueError for options, files or a Python version that cannot be decoded with.
     """
     if options is None:
         return GreedyCtcDecoder(blank)

@@ -1,4 +1,4 @@
-"""Options of beam search in a file: an overlay for hydra, which `--decoding` takes as well."""
+"""Options of beam search in a file: an overlay for hydra, and the format of `--decoding`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ SECTIONS = {
     "task": ("lexicon", "lm_model", "word_score", "sil_weight", "beam_threshold", "beam_size_token"),
     "generation": ("beam", "nbest", "lm_weight"),
 }
-"""Where fairseq's configuration has the options."""
+"""The sections of fairseq's configuration that hold the options."""
 PATHS = ("lexicon", "lm_model")
 
 
 def overlay_text(options: Dict[str, Any], comments: list[str]) -> str:
-    """The overlay of options that are not None, below a few lines of comment."""
+    """The overlay of the options that are not None, after a few lines of comment."""
     sections = {
         section: {name: _plain(options[name]) for name in names if options.get(name) is not None}
         for section, names in SECTIONS.items()
@@ -29,9 +29,9 @@ def overlay_text(options: Dict[str, Any], comments: list[str]) -> str:
 
 
 def read_overlay(path: Path) -> Dict[str, Any]:
-    """The options in an overlay; relative paths in it start from its folder.
+    """The options in an overlay; its relative paths are relative to its folder.
 
-    Raises :class:`UnusableFileError` for what is no overlay of such options.
+    Raises :class:`UnusableFileError` for a file that is no overlay of such options.
     """
     try:
         content = yaml.safe_load(read_text(path))

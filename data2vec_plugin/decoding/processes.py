@@ -1,4 +1,4 @@
-"""Decoding in several processes: flashlight holds Python's lock while it searches, so that threads would take turns."""
+"""Decoding in several processes: flashlight holds Python's lock (GIL) while it searches, so threads would not help."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from .decoded import Decoded, Decoder
 Self = TypeVar("Self", bound="ForkedWorkers")
 
 MOST = 16
-"""Processes that are started unless more are asked for."""
+"""Most processes that are started by default."""
 
 _work: Optional[Callable[[Any], Any]] = None
-"""In a forked process, what it does with an argument."""
+"""In a forked process, the function that it applies to each argument."""
 
 
 def usable_cpus() -> int:
-    """Processors that this process may use."""
+    """Number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class ForkedWorkers:
-    """Processes that do some work while the caller goes on.
+    """Worker processes that run in the background.
 
-    They are forked from here, so that what the work needs, such as a lexicon and a language model, is read once and
-    lies in memory once. They end with :meth:`close`, or with this process, however that ends. Ctrl-C is for this
-    process alone.
+    They are forked from this process, so that what the work needs, such as a lexicon and a language model, is read once
+    and is in memory once. They end with :meth:`close`, or with this process, however that ends. Only this process
+    handles Ctrl-C.
 
     Args:
-        work: a function of one argument; argument and result are sent from process to process.
-        processes: how many; None: as many as there are processors, at most 16. 0: work here, at once; so it is, too,
-            where there is no fork.
-        option: what to lower where there is no room for them.
+        work: a function of one argument; argument and result are sent between processes.
+        processes: how many; None: one per processor, at most 16. 0: work in this process, at once, which is also what
+            happens on systems without fork.
+        option: the command-line option to name if memory runs out.
 
     Raises:
         ValueError: a negative number of processes.
@@ -52,7 +52,7 @@ class ForkedWorkers:
 
     def __init__(self, work: Callable[[Any], Any], processes: Optional[int], option: str) -> None:
         if processes is not None and processes < 0:
-            raise ValueError(f"`{option}` is {processes}; expected 0 (no process besides this one) or more")
+            raise ValueError(f"`{option}` is {processes}; expected 0 (no additional process) or more")
         self.work, self.option = work, option
         self.count = min(MOST, usable_cpus()) if processes is None else processes
         if "fork" not in multiprocessing.get_all_start_methods():
@@ -63,14 +63,14 @@ class ForkedWorkers:
             self._executor = self._started()
 
     def _started(self) -> ProcessPoolExecutor:
-        """All processes, forked by now: later there are more threads, which a fork would cut off amid what they do."""
+        """Fork all processes now: later there are more threads, which a fork would interrupt in the middle of work."""
         context = multiprocessing.get_context("fork")
         executor = ProcessPoolExecutor(self.count, context, _begin, (self.work, context.Barrier(self.count)))
         self._pids = [each.result() for each in [executor.submit(_arrived) for _ in range(self.count)]]
         return executor
 
     def submit(self, argument: Any) -> Future[Any]:
-        """Have an argument worked on; :meth:`result` gives what comes of it."""
+        """Send an argument to a worker; :meth:`result` returns its result."""
         if self._executor is None:
             done: Future[Any] = Future()
             done.set_result(self.work(argument))
@@ -78,17 +78,17 @@ class ForkedWorkers:
         return self._executor.submit(_do, argument)
 
     def result(self, future: Future[Any]) -> Any:
-        """Wait for it; raises RuntimeError if a process was killed, and what the work raised."""
+        """Wait for a result; raises RuntimeError if a process was killed, and any error of the work itself."""
         try:
             return future.result()
         except BrokenProcessPool as error:
             raise RuntimeError(
-                f"one of the {self.count} decoding processes was killed, perhaps for memory: give fewer with "
-                f"`{self.option}` (0: none besides this one), or a smaller `--beam`"
+                f"one of the {self.count} decoding processes was killed, perhaps because memory ran out: use fewer "
+                f"with `{self.option}` (0: no additional process), or a smaller `--beam`"
             ) from error
 
     def close(self) -> None:
-        """End the processes, whatever they are at, and wait until they are gone."""
+        """End the processes, even while they work, and wait until they are gone."""
         executor, self._executor = self._executor, None
         if executor is None:
             return
@@ -107,7 +107,7 @@ class ForkedWorkers:
 
 
 class DecodingProcesses(ForkedWorkers):
-    """A decoder's copies, which decode what is submitted: (T, V) emissions -> :class:`.decoded.Decoded`, best first."""
+    """Copies of a decoder that decode submitted emissions: (T, V) -> list of :class:`.decoded.Decoded`, best first."""
 
     def __init__(self, decoder: Decoder, processes: Optional[int] = None) -> None:
         def decode(emissions: NDArray[Any]) -> List[Decoded]:
@@ -116,12 +116,12 @@ class DecodingProcesses(ForkedWorkers):
         super().__init__(decode, processes, "--decoding-processes")
 
     def submit(self, argument: Tensor) -> Future[Any]:
-        """Have emissions decoded."""
+        """Submit emissions for decoding."""
         return super().submit(argument.numpy())
 
 
 _everybody: Any = None
-"""In a forked process, where it waits for the others to be there."""
+"""In a forked process, the barrier at which it waits for the others to start."""
 
 
 def _begin(work: Callable[[Any], Any], everybody: Any) -> None:
@@ -146,5 +146,5 @@ def _arrived() -> int:
 
 def _do(argument: Any) -> Any:
     if _work is None:
-        raise RuntimeError("this process was not started to work")
+        raise RuntimeError("this process was not started as a worker")
     return _work(argument)

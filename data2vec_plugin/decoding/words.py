@@ -1,4 +1,4 @@
-"""Words of what was decoded: which tokens belong to each, when it was said, how sure the model is."""
+"""Words of a decoding result: the tokens of each, its time, and the model's confidence."""
 
 import math
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Iterator, List, Sequence, Tuple
 from .decoded import Decoded
 
 PIECE = "▁"
-"""How SentencePiece writes the beginning of a word."""
+"""SentencePiece's mark for the beginning of a word."""
 NO_TEXT = {"<s>", "</s>", "<pad>"}
-"""Symbols of fairseq's dictionaries that stand for nothing said."""
+"""Symbols of fairseq's dictionaries that stand for no speech."""
 
 Span = Tuple[int, int]
-"""First token of a word, and the one behind its last."""
+"""First token of a word, and the one after its last."""
 
 
 @dataclass(frozen=True)
@@ -22,18 +22,18 @@ class Word:
     text: str
     start: int
     end: int
-    """The frame behind its last."""
+    """The frame after its last."""
     confidence: float
     """exp(mean log-probability of its tokens), each at its first frame."""
 
 
 def words_of(decoded: Decoded, symbols: Sequence[str], boundary: str = "|") -> List[Word]:
-    """Words of a reading, ``symbols`` being the dictionary's rows.
+    """Words of a hypothesis; ``symbols`` are the dictionary's rows.
 
-    Letters are joined up to the next ``boundary``, SentencePiece's units up to the next that begins with ``▁``. A
-    dictionary with neither says nothing of where words begin: if all its symbols are single letters, all that was
-    read is one word; if one is longer, as in a dictionary of words, each symbol is a word. A lexicon's own words and
-    their ends count before all that.
+    Letters are joined up to the next ``boundary``, SentencePiece's pieces up to the next one that begins with ``▁``. A
+    dictionary with neither does not show where words begin: if all its symbols are single letters, the whole
+    hypothesis is one word; if one is longer, as in a dictionary of words, each symbol is a word. If the hypothesis has
+    words of a lexicon, those are used instead.
     """
     if decoded.words is not None and decoded.word_ends is not None:
         spans = list(zip([0, *decoded.word_ends], decoded.word_ends))
@@ -50,7 +50,7 @@ def words_of(decoded: Decoded, symbols: Sequence[str], boundary: str = "|") -> L
 
 
 def texts_of(read: List[str], symbols: Sequence[str], boundary: str = "|") -> List[str]:
-    """Words of the symbols ``read``, as of a label's; see :func:`words_of`."""
+    """Words of the symbols ``read``, such as those of a label; see :func:`words_of`."""
     kept = (
         [symbol for symbol in read[slice(*span)] if symbol not in {boundary, *NO_TEXT}]
         for span in spans_of(read, symbols, boundary)
@@ -59,7 +59,7 @@ def texts_of(read: List[str], symbols: Sequence[str], boundary: str = "|") -> Li
 
 
 def spoken(decoded: Decoded, span: Span, symbols: Sequence[str], boundary: str = "|") -> List[int]:
-    """Tokens of a span that are more than marks."""
+    """Tokens of a span that are more than boundary marks."""
     return [token for token in decoded.tokens[slice(*span)] if symbols[token] not in {boundary, *NO_TEXT}]
 
 
@@ -78,7 +78,7 @@ def spans_of(read: List[str], symbols: Sequence[str], boundary: str) -> Iterator
 
 
 def is_special(symbol: str) -> bool:
-    """Whether a symbol is one that fairseq adds by itself: ``<s>``, ``<unk>``, ``madeupword0001``."""
+    """Whether fairseq itself added a symbol: ``<s>``, ``<unk>``, ``madeupword0001``."""
     return (symbol.startswith("<") and symbol.endswith(">")) or symbol.startswith("madeupword")
 
 

@@ -1,1 +1,1 @@
-"""What is installed, mended or missing; standard library first, so that it runs whatever is broken."""
+"""Finds what is installed, patched or missing; uses mostly the standard library, so that it runs whatever is broken."""

@@ -1,7 +1,7 @@
-"""What is installed, what was patched and why, what is missing, and how to mend it.
+"""What is installed, what was patched and why, what is missing, and how to fix it.
 
-Runs with fairseq, or anything else, broken or missing: all imports happen in a process
-of their own (probe.py).
+Runs with fairseq, or anything else, broken or missing: all imports happen in a separate
+process (probe.py).
 """
 
 import json
@@ -21,7 +21,7 @@ PROBE = Path(__file__).with_name("probe.py")
 PROBE_SECONDS = 300
 SHOWN_MODULES = 3
 ENOUGH_SHARED = 256 << 20
-"""Bytes: some batches of each of the recipes' workers."""
+"""Bytes: a few batches of each worker of the recipes."""
 NEEDED_FOR = {
     "torchaudio": " (only fairseq's own speech-to-text and text-to-speech need it; `data2vec align` is faster with it)",
     "torchvision": " (needed for images only)",
@@ -33,7 +33,7 @@ NEEDED_FOR = {
 
 @dataclass
 class Finding:
-    """One line of the table: what was looked at, what was found, how to mend it."""
+    """One line of the table: what was examined, what was found, how to fix it."""
 
     what: str
     found: str
@@ -60,7 +60,7 @@ def examine_and_tell(as_json: bool) -> bool:
 
 
 def probe() -> Dict[str, Any]:
-    """What probe.py found, or {"error": …} if it did not live to tell."""
+    """The result of probe.py, or {"error": …} if its process died."""
     try:
         done = subprocess.run(
             [sys.executable, "-W", "ignore", str(PROBE)],
@@ -74,12 +74,12 @@ def probe() -> Dict[str, Any]:
         return {"error": f"importing torch and fairseq took more than {PROBE_SECONDS} s"}
     except (IndexError, ValueError):
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        return {"error": f"the test process ended with code {done.returncode}: {last}"}
+        return {"error": f"the process that tests imports exited with code {done.returncode}: {last}"}
     return result
 
 
 def examine(probed: Dict[str, Any]) -> List[Finding]:
-    """Judges what the probe found."""
+    """Turns the probe's results into findings."""
     findings = [Finding("python", f"{platform.python_version()} ({sys.executable})")]
     if "error" in probed:
         findings.append(Finding("imports", probed["error"], FATAL, remedies.REINSTALL_TORCH))
@@ -108,19 +108,19 @@ def examine(probed: Dict[str, Any]) -> List[Finding]:
     return findings
 
 
-def _package(name: str, probed: Dict[str, Optional[str]], needed: str, mend: str) -> Finding:
+def _package(name: str, probed: Dict[str, Optional[str]], needed: str, fix: str) -> Finding:
     if probed["version"] is None:
-        return Finding(name, f"not installed{NEEDED_FOR.get(name, '')}", needed, mend)
+        return Finding(name, f"not installed{NEEDED_FOR.get(name, '')}", needed, fix)
     if probed["error"]:
         state = needed if needed != OK else WARNING
         # without the patches hydra 1.0 does not import on Python 3.11
-        mend = remedies.TURN_ON if "mutable default" in probed["error"] and remedies.is_turned_off() else mend
-        return Finding(name, f"{probed['version']}, broken: {probed['error']}", state, mend)
+        fix = remedies.TURN_ON if "mutable default" in probed["error"] and remedies.is_turned_off() else fix
+        return Finding(name, f"{probed['version']}, broken: {probed['error']}", state, fix)
     return Finding(name, str(probed["version"]))
 
 
 def _beam_search(probed: Dict[str, Optional[str]]) -> Finding:
-    """Whether beam search can run, and what to do where it cannot: there is no wheel for every Python."""
+    """Whether beam search can run, and what to do if it cannot: not every Python has a wheel."""
     finding = _package("flashlight-text", probed, OK, remedies.for_beam_search())
     if probed["version"] is None:
         finding.found += f": {finding.mend}"
@@ -136,7 +136,7 @@ def _gpus(probed: Dict[str, Any]) -> Finding:
 
 
 def _shared_memory(room: Optional[shared_memory.Room]) -> Finding:
-    """Docker gives 64 MiB, which the workers of one run use up."""
+    """Docker's default is 64 MiB, too little for the workers of one run."""
     if room is None:
         return Finding("shared memory", f"none: there is no {shared_memory.FOLDER}")
     found = f"{room} in {shared_memory.FOLDER}"
@@ -144,7 +144,7 @@ def _shared_memory(room: Optional[shared_memory.Room]) -> Finding:
         return Finding("shared memory", found)
     return Finding(
         "shared memory",
-        f"{found}; loader workers hand batches over there",
+        f"{found}; data loader workers pass batches through it",
         WARNING,
         f"{shared_memory.ENLARGE}, or train with dataset.num_workers=0",
     )
@@ -180,30 +180,30 @@ def _shim(probed: Dict[str, Any]) -> Finding:
 
 def _plugin(probed: Dict[str, Optional[str]]) -> Finding:
     if probed["error"]:
-        mend = remedies.TURN_ON if remedies.is_turned_off() else remedies.INSTALL_PLUGIN
-        return Finding("plugin", probed["error"], FATAL, mend)
+        fix = remedies.TURN_ON if remedies.is_turned_off() else remedies.INSTALL_PLUGIN
+        return Finding("plugin", probed["error"], FATAL, fix)
     return Finding("plugin", "data2vec_plugin imports")
 
 
 def show(findings: List[Finding], patches: List[Dict[str, str]], fatal: bool) -> None:
-    """Prints the tables, then what to do."""
+    """Prints the tables, then how to fix what was found."""
     marks = {OK: "ok", WARNING: "warning", FATAL: "MISSING"}
     rows = [(finding.what, finding.found, marks[finding.state]) for finding in findings]
     print_table("Installed", ("what", "found", "state"), rows)
     if patches:
         print_table("Patched at run time", ("patch", "why", "modules"), _by_patch(patches))
-    mends: Dict[str, List[str]] = {}
-    for finding in filter(_to_mend, findings):
-        mends.setdefault(finding.mend, []).append(finding.what)
-    if mends:
-        print("\nTo mend:")
-        for mend, whats in mends.items():
-            print(f"  {', '.join(whats)}: {mend}")
+    fixes: Dict[str, List[str]] = {}
+    for finding in filter(_to_fix, findings):
+        fixes.setdefault(finding.mend, []).append(finding.what)
+    if fixes:
+        print("\nTo fix:")
+        for fix, whats in fixes.items():
+            print(f"  {', '.join(whats)}: {fix}")
     print("\nTraining could not start." if fatal else "\nTraining can start.")
 
 
 def _by_patch(patches: List[Dict[str, str]]) -> List[Row]:
-    """One row a patch; a patch may mend several modules, and not all need it."""
+    """One row per patch; a patch may apply to several modules, of which some may not need it."""
     rows: Dict[Tuple[str, str], Dict[str, List[str]]] = {}
     for entry in patches:
         states = rows.setdefault((entry["name"], entry["why"]), {})
@@ -219,5 +219,5 @@ def _counted(modules: List[str]) -> str:
     return ", ".join(modules) if len(modules) <= SHOWN_MODULES else f"{len(modules)} modules of fairseq"
 
 
-def _to_mend(finding: Finding) -> bool:
+def _to_fix(finding: Finding) -> bool:
     return bool(finding.mend) and finding.state != OK

@@ -1,8 +1,8 @@
 """Imports what training needs, as fairseq's own commands do, and prints what happened.
 
-`data2vec doctor` runs this file in a process of its own: a broken package, even one
-that ends the interpreter, then costs the doctor one line. Standard library only, and
-the plugin comes last: fairseq's commands meet it last, too.
+`data2vec doctor` runs this file in a separate process: a broken package, even one
+that exits the interpreter, is then one line of the report. Standard library only; the
+plugin is imported last, as in fairseq's commands.
 """
 
 import json
@@ -11,7 +11,7 @@ import time
 from importlib import import_module, metadata
 from typing import Any, Dict, Optional
 
-# distributions by the name that they are imported by
+# distributions by import name
 PACKAGES = {
     "torch": "torch",
     "torchaudio": "torchaudio",
@@ -29,7 +29,7 @@ EXTENSIONS = ("fairseq.data.data_utils_fast", "fairseq.data.token_block_utils_fa
 
 
 def version_of(distribution: str) -> Optional[str]:
-    """The installed version, None if there is none."""
+    """The installed version, None if it is not installed."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
@@ -40,7 +40,7 @@ def attempt(module: str) -> Optional[str]:
     """Imports a module; returns the error in one line, None if it works."""
     try:
         import_module(module)
-    except BaseException as error:  # a package may well call sys.exit while it is imported
+    except BaseException as error:  # a package may call sys.exit while it is imported
         first = (str(error).strip().splitlines() or [""])[0]
         return f"{type(error).__name__}: {first}"
     return None
@@ -63,14 +63,14 @@ def probe_gpus() -> Dict[str, Any]:
 
 
 def probe_fairseq() -> Dict[str, Any]:
-    """Imports what `fairseq-hydra-train` imports before it knows of any plugin."""
+    """Imports what `fairseq-hydra-train` imports before any plugin."""
     found: Dict[str, Any] = {"version": version_of("fairseq")}
     started = time.perf_counter()
     found["error"] = attempt("fairseq_cli.hydra_train")
     found["seconds"] = round(time.perf_counter() - started, 1)
     if found["error"] is None:
         utils = import_module("fairseq.utils")
-        # a helper that the release on the package index does not have
+        # a helper that the release on PyPI does not have
         found["flavour"] = "main checkout" if hasattr(utils, "hotreload_function") else "release"
         found["path"] = next(iter(import_module("fairseq").__path__))
         found["extensions"] = {name: attempt(name) for name in EXTENSIONS}
@@ -78,7 +78,7 @@ def probe_fairseq() -> Dict[str, Any]:
 
 
 def probe_shim() -> Dict[str, Any]:
-    """Whether the patches were on before the plugin was imported, and what they did."""
+    """Whether the patches were active before the plugin was imported, and what they did."""
     compat = sys.modules.get("data2vec_compat")
     if compat is None:
         return {"active": "", "patches": []}

@@ -1,4 +1,4 @@
-"""The command that mends each thing `data2vec doctor` may find."""
+"""The command that fixes each problem `data2vec doctor` may find."""
 
 import os
 import re
@@ -12,9 +12,9 @@ INSTALL_PLUGIN = "pip install '.[audio]'  (in the checkout of data2vec for fairs
 TURN_ON = "unset DATA2VEC_COMPAT"
 REINSTALL_TORCH = "pip install --force-reinstall torch"
 FREE = {"torchaudio": ((2, 13), "2.11.1"), "torchvision": ((2, 14), "0.29.1")}
-"""From which torch on which release serves that torch and all later ones. torchaudio's own word is torch 2.11, beside
-which it does not load, nor beside 2.12: they lack functions of the C++ library. It is built for CUDA, and does not load
-beside a torch that is not."""
+"""The first torch from which on a release of torchaudio works with that torch and all later ones. torchaudio itself
+states torch 2.11, but it does not load with 2.11 or 2.12, whose C++ library lacks functions that it needs. It is built
+for CUDA, and does not load with a torch that is not."""
 LAST_OWN_TORCHAUDIO = (2, 11)
 
 LAST_PYTHON_OF_FLASHLIGHT = (3, 12)
@@ -24,16 +24,16 @@ _DISTRIBUTIONS = {"hydra": "hydra-core", "Cython": "cython", "sklearn": "scikit-
 
 
 def for_package(name: str, torch: Optional[str]) -> str:
-    """What mends a package, without moving the torch that is there."""
+    """The command that fixes a package without changing the installed torch."""
     if name in ("torchaudio", "torchvision"):
-        return _beside_torch(name, torch)
+        return _matching_torch(name, torch)
     if name in ("hydra", "omegaconf"):
         return 'pip install "hydra-core>=1.3,<1.4" "omegaconf>=2.3,<2.4"'
     return f"pip install {_DISTRIBUTIONS.get(name, name)}"
 
 
 def for_beam_search() -> str:
-    """What makes beam search possible on this Python."""
+    """How to make beam search work on this Python."""
     if sys.version_info[:2] > LAST_PYTHON_OF_FLASHLIGHT:
         own, last = (".".join(map(str, each)) for each in (sys.version_info[:2], LAST_PYTHON_OF_FLASHLIGHT))
         return f"flashlight-text has no wheel for Python {own}; use Python 3.9 to {last}, or decode greedily"
@@ -41,12 +41,12 @@ def for_beam_search() -> str:
 
 
 def is_turned_off() -> bool:
-    """Whether the environment turns the patches off; fairseq may then not import, whatever is installed."""
+    """Whether the environment turns the patches off; then fairseq may fail to import, whatever is installed."""
     return os.environ.get("DATA2VEC_COMPAT", "1").lower() in ("0", "off", "false", "no")
 
 
 def for_import_error(error: str) -> str:
-    """What helps if fairseq is there but does not import."""
+    """The command for a fairseq that is installed but fails to import."""
     missing = re.search(r"No module named '(\w+)", error)
     if missing and missing.group(1) not in ("fairseq", "fairseq_cli"):
         name = missing.group(1)
@@ -60,20 +60,20 @@ def for_import_error(error: str) -> str:
     return INSTALL_FAIRSEQ
 
 
-def _beside_torch(name: str, torch: Optional[str]) -> str:
+def _matching_torch(name: str, torch: Optional[str]) -> str:
     version = _release(torch)
     if version is None:
         return f"pip install torch {name}"
     major, minor, patch = version
     without_cuda = str(torch).endswith("+cpu") and (major, minor) >= FREE[name][0]
     if name == "torchaudio" and (without_cuda or LAST_OWN_TORCHAUDIO < (major, minor) < FREE[name][0]):
-        return f"pip uninstall torchaudio  (none loads beside torch {torch}, and nothing here needs it)"
-    # whatever the build: wheels may leave `+cu130` out of the version that pip knows, and `==2.11.0` takes 2.11.0+cu130
+        return f"pip uninstall torchaudio  (none loads with torch {torch}, and this plugin does not need it)"
+    # without the build: pip's version of a wheel may lack `+cu130`, and `==2.11.0` accepts 2.11.0+cu130
     kept = f"torch=={str(torch).partition('+')[0]}"
     first, free = FREE[name]
     if (major, minor) >= first:
         return f'pip install {kept} "{name}>={free}"'
-    # torchvision counts from 0.15 at torch 2.0; torchaudio goes by torch's own number
+    # torchvision has version 0.15 for torch 2.0; torchaudio has torch's own version
     matching = f"0.{minor + 15}.{patch}" if name == "torchvision" else f"{major}.{minor}.{patch}"
     return f"pip install {kept} {name}=={matching}"
 

@@ -1,1 +1,1 @@
-"""Models as graphs that run without torch."""
+"""Export of models as graphs that run without torch."""

@@ -1,4 +1,4 @@
-"""Whether an ONNX file computes what torch does: at several lengths, and in a batch of all of them."""
+"""Compares the outputs of an ONNX file with torch's: at several lengths, and in a batch of all of them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ..recognition.onnx_session import run, session
 from .contents import Contents
 
 CLOSE = 1e-3
-"""How far outputs may lie apart, absolutely and relatively: features and log-probabilities are of the order of 1."""
+"""Tolerance between outputs, absolute and relative: features and log-probabilities are of the order of 1."""
 LIKE = 0.9
-"""The mean cosine between outputs in int8 and in torch's below which a file is of no use."""
+"""The lowest acceptable mean cosine between the outputs in int8 and torch's."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far outputs lie from torch's: the largest and the mean difference, and how alike frames are.
+    """Difference between outputs and torch's: the largest and the mean difference, and similarity of frames.
 
-    The ``cosine`` is the mean of frames' (of probabilities, where they are of CTC); ``same`` is the share of frames
-    with the same best symbol, of CTC alone.
+    ``cosine`` is the mean over frames (of probabilities, for CTC); ``same`` is the share of frames with the same best
+    symbol, for CTC only.
     """
 
     largest: float
@@ -33,16 +33,16 @@ class Agreement:
     cosine: float
     same: float
 
-    def told(self, what: str) -> str:
-        """For people."""
-        found = f"at most {self.largest:.2g}, {self.mean:.2g} in the mean; mean cosine {self.cosine:.4f}"
+    def summary(self, what: str) -> str:
+        """One line for a message."""
+        found = f"at most {self.largest:.2g}, {self.mean:.2g} on average; mean cosine {self.cosine:.4f}"
         return found + (f"; the same best symbol in {100 * self.same:.1f} % of frames" if what == CTC else "")
 
 
 def agreement(contents: Contents, file: Path, int8: bool) -> Agreement:
-    """Compare all of ``contents.tried``; raises ValueError if the file does not do what torch does.
+    """Compare all of ``contents.tried``; raises ValueError if the file's outputs differ from torch's.
 
-    In int8, outputs are other numbers: they need to be alike.
+    In int8, outputs are not equal: they are compared by their cosine.
     """
     found = session(file)
     theirs: List[Tensor] = []
@@ -63,7 +63,7 @@ def agreement(contents: Contents, file: Path, int8: bool) -> Agreement:
 
 
 def compare(theirs: Tensor, ours: Tensor, what: str) -> Agreement:
-    """Outputs (N, C) of frames beside torch's."""
+    """Compare outputs (N, C) of frames with torch's."""
     apart = (theirs - ours).abs()
     left, right = (theirs.exp(), ours.exp()) if what == CTC else (theirs, ours)
     cosine = F.cosine_similarity(left.double(), right.double(), dim=-1).mean()
@@ -90,6 +90,6 @@ def _check(found: Agreement, ours: Tensor, int8: bool, what: str) -> None:
         )
     if int8 and not found.cosine >= LIKE:
         raise ValueError(
-            f"in int8 this model says something else than in torch ({found.told(what)}; expected a cosine of at least "
-            f"{LIKE}); nothing was written: export it without `--int8`"
+            f"in int8 this model's outputs differ too much from torch's ({found.summary(what)}; expected a cosine of "
+            f"at least {LIKE}); nothing was written: export it without `--int8`"
         )

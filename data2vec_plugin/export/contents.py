@@ -1,4 +1,4 @@
-"""What a checkpoint gives an ONNX file: the graph, what is said beside it, and inputs to try it on."""
+"""The contents of an ONNX file, from a checkpoint: the graph, its metadata, and inputs to test it on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Inputs = Tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Contents:
-    """A ``graph``, what its inputs and outputs are called, ``facts`` of it, and inputs: single ones, then a batch."""
+    """A ``graph``, the names of its inputs and outputs, its metadata (``facts``), and test inputs, a batch last."""
 
     graph: nn.Module
     inputs: List[str]
@@ -43,10 +43,10 @@ class Contents:
 
 
 def contents(path: Path, what: Optional[str], dictionary: Optional[Path], modality: Optional[str]) -> Contents:
-    """What is to be exported of a checkpoint: the recogniser if it is one, unless its encoder is wanted.
+    """What to export of a checkpoint: the recogniser if it is one, unless its encoder is requested.
 
-    Folders of Hugging Face's are read where they hold a recogniser. Raises ValueError for what has no output layer of
-    CTC where one is wanted, or lacks its dictionary.
+    A Hugging Face folder is accepted if it holds a recogniser. Raises ValueError for a checkpoint without a CTC output
+    layer if one is requested, or without its dictionary.
     """
     if path.is_dir() or what == CTC:
         return _recogniser(path, what, dictionary)
@@ -59,11 +59,12 @@ def contents(path: Path, what: Optional[str], dictionary: Optional[Path], modali
 def _recogniser(path: Path, what: Optional[str], dictionary: Optional[Path]) -> Contents:
     if what == ENCODER:
         raise ValueError(
-            f"`--what encoder`: {path} is a folder, of which recognisers alone are exported; convert it first"
+            f"`--what encoder`: {path} is a Hugging Face folder, which is exported only as a recogniser; convert it "
+            f"first with `data2vec convert --to fairseq`"
         )
     recogniser = open_recogniser(path, "cpu", dictionary)
     if not isinstance(recogniser, CtcRecogniser):
-        raise ValueError(f"{path} has been exported already; give the checkpoint that it was made of")
+        raise ValueError(f"{path} is an exported file already; give the checkpoint that it was made from")
     kept, added = _of_blank(recogniser.blank_weight, len(recogniser.symbols), recogniser.blank)
     graph = PaddedGraph(recogniser.model.encoder, CtcHead(recogniser.weight, recogniser.bias, kept, added))
     facts = Exported(
@@ -79,7 +80,7 @@ def _recogniser(path: Path, what: Optional[str], dictionary: Optional[Path]) -> 
 
 
 def _of_blank(weight: BlankWeight, symbols: int, blank: int) -> Tuple[Tensor, Tensor]:
-    """By what logits are multiplied, and what is added to them."""
+    """The factors of the logits, and what is added to them."""
     kept, added = torch.ones(symbols), torch.zeros(symbols)
     if weight.weight:
         kept[blank] = float(weight.mode == "add")
@@ -105,7 +106,7 @@ def _encoder(checkpoint: Checkpoint, dictionary: Optional[Path]) -> Contents:
         rows = [torch.randint(4, symbols, (min(size, longest),), generator=_seeded(size)) for size in TOKENS_TRIED]
         return _padded(PaddedGraph(model.encoder), facts, rows, reader.dictionary.pad())
     if not isinstance(reader, ImageReader):
-        raise ValueError(f"checkpoint {checkpoint.path} is of {checkpoint.modality}, which is not exported")
+        raise ValueError(f"checkpoint {checkpoint.path}: models of {checkpoint.modality} cannot be exported")
     pictures = [(torch.randn(count, 3, reader.size, reader.size, generator=_seeded(count)),) for count in PICTURES]
     return Contents(ImageGraph(model.encoder), [SOURCES["image"]], [OUTPUTS[ENCODER]], facts, pictures)
 
@@ -124,14 +125,14 @@ def _of_speech(model: Any, sample_rate: int, normalize: bool) -> Dict[str, Any]:
 
 
 def _clips(facts: Exported) -> List[Tensor]:
-    """Noise of several lengths and loudnesses."""
+    """Noise of several lengths and volumes."""
     sizes = [samples_for(frames, facts.conv_layers) for frames in FRAMES_TRIED]
     rows = [torch.randn(size, generator=_seeded(size)) / (1 + place) for place, size in enumerate(sizes)]
     return [F.layer_norm(row, row.shape) for row in rows] if facts.normalize else rows
 
 
 def _padded(graph: PaddedGraph, facts: Exported, rows: List[Tensor], padding: int = 0) -> Contents:
-    """With inputs of each row alone, and of all in one batch."""
+    """Test inputs: each row as a batch of one, and all rows in one batch."""
     tried = [(row[None], torch.tensor([len(row)])) for row in rows]
     lengths = torch.tensor([len(row) for row in rows])
     tried.append((pad_sequence(rows, batch_first=True, padding_value=padding), lengths))

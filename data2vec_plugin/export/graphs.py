@@ -1,4 +1,4 @@
-"""What is exported: a trained encoder, alone or with the output layer of CTC, as one function of tensors."""
+"""The exported function of tensors: a trained encoder, with or without the CTC output layer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..modalities.feature_extractor import lengths_to_padding
 
 
 class CtcHead(nn.Module):
-    """The encoder's output -> log-probabilities of symbols; what ``wav2vec_ctc`` does to the blank's logit included.
+    """The encoder's output -> log-probabilities of symbols, with the blank's logit changed as in ``wav2vec_ctc``.
 
-    A logit of the blank is multiplied by ``kept`` (V,) and then given ``added`` (V,).
+    Logits are multiplied by ``kept`` (V,), then ``added`` (V,) is added; both change only the blank's.
     """
 
     kept: Tensor
@@ -38,7 +38,7 @@ class CtcHead(nn.Module):
 
 
 class PaddedGraph(nn.Module):
-    """Rows of several lengths -> features, or with a ``head`` log-probabilities, and how many frames each row has."""
+    """Rows of different lengths -> features, or with a ``head`` log-probabilities, and the number of frames per row."""
 
     def __init__(self, encoder: Encoder, head: Optional[nn.Module] = None) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class PaddedGraph(nn.Module):
         self.head = head
 
     def forward(self, source: Tensor, lengths: Tensor) -> Tuple[Tensor, Tensor]:
-        """Waves (B, samples) or ids (B, T), and (B,) how many of a row are not padding -> (B, T, C or V), (B,)."""
+        """Waves (B, samples) or ids (B, T), and their lengths without padding (B,) -> (B, T, C or V), (B,)."""
         padding_mask = lengths_to_padding(lengths, source.size(1))
         tokens = self.encoder.embed(source, padding_mask)
         x = self.encoder.encode(tokens).x
@@ -55,7 +55,7 @@ class PaddedGraph(nn.Module):
 
 
 class ImageGraph(nn.Module):
-    """Pictures -> features of their patches, those of the class token first where there is one."""
+    """Images -> features of their patches, after those of the class token if there is one."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()

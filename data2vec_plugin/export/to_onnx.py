@@ -1,4 +1,4 @@
-"""A checkpoint as one ONNX file: traced, described, made smaller if wanted, and checked before it is there."""
+"""Export a checkpoint to one ONNX file: traced, described, quantised if requested, and checked before it is written."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from .agreement import Agreement, agreement
 from .contents import Contents, contents
 
 OPSET = 17
-"""Of ONNX 1.12 (2022), the first with layer norms: every onnxruntime from 1.13 on reads it."""
+"""The opset of ONNX 1.12 (2022), the first with layer norms: every onnxruntime from 1.13 on reads it."""
 LOWEST, HIGHEST = 17, 20
-"""Which torch's exporters of all supported releases write, and what they write without translation."""
+"""Opsets that the exporters of all supported torch releases write without translation."""
 MOST_BYTES = 2**31 - 2**20
-"""A protocol buffer holds less than 2 GiB."""
+"""The size limit of a protocol buffer, 2 GiB."""
 MADE_BY = ("data2vec-fairseq", "torch", "onnx", "onnxruntime")
-MISSING = "ONNX files are written by the packages onnx and onnxruntime: pip install 'data2vec-fairseq[onnx]'"
+MISSING = "export requires the packages onnx and onnxruntime: pip install 'data2vec-fairseq[onnx]'"
 
 
 @dataclass(frozen=True)
 class Export:
-    """What is to be exported, and how. ``what``: ctc or encoder; None is the recogniser where it is one."""
+    """What to export, and how. ``what``: ctc or encoder; None: the recogniser if the checkpoint is one."""
 
     checkpoint: Path
     out: Path
@@ -44,11 +44,11 @@ class Export:
 
 
 def to_onnx(job: Export) -> List[str]:
-    """Write the file; returns what was made, in lines.
+    """Write the file; returns lines that describe it.
 
     Raises:
-        ValueError: a package is missing, the checkpoint is not what is asked for, or the file does not do what torch
-            does; nothing is written then.
+        ValueError: a package is missing, the checkpoint cannot be exported this way, or the file's outputs differ from
+            torch's; nothing is written then.
     """
     check(job)
     found = contents(job.checkpoint, job.what, job.dictionary, job.modality)
@@ -68,7 +68,7 @@ def to_onnx(job: Export) -> List[str]:
 
 
 def check(job: Export) -> None:
-    """Raise ValueError where it is clear beforehand that nothing can come of it."""
+    """Raise ValueError for a job that is known to fail."""
     onnxruntime()
     try:
         import onnx
@@ -76,13 +76,13 @@ def check(job: Export) -> None:
         raise ValueError(MISSING) from error
     newest = min(HIGHEST, onnx.defs.onnx_opset_version())
     if not LOWEST <= job.opset <= newest:
-        raise ValueError(f"`--opset` is {job.opset}; expected {LOWEST} to {newest} ({OPSET} runs everywhere)")
+        raise ValueError(f"`--opset` is {job.opset}; expected {LOWEST} to {newest} ({OPSET} is the most portable)")
     if job.out.is_dir():
         raise ValueError(f"`--out`: {job.out} is a folder; expected the name of a file, such as model.onnx")
 
 
 def trace(found: Contents, path: Path, opset: int) -> None:
-    """Write the graph, batch and length left open."""
+    """Write the graph with dynamic batch and length."""
     *_, batch = found.tried
     axes: Dict[str, Dict[int, str]] = {name: {0: "batch"} for name in [*found.inputs, *found.outputs]}
     if len(found.inputs) > 1:
@@ -90,7 +90,7 @@ def trace(found: Contents, path: Path, opset: int) -> None:
         axes[found.outputs[0]][1] = "frames"
     options: Dict[str, Any] = {"input_names": found.inputs, "output_names": found.outputs, "dynamic_axes": axes}
     if "dynamo" in signature(torch.onnx.export).parameters:
-        options["dynamo"] = False  # by tracing, which needs no further package and is there in every release
+        options["dynamo"] = False  # by tracing, which requires no further package and is available in every release
     try:
         with quiet(), torch.no_grad():
             torch.onnx.export(found.graph, batch, str(path), opset_version=opset, **options)
@@ -101,7 +101,7 @@ def trace(found: Contents, path: Path, opset: int) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without what the exporter and the quantiser say of every shape and matrix."""
+    """Silence what the exporter and the quantiser log about every shape and matrix."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -113,10 +113,10 @@ def quiet() -> Iterator[None]:
 
 
 def to_int8(path: Path) -> None:
-    """Make the weights of matrix products int8, by channel; what they are multiplied with is quantised as it comes.
+    """Quantise the weights of matrix products to int8, per channel; activations are quantised dynamically.
 
-    Convolutions stay, for onnxruntime computes them faster in fp32. Seven of eight bits are used: products of eight
-    bits overflow in silence on processors without VNNI.
+    Convolutions stay in fp32, in which onnxruntime computes them faster. Seven of the eight bits are used: products of
+    eight bits overflow silently on processors without VNNI.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -132,7 +132,7 @@ def to_int8(path: Path) -> None:
 
 
 def describe(path: Path, facts: Exported) -> None:
-    """Put into a file what it is."""
+    """Write the metadata into a file."""
     import onnx
 
     model = onnx.load(str(path))
@@ -145,12 +145,12 @@ def describe(path: Path, facts: Exported) -> None:
 
 
 def versions() -> str:
-    """Of what makes the file."""
+    """Versions of the packages that write the file."""
     return ", ".join(f"{name} {version_of(name)}" for name in MADE_BY)
 
 
 def version_of(name: str) -> str:
-    """Of a package; "unknown" of one that runs from its sources."""
+    """The version of a package; "unknown" if it runs from its sources."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -158,11 +158,11 @@ def version_of(name: str) -> str:
 
 
 def lines(job: Export, facts: Exported, compared: Agreement, size: int) -> List[str]:
-    """What was made, for people."""
+    """Lines that describe the file."""
     what = f"recogniser, {len(facts.symbols)} symbols" if facts.symbols else f"encoder of {facts.modality}"
     audio = f"; audio of {facts.sample_rate:,} Hz, {'' if facts.normalize else 'not '}normalised"
     return [
         f"{job.out}: {what}, {facts.precision}, opset {job.opset}, {said_size(size)}"
         + (audio if facts.modality == "speech" else ""),
-        f"differs from torch by {compared.told(facts.what)}",
+        f"differs from torch by {compared.summary(facts.what)}",
     ]

@@ -1,4 +1,4 @@
-"""Items -> batches of like size, looked at and loaded ahead by threads; bad ones are told, not raised."""
+"""Items -> batches of similar size, examined and loaded ahead by threads; bad items are reported, not raised."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from torch import Tensor
 from .items import BadItemError, Input, Item, Reader
 
 WINDOW = 512
-"""Items that are sorted by size together: enough for little padding, few enough to go on near where one stopped."""
+"""Items sorted by size together: enough for little padding, few enough to resume close to where a run stopped."""
 
 Report = Callable[[Item, str], None]
 Loaded = List[Union[Tensor, str]]
-"""What was read, or why it could not be."""
+"""The item that was read, or why it could not be."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs of like size and what was read of them, in the same order."""
+    """Inputs of similar size and their contents, in the same order."""
 
     inputs: List[Input]
     rows: List[Tensor]
@@ -29,9 +29,9 @@ class Batch:
 
 @dataclass(frozen=True)
 class Batching:
-    """``limit`` sizes a batch at most, padding included; a larger item goes alone.
+    """At most ``limit`` per batch, in units of size with padding; a larger item is its own batch.
 
-    ``like_only``: items of one size only share a batch, for models that let padding leak.
+    ``like_only``: only items of equal size share a batch, for models whose outputs depend on padding.
     """
 
     limit: int
@@ -39,7 +39,7 @@ class Batching:
     workers: int = 2
 
     def groups(self, inputs: Sequence[Input]) -> Iterator[List[Input]]:
-        """The largest first, so that too large a batch is met at once."""
+        """The largest batches first, so that running out of memory is noticed at once."""
         group: List[Input] = []
         for each in sorted(inputs, key=lambda each: -each.size):
             full = group and (len(group) + 1) * group[0].size > self.limit
@@ -52,7 +52,7 @@ class Batching:
 
 
 def batch_limit(given: Optional[float], reader: Reader) -> int:
-    """Sizes in a batch; raises ValueError for none."""
+    """The limit of a batch; raises ValueError unless it is positive."""
     batch = reader.default_batch if given is None else given
     if not batch > 0:
         raise ValueError(f"`--batch` is {batch:g}; expected more than 0 {reader.unit}")
@@ -60,7 +60,7 @@ def batch_limit(given: Optional[float], reader: Reader) -> int:
 
 
 def batches(items: Sequence[Item], reader: Reader, batching: Batching, bad: Report) -> Iterator[Batch]:
-    """The items in batches, window by window; ``bad`` hears of those that are left out, in the caller's thread."""
+    """The items in batches, window by window; ``bad`` is called with skipped items, in the caller's thread."""
 
     def look(item: Item) -> Tuple[Item, Union[Input, str]]:
         try:
@@ -86,7 +86,7 @@ def batches(items: Sequence[Item], reader: Reader, batching: Batching, bad: Repo
 
 
 def load(group: List[Input]) -> Loaded:
-    """What was read of each, or why it could not be."""
+    """The content of each item, or why it could not be read."""
     found: Loaded = []
     for each in group:
         try:
@@ -97,7 +97,7 @@ def load(group: List[Input]) -> Loaded:
 
 
 def whole(group: List[Input], loading: Future[Loaded], bad: Report) -> Iterator[Batch]:
-    """The batch without the items that turned out bad; none if all did."""
+    """The batch without bad items; none if all are bad."""
     inputs, rows = [], []
     for each, found in zip(group, loading.result()):
         if isinstance(found, Tensor):

@@ -15,14 +15,14 @@ from .text_files import Given, find_text_files
 
 
 def prepare(checkpoint: Checkpoint, teacher: bool, beside: Path, given: Given, truncate: bool) -> Tuple[Any, Reader]:
-    """Build the model and its reader; ``beside`` is the folder of the data, where dictionaries may lie.
+    """Build the model and its reader; ``beside`` is the folder of the data, which may hold the dictionary.
 
-    Raises ValueError for what a modality cannot use, or cannot do without.
+    Raises ValueError for options that the modality does not support, or that it requires and are missing.
     """
     if checkpoint.modality != "text" and (truncate or given != Given()):
         raise ValueError(
-            f"--dict, --sentencepiece, --gpt2-bpe, --symbols and --too-long are for text; {checkpoint.path} is of "
-            f"model `{checkpoint.name}`"
+            f"--dict, --sentencepiece, --gpt2-bpe, --symbols and --too-long are for text; {checkpoint.path} is a "
+            f"`{checkpoint.name}`"
         )
     if checkpoint.modality == "text":
         return _text(checkpoint, teacher, beside, given, truncate)
@@ -41,7 +41,7 @@ def _text(checkpoint: Checkpoint, teacher: bool, beside: Path, given: Given, tru
 
 
 def described(checkpoint: Checkpoint, reader: Reader) -> List[str]:
-    """What was found out rather than given, for people."""
+    """Lines that describe what was derived from the checkpoint."""
     lines = [f"{checkpoint.path}: {checkpoint.name}, {checkpoint.modality}"]
     if isinstance(reader, TextReader):
         lines.append(f"dictionary {reader.files.dictionary_path}, subwords {reader.files.cut_by}")

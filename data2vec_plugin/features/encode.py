@@ -1,4 +1,4 @@
-"""A batch through a frozen encoder: the blocks that were asked for, padding cut off."""
+"""Runs a batch through a frozen encoder: outputs of the requested blocks, without padding."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def parse_layers(text: str, count: int) -> Layers:
         word = word.strip()
         if word != LAST and not (word.isdigit() and int(word) < count):
             raise ValueError(
-                f"`--layer` is {text!r}; expected numbers from 0 to {count - 1}, commas between them, or {LAST!r}: "
+                f"`--layer` is {text!r}; expected comma-separated numbers from 0 to {count - 1}, or {LAST!r}: "
                 f"the encoder's output, after its final norm if it has one"
             )
         layers.append(None if word == LAST else int(word))
@@ -34,7 +34,7 @@ def parse_layers(text: str, count: int) -> Layers:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an item's features are: of which blocks, of the teacher or the student, how pooled, as halves or not."""
+    """The requested features: which blocks, of the teacher or the student, how pooled, in fp16 or not."""
 
     layers: Layers = (None,)
     teacher: bool = False
@@ -43,7 +43,7 @@ class Wanted:
 
 
 def check_pool(pool: str, model: Any, name: str) -> None:
-    """Raise ValueError for what no ``--pool`` is, or if the model ``name`` has no class token, and it is asked for."""
+    """Raise ValueError for an unknown ``--pool``, or for the class token if the model ``name`` has none."""
     if pool not in POOLS:
         raise ValueError(f"`--pool` is {pool!r}; expected {', '.join(POOLS)}")
     if pool == CLASS_TOKEN and model.encoder.extra_tokens is None:
@@ -52,7 +52,7 @@ def check_pool(pool: str, model: Any, name: str) -> None:
 
 @torch.inference_mode()
 def encode(model: Any, source: Tensor, padding_mask: Optional[Tensor], wanted: Wanted) -> List[Tensor]:
-    """A padded batch -> for each layer that is wanted its output (B, T, C); of the class token alone (B, 1, C)."""
+    """A padded batch -> the output of each requested layer, (B, T, C); for the class token only, (B, 1, C)."""
     device = model_device(model)
     source, padding_mask = source.to(device), None if padding_mask is None else padding_mask.to(device)
     tokens = model.encoder.embed(source, padding_mask)
@@ -61,7 +61,7 @@ def encode(model: Any, source: Tensor, padding_mask: Optional[Tensor], wanted: W
     options: Dict[str, Any] = {"record": record, "last": highest, "with_extra": wanted.pool == CLASS_TOKEN}
     if wanted.teacher:
         teacher = model.taught.teacher
-        teacher.match(model.method)  # it is no submodule, and does not move with the model
+        teacher.match(model.method)  # it is not a submodule, so it does not move with the model
         encoded = teacher.encode(model.encoder, source, padding_mask, tokens, **options)
     else:
         encoded = model.encoder.encode(tokens, **options)
@@ -73,29 +73,29 @@ def encode(model: Any, source: Tensor, padding_mask: Optional[Tensor], wanted: W
 def taken_apart(
     reader: Reader, rows: Sequence[Tensor], outputs: Sequence[Tensor], wanted: Wanted
 ) -> List[Tuple[Tensor, int]]:
-    """A batch's outputs -> for each of its inputs the features, on the model's device, and how many frames it has."""
+    """A batch's outputs -> the features of each input, on the model's device, and its number of frames."""
     width = outputs[0].size(1)
     spans = [reader.span(row, width) for row in rows]
     return [(item_features(outputs, row, span, wanted), len(range(width)[span])) for row, span in enumerate(spans)]
 
 
 def item_features(outputs: Sequence[Tensor], row: int, span: slice, wanted: Wanted) -> Tensor:
-    """The features of a row's ``span``: (T, C), pooled (C,); several layers are the first axis. fp32, or halves."""
+    """The features of a row's ``span``: (T, C), pooled (C,); several layers are the first axis. fp32, or fp16."""
     stacked = torch.stack([output[row, span] for output in outputs]).float()
     if wanted.pool != NONE:
-        stacked = stacked.mean(1)  # a class token is alone
+        stacked = stacked.mean(1)  # a class token is the only one
     if len(wanted.layers) == 1:
         stacked = stacked.squeeze(0)
     return stacked.half() if wanted.half else stacked
 
 
 def model_device(model: Any) -> torch.device:
-    """Where a model computes."""
+    """The device of a model."""
     return next(model.parameters()).device
 
 
 def chosen_device(name: Optional[str]) -> torch.device:
-    """The device, a GPU if there is one; raises ValueError if there is none and one was asked for."""
+    """The device, by default a GPU if there is one; raises ValueError for a GPU that does not exist."""
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     kind, _, number = (name or ("cuda" if count else "cpu")).partition(":")
     if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
@@ -103,7 +103,7 @@ def chosen_device(name: Optional[str]) -> torch.device:
     if kind == "cpu":
         return torch.device(kind)
     if int(number or 0) >= count:
-        found = f"{count} GPUs" if count else "no GPU (`data2vec doctor` says why)"
+        found = f"{count} GPUs" if count else "no GPU (run `data2vec doctor` to see why)"
         raise ValueError(f"`--device` is {name}, but torch finds {found}; use cpu")
-    torch.backends.cudnn.allow_tf32 = False  # fp32 shall mean the same as on a CPU
+    torch.backends.cudnn.allow_tf32 = False  # so that fp32 results equal those on a CPU
     return torch.device(kind, int(number or 0))

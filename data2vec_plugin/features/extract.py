@@ -1,4 +1,4 @@
-"""The run of `data2vec features`: what is missing is made, whatever happens in between is kept."""
+"""The run of `data2vec features`: computes missing features, and keeps finished ones if it is interrupted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .text_files import Given
 
 @dataclass(frozen=True)
 class Job:
-    """What the user asked for; see `data2vec features --help`."""
+    """The user's request; see `data2vec features --help`."""
 
     checkpoint: Path
     input: Path
@@ -48,26 +48,26 @@ class Job:
     text: Given = field(default_factory=Given)
     truncate: bool = False
     modality: Optional[str] = None
-    """Of a checkpoint of several."""
+    """Which modality of a checkpoint of several."""
 
 
 @dataclass
 class Progress:
-    """What a run has done so far."""
+    """The progress of a run."""
 
     skipped: Dict[str, str] = field(default_factory=dict)
-    """Why an item has no features, by where it stands."""
+    """Why an item has no features, by its location in the list."""
     frames: int = 0
     items: int = 0
 
     def bad(self, item: Item, reason: str) -> None:
-        """Note an item that is left out."""
+        """Record a skipped item."""
         self.skipped[item.place] = reason
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A checkpoint's encoder, on its device, with what it was asked for."""
+    """A checkpoint's encoder, on its device, with the requested features."""
 
     checkpoint: Checkpoint
     model: Data2Vec
@@ -77,9 +77,9 @@ class Opened:
 
 
 def extract(job: Job) -> int:
-    """Make the features that are not there yet; 1 if more items were skipped than ``bad_limit``.
+    """Compute the missing features; 1 if more items were skipped than ``bad_limit``.
 
-    Raises ValueError for a checkpoint, a list or a folder that cannot be used, or that another command writes, before
+    Raises ValueError for an unusable checkpoint, list or folder, or if another command is writing to the folder, before
     anything is written.
     """
     checkpoint = open_checkpoint(job.checkpoint).of(job.modality)
@@ -88,7 +88,7 @@ def extract(job: Job) -> int:
 
 
 def open_encoder(job: Job, checkpoint: Checkpoint) -> Opened:
-    """Build the encoder; raises ValueError for options that do not fit it."""
+    """Build the encoder; raises ValueError for options that it does not support."""
     beside = job.input if job.input.is_dir() else job.input.parent
     device = chosen_device(job.device)
     model, reader = prepare(checkpoint, job.teacher, beside, job.text, job.truncate)
@@ -103,7 +103,7 @@ def open_encoder(job: Job, checkpoint: Checkpoint) -> Opened:
 
 
 def extract_items(job: Job, opened: Opened, items: List[Item]) -> int:
-    """The same of ``items``, whatever listed them."""
+    """The same for given ``items``."""
     with FolderLock(job.out):
         store = open_store(job.out, items, job.format, opened.wanted.pool != NONE)
         keep_settings(job.out, settings(job, opened))
@@ -113,7 +113,7 @@ def extract_items(job: Job, opened: Opened, items: List[Item]) -> int:
 
 
 def make_missing(job: Job, opened: Opened, store: Store, items: List[Item]) -> int:
-    """Features of the items that have none yet, into the store; 1 if more were skipped than ``job.bad_limit``."""
+    """Write the missing features to the store; 1 if more items were skipped than ``job.bad_limit``."""
     pending = [item for item in items if not store.index.has(item)]
     progress = Progress()
     started = time.monotonic()
@@ -130,7 +130,7 @@ def make_missing(job: Job, opened: Opened, store: Store, items: List[Item]) -> i
 
 
 def shown(found: Iterator[Batch], total: int, progress: Progress) -> Iterator[Batch]:
-    """The batches, with a bar that counts the items that are through, good or bad."""
+    """The batches, with a progress bar that counts all items, good or bad."""
     from tqdm import tqdm
 
     with tqdm(total=total, unit="item", desc="features") as bar:
@@ -142,7 +142,7 @@ def shown(found: Iterator[Batch], total: int, progress: Progress) -> Iterator[Ba
 
 
 def encode_batch(opened: Opened, batch: Batch, store: Store, progress: Progress) -> None:
-    """Features of one batch into the store; raises ValueError if it does not fit into the device's memory."""
+    """Write the features of one batch to the store; raises ValueError if the device runs out of memory."""
     model, reader, wanted = opened.model, opened.reader, opened.wanted
     try:
         outputs = encode(model, *reader.collate(batch.rows), wanted)
@@ -150,7 +150,7 @@ def encode_batch(opened: Opened, batch: Batch, store: Store, progress: Progress)
         longest = max(each.size for each in batch.inputs) / reader.sizes_per_unit
         raise ValueError(
             f"out of memory on {model_device(model)} with {len(batch.rows)} items of up to {longest:g} {reader.unit}, "
-            f"the longest being {batch.inputs[0].item.place}; lower `--batch`, or leave such items out"
+            f"the longest being {batch.inputs[0].item.place}; lower `--batch`, or remove such items"
         ) from error
     for each, (features, frames) in zip(batch.inputs, taken_apart(reader, batch.rows, outputs, wanted)):
         if not bool(torch.isfinite(features).all()):
@@ -162,7 +162,7 @@ def encode_batch(opened: Opened, batch: Batch, store: Store, progress: Progress)
 
 
 def settings(job: Job, opened: Opened) -> Dict[str, object]:
-    """All that decides what the features are and how they are stored."""
+    """All settings that the features and their storage depend on."""
     checkpoint = opened.checkpoint
     layers = ",".join(LAST if layer is None else str(layer) for layer in opened.wanted.layers)
     return {
@@ -178,16 +178,16 @@ def settings(job: Job, opened: Opened) -> Dict[str, object]:
 
 
 def report(job: Job, reader: Reader, progress: Progress, total: int, before: int, seconds: float) -> None:
-    """Say what there is now, and what is missing, in full in skipped.tsv."""
+    """Print what the folder holds now and what is missing; the full list goes to skipped.tsv."""
     skipped = progress.skipped
     rate = progress.items / max(seconds, 1e-9)
     left = total - before - progress.items - len(skipped)
     print(
-        f"{job.out}: {before + progress.items:,} of {total:,} items ({before:,} from before, {len(skipped):,} "
+        f"{job.out}: {before + progress.items:,} of {total:,} items ({before:,} already there, {len(skipped):,} "
         f"skipped), {progress.frames:,} new frames, {rate:.1f} items/s"
     )
     if left:
-        print(f"{left:,} items are left to do; the same command goes on", file=sys.stderr)
+        print(f"{left:,} items are left to do; run the same command again to continue", file=sys.stderr)
     for remark in reader.remarks():
         print(remark, file=sys.stderr)
     tell_skipped(job.out, skipped)
@@ -195,7 +195,7 @@ def report(job: Job, reader: Reader, progress: Progress, total: int, before: int
 
 @contextmanager
 def terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM, by which clusters end a job, stop as Ctrl-C does, so that what is in memory gets written."""
+    """Let SIGTERM, which clusters send to end a job, act as Ctrl-C, so that results in memory are written."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

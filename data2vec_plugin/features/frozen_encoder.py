@@ -1,4 +1,4 @@
-"""A trained encoder in Python: waveforms, texts or pictures in, features out, as `data2vec features` makes them."""
+"""A trained encoder in Python: waveforms, texts or images in, features out, as in `data2vec features`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .text_files import Given
 
 
 class FrozenEncoder:
-    """What :func:`data2vec_plugin.load` returns: the encoder of a checkpoint, pre-trained or fine-tuned.
+    """The encoder of a checkpoint, pre-trained or fine-tuned, as returned by :func:`data2vec_plugin.load`.
 
     Attributes:
         modality: ``speech``, ``text`` or ``image``.
-        sample_rate: in Hz, of speech; None of text and images.
+        sample_rate: in Hz, for speech; None for text and images.
         model: the fairseq model, in evaluation mode.
-        layers: how many blocks it has.
+        layers: number of Transformer blocks.
     """
 
     def __init__(
@@ -57,25 +57,25 @@ class FrozenEncoder:
         sample_rate: Optional[int] = None,
         batch: Optional[float] = None,
     ) -> Any:
-        """Features of one item, or a list of features of a list of items, in its order.
+        """Features of one item, or the list of features of a list of items, in its order.
 
-        Speech is a waveform, floats (samples,) from -1 to 1 at :attr:`sample_rate`; text a string; an image a picture
-        of Pillow's or uint8 (height, width, 3). Speech and images may be files' paths. Whatever shares a call, each
-        item gets the features that it gets alone.
+        Speech is a waveform, floats (samples,) from -1 to 1 at :attr:`sample_rate`; text is a string; an image is a
+        Pillow image or uint8 (height, width, 3). Speech and images may also be paths of files. The features of an item
+        do not depend on the other items of a call.
 
         Args:
             source: an item, or a list or tuple of items.
-            layer: a block from 0, ``"last"`` (the encoder's output), or a list of these.
-            pool: ``none``, ``mean``, or of images ``class_token``.
-            sample_rate: of waveforms, if known: another one than the model's is refused.
-            batch: seconds, tokens or pictures that are computed at a time (60, 4096, 32).
+            layer: a block counted from 0, ``"last"`` (the encoder's output), or a list of these.
+            pool: ``none``, ``mean``, or for images ``class_token``.
+            sample_rate: sample rate of waveforms, if known: raises ValueError if it differs from the model's.
+            batch: seconds, tokens or images per batch (60, 4096, 32).
 
         Returns:
             A float tensor (frames, channels) on the model's device, (channels,) if pooled; with a list of layers
-            these are stacked along a first axis. Of text, ``<s>`` and ``</s>`` have a frame each.
+            these are stacked along a first axis. For text, ``<s>`` and ``</s>`` have a frame each.
 
         Raises:
-            ValueError: an item that gives no features (the message says which), or an option out of range.
+            ValueError: an item without features (the message names it), or an option out of range.
         """
         self._check_rate(sample_rate)
         wanted = Wanted(parse_layers(as_text(layer), self.layers), self.teacher, pool)
@@ -96,18 +96,18 @@ class FrozenEncoder:
         return found if several else found[0]
 
     def _check_rate(self, sample_rate: Optional[int]) -> None:
-        """Raise ValueError for a rate that is not the model's."""
+        """Raise ValueError for a sample rate that differs from the model's."""
         if sample_rate is None or sample_rate == self.sample_rate:
             return
         if self.sample_rate is None:
-            raise ValueError(f"`sample_rate` is {sample_rate}; {self.modality} has none, leave it out")
+            raise ValueError(f"`sample_rate` is {sample_rate}, but {self.modality} has no sample rate; leave it out")
         raise ValueError(
             f"`sample_rate` is {sample_rate}, the model's {self.sample_rate}: resample first, for instance with "
             f"soxr.resample(waveform, {sample_rate}, {self.sample_rate})"
         )
 
     def _sized_up(self, values: Sequence[object], several: bool) -> List[Input]:
-        """Each item, looked at; raises ValueError for one without features."""
+        """Each item, examined; raises ValueError for one without features."""
         inputs = []
         for place, value in enumerate(values):
             item = Item(str(place), self._place(value, place if several else None), "")
@@ -118,13 +118,13 @@ class FrozenEncoder:
         return inputs
 
     def _place(self, value: object, place: Optional[int]) -> str:
-        """What messages call an item: its file, and which of several it is."""
+        """An item's name in messages: its file, and its number if there are several."""
         file = str(value) if isinstance(value, (str, Path)) and self.modality != "text" else "`source`"
         return file if place is None else f"item {place}" + f" ({file})" * (file != "`source`")
 
 
 def _loaded(each: Input) -> Tensor:
-    """What the model reads; raises ValueError for an item that cannot be read."""
+    """The model's input; raises ValueError for an item that cannot be read."""
     try:
         return each.load()
     except BadItemError as error:
@@ -136,5 +136,5 @@ def _refused(item: Item, error: BadItemError) -> ValueError:
 
 
 def as_text(layer: Union[int, str, Sequence[Union[int, str]]]) -> str:
-    """Blocks as `--layer` has them: ``[3, "last"]`` -> ``"3,last"``."""
+    """Blocks in the format of `--layer`: ``[3, "last"]`` -> ``"3,last"``."""
     return ",".join(map(str, layer)) if isinstance(layer, (list, tuple)) else str(layer)

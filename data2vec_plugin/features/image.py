@@ -1,4 +1,4 @@
-"""Pictures as the vision model reads them in evaluation: shorter side resized, centre cut out, channels normalised."""
+"""Images as the vision model reads them in evaluation: shorter side resized, centre crop, channels normalised."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ImageReader:
 
     def __init__(self, task: Mapping[str, Any], size: int) -> None:
         if find_spec("torchvision") is None:
-            raise ValueError("pictures are read with torchvision, which `data2vec doctor` says how to install")
+            raise ValueError("images require torchvision; `data2vec doctor` prints how to install it")
         self.size = size
         self.normalization = Normalization.of_checkpoint(task)
         self.transform = evaluation_transform(size, self.normalization)
@@ -40,11 +40,11 @@ class ImageReader:
         return {"input_size": self.size, "mean": list(self.normalization.mean), "std": list(self.normalization.std)}
 
     def look(self, item: Item) -> Input:
-        """All pictures become one size, so there is nothing to look at before they are read."""
+        """All images are resized to one size, so nothing has to be examined before they are read."""
         return Input(item, 1, partial(self._load, item))
 
     def take(self, value: object, item: Item) -> Input:
-        """A picture of Pillow's, bytes (H, W, 3) or (H, W), or a file's path; raises :class:`BadItemError`."""
+        """A Pillow image, bytes (H, W, 3) or (H, W), or a file's path; raises :class:`BadItemError`."""
         from PIL import Image as Pillow
 
         if isinstance(value, (str, os.PathLike)):
@@ -59,11 +59,11 @@ class ImageReader:
                 )
             value = Pillow.fromarray(value)
         if not isinstance(value, Pillow.Image):
-            raise BadItemError(f"is a {type(value).__name__}; expected a picture (Pillow's or an array) or a path")
+            raise BadItemError(f"is a {type(value).__name__}; expected an image (Pillow's or an array) or a path")
         return Input(item, 1, partial(self._converted, value, item))
 
     def _load(self, item: Item) -> Tensor:
-        """The picture (3, size, size); raises :class:`BadItemError` if it cannot be read."""
+        """The image (3, size, size); raises :class:`BadItemError` if it cannot be read."""
         try:
             picture = decode(read_picture(item.source), item.source)
         except UnusableFileError as error:
@@ -71,7 +71,7 @@ class ImageReader:
         return self._prepared(picture)
 
     def _converted(self, opened: Image, item: Item) -> Tensor:
-        """A picture of Pillow's -> (3, size, size); raises :class:`BadItemError` if it cannot be read."""
+        """A Pillow image -> (3, size, size); raises :class:`BadItemError` if it cannot be read."""
         try:
             opened.load()
             picture = as_rgb(opened, item.place)
@@ -82,14 +82,14 @@ class ImageReader:
         return self._prepared(picture)
 
     def _prepared(self, picture: Any) -> Tensor:
-        return self.transform(picture, np.random.default_rng(0))  # from which evaluation draws nothing
+        return self.transform(picture, np.random.default_rng(0))  # evaluation does not use it
 
     def collate(self, rows: List[Tensor]) -> Tuple[Tensor, Optional[Tensor]]:
-        """Pictures (3, H, W) -> (B, 3, H, W); nothing is padded."""
+        """Images (3, H, W) -> (B, 3, H, W); nothing is padded."""
         return torch.stack(rows), None
 
     def span(self, row: Tensor, width: int) -> slice:
-        """All patches, row by row; the model's class token has left already."""
+        """All patches, row by row; the model's class token has been removed already."""
         return slice(width)
 
     def remarks(self) -> List[str]:

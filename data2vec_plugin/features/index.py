@@ -1,4 +1,4 @@
-"""`index.tsv`: which items have features, in which file, under which key. It is written on as files are."""
+"""`index.tsv`: which items have features, in which file, under which key. Rows are appended as files are written."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ INDEX = "index.tsv"
 
 @dataclass(frozen=True)
 class Row:
-    """Where an item's features are: ``key`` is a row of a matrix, or a tensor's name, or empty for a file of its own.
+    """Where an item's features are: ``key`` is a row of a matrix, a tensor's name, or empty for a separate file.
 
-    ``frames`` are those of the item, also where their mean was taken; a class token is one. ``stamp`` is the item's.
+    ``frames`` are those of the item, even if pooled by their mean; a class token is one. ``stamp`` is the item's.
     """
 
     id: str
@@ -28,9 +28,9 @@ class Row:
 
 
 class Index(AppendedTable[Row]):
-    """The rows of a folder by name. A file counts once its row stands here, which is after it was renamed.
+    """The rows of a folder by name. A file is valid once its row is here, which is written after it was renamed.
 
-    Rows whose file is gone are left out, so that it is made again.
+    Rows whose file is missing are dropped, so that it is computed again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,6 +42,6 @@ class Index(AppendedTable[Row]):
         self.rows = {name: row for name, row in self.rows.items() if present[row.file]}
 
     def has(self, item: Item) -> bool:
-        """Whether the features of an item, as it now is, are there."""
+        """Whether the features of the current version of an item exist."""
         row = self.rows.get(item.name)
         return row is not None and row.stamp == item.stamp

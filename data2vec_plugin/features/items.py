@@ -1,4 +1,4 @@
-"""What features are made of: an item of a list, the input that it gives, and what can be wrong with it."""
+"""The inputs of feature extraction: an item of a list, the model input read from it, and the errors it may have."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch.nn.utils.rnn import pad_sequence
 
 
 class BadItemError(ValueError):
-    """An item without features; the message says why, the item where it stands."""
+    """An item without features; the message says why, ``item.place`` where it is listed."""
 
 
 @dataclass(frozen=True)
 class Item:
     """One entry of a list.
 
-    ``name`` is what its features are found by: its path without ending, or the number of its line. ``place`` is for
-    messages. ``source`` is the file's path, or the text itself. ``samples`` is what a manifest states, or None.
-    ``stamp`` tells a line that has changed since its features were made; a file is known by its name alone.
+    ``name`` is the key of its features: its path without extension, or the number of its line. ``place`` is for
+    messages. ``source`` is the file's path, or the text itself. ``samples`` is the length in a manifest, or None.
+    ``stamp`` changes with the text of a line, whose features are then computed again; a file is known only by name.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Input:
-    """An item that has been looked at: ``size`` is what a batch counts, ``load`` reads the model's input."""
+    """An examined item: ``size`` is counted by batches, ``load`` reads the model's input."""
 
     item: Item
     size: int
@@ -43,33 +43,33 @@ class Reader(Protocol):
     """How items of one modality become batches."""
 
     unit: str
-    """What sizes count, for people."""
+    """The unit of sizes, for messages."""
     default_batch: float
-    """How many of :attr:`unit` are a batch, unless told otherwise."""
+    """Default size of a batch, in :attr:`unit`."""
     sizes_per_unit: int
-    """Sizes are counted finer than people do: samples in a second."""
+    """Sizes per :attr:`unit`: samples in a second."""
 
     def settings(self) -> Dict[str, object]:
-        """What, besides the weights, decides how features come out."""
+        """The settings, besides the weights, that features depend on."""
 
     def look(self, item: Item) -> Input:
-        """Size up an item without reading all of it; raises :class:`BadItemError`. Called from several threads."""
+        """Find an item's size without reading all of it; raises :class:`BadItemError`. Called from several threads."""
 
     def take(self, value: object, item: Item) -> Input:
-        """The same of what is in memory, or of a file's path; ``item`` says its place. Raises :class:`BadItemError`."""
+        """The same for an item in memory, or a file's path; ``item`` names it. Raises :class:`BadItemError`."""
 
     def collate(self, rows: List[Tensor]) -> Tuple[Tensor, Optional[Tensor]]:
-        """Rows -> the model's ``source`` and its padding mask, True where padded, None where nothing is."""
+        """Rows -> the model's ``source`` and its padding mask, True for padding, None if there is no padding."""
 
     def span(self, row: Tensor, width: int) -> slice:
         """Which of the ``width`` outputs belong to the input ``row`` and are not padding."""
 
     def remarks(self) -> List[str]:
-        """What is to be said of the items since it was last asked: what was cut, or looks wrong."""
+        """Warnings about the items since the last call: truncated ones, or those that look wrong."""
 
 
 def padded(rows: List[Tensor], value: int) -> Tuple[Tensor, Optional[Tensor]]:
-    """Rows (T,) -> (B, T) with ``value`` behind the shorter ones, and True where that is; None if it is nowhere."""
+    """Rows (T,) -> (B, T), padded with ``value`` at the end, and the mask of the padding; None if there is none."""
     lengths = torch.tensor([len(row) for row in rows])
     source: Tensor = pad_sequence(rows, batch_first=True, padding_value=value)
     mask = torch.arange(source.size(1)) >= lengths.unsqueeze(1)

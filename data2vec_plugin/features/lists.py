@@ -1,4 +1,4 @@
-"""Lists of items: a folder, a fairseq manifest, paths or texts a line, a column of a table; or one file."""
+"""Lists of items: a folder, a fairseq manifest, one path or text per line, a column of a table; or one file."""
 
 from __future__ import annotations
 
@@ -24,42 +24,42 @@ ENDINGS = {"speech": AUDIO_ENDINGS, "image": IMAGE_ENDINGS}
 def read_items(path: Path, modality: str, root: Optional[Path] = None, column: Optional[str] = None) -> List[Item]:
     """The items of ``--input`` in its order, each once.
 
-    Relative paths of a list count from ``root``, or else from the folder where the user stands. Raises ValueError for
-    a list that is missing, empty, or of another kind than the modality has.
+    Relative paths in a list are relative to ``root``, or else to the current folder. Raises ValueError for a list that
+    is missing, empty, or of a kind that the modality does not support.
     """
     if not path.exists():
         raise ValueError(f"`--input` {path} does not exist; give a folder or a list")
     if column is not None and (modality != "text" or path.suffix != ".tsv"):
-        raise ValueError(f"`--column` belongs to a .tsv of texts; `--input` is {path}, and the model reads {modality}")
+        raise ValueError(f"`--column` requires a .tsv of texts; `--input` is {path}, and the model reads {modality}")
     if root is not None and (modality == "text" or path.is_dir() or path.suffix == ".tsv"):
-        raise ValueError("`--root` belongs to a list of paths; a folder or a manifest says itself where its files are")
+        raise ValueError("`--root` requires a list of paths; a folder or a manifest has its own root")
     items = _texts(path, column) if modality == "text" else _files(path, ENDINGS[modality], root)
     found = unique(items)
     if not found:
-        held = f"no file that ends in {', '.join(ENDINGS[modality])}" if path.is_dir() else "no line"
-        raise ValueError(f"`--input` {path} has {held}; there is nothing to make features of")
+        held = f"no file with extension {', '.join(ENDINGS[modality])}" if path.is_dir() else "no line"
+        raise ValueError(f"`--input` {path} has {held}; there is nothing to extract features from")
     return found
 
 
 def unique(items: Iterable[Item]) -> List[Item]:
-    """Each item once; raises ValueError for two that would be stored as one, and for a name that an index cannot."""
+    """Each item once; raises ValueError for two that would be stored as one, or for a name that no index can hold."""
     found: Dict[str, Item] = {}
     for item in items:
         first = found.setdefault(item.name, item)
         if first.source != item.source:
             raise ValueError(
                 f"{first.source} and {item.source} would both be stored as {item.name!r}; rename one of them, or "
-                f"list them apart with another `--out`"
+                f"list them separately with another `--out`"
             )
         if set(item.name) & set("\t\r\n"):
-            raise ValueError(f"{item.place}: has a tab or a line break in its name; rename it or take it out")
+            raise ValueError(f"{item.place}: has a tab or a line break in its name; rename it or remove it")
     return list(found.values())
 
 
 def _texts(path: Path, column: Optional[str]) -> Iterator[Item]:
-    """Texts by the number of their line; that of a table's header is 1."""
+    """Texts by the number of their line; a table's header is line 1."""
     if path.is_dir():
-        raise ValueError(f"`--input` {path} is a folder; for text give a file with an item a line, or a .tsv")
+        raise ValueError(f"`--input` {path} is a folder; for text give a file with one item per line, or a .tsv")
     for number, text in _column(path, column) if path.suffix == ".tsv" else numbered_lines(path):
         text = text.strip()
         stamp = hashlib.sha1(text.encode()).hexdigest()[:12]
@@ -67,7 +67,7 @@ def _texts(path: Path, column: Optional[str]) -> Iterator[Item]:
 
 
 def _column(path: Path, column: Optional[str]) -> Iterator[Tuple[int, str]]:
-    """Lines and cells of a table's column, empty ones too; raises ValueError if the table has none of that name."""
+    """Lines and cells of a table's column, empty ones too; raises ValueError if the table has no such column."""
     rows = tab_separated(path)
     names = [name.strip() for name in next(rows, (1, [""]))[1]]
     if column not in names:
@@ -83,7 +83,7 @@ def _files(path: Path, endings: Tuple[str, ...], root: Optional[Path]) -> Iterat
         for name in walk.files():
             yield Item(mirrored(name, endings), str(path / name), str(path / name))
         for line in walk.passed.lines():
-            print(f"passed over {line}", file=sys.stderr)
+            print(f"skipped {line}", file=sys.stderr)
     elif path.suffix.lower() in endings:
         yield Item(mirrored(path.name, endings), str(path), str(path))
     elif path.suffix == ".tsv":
@@ -100,7 +100,7 @@ def _files(path: Path, endings: Tuple[str, ...], root: Optional[Path]) -> Iterat
 
 
 def mirrored(path: str, endings: Tuple[str, ...]) -> str:
-    """A name below the output folder for a path, whatever else is in the list.
+    """The name below the output folder for a path, independent of the rest of the list.
 
     >>> mirrored("./a/b.flac", (".flac",)), mirrored("/data/b.v2", (".flac",))
     ('a/b', 'data/b.v2')

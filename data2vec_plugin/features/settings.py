@@ -1,4 +1,4 @@
-"""What a folder of features was made with: kept beside them, so that no two kinds get mixed."""
+"""The settings that a folder of features was made with, stored next to them so that two kinds are never mixed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SETTINGS = "features.json"
 def keep_settings(
     folder: Path, settings: Dict[str, object], name: str = SETTINGS, holds: str = "features", remedy: str = ""
 ) -> None:
-    """Write the settings to a new folder; raises ValueError, naming what differs, for one that has others.
+    """Write the settings to a new folder; raises ValueError, naming what differs, for a folder with other settings.
 
-    ``holds`` is what the folder has, and ``remedy`` what else to do than to delete it, for the message.
+    For the message, ``holds`` is the folder's content, and ``remedy`` an alternative to deleting it.
     """
     path = folder / name
     if not path.is_file():
@@ -25,16 +25,16 @@ def keep_settings(
             raise ValueError(f"{folder} holds {INDEX}, but not {name}; give another `--out`, or delete {folder}")
         write_atomically(path, json.dumps(settings, indent=2) + "\n")
         return
-    told = difference(read_settings(path), settings)
-    if told:
+    changed = difference(read_settings(path), settings)
+    if changed:
         raise ValueError(
-            f"{folder} holds {holds} that were made otherwise: {told}. Give another `--out`, or "
+            f"{folder} holds {holds} that were made with other settings: {changed}. Give another `--out`, or "
             f"{remedy or f'delete {folder} to make all of them again'}"
         )
 
 
 def read_settings(path: Path) -> Dict[str, object]:
-    """What a folder's features were made with; raises ValueError for a damaged file."""
+    """The settings of a folder's features; raises ValueError for a damaged file."""
     try:
         return dict(json.loads(path.read_text("utf-8")))
     except ValueError as error:
@@ -42,7 +42,7 @@ def read_settings(path: Path) -> Dict[str, object]:
 
 
 def difference(kept: Dict[str, object], settings: Dict[str, object]) -> str:
-    """Which settings were others, for people; empty if none."""
+    """The settings that differ, for a message; empty if none do."""
     wanted = json.loads(json.dumps(settings))
     different = [key for key in {**kept, **wanted} if kept.get(key) != wanted.get(key)]
     return "; ".join(f"`{key}` was {kept.get(key)!r}, is {wanted.get(key)!r}" for key in different)

@@ -1,4 +1,4 @@
-"""Clips as the speech model reads them: one channel, the right rate, normalised as the checkpoint's task was."""
+"""Clips as the speech model reads them: mono, at the model's sample rate, normalised as in the checkpoint's task."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .items import BadItemError, Input, Item, padded
 
 
 class SpeechReader:
-    """WAV, FLAC and whatever else libsndfile knows; also ``archive.zip:offset:length`` of fairseq's manifests."""
+    """WAV, FLAC and other formats of libsndfile; also ``archive.zip:offset:length`` from fairseq's manifests."""
 
     unit = "seconds"
     default_batch = 60.0
@@ -33,11 +33,11 @@ class SpeechReader:
         self._mixed_down: List[str] = []
 
     def settings(self) -> Dict[str, object]:
-        """Rate and normalisation."""
+        """Sample rate and normalisation."""
         return {"sample_rate": self.sizes_per_unit, "normalize": self.normalize}
 
     def look(self, item: Item) -> Input:
-        """Read a clip's header; raises :class:`BadItemError` for a clip that cannot give features."""
+        """Read a clip's header; raises :class:`BadItemError` for a clip without features."""
         try:
             info = read_info(item.source)
         except UnusableFileError as error:
@@ -75,7 +75,7 @@ class SpeechReader:
 
     def _check_length(self, samples: int) -> None:
         if samples < self.shortest:
-            raise BadItemError(f"{samples} samples; one frame of this model needs {self.shortest}")
+            raise BadItemError(f"{samples} samples; one frame of this model requires {self.shortest}")
 
     def _load(self, item: Item, stated: int) -> Tensor:
         """The samples (about ``stated``: some headers estimate), channels averaged."""
@@ -90,14 +90,14 @@ class SpeechReader:
         return self._checked(clip)
 
     def _checked(self, clip: Tensor) -> Tensor:
-        """A clip (samples,) as the model reads it; raises :class:`BadItemError` for one that cannot give features."""
+        """A clip (samples,) as the model reads it; raises :class:`BadItemError` for a clip without features."""
         self._check_length(len(clip))
         if not bool(torch.isfinite(clip).all()):
             raise BadItemError("holds NaN or infinite samples")
         return F.layer_norm(clip, clip.shape) if self.normalize else clip
 
     def collate(self, rows: List[Tensor]) -> Tuple[Tensor, Optional[Tensor]]:
-        """Clips (samples,) -> (B, samples) with zeros behind the shorter ones."""
+        """Clips (samples,) -> (B, samples), padded with zeros at the end."""
         return padded(rows, 0)
 
     def span(self, row: Tensor, width: int) -> slice:

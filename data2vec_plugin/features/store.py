@@ -1,4 +1,4 @@
-"""Where features go: a .npy an item, shards of .safetensors, or one matrix of pooled features."""
+"""Storage of features: one .npy per item, shards of .safetensors, or one matrix of pooled features."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .items import Item
 MATRIX = "features.npy"
 PART_BYTES = 256 * 2**20
 PART_SECONDS = 300.0
-"""A part is written when it has so many bytes, or so long after the one before: that much a crash may cost."""
+"""A part is written at this many bytes, or this long after the previous one: the most that a crash may lose."""
 PART = re.compile(r"part-(\d+)\.")
 
 
 class Store:
-    """A file of its own for every item: FOLDER/NAME.npy."""
+    """A separate file for every item: FOLDER/NAME.npy."""
 
     def __init__(self, folder: Path, order: Sequence[Item]) -> None:
         self.folder = folder
@@ -31,7 +31,7 @@ class Store:
         self.places = {item.name: place for place, item in enumerate(order)}
 
     def put(self, item: Item, features: Features, frames: int) -> None:
-        """Keep an item's features."""
+        """Store an item's features."""
         name = f"{item.name}.npy"
         with replacing(self.folder / name) as part, part.open("wb") as file:
             np.save(file, features)
@@ -41,11 +41,11 @@ class Store:
         """Write what is still in memory."""
 
     def finish(self) -> None:
-        """Put the index into the list's order; what is not on the list comes last."""
+        """Sort the index into the list's order; items that are not on the list come last."""
         self.index.sort(lambda row: (self.places.get(row.id, len(self.places)), row.id))
 
     def close(self) -> None:
-        """Write what is still in memory, and let go of the index; also after an error."""
+        """Write what is still in memory, and close the index; also after an error."""
         try:
             self.flush()
         finally:
@@ -53,7 +53,7 @@ class Store:
 
 
 class Shards(Store):
-    """Parts of many items each, part-00000.safetensors and so on, a tensor an item, called by its name."""
+    """Parts of many items each, part-00000.safetensors and so on, with one tensor per item under its name."""
 
     ending = "safetensors"
 
@@ -66,14 +66,14 @@ class Shards(Store):
         self.number = max((int(match[1]) + 1 for match in used if match), default=0)
 
     def put(self, item: Item, features: Features, frames: int) -> None:
-        """Keep an item's features until there are enough for a part."""
+        """Collect an item's features until there are enough for a part."""
         self.waiting[item.name] = item, features, frames
         self.bytes += features.nbytes
         if self.bytes >= PART_BYTES or time.monotonic() - self.written >= PART_SECONDS:
             self.flush()
 
     def flush(self) -> None:
-        """Write a part of what is in memory, then its rows of the index."""
+        """Write the features in memory as a part, then its rows of the index."""
         if self.waiting:
             entries = [self.waiting[name] for name in sorted(self.waiting, key=lambda name: self.places[name])]
             name = f"part-{self.number:05d}.{self.ending}"
@@ -101,21 +101,21 @@ class Shards(Store):
 
 
 class Matrix(Shards):
-    """Pooled features in one matrix, features.npy, whose row an index's ``key`` names; parts until it is complete."""
+    """Pooled features in one matrix, features.npy, with the row in the index's ``key``; parts until it is complete."""
 
     ending = "npy"
 
     def write(self, path: Path, entries: List[Tuple[Item, Features, int]]) -> List[str]:
-        """Write a part, a row an item."""
+        """Write a part, one row per item."""
         with path.open("wb") as file:
             np.save(file, np.stack([features for _, features, _ in entries]))
         return [str(row) for row in range(len(entries))]
 
     def finish(self) -> None:
-        """Join the parts to the matrix.
+        """Append the parts to the matrix.
 
-        Rows that are in it stay where they are, new ones follow in the list's order: until the new index stands, the
-        old one is right about the new matrix, too.
+        Existing rows do not move, new ones follow in the list's order: until the new index is written, the old one is
+        correct for the new matrix, too.
         """
         self.flush()
         new = [row for row in self.index.rows.values() if row.file != MATRIX]
@@ -123,7 +123,7 @@ class Matrix(Shards):
             new.sort(key=lambda row: (self.places.get(row.id, len(self.places)), row.id))
             self._join(new)
         self.index.sort(lambda row: int(row.key))  # type: ignore[attr-defined]
-        for part in self.folder.glob("part-*.npy"):  # also those that an earlier run had joined and not deleted
+        for part in self.folder.glob("part-*.npy"):  # also those that an earlier run joined but did not delete
             part.unlink()
 
     def _join(self, new: List[Row]) -> None:
@@ -149,12 +149,12 @@ def open_store(folder: Path, order: Sequence[Item], kind: str, pooled: bool) -> 
     if kind == "npy":
         return Matrix(folder, order) if pooled else Store(folder, order)
     if find_spec("safetensors") is None:
-        raise ValueError("`--format safetensors` needs the package: pip install safetensors")
+        raise ValueError("`--format safetensors` requires the package: pip install safetensors")
     return Shards(folder, order)
 
 
 class KeptFeatures:
-    """The features of a folder by item's name, read when they are asked for; a matrix stays mapped."""
+    """The features of a folder by item's name, read on access; a matrix is memory-mapped."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""Lines of text as the text model reads them: cut into subwords, looked up, between ``<s>`` and ``</s>``."""
+"""Lines of text as the text model reads them: ids of subwords between ``<s>`` and ``</s>``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .text_files import TextFiles
 
 
 class TextReader:
-    """Encodes lines; one of more than ``longest`` tokens is cut, ``</s>`` kept, or refused unless ``truncate``."""
+    """Encodes lines; those of more than ``longest`` tokens are rejected, or with ``truncate`` cut, keeping ``</s>``."""
 
     unit = "tokens"
     default_batch = 4096.0
@@ -32,7 +32,7 @@ class TextReader:
         self._unknown: List[int] = []
 
     def settings(self) -> Dict[str, object]:
-        """The dictionary, and what cuts text into its symbols."""
+        """The dictionary, and the subword model."""
         symbols = "\n".join(self.dictionary.symbols)
         return {"dictionary": hashlib.sha256(symbols.encode()).hexdigest()[:16], "subwords": self.files.digest}
 
@@ -46,7 +46,7 @@ class TextReader:
         if len(ids) > self.longest:
             if not self.truncate:
                 raise BadItemError(
-                    f"{len(ids)} tokens, the model reads {self.longest}; `--too-long truncate` cuts such lines"
+                    f"{len(ids)} tokens, the model reads at most {self.longest}; `--too-long truncate` cuts such lines"
                 )
             self._cut.append(item.place)
             ids = [*ids[: self.longest - 1], self.dictionary.eos()]
@@ -62,15 +62,15 @@ class TextReader:
         return self.look(replace(item, source=value.strip()))
 
     def collate(self, rows: List[Tensor]) -> Tuple[Tensor, Optional[Tensor]]:
-        """Ids (tokens,) -> (B, tokens) with the padding symbol behind the shorter ones."""
+        """Ids (tokens,) -> (B, tokens), padded with the padding symbol at the end."""
         return padded(rows, self.dictionary.pad())
 
     def span(self, row: Tensor, width: int) -> slice:
-        """One output for each id, ``<s>`` and ``</s>`` among them."""
+        """One output for each id, ``<s>`` and ``</s>`` included."""
         return slice(len(row))
 
     def remarks(self) -> List[str]:
-        """How many lines were cut; and whether so much is unknown that the dictionary cannot be the right one."""
+        """The number of truncated lines, and a warning if so much is unknown that the dictionary must be wrong."""
         cut, symbols, unknown = self._cut, sum(self._symbols), sum(self._unknown)
         self._cut, self._symbols, self._unknown = [], [], []
         found = [f"{len(cut):,} lines were cut to {self.longest} tokens: {some(cut)}"] if cut else []

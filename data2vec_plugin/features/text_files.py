@@ -1,4 +1,4 @@
-"""The dictionary and the subword model that a text checkpoint was trained with: given, or found, and said."""
+"""The dictionary and the subword model that a text checkpoint was trained with: given by the user, or found."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DICTIONARY, PIECES = "dict.txt", "spm.model"
 
 @dataclass(frozen=True)
 class TextFiles:
-    """A dictionary with ``<mask>``, what cuts text, of which ``kind``, from where both came, a digest of the latter."""
+    """A dictionary with ``<mask>``, the subword encoder, its ``kind``, the paths of both, and the encoder's digest."""
 
     dictionary: Any
     dictionary_path: Path
@@ -27,13 +27,13 @@ class TextFiles:
 
     @property
     def cut_by(self) -> str:
-        """What cuts text, for people."""
-        return " and ".join(map(str, self.paths)) or "text that is cut already"
+        """The subword model, for messages."""
+        return " and ".join(map(str, self.paths)) or "text that is tokenised already"
 
 
 @dataclass(frozen=True)
 class Given:
-    """What the user said of them; of the last three at most one."""
+    """The files given by the user; of the last three at most one."""
 
     dictionary: Optional[Path] = None
     sentencepiece: Optional[Path] = None
@@ -42,10 +42,10 @@ class Given:
 
 
 def find_text_files(given: Given, task: Mapping[str, Any], folders: List[Path], vocabulary: int) -> TextFiles:
-    """Look where the user, then the checkpoint's ``task``, then the ``folders`` say.
+    """Use the user's files, then those of the checkpoint's ``task``, then those in ``folders``.
 
-    ``vocabulary`` is how many symbols the checkpoint's embedding has. Raises ValueError if nothing is found, or if
-    the dictionary is another one.
+    ``vocabulary`` is the number of symbols of the checkpoint's embedding. Raises ValueError if nothing is found, or if
+    the dictionary does not match.
     """
     folders = [*folders, *trained_on(task)]
     path = given.dictionary or _first(folders, DICTIONARY)
@@ -66,7 +66,7 @@ def find_text_files(given: Given, task: Mapping[str, Any], folders: List[Path], 
 
 
 def trained_on(task: Mapping[str, Any]) -> List[Path]:
-    """The folders that a checkpoint's task took its data from, and those within where fairseq keeps sentences."""
+    """The data folders of a checkpoint's task, and those within them in which fairseq stores sentences."""
     folders = [Path(part) for part in str(task.get("data") or "").split(":") if part]
     return [*folders, *(folder / "input0" for folder in folders)]
 
@@ -74,7 +74,7 @@ def trained_on(task: Mapping[str, Any]) -> List[Path]:
 def masked_dictionary(path: Path, vocabulary: int) -> Any:
     """The dictionary in a file, with ``<mask>``; raises ValueError unless it has as many symbols as a checkpoint."""
     dictionary = load_dictionary(path)
-    dictionary.add_symbol("<mask>")  # as tasks do after loading
+    dictionary.add_symbol("<mask>")  # tasks add it after loading
     if len(dictionary) != vocabulary:
         raise ValueError(
             f"{path} has {len(dictionary)} symbols (<mask> included), the checkpoint {vocabulary}: it was trained with "
@@ -86,8 +86,8 @@ def masked_dictionary(path: Path, vocabulary: int) -> Any:
 def subword_files(given: Given, task: Mapping[str, Any], folders: List[Path]) -> Tuple[str, List[Path]]:
     """The kind of subwords and their files.
 
-    A task without ``bpe`` may have trained on binaries of any kind, so files beside the dictionary count; where there
-    are none, or of both kinds, a ValueError asks.
+    A task without ``bpe`` may have trained on binaries of any kind, so files next to the dictionary are used; raises
+    ValueError if there are none, or files of both kinds.
     """
     if given.symbols:
         return "none", []
@@ -103,21 +103,21 @@ def subword_files(given: Given, task: Mapping[str, Any], folders: List[Path]) ->
         return "gpt2", pairs
     found = [str(path) for path in (*pieces, *pairs)]
     raise ValueError(
-        f"which subwords? The checkpoint's task says `bpe` = {kind}, and {', '.join(found) or 'no files'} was found "
-        f"beside the dictionary; give --sentencepiece MODEL or --gpt2-bpe FOLDER, or --symbols for text that is cut "
-        f"into the dictionary's symbols already"
+        f"the kind of subwords is unclear: the checkpoint's task has `bpe` = {kind}, and next to the dictionary "
+        f"{', '.join(found) or 'nothing'} was found; give --sentencepiece MODEL or --gpt2-bpe FOLDER, or --symbols for "
+        f"text that is already tokenised into the dictionary's symbols"
     )
 
 
 def found_subwords(task: Mapping[str, Any], folders: List[Path]) -> Tuple[List[Path], List[Path]]:
-    """(The SentencePiece model, GPT-2's files) that a task names or that lie in folders, as far as they are there."""
+    """(The SentencePiece model, GPT-2's files) that a task names or that are in folders, as far as they exist."""
     pieces = _named(task, "sentencepiece_model") or _first(folders, PIECES)
     pairs = [_named(task, f"gpt2_{name.replace('.', '_')}") or _first(folders, name) for name in GPT2_FILES]
     return [pieces] if pieces else [], [path for path in pairs if path is not None]
 
 
 def _named(task: Mapping[str, Any], key: str) -> Optional[Path]:
-    """A file that the checkpoint's task names, if it is still there: paths inside a checkpoint are hints."""
+    """A file that the checkpoint's task names, if it still exists: paths inside a checkpoint are only hints."""
     path = task.get(key)
     return Path(path) if path and Path(path).is_file() else None
 

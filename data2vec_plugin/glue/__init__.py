@@ -1,1 +1,1 @@
-"""GLUE: the official files, fairseq's binaries of them, the runs of every task and seed, and their table."""
+"""GLUE: the official files, their fairseq binaries, the runs of every task and seed, and the table of results."""

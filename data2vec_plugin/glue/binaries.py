@@ -1,4 +1,4 @@
-"""Write what fairseq's stock `sentence_prediction` task reads.
+"""Write the data that fairseq's stock `sentence_prediction` task reads.
 
 <task>/input0, input1: the sentences, each closed by </s>, and the checkpoint's dictionary; label: the class of each
 example, with a dictionary of the labels in the order of the classes, or for a regression `<split>.label` as text.
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from fairseq.data import Dictionary
 
 DICTIONARY = "dict.txt"
-MOST_UNKNOWN = 0.03  # of all subwords; a dictionary that belongs to them knows all but rare characters
+MOST_UNKNOWN = 0.03  # share of all subwords; the right dictionary has all except rare characters
 
 
 @dataclass
 class SplitFacts:
-    """What became of a file."""
+    """Counts of an encoded file."""
 
     source: Source
     examples: int = 0
@@ -45,7 +45,7 @@ def write_task(
     """Write all splits of a task to `out`/<task>, which is replaced when everything is written.
 
     Raises:
-        ValueError: a file is not as GLUE has it, or the dictionary is not that of the subwords.
+        ValueError: a file is not in GLUE's format, or the dictionary is not that of the subwords.
     """
     task, dictionary = sources[0].task, load_dictionary(dictionary_path)
     with replacing_folder(out / task.name) as folder:
@@ -61,7 +61,7 @@ def write_task(
 
 
 def label_dictionary(task: Task) -> Dictionary:
-    """The task's labels in the order of its classes: `sentence_prediction` takes the special symbols off."""
+    """The task's labels in the order of its classes: `sentence_prediction` subtracts the special symbols."""
     from fairseq.data import Dictionary
 
     dictionary = Dictionary()
@@ -71,7 +71,7 @@ def label_dictionary(task: Task) -> Dictionary:
 
 
 def write_split(source: Source, folder: Path, encode: Encode, dictionary: Dictionary, max_positions: int) -> SplitFacts:
-    """Write one file's sentences and labels; return what became of it."""
+    """Write one file's sentences and labels; return its counts."""
     facts = SplitFacts(source)
     with ExitStack() as stack:
         inputs = [
@@ -118,7 +118,7 @@ def labels(source: Source, prefix: Path) -> Iterator[Any]:
 
 
 def with_progress(source: Source, left_out: list[LeftOut]) -> Iterator[Example]:
-    """The examples of a file, with a bar over its lines."""
+    """The examples of a file, with a progress bar over its lines."""
     from tqdm import tqdm
 
     lines = sum(1 for _ in raw_lines(source.path))

@@ -1,4 +1,4 @@
-"""The picture of `data2vec glue report`: how far each task is from the published data2vec."""
+"""The plot of `data2vec glue report`: the difference of each task from the published data2vec."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAST_RANGE = 4.0  # points on either side
 
 
 def draw(scores: list[TaskScores], path: Path) -> None:
-    """Draw each task's seeds and median, and the other published figures, less the published data2vec.
+    """Plot each task's seeds and median, and the other published results, relative to the published data2vec.
 
     Raises:
         ValueError: matplotlib is not installed.
@@ -43,7 +43,7 @@ def draw(scores: list[TaskScores], path: Path) -> None:
 
 
 def draw_line(axes: Axes, place: int, seeds: list[float], median: float, figures: dict[str, float]) -> None:
-    """One task: a dot for each seed, a bar for the median, a mark for each published row, both figures as text."""
+    """One task: a dot per seed, a bar for the median, a mark per published row, both numbers as text."""
     zero = figures[ROWS[0]]
     for name, (marker, colour, title) in MARKS.items():
         axes.scatter(figures[name] - zero, place, 38, marker=marker, facecolors="none", edgecolors=colour, label=title)
@@ -57,7 +57,7 @@ def draw_line(axes: Axes, place: int, seeds: list[float], median: float, figures
 
 
 def label(axes: Axes, scores: list[TaskScores]) -> None:
-    """The title, the legend with each entry once, and the heads of the figures at the end."""
+    """The title, the legend with each entry once, and the headings of the numbers at the end."""
     what = "all eight tasks" if not missing(scores) else f"{len(scores)} of {len(TASKS)} tasks"
     going_on = "" if all(task.finished for task in scores) else "; some runs have not trained to the end"
     axes.set_title(f"GLUE: {what}{going_on}", loc="left", fontweight="bold", pad=30)

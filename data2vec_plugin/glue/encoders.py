@@ -1,4 +1,4 @@
-"""Sentences to the symbols that a dictionary knows, by the encoders of the text task."""
+"""Encodes sentences to dictionary symbols, with the encoders of the text task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Encode = Callable[[str], "list[str]"]
 
 
 def gpt2_bpe(folder: Path) -> Encode:
-    """GPT-2's byte pairs from a folder with encoder.json and vocab.bpe."""
+    """GPT-2's BPE from a folder with encoder.json and vocab.bpe."""
     return Gpt2Bpe(*(folder / name for name in GPT2_FILES)).encode
 
 

@@ -1,8 +1,8 @@
 """Read the official GLUE files as they are.
 
-They are tab-separated without any quoting: a double quote is a character like any other. Some begin with a byte order
-mark, some end their lines with CRLF. A line ends at a line feed only, for sentences do hold other characters that
-Python counts as line ends.
+They are tab-separated without any quoting: a double quote is an ordinary character. Some begin with a byte order mark,
+some have CRLF line ends. A line ends at a line feed only, since some sentences contain other characters that Python
+treats as line ends.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .tasks import Task
 MRPC_TRAIN, MRPC_TEST = "msr_paraphrase_train.txt", "msr_paraphrase_test.txt"
 MRPC_DEV_IDS = ("dev_ids.tsv", "mrpc_dev_ids.tsv")
 MRPC_IDS = ("#1 ID", "#2 ID")
-FEW_LINES, SMALL_SHARE = 10, 0.01  # of lines that may be left out before the file counts as another one
+FEW_LINES, SMALL_SHARE = 10, 0.01  # lines that may be skipped before the file is rejected
 
 
 class Example(NamedTuple):
-    """One line of a file: its sentences, without blanks around them, and its label."""
+    """One line of a file: its sentences, stripped of blanks, and its label."""
 
     line: int
     sentences: tuple[str, ...]
@@ -42,7 +42,7 @@ class LeftOut(NamedTuple):
 class Source:
     """A split and the file that it is read from.
 
-    `dev_ids` are pairs of sentence ids: where MRPC comes as it was published, its train file holds the dev set too.
+    `dev_ids` are pairs of sentence ids: in MRPC's original release, the train file holds the dev set too.
     """
 
     task: Task
@@ -52,17 +52,17 @@ class Source:
 
     @property
     def labelled(self) -> bool:
-        """Test sets have no labels, or none that count."""
+        """Whether its labels are used; those of test sets are missing or meaningless."""
         return self.task.labelled_test or not self.split.startswith("test")
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What the columns are called, where the file does not say."""
+        """The columns' names, for a file without header."""
         return self.task.columns if self.labelled else ()
 
 
 def find_sources(root: Path, task: Task) -> list[Source]:
-    """The files of a task's splits; the test sets only where they are there.
+    """The files of a task's splits; the test sets only if they exist.
 
     Raises:
         ValueError: the folder or the file of another split is missing, or a header is not the task's.
@@ -80,25 +80,25 @@ def find_sources(root: Path, task: Task) -> list[Source]:
 
 
 def _raw_mrpc(folder: Path, task: Task) -> list[Source]:
-    """MRPC's sources where it was not split yet; none elsewhere."""
+    """MRPC's sources if it has not been split yet; none for other tasks."""
     path = folder / MRPC_TRAIN
     if task.name != "mrpc" or (folder / "train.tsv").is_file() or not path.is_file():
         return []
     ids = next((folder / name for name in MRPC_DEV_IDS if (folder / name).is_file()), None)
     if ids is None:
         raise ValueError(
-            f"{path}: the dev set is a part of this file, and {MRPC_DEV_IDS[0]}, which says which, is not beside it; "
-            "the GLUE download has it: put it there, or give train.tsv and dev.tsv"
+            f"{path}: the dev set is a part of this file, but {MRPC_DEV_IDS[0]}, which lists it, is not next to it; "
+            "copy it there from the GLUE download, or give train.tsv and dev.tsv"
         )
     pairs = []
     for number, words in tab_separated(ids):
         if len(words) != len(MRPC_IDS):
             got = shown("\t".join(words))
-            raise UnusableFileError.of(ids, f"got {got}; expected the ids of two sentences, with a tab", number)
+            raise UnusableFileError.of(ids, f"got {got}; expected the ids of two sentences, separated by a tab", number)
         pairs.append(tuple(word.strip() for word in words))
     dev_ids = frozenset(pairs)
     if not dev_ids:
-        raise ValueError(f"{ids}: no ids; expected those of two sentences a line, with a tab")
+        raise ValueError(f"{ids}: no ids; expected those of two sentences per line, separated by a tab")
     return [
         Source(task, "train", path, dev_ids),
         Source(task, "valid", path, dev_ids),
@@ -114,12 +114,12 @@ def _inside(folder: Path) -> str:
 def read_examples(source: Source, left_out: list[LeftOut]) -> Iterator[Example]:
     """Every example of a split, in order; the lines that are not used are appended to `left_out`.
 
-    Left out of train and dev sets are lines with an empty sentence, and, of QQP, whose official files have some,
-    those with another number of columns. A test set keeps every line, so that the n-th answer belongs to the n-th.
+    Train and dev sets are read without lines that have an empty sentence and, for QQP, whose official files have some,
+    without lines of another number of columns. A test set keeps every line, so that the n-th answer is the n-th line's.
 
     Raises:
         ValueError: a line has too few columns, a byte is not UTF-8, a label is not the task's, a target is no number,
-            there is no example, or more lines would be left out than official files have faults.
+            there is no example, or more lines would be skipped than official files have faults.
     """
     rows = tab_separated(source.path)
     columns = source.columns or _header(source)
@@ -160,21 +160,21 @@ def _check_header(source: Source) -> None:
         if name not in header:
             raise ValueError(
                 f"{source.path}, line 1: no column `{name}`; got {', '.join(header) or 'an empty line'}; expected a "
-                f"header with {', '.join(needed)}, as GLUE's {source.task.folder} has it"
+                f"header with {', '.join(needed)}, as in GLUE's {source.task.folder}"
             )
 
 
 def _is_of_split(source: Source, columns: tuple[str, ...], cells: list[str]) -> bool:
-    """Whether a line of MRPC's one file belongs to this split; a line that is too short belongs to train."""
+    """Whether a line of MRPC's combined file belongs to this split; a line that is too short belongs to train."""
     ids = tuple(cells[columns.index(name)].strip() for name in MRPC_IDS if columns.index(name) < len(cells))
     return (ids in source.dev_ids) == (source.split == "valid")
 
 
 def _column_fault(source: Source, number: int, cells: list[str], columns: tuple[str, ...]) -> str:
-    """Say what is wrong with a line's number of columns where that is known to happen; nothing if it is right.
+    """Describe a wrong number of columns if the task's official files have such lines; empty if the number is right.
 
     Raises:
-        ValueError: there are too few where it is not.
+        ValueError: there are too few, and the official files have no such lines.
     """
     if len(cells) == len(columns):
         return ""
@@ -184,15 +184,15 @@ def _column_fault(source: Source, number: int, cells: list[str], columns: tuple[
         got = shown("\t".join(cells))
         raise UnusableFileError.of(
             source.path,
-            f"got {len(cells)} columns ({got}); expected {len(columns)}: {', '.join(columns)}; the line was cut or its "
-            f"tabs were lost: download the file again",
+            f"got {len(cells)} columns ({got}); expected {len(columns)}: {', '.join(columns)}; the line was cut off or "
+            f"its tabs were lost: download the file again",
             number,
         )
-    return ""  # more at the end do no harm: the label is looked at
+    return ""  # additional columns at the end do no harm: the label is checked
 
 
 def _label(source: Source, number: int, text: str) -> str:
-    """The label as it is written, or a regression target as a share of the highest.
+    """The label as it is written, or a regression target as a fraction of the highest.
 
     Raises:
         ValueError: it is not the task's.
@@ -209,7 +209,7 @@ def _label(source: Source, number: int, text: str) -> str:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 <= value <= task.highest:  # nan is not, either
+    if not 0 <= value <= task.highest:  # also rejects nan
         raise ValueError(
             f"{place}: the score is {text!r}; expected a number from 0 to {task.highest:g} in the column "
             f"`{task.label}`; correct the line, or see whether a tab is in a sentence"
@@ -218,12 +218,12 @@ def _label(source: Source, number: int, text: str) -> str:
 
 
 def _check_amount(source: Source, used: int, left_out: list[LeftOut]) -> None:
-    """Raise ValueError if a file has no examples, or too many lines that are none."""
+    """Raise ValueError if a file has no examples, or too many invalid lines."""
     if not used and not left_out:
-        raise ValueError(f"{source.path}: no example for {source.split}; expected a line for each below the header")
+        raise ValueError(f"{source.path}: no example for {source.split}; expected one per line after the header")
     if not used or (len(left_out) > FEW_LINES and len(left_out) > SMALL_SHARE * (used + len(left_out))):
         lines = some(f"line {line} ({reason})" for line, reason in left_out)
         raise ValueError(
-            f"{source.path}: {len(left_out)} of {used + len(left_out)} lines are no examples: {lines}; the official "
-            "file has a handful at most: download it again"
+            f"{source.path}: {len(left_out)} of {used + len(left_out)} lines are not valid examples: {lines}; the "
+            "official file has a handful at most: download it again"
         )

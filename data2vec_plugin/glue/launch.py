@@ -1,4 +1,4 @@
-"""Run fine-tunings one after the other, or one at a time on each GPU; nothing that fails or is stopped is lost."""
+"""Run fine-tunings one after the other, or one at a time on each GPU; failed or stopped runs can be resumed."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from .runs import GlueRun, Settings, check_same_settings, parse_gpus, parse_seed
 from .tasks import choose
 
 POLL_SECONDS = 0.2
-GRACE_SECONDS = 20.0  # between asking a run to end and ending it
+GRACE_SECONDS = 20.0  # between asking a run to end and killing it
 LAST_LINES = 15
 
 
 class BusyError(Exception):
-    """Another command trains this run."""
+    """Another command is training this run."""
 
 
 class Running:
-    """A run whose process is alive, and what its log says of it.
+    """A run whose process is alive, and its progress from its log.
 
-    The process holds a lock on its log as long as it, or a worker of it, lives: also when this one is gone.
+    The process holds a lock on its log as long as it, or one of its workers, lives: also after this process has ended.
 
     Raises:
-        BusyError: something holds that lock already.
+        BusyError: another process holds that lock.
     """
 
     def __init__(self, run: GlueRun, gpu: str | None) -> None:
@@ -58,13 +58,13 @@ class Running:
             log.write(f"{begin}$ {shlex.join(run.command)}\n".encode())
             log.flush()
             self.tail = LogTail(run.log, log.tell())
-            # a session of its own: an interrupt reaches this process alone, which then ends run and loader workers
+            # in a new session: an interrupt reaches only this process, which then ends the run and its loader workers
             self.process = subprocess.Popen(
                 run.command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True
             )
 
     def follow(self) -> None:
-        """Read what the log has got since."""
+        """Read the new lines of the log."""
         for line in self.tail.lines():
             entry = parse_line(line)
             if entry is not None:
@@ -73,15 +73,15 @@ class Running:
                     self.metric = f", {self.run.task.metric} {entry.stats[self.run.task.metric]:.4g}"
 
     def text(self) -> str:
-        """How far the run is."""
+        """The run's progress as text."""
         place = f" on GPU {self.gpu}" if self.gpu is not None else ""
         return f"{self.run.name}{place}: update {self.update:,}{self.metric}"
 
     def has_ended(self) -> bool:
         """Whether the process is over.
 
-        Its end is not asked for yet, so that its number, which is its group's, is not given to another's process before
-        the last signal; macOS can only do so from Python 3.13 on.
+        Its exit status is not collected yet, so that its id, which is also its group's, is not reused for another
+        process before the last signal; on macOS this requires Python 3.13.
         """
         if not hasattr(os, "waitid"):
             return self.process.poll() is not None
@@ -89,22 +89,22 @@ class Running:
         return self.process.returncode is not None or os.waitid(os.P_PID, self.process.pid, look) is not None
 
     def end(self) -> None:
-        """Kill what is left of the process and of all that it has started, and take note of how it ended."""
+        """Kill what is left of the process and its children, and record its exit status."""
         if self.process.returncode is None:
             self.send(signal.SIGKILL)
         self.process.wait()
 
     def send(self, sign: signal.Signals) -> None:
-        """Send a signal to the process and all that it has started."""
+        """Send a signal to the process and its children."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, sign)
 
 
 def fine_tune(settings: Settings, tasks: str | None, seeds: str, gpus: str | None, listed: bool) -> bool:
-    """Run a fine-tuning for each task and seed and say what became of them, or list the commands; whether none failed.
+    """Run a fine-tuning for each task and seed and report the results, or list the commands; whether none failed.
 
     Raises:
-        ValueError: something that was given is missing or not as it should be.
+        ValueError: a setting or a file is missing or invalid.
     """
     places = parse_gpus(gpus)
     runs = plan(settings, choose(tasks), parse_seeds(seeds))
@@ -116,7 +116,7 @@ def fine_tune(settings: Settings, tasks: str | None, seeds: str, gpus: str | Non
     print(f"{count} of {len(runs)} runs are finished; `data2vec glue report {settings.out}` shows them")
     if failed:
         names = ", ".join(run.name for run in failed)
-        print(f"failed: {names}; the same command tries them again", file=sys.stderr)
+        print(f"failed: {names}; run the same command again to retry", file=sys.stderr)
     return not failed
 
 
@@ -124,8 +124,8 @@ def launch(runs: list[GlueRun], gpus: list[str | None]) -> list[GlueRun]:
     """Run what is not finished yet; return the runs that failed.
 
     Raises:
-        ValueError: a run was begun with other settings; nothing is started then.
-        KeyboardInterrupt: this process was interrupted or asked to end; the runs have ended by then.
+        ValueError: a run was started with other settings; nothing is started then.
+        KeyboardInterrupt: this process was interrupted or asked to end; all runs have ended by then.
     """
     from tqdm import tqdm
 
@@ -146,7 +146,7 @@ def launch(runs: list[GlueRun], gpus: list[str | None]) -> list[GlueRun]:
                     if each.has_ended():
                         running.remove(each)
                         free.append(each.gpu)
-                        if not told_end(each, bar):
+                        if not report_end(each, bar):
                             failed.append(each.run)
                     each.follow()
                 bar.set_postfix_str("; ".join(each.text() for each in running))
@@ -156,7 +156,7 @@ def launch(runs: list[GlueRun], gpus: list[str | None]) -> list[GlueRun]:
 
 
 def stop(running: list[Running], bar: Any) -> None:
-    """End what is still running: ask all, wait, then make them."""
+    """End the running runs: ask all, wait, then kill them."""
     for each in running:
         each.send(signal.SIGTERM)
     deadline = time.monotonic() + GRACE_SECONDS
@@ -165,16 +165,16 @@ def stop(running: list[Running], bar: Any) -> None:
             time.sleep(POLL_SECONDS)
         each.end()
         each.follow()
-        bar.write(f"{each.run.name}: stopped at update {each.update:,}; the same command goes on from there")
+        bar.write(f"{each.run.name}: stopped at update {each.update:,}; run the same command again to resume")
 
 
 def start(run: GlueRun, free: deque[str | None], bar: Any) -> list[Running]:
-    """Start a run on the first free GPU and say so; nothing is started where another command trains it."""
-    resumed = "goes on where it stopped" if (run.folder / "checkpoint_last.pt").is_file() else "begins"
+    """Start a run on the first free GPU and report it; a run that another command is training is not started."""
+    resumed = "resumes where it stopped" if (run.folder / "checkpoint_last.pt").is_file() else "starts"
     try:
         running = Running(run, free[0])
     except BusyError:
-        bar.write(f"{run.name}: another command trains it: left to that one")
+        bar.write(f"{run.name}: another command is training it: skipped")
         bar.update()
         return []
     place = f" on GPU {free[0]}" if free[0] is not None else ""
@@ -184,18 +184,18 @@ def start(run: GlueRun, free: deque[str | None], bar: Any) -> list[Running]:
 
 
 def skip_finished(runs: list[GlueRun], bar: Any) -> Iterator[GlueRun]:
-    """The runs that are left to do; say which are not."""
+    """The runs that are left to do; reports the others."""
     for run in runs:
         if run.finished:
-            bar.write(f"{run.name}: finished before: skipped")
+            bar.write(f"{run.name}: already finished: skipped")
             bar.update()
         else:
             yield run
 
 
-def told_end(ended: Running, bar: Any) -> bool:
-    """Say how a run ended; whether it is finished."""
-    ended.end()  # also loader workers that a crash has left behind
+def report_end(ended: Running, bar: Any) -> bool:
+    """Report how a run ended; whether it is finished."""
+    ended.end()  # including loader workers that a crash has left behind
     ended.follow()
     bar.update()
     if ended.run.finished:
@@ -203,9 +203,11 @@ def told_end(ended: Running, bar: Any) -> bool:
         bar.write(f"{ended.run.name}: finished at update {ended.update:,}{ended.metric}; {clock(seconds)}")
         return True
     code = ended.process.returncode
-    how = f"ended with code {code}" if code else "ended without having trained to the end"
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else how
-    bar.write(f"{ended.run.name}: FAILED: {how}; the end of {ended.run.log}:\n{tail(ended.run.log)}", file=sys.stderr)
+    how = f"exited with code {code}" if code else "ended before training was complete"
+    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else how
+    bar.write(
+        f"{ended.run.name}: FAILED: it {how}; the end of {ended.run.log}:\n{tail(ended.run.log)}", file=sys.stderr
+    )
     return False
 
 
@@ -216,9 +218,9 @@ def tail(log: Path) -> str:
 
 @contextmanager
 def asked_to_end() -> Iterator[list[int]]:
-    """A list that gets the signals that arrive: an interrupt, a cluster's request to end, a terminal that is closed.
+    """A list of received signals: an interrupt, a cluster's request to end, a closed terminal.
 
-    An exception from a handler could come between the start of a process and the note of it.
+    An exception from a handler could occur between the start of a process and its registration.
     """
     before: dict[signal.Signals, Any] = {}
     asked: list[int] = []
@@ -226,9 +228,9 @@ def asked_to_end() -> Iterator[list[int]]:
     def note(number: int, frame: FrameType | None) -> None:
         asked.append(number)
 
-    if threading.current_thread() is threading.main_thread():  # no other may set handlers
+    if threading.current_thread() is threading.main_thread():  # only it may set handlers
         for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(sign) != signal.SIG_IGN:  # as nohup has it
+            if signal.getsignal(sign) != signal.SIG_IGN:  # as under nohup
                 before[sign] = signal.signal(sign, note)
     try:
         yield asked

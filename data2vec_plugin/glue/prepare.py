@@ -18,13 +18,13 @@ SHOWN_LINES = 10
 
 
 def prepare(root: Path, out: Path, encode: Encode, dictionary: Path, names: str | None, max_positions: int) -> None:
-    """Write the chosen tasks, or all that are there, to `out`; print what became of each file.
+    """Write the chosen tasks, or all that exist, to `out`; print the counts of each file.
 
     Raises:
-        ValueError: a task or file is missing, or something in a file is not as GLUE has it.
+        ValueError: a task or file is missing, or a file is not in GLUE's format.
     """
     load_dictionary(dictionary)
-    everything = [find_sources(root, task) for task in find_tasks(root, names)]  # before the minutes that follow
+    everything = [find_sources(root, task) for task in find_tasks(root, names)]  # check everything before the slow part
     facts: list[list[SplitFacts]] = []
     with writing(out):
         for sources in everything:
@@ -35,7 +35,7 @@ def prepare(root: Path, out: Path, encode: Encode, dictionary: Path, names: str 
 
 
 def find_tasks(root: Path, names: str | None) -> list[Task]:
-    """The named tasks, or those whose folders are there; say which folders are passed over.
+    """The named tasks, or those whose folders exist; reports skipped folders.
 
     Raises:
         ValueError: there is no such task, or none of them in the folder.
@@ -50,10 +50,10 @@ def find_tasks(root: Path, names: str | None) -> list[Task]:
         wanted = ", ".join(task.folder for task in TASKS.values())
         raise ValueError(
             f"{root}: none of GLUE's folders ({wanted}); got {some(sorted(folders), 8) or 'no folder'}; "
-            "give the folder that holds them, as the download unpacks it"
+            "give the unpacked download, the folder that holds them"
         )
     for name in sorted(folders & set(LEFT_OUT)):
-        print(f"{name} is left out: {LEFT_OUT[name]}", file=sys.stderr)
+        print(f"{name} is skipped: {LEFT_OUT[name]}", file=sys.stderr)
     missing = [task.folder for task in TASKS.values() if task not in found]
     if missing:
         print(f"not in {root}, so not prepared: {', '.join(missing)}", file=sys.stderr)
@@ -64,18 +64,18 @@ def tell(split: SplitFacts, max_positions: int) -> None:
     """Print which lines of a file are not used, and how many examples are too long."""
     if split.left_out:
         lines = some((f"line {line} ({reason})" for line, reason in split.left_out), SHOWN_LINES)
-        print(f"{split.source.path}: left out {len(split.left_out)} for {split.source.split}: {lines}", file=sys.stderr)
+        print(f"{split.source.path}: skipped {len(split.left_out)} for {split.source.split}: {lines}", file=sys.stderr)
     if split.too_long:
         print(
             f"{split.source.path}: {split.too_long} of {split.examples} examples have more than {max_positions} "
-            "tokens; train with task.shorten_method=truncate to cut them, for fairseq drops or refuses them",
+            "tokens; train with task.shorten_method=truncate to shorten them, since fairseq drops or rejects them",
             file=sys.stderr,
         )
 
 
 def show(facts: list[list[SplitFacts]], out: Path) -> None:
-    """Print a line for each task."""
-    header = ("task", "train", "valid", "test", "left out", "too long", "unknown subwords")
+    """Print one row per task."""
+    header = ("task", "train", "valid", "test", "skipped", "too long", "unknown subwords")
     rows = []
     for splits in facts:
         cells = [_lines(splits, kind) for kind in ("train", "valid", "test")]

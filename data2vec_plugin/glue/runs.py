@@ -1,4 +1,4 @@
-"""What `data2vec glue run` has to run: a command for each task and seed, and how far each of them is."""
+"""The runs of `data2vec glue run`: a command for each task and seed, and the state of each."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from ..files.writing import write_atomically
 from .tasks import Task
 
 PROGRAM = "fairseq-hydra-train"
-LOG = "console.log"  # no name that a task of ours uses for its own log beside the checkpoints
+LOG = "console.log"  # not the name of the log that this plugin's tasks write next to the checkpoints
 SETTINGS = "command.json"
 RECIPES = ("glue", "glue2")
-"""What a recipe's name begins with: those of data2vec 1, and of data2vec 2.0."""
-FORMAT = "common.log_format=json"  # which the report reads
-DONE = "done training in"  # what fairseq logs last
-TAIL = 65536  # bytes of a log that are searched for that: warnings may follow it
+"""Prefixes of the recipes' names: for data2vec 1, and for data2vec 2.0."""
+FORMAT = "common.log_format=json"  # the format that the report reads
+DONE = "done training in"  # fairseq's last log line
+TAIL = 65536  # bytes at the end of a log that are searched for it: warnings may follow it
 SET_HERE = {
     "task.data": "the folder of the binaries",
     "model.model_path": "--checkpoint",
     "common.seed": "--seeds",
     "checkpoint.save_dir": "--out",
 }
-PLAIN = re.compile(r"[\w./:@%+-]+")  # what hydra takes for a value without quotes
+PLAIN = re.compile(r"[\w./:@%+-]+")  # values that hydra reads without quotes
 
 
 @dataclass(frozen=True)
 class GlueRun:
-    """One fine-tuning: a task and a seed, in a folder of its own."""
+    """One fine-tuning of a task with a seed, in its own folder."""
 
     task: Task
     seed: int
@@ -42,12 +42,12 @@ class GlueRun:
 
     @property
     def name(self) -> str:
-        """What the run is called on the screen."""
+        """The run's name in messages."""
         return f"{self.task.name} seed {self.seed}"
 
     @property
     def log(self) -> Path:
-        """Where everything that it prints is kept."""
+        """The file with its whole output."""
         return self.folder / LOG
 
     @property
@@ -58,23 +58,23 @@ class GlueRun:
 
 @dataclass(frozen=True)
 class Settings:
-    """What all runs of a call share."""
+    """The settings that all runs of a call share."""
 
-    data: Path  # of `glue prepare`: a folder for each task
+    data: Path  # the output of `glue prepare`: a folder for each task
     checkpoint: Path
     out: Path
     overrides: tuple[str, ...] = ()
-    config_dir: Path | None = None  # that of the package, if not given
+    config_dir: Path | None = None  # None: the recipes of the package
     recipes: str = RECIPES[0]
 
 
 def run_folder(out: Path, task: Task, seed: int) -> Path:
-    """Where a run keeps its checkpoints and its log."""
+    """The folder of a run's checkpoints and log."""
     return out / task.name / f"seed{seed}"
 
 
 def finished(log: Path) -> bool:
-    """Whether a log tells that the training came to its end."""
+    """Whether a log shows that the training is complete."""
     if not log.is_file():
         return False
     with open(log, "rb") as file:
@@ -86,8 +86,8 @@ def plan(settings: Settings, tasks: list[Task], seeds: list[int]) -> list[GlueRu
     """A run for each task and seed.
 
     Raises:
-        ValueError: the program, the checkpoint, a recipe or a task's binaries are missing, or an override is none or
-            sets what an option sets.
+        ValueError: the program, the checkpoint, a recipe or a task's binaries are missing, or an override is invalid or
+            conflicts with an option.
     """
     check_overrides(settings.overrides)
     if not settings.checkpoint.is_file():
@@ -112,25 +112,27 @@ def plan(settings: Settings, tasks: list[Task], seeds: list[int]) -> list[GlueRu
 
 
 def find_program() -> str:
-    """fairseq's command: on the path, or else beside this Python."""
+    """fairseq's command: on the PATH, or else next to this Python."""
     beside = str(Path(sys.executable).parent)
     program = shutil.which(PROGRAM) or shutil.which(PROGRAM, path=beside)
     if program is None:
-        raise ValueError(f"{PROGRAM} is neither on the path nor in {beside}; install fairseq; `data2vec doctor` helps")
+        raise ValueError(
+            f"{PROGRAM} is neither on the PATH nor in {beside}; install fairseq, `data2vec doctor` prints how"
+        )
     return program
 
 
 def check_overrides(overrides: tuple[str, ...]) -> None:
-    """Raise ValueError for a word that hydra would not take, or that belongs to an option."""
+    """Raise ValueError for a word that hydra would reject, or that an option sets."""
     for word in overrides:
         key, equals, _ = word.partition("=")
         if not equals and not word.startswith("~"):
             raise ValueError(
                 f"got {word!r}; expected hydra's KEY=VALUE, as in optimization.max_update=100 or +run=1gpu"
             )
-        option = SET_HERE.get(key.lstrip("+"))  # one may be taken away with ~, for a model that lacks it
+        option = SET_HERE.get(key.lstrip("+"))  # ~ may remove a key, for a model that lacks it
         if option:
-            raise ValueError(f"{word}: every run has its own `{key.lstrip('+')}`; set it by {option}")
+            raise ValueError(f"{word}: every run has its own `{key.lstrip('+')}`; set it with {option}")
 
 
 def check_task(data: Path, recipe: Path, task: Task) -> None:
@@ -156,7 +158,7 @@ def shown(run: GlueRun) -> str:
 
 
 def check_same_settings(run: GlueRun) -> None:
-    """Raise ValueError if the run was begun with other settings: it would go on from their checkpoint."""
+    """Raise ValueError if the run was started with other settings: it would resume from their checkpoint."""
     path = run.folder / SETTINGS
     if not path.is_file():
         return
@@ -164,18 +166,18 @@ def check_same_settings(run: GlueRun) -> None:
     if before != now:
         gone, new = (" ".join(w for w in a if w not in b) or "nothing" for a, b in ((before, now), (now, before)))
         raise ValueError(
-            f"{run.folder} was begun with other settings ({gone} instead of {new}); give the same ones to go on, "
-            "another --out, or delete the folder to begin anew"
+            f"{run.folder} was started with other settings ({gone} instead of {new}); give the same ones to resume, "
+            "give another --out, or delete the folder to start again"
         )
 
 
 def remember_settings(run: GlueRun) -> None:
-    """Write down what the run is begun with."""
+    """Record the settings of the run."""
     write_atomically(run.folder / SETTINGS, json.dumps(settings_of(run), indent=0) + "\n")
 
 
 def settings_of(run: GlueRun) -> tuple[str, ...]:
-    """The words of the command that matter to the result: neither where program and run are, nor the log's format."""
+    """The words of the command that affect the result: not the paths of program and run, nor the log's format."""
     fixed = 3  # the program, --config-dir and the folder
     return tuple(word for word in run.command[fixed:] if not word.startswith(("checkpoint.save_dir=", FORMAT)))
 
@@ -197,14 +199,14 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def parse_gpus(text: str | None) -> list[str | None]:
-    """The GPUs to use, a run at a time on each; [None] leaves that to fairseq, with one run at a time.
+    """The GPUs to use, one run at a time on each; [None] leaves that to fairseq, with one run at a time.
 
     Raises:
-        ValueError: they are not numbers, or one comes twice.
+        ValueError: they are not numbers, or one occurs twice.
     """
     if text is None:
         return [None]
     gpus: list[str | None] = [part.strip() for part in text.split(",")]
     if not all(gpu and gpu.isdigit() for gpu in gpus) or len(set(gpus)) < len(gpus):
-        raise ValueError(f"--gpus {text!r}: expected the numbers of different GPUs with commas, such as 0,1,3")
+        raise ValueError(f"--gpus {text!r}: expected comma-separated numbers of different GPUs, such as 0,1,3")
     return gpus

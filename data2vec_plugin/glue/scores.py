@@ -18,7 +18,7 @@ SEED_FOLDER = re.compile(r"seed(\d+)")
 
 @dataclass(frozen=True)
 class RunScore:
-    """The best dev score of one run, in percent: of MNLI, both sets where the matched one is best."""
+    """The best dev score of one run, in percent; for MNLI, both sets at the update where the matched one is best."""
 
     seed: int
     score: Score
@@ -27,7 +27,7 @@ class RunScore:
 
     @property
     def value(self) -> float:
-        """The one figure that counts."""
+        """The score that counts."""
         return mean(self.score)
 
 
@@ -46,7 +46,7 @@ class TaskScores:
 
     @property
     def medians(self) -> Score:
-        """The same of each dev set by itself."""
+        """The median over the seeds of each dev set."""
         return tuple(median(figures) for figures in zip(*(run.score for run in self.runs)))
 
     @property
@@ -61,11 +61,11 @@ class TaskScores:
 
     @property
     def finished(self) -> bool:
-        """Whether no run is going on or broken off."""
+        """Whether all runs are complete."""
         return not self.without and all(run.finished for run in self.runs)
 
     def as_json(self) -> dict[str, Any]:
-        """For report.json."""
+        """The entry in report.json."""
         return {
             "metric": self.task.metric,
             "median": _rounded(self.median),
@@ -133,13 +133,13 @@ def read_run(folder: Path, task: Task, seed: int) -> RunScore | None:
     log = folder / LOG
     try:
         curves = read_training_log(log)
-    except ValueError:  # it has just begun, or broke before the first update
+    except ValueError:  # it has just started, or failed before the first update
         return None
     splits = [dict(zip(*curves.get(f"{split}/{task.metric}", ((), ())))) for split in task.valid_splits]
     if "valid/num_updates" in curves and not splits[0]:
         raise ValueError(
-            f"{log}: was validated, but has no `valid_{task.metric}`; train with the recipe's criterion and "
-            f"with criterion.report_{task.metric}=true where it has that key"
+            f"{log}: was validated, but has no `valid_{task.metric}`; train with the recipe's criterion, and "
+            f"with criterion.report_{task.metric}=true if it has that key"
         )
     common = [update for update in splits[0] if all(update in split for split in splits)]
     if not common:
@@ -149,12 +149,12 @@ def read_run(folder: Path, task: Task, seed: int) -> RunScore | None:
 
 
 def published(task: Task) -> dict[str, float]:
-    """The published figures of a task by row; of MNLI, the mean of its two."""
+    """The published results of a task by row; for MNLI, the mean of both."""
     return {row: _rounded(mean(score)) for row, score in zip(ROWS, task.published)}
 
 
 def published_averages() -> dict[str, float]:
-    """The published averages, from the tasks' figures."""
+    """The published averages, from the tasks' results."""
     return {
         row: _rounded(average(task.published[number] for task in TASKS.values())) for number, row in enumerate(ROWS)
     }

@@ -24,7 +24,7 @@ def report(out: Path) -> None:
     """Print the table of the runs in `out`, and write report.json and report.png there.
 
     Raises:
-        ValueError: there is no run with a score, or matplotlib is not installed (the rest is done by then).
+        ValueError: there is no run with a score, or matplotlib is not installed (the rest has been written by then).
     """
     scores = read_scores(out)
     show(scores, out)
@@ -35,7 +35,7 @@ def report(out: Path) -> None:
 
 
 def as_json(scores: list[TaskScores]) -> dict[str, Any]:
-    """Everything that the table says, in percent."""
+    """The content of the table, in percent."""
     mean = our_average(scores)
     return {
         "average": None if mean is None else round(mean, 4),
@@ -47,7 +47,7 @@ def as_json(scores: list[TaskScores]) -> dict[str, Any]:
 
 
 def show(scores: list[TaskScores], out: Path) -> None:
-    """Print a line for each dev set, the average, and what is still to come."""
+    """Print a row for each dev set, the average, and what is missing."""
     header = ("task", "metric", "median", "seeds", "min–max", *ROWS)
     rows = [line for task in scores for line in lines(task)]
     mean = our_average(scores)
@@ -58,11 +58,11 @@ def show(scores: list[TaskScores], out: Path) -> None:
     if missing(scores):
         print(f"no average: {', '.join(missing(scores))} missing")
     if not all(task.finished for task in scores):
-        print(f"{GOING_ON} some of the runs have not trained to the end: their best so far counts")
+        print(f"{GOING_ON} some of the runs are not complete: their best score so far counts")
 
 
 def lines(scores: TaskScores) -> list[tuple[str, ...]]:
-    """A task's line; two for MNLI, matched and mismatched."""
+    """A task's row; two for MNLI, matched and mismatched."""
     task, total = scores.task, len(scores.runs) + len(scores.without)
     seeds = f"{len(scores.runs)}/{total}" if scores.without else str(total)
     names = [task.name] if len(task.valid_splits) == 1 else [f"{task.name} m", f"{task.name} mm"]

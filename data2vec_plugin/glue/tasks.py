@@ -1,6 +1,6 @@
-"""The eight tasks that are trained, and what is published of them.
+"""The eight tasks that are trained, and their published results.
 
-GLUE has a ninth, WNLI, and a diagnostic set, AX; neither is in the published tables, and neither is made here.
+GLUE has a ninth, WNLI, and a diagnostic set, AX; neither is in the published tables, and neither is prepared here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from statistics import mean
 
 LEFT_OUT = {
     "WNLI": "too small and adversarial to its dev set: the published averages are without it",
-    "SNLI": "lies in some downloads, but is no task of GLUE",
+    "SNLI": "is in some downloads, but not a task of GLUE",
     "AX": "the diagnostic set, which has no training data",
     "diagnostic": "the diagnostic set, which has no training data",
 }
@@ -30,23 +30,23 @@ Score = tuple[float, ...]  # in percent: one figure, or two for MNLI: matched, m
 
 @dataclass(frozen=True)
 class Task:
-    """How a task's files look, how it is scored, and its published figures.
+    """A task's file format, its metric, and its published results.
 
     Attributes:
-        name: in recipes, `glue_<name>.yaml`, and in folders of ours.
-        folder: in the official download.
+        name: the name in recipes, `glue_<name>.yaml`, and in output folders.
+        folder: the folder in the official download.
         sentences: the names of the columns with the sentence, or both sentences.
         label: the name of the column with the label or score.
         labels: every label, in the order of the classes; none for a regression.
-        metric: what fairseq's log calls the figure that GLUE counts.
-        metric_title: how the table calls it: Matthews' correlation, accuracy, its mean with F1, the mean of two
+        metric: the name in fairseq's log of the metric that GLUE counts.
+        metric_title: its name in the table: Matthews' correlation, accuracy, its mean with F1, the mean of two
             correlations.
-        published: dev figures in percent, one for each of `ROWS`.
+        published: dev results in percent, one for each of `ROWS`.
         files: pairs of fairseq's split and the file.
-        columns: of the train and dev files where these have no header.
+        columns: columns of the train and dev files, if these have no header.
         highest: the largest regression target; targets are divided by it.
         has_faulty_lines: official train and dev files have lines with too many or too few columns.
-        labelled_test: its test set has labels, which those of GLUE keep secret.
+        labelled_test: its test set has labels; GLUE's other test sets are unlabelled.
     """
 
     name: str
@@ -65,12 +65,12 @@ class Task:
 
     @property
     def regression(self) -> bool:
-        """Whether the task is to predict a number."""
+        """Whether the task predicts a number."""
         return not self.labels
 
     @property
     def num_classes(self) -> int:
-        """How many outputs the head has (`task.num_classes`)."""
+        """Number of outputs of the head (`task.num_classes`)."""
         return len(self.labels) or 1
 
     @property
@@ -80,7 +80,7 @@ class Task:
 
 
 _ENTAILMENT = ("entailment", "not_entailment")
-_BINARY = ("0", "1")  # F1 and Matthews' correlation count class 1, so this order is not free
+_BINARY = ("0", "1")  # F1 and Matthews' correlation count class 1, so the order matters
 
 TASKS: Mapping[str, Task] = {
     task.name: task
@@ -174,12 +174,12 @@ TASKS: Mapping[str, Task] = {
 
 
 def choose(names: str | None) -> list[Task]:
-    """The tasks of a list with commas, in its order; all of them for None.
+    """The tasks of a comma-separated list, in its order; all of them for None.
 
     `SST-2`, `sst_2` and `sst2` are the same task.
 
     Raises:
-        ValueError: there is no such task, or none is named.
+        ValueError: there is no such task, or the list is empty.
     """
     if names is None:
         return list(TASKS.values())

@@ -1,3 +1,3 @@
-"""What a trained meme classifier does on a split: its metrics, each part alone, what it gets wrong."""
+"""Evaluation of a trained meme classifier on a split: metrics, comparison with single parts, worst mistakes."""
 
-import fairseq  # noqa: F401  first of all, because everything of ours registers when it is there
+import fairseq  # noqa: F401  first, because this plugin registers its models and tasks when fairseq is imported

@@ -1,4 +1,4 @@
-"""The same MLP on both parts, on pictures alone, on captions alone: fitted alike, so that they can be compared."""
+"""The same MLP on both parts, on images only, on captions only: trained the same way, so that they are comparable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .trained import Split
 
 @dataclass(frozen=True)
 class Fit:
-    """How an MLP is fitted: Adam, a fixed number of epochs, of which the last is taken, whatever it scores."""
+    """How an MLP is trained: Adam, a fixed number of epochs, and the last epoch's weights, whatever their score."""
 
     hidden: int
     dropout: float
@@ -29,13 +29,13 @@ class Fit:
     lr: float = 1e-3
     seed: int = 1
 
-    def told(self) -> Dict[str, Any]:
-        """For a report."""
+    def description(self) -> Dict[str, Any]:
+        """The entry in a report."""
         return {**asdict(self), "optimizer": "adam", "checkpoint": "last epoch"}
 
 
 def fitted_scores(train: Split, test: Split, parts: Sequence[str], fit: Fit) -> NDArray[np.float64]:
-    """Scores (N,) on ``test`` by an MLP on the standardised features of ``parts``, fitted on ``train``."""
+    """Scores (N,) on ``test`` of an MLP on the standardised features of ``parts``, trained on ``train``."""
     inputs, others = (torch.cat([split.features[part] for part in parts], dim=1) for split in (train, test))
     with torch.random.fork_rng(devices=[]), one_thread():
         torch.manual_seed(fit.seed)
@@ -48,7 +48,7 @@ def fitted_scores(train: Split, test: Split, parts: Sequence[str], fit: Fit) -> 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Steps of so small a model take several times as long where threads wait for each other."""
+    """Use one thread: steps of such a small model take several times as long if threads wait for each other."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -70,6 +70,6 @@ def train_classifier(classifier: ScoreMLP, inputs: Tensor, labels: Tensor, fit: 
 
 
 def subsets(parts: List[str]) -> Dict[str, List[str]]:
-    """What is fitted: each part alone, and all together where there are several."""
+    """The combinations to train on: each part, and all together if there are several."""
     alone = {part: [part] for part in parts}
     return {"both": parts, **alone} if len(parts) > 1 else alone

@@ -1,4 +1,4 @@
-"""The report on a trained meme classifier: its scores on a split, beside each part alone, and what it gets wrong."""
+"""The report on a trained meme classifier: scores on a split, comparison with single parts, and worst mistakes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .report_picture import draw_report
 from .trained import Split, Trained, encode_split, load_trained, scores_on
 
 WEAK = (
-    "Labels of this kind are weak: they often say where a picture was found, not what people think of it. This must "
-    "not moderate anybody without a person who looks."
+    "Labels of this kind are weak: they often reflect where an image was found, not what people think of it. Do not "
+    "use this model for moderation without human review."
 )
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user asked for; see `data2vec memes report --help`."""
+    """The user's request; see `data2vec memes report --help`."""
 
     run: Path
     data: Path
@@ -44,7 +44,7 @@ class Wanted:
 def report(wanted: Wanted) -> None:
     """Write OUT/report.json and OUT/report.png, and print the table.
 
-    Raises ValueError for a checkpoint of another model, for data that cannot be used, and for numbers out of range.
+    Raises ValueError for a checkpoint of another model, unusable data, and numbers out of range.
     """
     check_numbers(wanted)
     trained = load_trained(wanted.run, wanted.data, ocr=wanted.ocr, positive=wanted.positive)
@@ -59,7 +59,7 @@ def report(wanted: Wanted) -> None:
 
 
 def check_numbers(wanted: Wanted) -> None:
-    """Raise ValueError for numbers with which nothing can be made."""
+    """Raise ValueError for numbers out of range."""
     if wanted.epochs < 1 or wanted.worst < 0:
         raise ValueError(f"`--epochs` is {wanted.epochs}, `--worst` {wanted.worst}; expected 1 or more, 0 or more")
     if wanted.smoothing is not None:
@@ -67,7 +67,7 @@ def check_numbers(wanted: Wanted) -> None:
 
 
 def results(wanted: Wanted, trained: Trained, train: Split, test: Split, scores: NDArray[np.float64]) -> Dict[str, Any]:
-    """All that the report holds."""
+    """The content of the report."""
     cfg = trained.model.cfg
     fit = Fit(cfg.hidden, cfg.dropout, trained.loss, wanted.epochs)
     _, labels = checked(scores, test.labels)
@@ -88,7 +88,7 @@ def results(wanted: Wanted, trained: Trained, train: Split, test: Split, scores:
             name: metrics_of(fitted_scores(train, test, parts, fit), test)
             for name, parts in subsets(trained.parts).items()
         },
-        "fit": {**fit.told(), "split": train.name},
+        "fit": {**fit.description(), "split": train.name},
         "confusion": confusion(scores, labels),
         "precision": precision.tolist(),
         "recall": recall.tolist(),
@@ -104,7 +104,7 @@ def metrics_of(scores: NDArray[np.float64], split: Split) -> Dict[str, float]:
 
 
 def smoothing_of(trained: Trained, wanted: Wanted) -> Dict[str, Any]:
-    """The accuracy of all validations of the run's first split, smoothed, its best values, and the factor."""
+    """The accuracy of all validations on the run's first split, raw and smoothed, their best values, and the factor."""
     factor = trained.task.cfg.smoothing if wanted.smoothing is None else wanted.smoothing
     curves = trained.model.validations
     name = wanted.split if wanted.split in curves else next(iter(curves), "")
@@ -121,7 +121,7 @@ def smoothing_of(trained: Trained, wanted: Wanted) -> Dict[str, Any]:
 
 
 def most_wrong(scores: NDArray[np.float64], split: Split, count: int) -> List[Dict[str, Any]]:
-    """The memes whose scores are furthest from their labels, among those on the wrong side."""
+    """The misclassified memes whose scores are furthest from their labels."""
     _, labels = checked(scores, split.labels)
     distance = np.abs(scores - labels)
     wrong = [int(place) for place in np.argsort(-distance, kind="stable") if distance[place] >= 0.5]
@@ -139,7 +139,7 @@ def most_wrong(scores: NDArray[np.float64], split: Split, count: int) -> List[Di
 def show(found: Dict[str, Any]) -> None:
     """Print the table."""
     rows: List[Tuple[str, str, str]] = [row("this run", found)]
-    rows += [row(f"{name}, fitted alike", scores) for name, scores in found["fitted_alike"].items()]
+    rows += [row(f"{name}, same training", scores) for name, scores in found["fitted_alike"].items()]
     rows.append(("always the larger class", f"{found['accuracy_majority']:.3f}", "-"))
     print_table(
         f"{found['memes']:,} memes of {found['split']}, {found['captions_empty']:,} without a caption",
@@ -156,5 +156,5 @@ def show(found: Dict[str, Any]) -> None:
 
 
 def row(name: str, scores: Dict[str, Any]) -> Tuple[str, str, str]:
-    """A line of the table."""
+    """A row of the table."""
     return name, f"{scores['accuracy']:.3f}", f"{scores['average_precision']:.3f}"

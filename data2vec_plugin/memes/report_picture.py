@@ -1,4 +1,4 @@
-"""The report as a picture: precision over recall, accuracies side by side, confusion, validations, what goes wrong."""
+"""The plots of the report: precision over recall, accuracies side by side, confusion, validations, worst mistakes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..runs.drawing import BLUE, GREY, ORANGE, PALE, picture
 
 STYLE = {"font.size": 9, "axes.titlesize": 10}
 SHOWN = 6
-"""Pictures that go wrong, in one row."""
+"""Number of misclassified memes, shown in one row."""
 
 
 def draw_report(found: Dict[str, Any], path: Path) -> None:
-    """Draw all panels of :func:`data2vec_plugin.memes.report.results` into a file."""
+    """Draw all panels of :func:`data2vec_plugin.memes.report.results` to a file."""
     layout = [["curve"] * 3 + ["bars"] * 3, ["confusion"] * 3 + ["validations"] * 3, list("012345")]
     with picture(path, STYLE, figsize=(11, 9.5)) as (figure, whole):
         whole.remove()
@@ -44,14 +44,14 @@ def draw_curve(axes: Any, found: Dict[str, Any]) -> None:
 
 
 def draw_bars(axes: Any, found: Dict[str, Any]) -> None:
-    """Accuracy of the run, of what was fitted alike, of the larger class."""
-    alone = {f"{name},\nfitted alike": scores["accuracy"] for name, scores in found["fitted_alike"].items()}
-    bars = {"this run": found["accuracy"], **alone, "larger\nclass": found["accuracy_majority"]}
-    drawn = axes.bar(range(len(bars)), list(bars.values()), 0.65, color=[BLUE, *[ORANGE] * len(alone), PALE])
+    """Accuracy of the run, of the MLPs of the comparison, of the larger class."""
+    compared = {f"{name},\nsame training": scores["accuracy"] for name, scores in found["fitted_alike"].items()}
+    bars = {"this run": found["accuracy"], **compared, "larger\nclass": found["accuracy_majority"]}
+    drawn = axes.bar(range(len(bars)), list(bars.values()), 0.65, color=[BLUE, *[ORANGE] * len(compared), PALE])
     axes.bar_label(drawn, fmt="%.3f", padding=2)
     axes.set_xticks(range(len(bars)), list(bars), fontsize=8)
     axes.set_ylim(0, 1.08)
-    axes.set_title("Accuracy, beside each part alone", loc="left")
+    axes.set_title("Accuracy, compared with single parts", loc="left")
 
 
 def draw_confusion(axes: Any, found: Dict[str, Any]) -> None:
@@ -70,7 +70,7 @@ def draw_validations(axes: Any, found: Dict[str, Any]) -> None:
     """Accuracy of every validation of the run, and smoothed."""
     axes.set_title(f"Validations on {found['validated_split'] or 'nothing'}", loc="left")
     if not found["validations"]:
-        axes.text(0.5, 0.5, "the checkpoint knows of none", ha="center", color=GREY, transform=axes.transAxes)
+        axes.text(0.5, 0.5, "the checkpoint has none", ha="center", color=GREY, transform=axes.transAxes)
         return
     places = range(1, len(found["validations"]) + 1)
     axes.plot(places, found["validations"], color=PALE, label="accuracy")
@@ -80,7 +80,7 @@ def draw_validations(axes: Any, found: Dict[str, Any]) -> None:
 
 
 def draw_wrong(axes: Any, wrong: Any, number: int) -> None:
-    """A picture that is scored wrong, with its caption; nothing where there are fewer."""
+    """A misclassified image with its caption; an empty panel if there are fewer."""
     axes.axis("off")
     if number >= len(wrong):
         return

@@ -1,4 +1,4 @@
-"""A trained meme classifier out of its run's folder, and what its encoders make of a split."""
+"""A trained meme classifier from its run's folder, and its encoders' features of a split."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MODEL = "meme_classifier"
 
 @dataclass(frozen=True)
 class Trained:
-    """A model in evaluation mode with its task; ``loss`` says what its output means."""
+    """A model in evaluation mode with its task; ``loss`` defines the meaning of its output."""
 
     path: Path
     model: Any
@@ -30,13 +30,13 @@ class Trained:
 
     @property
     def parts(self) -> List[str]:
-        """What it looks at."""
+        """The parts of a meme that it uses."""
         return list(self.model.encoders)
 
 
 @dataclass(frozen=True)
 class Split:
-    """Vectors (N, D) of each part of a split's memes that can be used, with what is known of these."""
+    """Vectors (N, D) of each part of a split's usable memes, with their labels and captions."""
 
     name: str
     features: Dict[str, Tensor]
@@ -59,7 +59,7 @@ def load_trained(run: Path, data: Path, **task_keys: Any) -> Trained:
 
 
 def encode_split(trained: Trained, name: str, device: torch.device) -> Split:
-    """Features of a split, kept where its task keeps them if the encoders are frozen."""
+    """Features of a split, cached by its task if the encoders are frozen."""
     task = trained.task
     dataset = task.memes(name)
     arrays = task.arrays(dataset, name, device)

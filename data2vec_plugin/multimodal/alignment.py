@@ -1,4 +1,4 @@
-"""Pseudo-alignment: which part of a longer sequence is the present of a frame of a shorter one (MTAG, section 3.2)."""
+"""Pseudo-alignment: the part of a longer sequence that is PRESENT for a frame of a shorter one (MTAG, section 3.2)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Relations = NDArray[np.int8]
 
 
 def windows(short: int, long: int) -> Tuple[NDArray[np.int64], int]:
-    """Start of the window of each of ``short`` frames in a sequence of ``long``, and the width of all of them.
+    """Start of the window of each of ``short`` frames in a sequence of ``long``, and the common width of the windows.
 
-    The rule is that of the published code, in integers: windows overlap by what the paper rounds up, the last one ends
-    where the sequence does. Raises ValueError unless 1 <= ``short`` <= ``long``.
+    The rule is that of the published code, in integers: windows overlap because the paper rounds their width up, and
+    the last one ends with the sequence. Raises ValueError unless 1 <= ``short`` <= ``long``.
 
     >>> windows(3, 8)
     (array([0, 2, 4]), 4)
     """
     if not 1 <= short <= long:
-        raise ValueError(f"windows of {short} frames in {long}; expected 1 or more, and no more than there are in it")
+        raise ValueError(f"windows of {short} frames in {long}; expected from 1 to {long} windows")
     frames = np.arange(short)
     if short == 1:
         return frames, long
@@ -47,14 +47,14 @@ def time_relations(short: int, long: int) -> Relations:
 
 
 def reversed_edges(relations: Relations) -> Relations:
-    """The relations of the same edges the other way round: past and future change places."""
+    """The relations of the reversed edges: past and future are exchanged."""
     return np.array([PRESENT, FUTURE, PAST], dtype=np.int8)[relations]
 
 
 def chain_relations(length: int, all_to_all: bool) -> Relations:
     """Relations within one sequence, (source, target), -1 where there is no edge.
 
-    Every frame has a loop and edges to and from its neighbours, or with ``all_to_all`` all others.
+    Every frame has a self-loop and edges to and from its neighbours, or with ``all_to_all`` to all others.
     """
     distance = np.arange(length)[None, :] - np.arange(length)[:, None]
     relations = np.where(distance == 0, PRESENT, np.where(distance > 0, FUTURE, PAST))

@@ -1,4 +1,4 @@
-"""Attention over blocks of edges on a CPU, some targets at a time, so that what it works on stays in the cache."""
+"""Attention over blocks of edges on a CPU, a few targets at a time, so that the working set stays in the cache."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .dropout import kept
 from .edge_blocks import Alive, Block, BlockEdges
 
 SLOPE = 0.2
-"""Of the LeakyReLU that scores go through."""
+"""Negative slope of the LeakyReLU of the scores."""
 PART = 2**18
-"""Scores that are worked on at a time: of all heads, in fp32, a megabyte."""
+"""Scores per step: a megabyte for all heads in fp32."""
 
 
 class BlockAttention(torch.autograd.Function):
-    """What every node becomes; the gradient is written out, since autograd would keep every step between.
+    """The outputs of all nodes; the gradient is explicit, since autograd would store every intermediate step.
 
     Nodes (B, H, N, C), their scores as sources and as targets (B, H, R, N) -> (B, H, N, C). ``attention`` is filled
-    with that of every graph's blocks, (H, targets, width), before dropout, which takes the share ``drop``.
+    with that of every graph's blocks, (H, targets, width), before dropout with probability ``drop``.
     """
 
     @staticmethod
@@ -51,7 +51,7 @@ class BlockAttention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tuple[Any, ...]:
-        """Of nodes and of both scores."""
+        """Gradients of the nodes and of both scores."""
         nodes, mixed, *found = ctx.saved_tensors
         batch, heads, size, _ = nodes.shape
         places = [(graph, block) for graph, blocks in enumerate(ctx.blocks) for block in blocks]
@@ -72,7 +72,7 @@ class BlockAttention(torch.autograd.Function):
 
 
 class _Forward:
-    """A block's scores, attention and sums; ``nodes`` and ``sources`` have a node more at either end."""
+    """A block's scores, attention and sums; ``nodes`` and ``sources`` have one more node at either end."""
 
     def __init__(
         self, block: Block, alive: Alive, nodes: Tensor, sources: Tensor, targets: Tensor, drop: float
@@ -84,7 +84,7 @@ class _Forward:
         self.used = self.attention if drop == 0 else nodes.new_empty(shape)
 
     def mixed(self) -> Tensor:
-        """What the targets become, (H, targets, C)."""
+        """The outputs of the targets, (H, targets, C)."""
         sums = []
         for rows, here in parts(self.block, self.nodes.size(0)):
             scores = self.scores[:, rows]
@@ -150,9 +150,9 @@ def _pass_on(
     for part in block.full:
         to_nodes[:, _padded(part.nodes)].baddbmm_(weights[..., part.columns].transpose(1, 2), arriving)
         for place, relation in enumerate(part.relations):
-            told = slopes[..., part.columns] * part.masks[place, rows].to(slopes.dtype)
-            to_targets[:, relation, here] += told.sum(2)
-            to_sources[:, relation, _padded(part.nodes)] += told.sum(1)
+            masked = slopes[..., part.columns] * part.masks[place, rows].to(slopes.dtype)
+            to_targets[:, relation, here] += masked.sum(2)
+            to_sources[:, relation, _padded(part.nodes)] += masked.sum(1)
     for near in block.near:
         there = _padded(here, near.offset)
         to_nodes[:, there].addcmul_(weights[..., near.column, None], arriving)
@@ -161,12 +161,12 @@ def _pass_on(
 
 
 def _padded(nodes: slice, offset: int = 0) -> slice:
-    """The same nodes, or those ``offset`` beside them, where there is a node more at either end."""
+    """The same nodes, or those at distance ``offset``; there is one more node at either end."""
     return slice(nodes.start + 1 + offset, nodes.stop + 1 + offset)
 
 
 def parts(block: Block, heads: int) -> Iterator[Tuple[slice, slice]]:
-    """Some targets of a block at a time: their rows in it, and their places in the graph."""
+    """A few targets of a block at a time: their rows in it, and their nodes in the graph."""
     first, last = block.targets.start, block.targets.stop
     rows = max(PART // (heads * block.width), 1)
     for begin in range(first, last, rows):

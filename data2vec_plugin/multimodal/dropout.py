@@ -1,4 +1,4 @@
-"""Dropout of attention weights, which on a CPU costs as much as the attention, drawn cheaply."""
+"""Cheap dropout of attention weights: on a CPU, torch's costs as much as the attention itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 DRAWS = 4
-"""Draws of 16 bits in a number of 64."""
+"""Draws of 16 bits in one number of 64 bits."""
 
 
 def dropped(weights: Tensor, share: float) -> Tensor:
@@ -18,7 +18,7 @@ def dropped(weights: Tensor, share: float) -> Tensor:
 
 
 def kept(like: Tensor, share: float) -> Tensor:
-    """What dropout leaves on a CPU, 1 or 0: four are drawn at a time, since drawing is most of its cost.
+    """The mask of dropout on a CPU, 1 or 0: four values per draw, since drawing is most of the cost.
 
     ``share`` is rounded to a 65,536th.
     """

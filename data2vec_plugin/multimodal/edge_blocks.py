@@ -1,7 +1,7 @@
-"""Edges by blocks: the targets of one modality with all that reaches them, which is far less than all pairs of nodes.
+"""Edges by blocks: the targets of one modality with all of their sources, far fewer than all pairs of nodes.
 
-Between two modalities every node reaches every other, so that a matrix of the two is full; within one a node reaches
-itself and its neighbours, which are three columns more.
+Between two modalities every node has an edge to every other, so their matrix is full; within one, a node has edges to
+itself and its neighbours, which are three additional columns.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from torch import Tensor
 from .relations import Relations
 
 NEVER = -1e30
-"""Added to the score of what is no edge."""
+"""Added to the score of a pair without an edge."""
 
 
 @dataclass(frozen=True)
 class Full:
-    """Sources side by side: ``nodes`` of the graph in ``columns`` of the block.
+    """Adjacent sources: ``nodes`` of the graph in ``columns`` of the block.
 
     ``masks`` (relations, targets, sources) is 1 where an edge has one of ``relations``.
     """
@@ -36,7 +36,7 @@ class Full:
 
 @dataclass(frozen=True)
 class Near:
-    """The source that stands ``offset`` nodes from its target, in one column."""
+    """The source at distance ``offset`` from its target, in one column."""
 
     offset: int
     column: int
@@ -57,7 +57,7 @@ class Block:
 class Alive:
     """``penalty`` (targets, width) of a block's scores, 0 for an edge and NEVER for none.
 
-    ``reached`` (targets, 1) is 0 for a target that no edge is left to; None where there is no such target.
+    ``reached`` (targets, 1) is 0 for a target without edges; None if there is no such target.
     """
 
     penalty: Tensor
@@ -73,7 +73,7 @@ class Alive:
 
 @dataclass(frozen=True)
 class BlockEdges:
-    """Blocks of every graph, and which of their places are edges; ``size`` nodes to a graph, padding included."""
+    """Blocks of every graph, and which of their entries are edges; ``size`` nodes per graph, padding included."""
 
     blocks: Tuple[Tuple[Block, ...], ...]
     alive: Tuple[Tuple[Alive, ...], ...]
@@ -136,7 +136,7 @@ def _block(matrix: Relations, lengths: Sequence[int], place: int) -> Tuple[Block
 
 
 def is_chain(inside: Relations) -> bool:
-    """Whether no node of a modality reaches further than to its neighbours."""
+    """Whether nodes of a modality have edges only to their neighbours."""
     return len(inside) > 3 and bool(inside[0, 2] < 0)
 
 
@@ -145,14 +145,14 @@ def _only(diagonal: Relations) -> int:
 
 
 def _band(inside: Relations) -> NDArray[np.bool_]:
-    """Which of (previous, itself, next) reach a node."""
+    """Which of (previous, itself, next) have an edge to a node."""
     edges = np.ones((len(inside), 3), dtype=bool)
     edges[0, 0] = edges[-1, 2] = False
     return edges
 
 
 def _sources(block: Block) -> Tensor:
-    """Source of every place (targets, width)."""
+    """Source of every entry (targets, width)."""
     targets = torch.arange(block.targets.start, block.targets.stop)
     sources = torch.zeros(len(targets), block.width, dtype=torch.int64)
     for part in block.full:
@@ -163,7 +163,7 @@ def _sources(block: Block) -> Tensor:
 
 
 def _relations(block: Block) -> Tensor:
-    """Relation of every place (targets, width), edge or not."""
+    """Relation of every entry (targets, width), edge or not."""
     found = torch.zeros(block.targets.stop - block.targets.start, block.width, dtype=torch.int8)
     for part in block.full:
         for relation, mask in zip(part.relations, part.masks):

@@ -29,7 +29,7 @@ ACTIVATIONS: Dict[Optional[str], Callable[[Tensor], Tensor]] = {
 
 @dataclass
 class Trace:
-    """What a forward pass went through, where somebody wants to look at it: nodes (B, N, D), edges and attention."""
+    """Records the intermediate results of a forward pass on request: nodes (B, N, D), edges and attention."""
 
     layout: Optional[Layout] = None
     nodes: List[Tensor] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Trace:
     readout: Optional[Tensor] = None
 
     def follow(self, x: Tensor, edges: Edges, attention: Attention) -> None:
-        """Take down a layer: nodes that come out, edges that it saw, their attention; blocks as matrices."""
+        """Record a layer: its output nodes, its edges, and their attention; blocks as matrices."""
         self.nodes.append(x)
         self.edges.append(edges if isinstance(edges, SparseEdges) else as_matrices(edges))
         if isinstance(edges, BlockEdges) and not isinstance(attention, Tensor):
@@ -47,9 +47,9 @@ class Trace:
 
 
 class MTAG(NodeEncoder):
-    """Nodes out of frames, layers of relation-aware attention, each on the edges that the one before has left, a mean.
+    """Nodes from frames, layers of relation-aware attention, each on the edges kept by the previous one, and a mean.
 
-    Sizes and options are :class:`MTAGConfig`'s; names of weights: ``{modality}_fc``, ``layers.L``, ``head``.
+    Sizes and options are in :class:`MTAGConfig`; names of weights: ``{modality}_fc``, ``layers.L``, ``head``.
     """
 
     def __init__(self, config: MTAGConfig) -> None:
@@ -67,12 +67,12 @@ class MTAG(NodeEncoder):
     ) -> Tensor:
         """Features (B, L, channels) of each modality -> (B, outputs).
 
-        ``frames`` (B, L) tells frames from padding; without it, rows of zeros are padding, which waits for the device.
-        A modality that is not there has no nodes; a graph without any has a readout of zeros.
+        ``frames`` (B, L) is True for frames and False for padding; without it, rows of zeros count as padding, which
+        requires a device synchronisation. A missing modality has no nodes; without any node the readout is zeros.
         """
         inputs = {name: modalities[name] for name in self.config.dims if name in modalities}
         if not inputs:
-            raise ValueError(f"got {sorted(modalities)}; expected one at least of {', '.join(self.config.dims)}")
+            raise ValueError(f"got {sorted(modalities)}; expected at least one of {', '.join(self.config.dims)}")
         x, layout = self.nodes(inputs, frames if frames is not None else nonzero_rows(inputs))
         types, real = (torch.from_numpy(array).to(x.device) for array in (layout.types, layout.real))
         edges = build_edges(layout.lengths, self.config.edges, self.config.implementation, x.device)
@@ -81,7 +81,7 @@ class MTAG(NodeEncoder):
             trace.nodes.append(x)
         for place, layer in enumerate(self.layers, start=1):
             x, attention = self.mix(layer, x, types, edges, trace)
-            # nobody asks which edges are left after the last layer, unless
+            # the edges left after the last layer are not needed, unless
             if place < len(self.layers) or self.config.remove_isolated or trace is not None:
                 edges = self.pruned(edges, attention)
         readout = self.readout(x, real, edges)
@@ -92,7 +92,7 @@ class MTAG(NodeEncoder):
         return outputs
 
     def nodes(self, inputs: Mapping[str, Tensor], frames: Frames) -> Tuple[Tensor, Layout]:
-        """Node vectors (B, N, D), zeros for padding, and where they come from."""
+        """Node vectors (B, N, D), zeros for padding, and their origin."""
         encoded = {name: self.encode(name, x, self.config.use_positions) for name, x in inputs.items()}
         some = next(iter(encoded.values()))
         nothing = np.zeros((len(some), 0), dtype=bool)
@@ -106,7 +106,7 @@ class MTAG(NodeEncoder):
     def mix(
         self, layer: nn.Module, x: Tensor, types: Tensor, edges: Edges, trace: Optional[Trace]
     ) -> Tuple[Tensor, Attention]:
-        """One layer: what nodes become, and what they paid attention to."""
+        """One layer: its output nodes and its attention."""
         mixed, attention = layer(x, types, edges)
         x = ACTIVATIONS[self.config.activation](x + mixed if self.config.residual else mixed)
         if trace is not None:
@@ -114,15 +114,15 @@ class MTAG(NodeEncoder):
         return x, attention
 
     def pruned(self, edges: Edges, attention: Attention) -> Edges:
-        """The edges that the next layer is to see."""
+        """The edges for the next layer."""
         if self.config.prune.kind == NONE or (self.config.prune.kind == RANDOM and not self.training):
             return edges
         return prune(edges, attention, self.config.prune)
 
     def readout(self, x: Tensor, real: Tensor, edges: Edges) -> Tensor:
-        """Mean of a graph's nodes (B, D), with ``remove_isolated`` of those that an edge still ties to another.
+        """Mean of a graph's nodes (B, D), with ``remove_isolated`` only of those with an edge to or from another node.
 
-        Where that leaves none it is that of all nodes; without any node, zeros.
+        If there are none, the mean of all nodes; without any node, zeros.
         """
         counted = real
         if self.config.remove_isolated:
@@ -133,7 +133,7 @@ class MTAG(NodeEncoder):
 
 
 def nonzero_rows(inputs: Mapping[str, Tensor]) -> Frames:
-    """Which rows of each modality hold anything but zeros, on the host."""
+    """Which rows of each modality are not all zeros, on the host."""
     return {name: (x != 0).any(-1).cpu().numpy() for name, x in inputs.items()}
 
 

@@ -1,4 +1,4 @@
-"""MTAG's graphs as torch_geometric's `Data` and `HeteroData`, for whoever works on with them; needs the package."""
+"""MTAG's graphs as torch_geometric's `Data` and `HeteroData`, for further use; requires that package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIME_NAMES = {PRESENT: "present", PAST: "past", FUTURE: "future"}
 def as_data(x: Tensor, lengths: Sequence[int], config: EdgeConfig) -> Any:
     """One graph: node vectors (N, D), vision, text, then audio -> `Data` with `node_type`, `edge_index`, `edge_type`.
 
-    Raises ValueError unless there are as many nodes as ``lengths`` say, and ImportError without torch_geometric.
+    Raises ValueError unless the number of nodes matches ``lengths``, and ImportError without torch_geometric.
     """
     types = _node_types(x, lengths)
     data = _geometric().data.Data(x=x, node_type=types)
@@ -45,7 +45,9 @@ def as_hetero_data(x: Tensor, lengths: Sequence[int], all_to_all: bool = False) 
 
 def _node_types(x: Tensor, lengths: Sequence[int]) -> Tensor:
     if len(lengths) != len(MODALITIES) or sum(lengths) != len(x):
-        raise ValueError(f"`lengths` are {list(lengths)} for {len(x)} nodes; expected {', '.join(MODALITIES)}, in all")
+        raise ValueError(
+            f"`lengths` are {list(lengths)} for {len(x)} nodes; expected those of {', '.join(MODALITIES)}, in sum"
+        )
     return torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(list(lengths)))
 
 
@@ -59,5 +61,5 @@ def _geometric() -> Any:
     try:
         import torch_geometric.data
     except ImportError as error:
-        raise ImportError("this needs torch_geometric: pip install 'data2vec-fairseq[multimodal]'") from error
+        raise ImportError("this requires torch_geometric: pip install 'data2vec-fairseq[multimodal]'") from error
     return torch_geometric

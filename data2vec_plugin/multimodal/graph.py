@@ -1,4 +1,4 @@
-"""Batches of graphs, in the two forms that attention is computed in."""
+"""Batches of graphs, in the forms that attention is computed in."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .options import AUTO, BLOCKS, DENSE
 from .relations import EdgeConfig, Relations, relation_matrix
 
 DENSE_WASTE = 6.0
-"""Places of node pairs for each edge from which on a list of edges is cheaper than a matrix."""
+"""Node pairs per edge from which on a list of edges is cheaper than a matrix."""
 DENSE_PLACES = 2**26
-"""Node pairs of a batch above which a matrix, of which attention makes several, takes too much memory."""
+"""Node pairs of a batch above which the several matrices of attention need too much memory."""
 BLOCK_EDGES = 40_000
 """Edges of a batch's graphs, on average, from which on blocks are cheaper than matrices on a CPU."""
 
@@ -33,7 +33,7 @@ class DenseEdges:
 
 @dataclass(frozen=True)
 class SparseEdges:
-    """Edges in the order of graph, target, source: nodes count through the batch, N to a graph; each (E,) int64."""
+    """Edges in the order of graph, target, source: nodes are numbered through the batch, N a graph; (E,) int64."""
 
     source: Tensor
     target: Tensor
@@ -43,7 +43,7 @@ class SparseEdges:
     """Nodes of a graph, padding included."""
 
     def chosen(self, kept: Tensor, counts: Sequence[int]) -> SparseEdges:
-        """Only the edges at the places ``kept``, ``counts`` of each graph."""
+        """Only the edges at the indices ``kept``, ``counts`` per graph."""
         source, target, relation = (edges[kept] for edges in (self.source, self.target, self.relation))
         return replace(self, source=source, target=target, relation=relation, counts=tuple(counts))
 
@@ -53,10 +53,10 @@ Edges = Union[DenseEdges, SparseEdges, BlockEdges]
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the nodes of a batch come from, worked out on the host: vision, text, then audio of every graph.
+    """The origin of a batch's nodes, determined on the host: vision, text, then audio of every graph.
 
-    ``rows`` (B, N) are places in the modalities' rows put side by side, ``types`` (B, N) the modality of a node,
-    ``real`` (B, N) tells nodes from padding, ``lengths`` how many there are of each modality.
+    ``rows`` (B, N) are indices into the modalities' concatenated rows, ``types`` (B, N) the modality of a node,
+    ``real`` (B, N) is False for padding, ``lengths`` are the numbers of nodes of each modality.
     """
 
     rows: NDArray[np.int64]
@@ -66,7 +66,7 @@ class Layout:
 
 
 def node_layout(frames: Sequence[NDArray[np.bool_]]) -> Layout:
-    """Lay out nodes by which rows of each modality, (B, L) each, are frames and no padding."""
+    """Lay out nodes, given the rows of each modality, (B, L), that are frames and not padding."""
     side_by_side = np.concatenate(frames, axis=1)
     lengths = np.stack([modality.sum(1) for modality in frames], axis=1)
     size = max(int(lengths.sum(1).max()), 1)
@@ -81,7 +81,7 @@ def node_layout(frames: Sequence[NDArray[np.bool_]]) -> Layout:
 def build_edges(
     lengths: Sequence[Sequence[int]], config: EdgeConfig, implementation: str, device: torch.device
 ) -> Edges:
-    """The edges of a batch; with ``auto`` in the form that is cheaper for so many."""
+    """The edges of a batch; with ``auto`` in the form that is cheapest for their number."""
     matrices = [relation_matrix(row, config) for row in lengths]
     size = max(max(map(len, matrices)), 1)
     counts = tuple(int((matrix >= 0).sum()) for matrix in matrices)
@@ -93,12 +93,12 @@ def build_edges(
 
 
 def are_blocks_cheaper(counts: Sequence[int], device: torch.device) -> bool:
-    """Whether graphs are so large that one after the other, by blocks, is faster than all at once."""
+    """Whether graphs are so large that blocks, one graph after the other, are faster than all at once."""
     return device.type == "cpu" and sum(counts) >= BLOCK_EDGES * len(counts)
 
 
 def is_dense_cheaper(graphs: int, size: int, edges: int) -> bool:
-    """Whether matrices of ``size`` nodes squared beat a list of edges."""
+    """Whether matrices of ``size`` nodes squared are cheaper than a list of edges."""
     places = graphs * size * size
     return places <= DENSE_PLACES and places <= DENSE_WASTE * max(edges, 1)
 
@@ -124,7 +124,7 @@ def sparse_edges(
 
 
 def given_edges(edge_index: Tensor, relation: Tensor, nodes: int, relations: int) -> SparseEdges:
-    """A list of edges of one graph, (2, E) source and target; raises ValueError for what is out of range."""
+    """A list of edges of one graph, (2, E) source and target; raises ValueError for indices out of range."""
     if edge_index.dim() != 2 or edge_index.size(0) != 2 or edge_index.size(1) != relation.numel():
         raise ValueError(
             f"`edge_index` has shape {tuple(edge_index.shape)} for {relation.numel()} relations; expected (2, E)"

@@ -1,4 +1,4 @@
-"""The published classifier of memes ("Hate Speech in Pixels", 2019): two vectors, put together, scored by an MLP."""
+"""The published classifier of memes ("Hate Speech in Pixels", 2019): an MLP on two concatenated vectors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HIDDEN, DROPOUT = 100, 0.2
 class ScoreMLP(nn.Sequential):
     """``dim`` channels -> one number without activation: two hidden layers with ReLU, dropout after the first.
 
-    Its weights are called 0, 3 and 5, as in the released checkpoints' `classifier`.
+    Its weights are named 0, 3 and 5, as in the released checkpoints' `classifier`.
     """
 
     def __init__(self, dim: int, hidden: int = HIDDEN, dropout: float = DROPOUT) -> None:
@@ -27,7 +27,7 @@ class ScoreMLP(nn.Sequential):
 
 
 class Standardizer(nn.Module):
-    """Centres and scales channels by what a training set has; does nothing until it was told."""
+    """Standardises channels by the mean and deviation of a training set; the identity until these are set."""
 
     mean: Tensor
     deviation: Tensor
@@ -40,7 +40,7 @@ class Standardizer(nn.Module):
         self.register_buffer("told", torch.zeros(()))
 
     def follow(self, features: Tensor) -> None:
-        """Take mean and deviation of a set's features (N, ``dim``); a constant channel has deviation 1."""
+        """Set mean and deviation from a set's features (N, ``dim``); a constant channel gets deviation 1."""
         values = features.double()
         deviation = values.std(0, correction=0)
         self.mean.copy_(values.mean(0))
@@ -53,7 +53,7 @@ class Standardizer(nn.Module):
 
 
 def masked_mean(states: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
-    """Mean (B, C) of token vectors (B, T, C), of which those that are padding, True in (B, T), do not count."""
+    """Mean (B, C) of token vectors (B, T, C) without those that are padding, True in (B, T)."""
     if padding_mask is None:
         return states.mean(1)
     real = (~padding_mask).unsqueeze(-1)

@@ -1,4 +1,4 @@
-"""What nodes are made of: every frame's features, projected to one width, and its place in its sequence."""
+"""Node vectors: every frame's features, projected to one width, plus its position in its sequence."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def frame_encoder(channels: int, dim: int, use_ffn: bool) -> nn.Sequential:
 
 
 class VisionConv(nn.Sequential):
-    """A convolution over a frame and the two that follow, then ReLU; (B, L, channels) -> (B, L, dim)."""
+    """A convolution over a frame and the next two, then ReLU; (B, L, channels) -> (B, L, dim)."""
 
     def __init__(self, channels: int, dim: int) -> None:
         super().__init__(nn.Conv1d(channels, dim, KERNEL), nn.ReLU())
@@ -41,7 +41,7 @@ def position_signal(length: int, dim: int, device: torch.device) -> Tensor:
 class NodeEncoder(nn.Module):
     """Frames of each modality -> node vectors; holds a child ``{modality}_fc`` for each, and ``vision_conv``.
 
-    It is mixed into the model, whose own children these are in checkpoints.
+    It is a mixin of the model, since in checkpoints these are the model's own children.
     """
 
     def make_encoders(self, dims: Mapping[str, int], dim: int, use_ffn: bool, use_conv1d: bool) -> None:
@@ -53,7 +53,7 @@ class NodeEncoder(nn.Module):
             setattr(self, f"{modality}_fc", frame_encoder(dim if convolved else channels, dim, use_ffn))
 
     def encode(self, modality: str, frames: Tensor, use_positions: bool) -> Tensor:
-        """Features (B, L, channels) -> (B, L, dim). A position is that of the row in ``frames``, be they padding."""
+        """Features (B, L, channels) -> (B, L, dim). Positions count all rows, padding too."""
         if modality == "vision" and hasattr(self, "vision_conv"):
             frames = self.vision_conv(frames)
         encoded: Tensor = getattr(self, f"{modality}_fc")(frames)

@@ -1,4 +1,4 @@
-"""Plain settings of MTAG; the registered dataclass maps onto them."""
+"""Plain settings of MTAG; the registered dataclass is converted to them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ ACTIVATIONS = ("lrelu", "gelu")
 
 @dataclass(frozen=True)
 class PruneConfig:
-    """Which edges the next layer still sees: a share ``keep`` of them.
+    """Which edges are kept for the next layer: a share ``keep`` of them.
 
-    ``kind`` topk keeps those with the largest mean attention; random keeps any, in training alone; none keeps all.
-    ``scope`` graph ranks the edges of each graph by themselves; batch ranks those of the whole batch together, as the
-    published code does, so that what is predicted of a sample depends on its neighbours in the batch.
+    ``kind`` topk keeps those with the largest mean attention; random keeps random ones, in training only; none keeps
+    all. ``scope`` graph ranks the edges of each graph separately; batch ranks those of the whole batch together, as the
+    published code does, so that the prediction for a sample depends on the others in its batch.
     """
 
     kind: str = TOPK
@@ -37,7 +37,7 @@ class PruneConfig:
 class MTAGConfig:
     """Sizes and options; the defaults are those of the published run (see the recipe `mtag_mosi`).
 
-    ``dims`` holds the channels of each modality that is used; frames of others are no nodes.
+    ``dims`` holds the channels of each used modality; frames of others are ignored.
     """
 
     dims: Mapping[str, int]
@@ -70,6 +70,6 @@ class MTAGConfig:
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise ValueError for a value that is none of the choices."""
+    """Raise ValueError for a value that is not one of the choices."""
     if value not in choices:
         raise ValueError(f"`{name}` is {value!r}; expected one of {', '.join(choices)}")

@@ -1,4 +1,4 @@
-"""Dynamic edge pruning: of a layer's edges the next sees those that were attended to most (MTAG, section 3.4)."""
+"""Dynamic edge pruning: a layer passes on only its edges with the largest attention (MTAG, section 3.4)."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .relation_attention import Attention
 
 @torch.no_grad()
 def prune(edges: Edges, attention: Attention, config: PruneConfig) -> Edges:
-    """The edges that stay, ⌊keep · E⌋ of every graph, or of the batch, by their mean attention over heads.
+    """The edges that are kept, ⌊keep · E⌋ of every graph, or of the batch, by their mean attention over heads.
 
-    ``attention`` is what a layer has given beside its nodes. Among equals the first stay, in the order of graph,
-    target, source: all forms keep the same.
+    ``attention`` is the second output of a layer. Among equals the first are kept, in the order of graph, target,
+    source: all forms keep the same.
     """
     by_batch, drawn = config.scope == BATCH, config.kind == RANDOM
     if isinstance(edges, BlockEdges):
         scores = [[ranks(block, 0, drawn) for block in blocks] for blocks in attention]
         return _prune_blocks(edges, scores, config.keep, by_batch)
     if not isinstance(attention, Tensor):
-        raise TypeError("got the attention of blocks for edges that are none")
+        raise TypeError("got the attention of blocks, but the edges are not blocks")
     found = ranks(attention, 1, drawn)
     if isinstance(edges, DenseEdges):
         return _prune_dense(edges, found, config.keep, by_batch)
@@ -35,7 +35,7 @@ def prune(edges: Edges, attention: Attention, config: PruneConfig) -> Edges:
 
 
 def ranks(attention: Tensor, heads: int, drawn: bool) -> Tensor:
-    """What edges are ranked by, from an attention with ``heads`` as its axis of heads."""
+    """The scores that edges are ranked by, from an attention with ``heads`` as its axis of heads."""
     mean = attention.detach().mean(heads)
     return torch.rand_like(mean) if drawn else mean
 
@@ -64,7 +64,7 @@ def _prune_dense(edges: DenseEdges, scores: Tensor, keep: float, by_batch: bool)
     ranked = scores.masked_fill(~alive, -1).view(1 if by_batch else len(edges.counts), -1)
     counts = kept_counts(edges.counts, keep, by_batch)
     kept = torch.stack([largest(row, count) for row, count in zip(ranked, counts)]).view_as(relations)
-    # what is left of each graph is not asked, which would wait for the device; a batch counts as one graph from now on
+    # the number left in each graph would need a device synchronisation, so the batch counts as one graph from now on
     return DenseEdges(relations.masked_fill(~kept, -1), tuple(counts))
 
 
@@ -75,19 +75,19 @@ def _prune_sparse(edges: SparseEdges, scores: Tensor, keep: float, by_batch: boo
     begin = 0
     for size, count in zip(groups, counts):
         kept = largest(scores[begin : begin + size], count)
-        # the places of so many: in this way nothing waits for the device
+        # with a known number of indices there is no device synchronisation
         chosen.append(begin + kept.to(torch.int8).argsort(descending=True, stable=True)[:count])
         begin += size
     return edges.chosen(torch.cat(chosen), counts)
 
 
 def kept_counts(counts: Sequence[int], keep: float, by_batch: bool) -> Tuple[int, ...]:
-    """How many edges stay of each graph, or of all together."""
+    """How many edges are kept of each graph, or of all together."""
     return tuple(int(keep * count) for count in ([sum(counts)] if by_batch else counts))
 
 
 def largest(scores: Tensor, count: int) -> Tensor:
-    """Mask (n,) of the ``count`` largest scores (n,), the first of equal ones; nothing waits for the device."""
+    """Mask (n,) of the ``count`` largest scores (n,), the first of equal ones; without device synchronisation."""
     if count == 0:
         return torch.zeros_like(scores, dtype=torch.bool)
     if scores.device.type == "cpu":
@@ -98,7 +98,7 @@ def largest(scores: Tensor, count: int) -> Tensor:
 
 
 def _largest_on_cpu(scores: NDArray[Any], count: int) -> NDArray[np.bool_]:
-    """The same by NumPy, which selects several times as fast."""
+    """The same with NumPy, whose selection is several times as fast."""
     least = np.partition(scores, len(scores) - count)[len(scores) - count]
     kept: NDArray[np.bool_] = scores >= least
     spare = int(kept.sum()) - count

@@ -16,15 +16,15 @@ from .graph import DenseEdges, Edges, SparseEdges
 
 Attention = Union[Tensor, List[List[Tensor]]]
 CHUNK = 2**16
-"""Edges whose messages are in memory at a time."""
+"""Edges whose messages are in memory at the same time."""
 
 
 class RelationAttention(nn.Module):
-    """One layer: every node becomes the attended mean of its neighbours, whichever relation they stand in.
+    """One layer: every node becomes the attention-weighted mean of its neighbours, over all relations.
 
-    Of each head and relation there is a vector for the source (``att_l``) and one for the target (``att_r``); what
-    they score, by LeakyReLU, goes through one softmax over all edges into a node. Nodes of a type share a projection.
-    A node without edges becomes the bias alone.
+    Each head and relation has a vector for the source (``att_l``) and one for the target (``att_r``); their scores,
+    after LeakyReLU, go through one softmax over all edges into a node. Nodes of a type share a projection. A node
+    without edges becomes the bias.
     """
 
     def __init__(self, dim: int, heads: int, types: int, relations: int, dropout: float) -> None:
@@ -39,10 +39,10 @@ class RelationAttention(nn.Module):
             nn.init.uniform_(weights, -(bound := math.sqrt(6 / sum(weights.shape[-2:]))), bound)
 
     def forward(self, x: Tensor, types: Tensor, edges: Edges) -> Tuple[Tensor, Attention]:
-        """Nodes (B, N, D) of ``types`` (B, N) -> what they become, and the attention before dropout.
+        """Nodes (B, N, D) of ``types`` (B, N) -> their outputs, and the attention before dropout.
 
-        The latter is (B, H, N, N), target and source, or (E, H) of sparse edges, or (H, targets, width) of every
-        graph's blocks; what it holds where there is no edge does not count.
+        The attention is (B, H, N, N), target and source, or (E, H) for sparse edges, or (H, targets, width) for every
+        graph's blocks; its values without an edge are undefined.
         """
         by_head = self.project(x, types).unflatten(-1, (self.heads, -1))
         if isinstance(edges, BlockEdges):
@@ -60,7 +60,7 @@ class RelationAttention(nn.Module):
         return mixed + self.bias, attention
 
     def by_blocks(self, by_head: Tensor, edges: BlockEdges) -> Tuple[Tensor, Attention]:
-        """What nodes (B, N, H, C) become, and the attention, over blocks."""
+        """Outputs of nodes (B, N, H, C), and the attention, over blocks."""
         sources = torch.einsum("bnhc,rhc->bhrn", by_head, self.att_l)
         targets = torch.einsum("bnhc,rhc->bhrn", by_head, self.att_r)
         attention: List[List[Tensor]] = []
@@ -70,7 +70,7 @@ class RelationAttention(nn.Module):
         return mixed.transpose(1, 2).flatten(2) + self.bias, attention
 
     def project(self, x: Tensor, types: Tensor) -> Tensor:
-        """Each node by the matrix of its type, (B, N, D)."""
+        """Each node multiplied by the matrix of its type, (B, N, D)."""
         every = torch.matmul(x.unsqueeze(0), self.lin.unsqueeze(1))  # (types, B, N, D)
         index = types.unsqueeze(0).unsqueeze(-1).expand(1, *x.shape)
         return every.gather(0, index).squeeze(0)
@@ -83,8 +83,8 @@ class RelationAttention(nn.Module):
 def dense_attention(sources: Tensor, targets: Tensor, edges: DenseEdges) -> Tensor:
     """Scores of nodes as sources and as targets, (B, H, N, R) each -> attention (B, H, N, N).
 
-    A further relation, which no softmax gives anything to, stands for missing edges; that of a node without edges is
-    spread over all nodes.
+    An additional relation, with a softmax of zero, represents missing edges; the attention of a node without edges is
+    uniform over all nodes.
     """
     relations = sources.size(3)
     index = edges.relations.remainder(relations + 1).long().unsqueeze(1).expand(-1, sources.size(1), -1, -1)
@@ -111,7 +111,7 @@ def sparse_attention(sources: Tensor, targets: Tensor, edges: SparseEdges) -> Te
 
 
 class WeightedSum(torch.autograd.Function):
-    """Messages of edges summed at their targets, a part of them at a time: all would be (E, D)."""
+    """Messages of edges summed at their targets, in parts: all at once would be (E, D)."""
 
     @staticmethod
     def forward(ctx: Any, weights: Tensor, nodes: Tensor, source: Tensor, target: Tensor) -> Tensor:

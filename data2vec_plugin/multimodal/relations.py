@@ -1,4 +1,4 @@
-"""The 27 relations of MTAG's edges: which modality speaks to which, and from where in time."""
+"""The 27 relations of MTAG's edges: from which modality to which, and from which time."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ MODALITY, LENGTH = DIRECTIONS = ("modality", "length")
 
 @dataclass(frozen=True)
 class EdgeConfig:
-    """Which edges there are, and what tells them apart.
+    """Which edges exist, and what distinguishes their relations.
 
-    ``direction`` says what the relations between two modalities are named by: ``modality``, as the paper has it, or
-    ``length``, as in the published code, where the same vision-to-text edge has another relation in a sample with more
-    frames than words. ``all_to_all`` ties every frame to all others of its modality instead of to its neighbours.
+    ``direction`` defines the relations between two modalities: by ``modality``, as in the paper, or by ``length``, as
+    in the published code, where the same vision-to-text edge has another relation in a sample with more frames than
+    words. ``all_to_all`` connects every frame to all others of its modality instead of to its neighbours.
     """
 
     time_aware: bool = True
@@ -37,14 +37,14 @@ class EdgeConfig:
 
     @property
     def count(self) -> int:
-        """How many relations there are."""
+        """Number of relations."""
         return (TIMES if self.time_aware else 1) * (len(MODALITIES) ** 2 if self.type_aware else 1)
 
 
 def relation_matrix(lengths: Sequence[int], config: EdgeConfig) -> Relations:
-    """Relations of a graph with so many frames of each modality: (target, source), -1 where there is no edge.
+    """Relations of a graph with the given frames of each modality: (target, source), -1 where there is no edge.
 
-    No two edges share source and target, so that this is all there is to know of them.
+    No two edges share source and target, so that this describes the graph completely.
     """
     ends = np.cumsum([0, *lengths])
     spans = [slice(ends[place], ends[place + 1]) for place in range(len(lengths))]
@@ -57,11 +57,11 @@ def relation_matrix(lengths: Sequence[int], config: EdgeConfig) -> Relations:
         out, home = _bases(pair, lengths[first] > lengths[second], config.direction)
         matrix[spans[second], spans[first]] = (out + there).T
         matrix[spans[first], spans[second]] = (home + back).T
-    return _told_apart(matrix, config)
+    return _distinguished(matrix, config)
 
 
 def edge_count(lengths: Sequence[int], all_to_all: bool = False) -> int:
-    """How many edges such a graph has.
+    """Number of edges of such a graph.
 
     >>> edge_count((500, 50, 375))
     465269
@@ -86,8 +86,8 @@ def _bases(pair: int, first_is_longer: bool, direction: str) -> Tuple[np.int8, n
     return (home, out) if direction == LENGTH and first_is_longer else (out, home)
 
 
-def _told_apart(matrix: Relations, config: EdgeConfig) -> Relations:
-    """The same edges with the relations that time or modality alone tell apart."""
+def _distinguished(matrix: Relations, config: EdgeConfig) -> Relations:
+    """The same edges with relations that depend only on time, or only on modality."""
     if config.time_aware and config.type_aware:
         return matrix
     if not (config.time_aware or config.type_aware):

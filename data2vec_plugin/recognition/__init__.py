@@ -1,3 +1,3 @@
-"""Trained recognisers at work: recordings in; words, times and files for other programs out."""
+"""Inference with trained recognisers: recordings to words, times, and files for other programs."""
 
-import fairseq  # noqa: F401  first of all, because everything of ours registers when it is there
+import fairseq  # noqa: F401  first, because this plugin registers its models and tasks when fairseq is imported

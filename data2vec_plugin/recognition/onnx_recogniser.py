@@ -1,4 +1,4 @@
-"""A recogniser out of an ONNX file that `data2vec export` has written; torch computes nothing but the normalisation."""
+"""A recogniser from an ONNX file that `data2vec export` has written; torch computes only the normalisation."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ class OnnxRecogniser:
 
 
 def recogniser_facts(path: Path, model: OnnxModel) -> Exported:
-    """What the file says of itself; raises :class:`UnusableFileError` for one that is no recogniser of ours."""
+    """The file's metadata; raises :class:`UnusableFileError` unless `data2vec export` wrote it as a recogniser."""
     facts = exported(path, model)
     if facts is None:
         raise UnusableFileError.of(
             path,
-            "is an ONNX file of something else; expected a recogniser that `data2vec export` has written",
+            "is an ONNX file of another program; expected a recogniser that `data2vec export` has written",
         )
     if facts.what != CTC:
         raise UnusableFileError.of(
             path,
-            f"is an ONNX file of an encoder of {facts.modality}, which gives features; expected a recogniser by CTC: "
+            f"is an ONNX file of an encoder of {facts.modality}, which outputs features; expected a CTC recogniser: "
             f"export a checkpoint that was fine-tuned on transcripts",
         )
     missing = [name for name in (SOURCES["speech"], LENGTHS) if name not in model.inputs]

@@ -1,4 +1,4 @@
-"""onnxruntime: one place that opens its sessions, on as many threads as torch takes."""
+"""Opens sessions of onnxruntime, with as many threads as torch uses."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch import Tensor
 
 from ..files.unusable import UnusableFileError
 
-MISSING = "ONNX files are run by onnxruntime, which is not installed: pip install 'data2vec-fairseq[onnx]'"
+MISSING = "ONNX files require onnxruntime, which is not installed: pip install 'data2vec-fairseq[onnx]'"
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 def onnxruntime() -> Any:
-    """The package; raises ValueError, with what to install, if it is not there."""
+    """The package; raises ValueError with what to install if it is missing."""
     try:
         import onnxruntime as package
     except ImportError as error:
@@ -26,10 +26,10 @@ def onnxruntime() -> Any:
 
 
 def session(path: Path, device: Optional[str] = None) -> Any:
-    """A model that can be run, on the CPU unless told otherwise.
+    """A session for a model, on the CPU unless ``device`` says cuda.
 
-    It computes on torch's number of threads (`OMP_NUM_THREADS`): onnxruntime would take all cores of the machine,
-    whatever the process was given. Raises ValueError for a file that it does not run, or a device that it has not.
+    It uses torch's number of threads (`OMP_NUM_THREADS`): by default onnxruntime would use all cores of the machine,
+    whatever the process was given. Raises ValueError for a file that it cannot run, or a device that is not available.
     """
     package = onnxruntime()
     options = package.SessionOptions()
@@ -42,7 +42,7 @@ def session(path: Path, device: Optional[str] = None) -> Any:
     except Exception as error:  # onnxruntime's own, a class for each status
         reason = " ".join(str(error).split())[:300]
         raise UnusableFileError.of(
-            path, f"onnxruntime {package.__version__} does not run it: {reason}; update it, or export again"
+            path, f"onnxruntime {package.__version__} cannot run it: {reason}; update onnxruntime, or export again"
         ) from error
 
 
@@ -53,7 +53,9 @@ def _providers(package: Any, device: Optional[str]) -> List[Any]:
     if kind == "cpu":
         return [CPU]
     if CUDA not in package.get_available_providers():
-        raise ValueError(f"`--device` is {device}, but this onnxruntime runs on the CPU: pip install onnxruntime-gpu")
+        raise ValueError(
+            f"`--device` is {device}, but this onnxruntime has no CUDA support: pip install onnxruntime-gpu"
+        )
     return [(CUDA, {"device_id": int(number or 0)}), CPU]
 
 

@@ -1,4 +1,4 @@
-"""What turns clips into CTC emissions, whatever kind of file it was read from."""
+"""Recognisers: models that turn clips into CTC emissions, read from any supported kind of file."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ Clip = NDArray[np.float32]
 
 
 class Recogniser(Protocol):
-    """Clips in, log-probabilities of symbols out.
+    """Turns clips into log-probabilities of symbols.
 
     Attributes:
-        name: what it is, for people: the model's registered name.
-        digest: tells recognisers apart, of configuration and weights.
-        symbols: what the columns of emissions stand for, in fairseq's order: ``<s>`` is the blank.
-        blank: its column.
-        sample_rate: of the clips, in Hz.
-        normalize: whether a clip is brought to zero mean and unit variance; the recogniser does it.
-        hop: samples from one frame's beginning to the next one's.
-        shortest: samples that one frame sees; a shorter clip has none.
-        like_only: padding changes what the model says, so that only clips of one length are computed together.
+        name: the model's registered name, for messages.
+        digest: identifies the recogniser by configuration and weights.
+        symbols: the columns of emissions, in fairseq's order: ``<s>`` is the blank.
+        blank: the blank's column.
+        sample_rate: sample rate of the clips, in Hz.
+        normalize: whether the recogniser normalises each clip to zero mean and unit variance.
+        hop: samples from the beginning of one frame to that of the next.
+        shortest: samples that one frame sees; a shorter clip has no frames.
+        like_only: padding changes the outputs, so that only clips of equal length share a batch.
     """
 
     name: str
@@ -56,16 +56,16 @@ class Recogniser(Protocol):
     like_only: bool
 
     def emissions(self, clips: Sequence[Clip]) -> List[Tensor]:
-        """Clips (samples,), floats from -1 to 1, not normalised -> of each (T, V) log-probabilities, fp32, on the CPU.
+        """Clips (samples,), floats from -1 to 1, not normalised -> (T, V) log-probabilities each, fp32, on the CPU.
 
-        They are computed together, padding is cut off, and none depends on the others. Raises ValueError for a clip
-        that is shorter than :attr:`shortest` or holds values that are not finite.
+        They are computed as one batch, padding is removed, and results do not depend on other clips. Raises ValueError
+        for a clip that is shorter than :attr:`shortest` or holds values that are not finite.
         """
 
 
 @dataclass(frozen=True)
 class BlankWeight:
-    """What fairseq's ``wav2vec_ctc`` does to the blank's logit: nothing at 0, else ``add`` it or ``set`` it."""
+    """How fairseq's ``wav2vec_ctc`` changes the blank's logit: ``add`` the weight or ``set`` it; nothing at 0."""
 
     weight: float
     mode: str
@@ -80,11 +80,11 @@ class BlankWeight:
 
 
 class CtcRecogniser:
-    """A :class:`Recogniser` out of a checkpoint of fairseq's ``wav2vec_ctc`` on an encoder of data2vec's.
+    """A :class:`Recogniser` from a checkpoint of fairseq's ``wav2vec_ctc`` on a data2vec encoder.
 
     Attributes:
-        encoder: the registered name of the encoder, of which :attr:`model` is made.
-        weight, bias: of the output layer, (V, C) and (V,); then follows :attr:`blank_weight`.
+        encoder: the registered name of the encoder, which :attr:`model` is built from.
+        weight, bias: those of the output layer, (V, C) and (V,), before :attr:`blank_weight` is applied.
     """
 
     def __init__(self, checkpoint: Checkpoint, dictionary: Optional[Path], device: Optional[str]) -> None:
@@ -122,7 +122,7 @@ class CtcRecogniser:
 def computed(
     reader: SpeechReader, clips: Sequence[Clip], like_only: bool, compute: Callable[[List[Tensor]], List[Tensor]]
 ) -> List[Tensor]:
-    """What ``compute`` makes of clips that ``reader`` has prepared, in batches, in the order of ``clips``."""
+    """Outputs of ``compute`` on clips that ``reader`` has prepared in batches, in the order of ``clips``."""
     inputs = [reader.take(clip, Item(str(place), f"clip {place}", "")) for place, clip in enumerate(clips)]
     found: Dict[int, Tensor] = {}
     for group in Batching(sys.maxsize, like_only).groups(inputs):
@@ -132,16 +132,16 @@ def computed(
 
 
 def open_recogniser(path: Path, device: Optional[str] = None, dictionary: Optional[Path] = None) -> Recogniser:
-    """A recogniser out of a checkpoint of fairseq's, ours or upstream's, a folder of Hugging Face's, or an ONNX file.
+    """A recogniser from a checkpoint of this plugin or of upstream, a Hugging Face folder, or an ONNX file.
 
-    ``dictionary`` is the dict.txt of its labels where the checkpoint holds none. Raises ValueError for what is no
-    recogniser by CTC, or cannot be read.
+    ``dictionary`` is the dict.txt of its labels if the checkpoint has none. Raises ValueError for a file that is no
+    CTC recogniser, or cannot be read.
     """
     if path.is_file() and is_onnx(path):
         from .onnx_recogniser import OnnxRecogniser
 
         if dictionary is not None:
-            raise ValueError(f"`--dict`: {path} holds its symbols itself; leave it out")
+            raise ValueError(f"`--dict`: {path} includes its own symbols; leave the option out")
         return OnnxRecogniser(path, device)
     if not path.is_dir():
         return CtcRecogniser(of_ctc(open_checkpoint(path)), dictionary, device)
@@ -149,19 +149,19 @@ def open_recogniser(path: Path, device: Optional[str] = None, dictionary: Option
     if found.kind != "ctc":
         raise ValueError(
             f"{path} is of architecture {', '.join(found.hf.get('architectures') or ['unknown'])}; expected a "
-            f"recogniser by CTC, Data2VecAudioForCTC"
+            f"CTC recogniser, Data2VecAudioForCTC"
         )
-    # a dictionary that was given is in the state already
+    # a dictionary given by the user is in the state already
     return CtcRecogniser(of_ctc(checkpoint_of(path, state_of(found)[0])), None, device)
 
 
 def of_ctc(checkpoint: Checkpoint) -> Checkpoint:
-    """The checkpoint, for speech; raises ValueError if it is no recogniser by CTC."""
+    """The checkpoint, for speech; raises ValueError if it is no CTC recogniser."""
     name = checkpoint.model.get("_name", checkpoint.name)
     if name != CTC:
-        told = identify({"cfg": {"model": checkpoint.model or checkpoint.root["model"]}})
+        found = identify({"cfg": {"model": checkpoint.model or checkpoint.root["model"]}})
         raise ValueError(
-            f"checkpoint {checkpoint.path}: it is {told.words}; expected `{CTC}` ({TITLES[CTC]}): give one that was "
+            f"checkpoint {checkpoint.path}: it is {found.words}; expected `{CTC}` ({TITLES[CTC]}): give one that was "
             f"fine-tuned on transcripts, as recipes of task `data2vec_asr` do"
         )
     return checkpoint.of("speech")
@@ -174,7 +174,7 @@ def output_layer(checkpoint: Checkpoint) -> Tuple[Tensor, Tensor]:
 
 
 def blank_weight(checkpoint: Checkpoint) -> BlankWeight:
-    """What the checkpoint says; raises ValueError for a mode that fairseq does not know."""
+    """The checkpoint's settings for the blank; raises ValueError for a mode that fairseq does not support."""
     weight, mode = checkpoint.model.get("blank_weight") or 0, checkpoint.model.get("blank_mode") or "add"
     if mode not in ("add", "set"):
         raise ValueError(f"checkpoint {checkpoint.path}: `model.blank_mode` is {mode!r}; expected add or set")
@@ -182,7 +182,7 @@ def blank_weight(checkpoint: Checkpoint) -> BlankWeight:
 
 
 def digest(checkpoint: Checkpoint) -> str:
-    """Of the encoder, its output layer, and what is done to the blank."""
+    """Digest of the encoder, its output layer, and the settings for the blank."""
     content = hashlib.sha256(checkpoint.digest(teacher=False).encode())
     add_tensors(content, sorted(checkpoint.head.items()))
     content.update(f"{blank_weight(checkpoint)}".encode())

@@ -1,4 +1,4 @@
-"""Emissions of a split, computed once: whoever tries many ways of decoding reads them again."""
+"""Emissions of a split, computed once and stored, so that many ways of decoding can be tried."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .recogniser import Recogniser
 
 FILE = "emissions.npz"
 SECONDS = 60
-"""Of audio that is computed together."""
+"""Audio per batch."""
 
 
 def emissions_of_split(recogniser: Recogniser, manifest: Path, folder: Path) -> List[Tensor]:
-    """Emissions (T_i, V) of each clip of a manifest, in its order: out of the folder, or computed and put there.
+    """Emissions (T_i, V) of each clip of a manifest, in its order: read from the folder, or computed and stored there.
 
-    What the folder holds of another model or another manifest is replaced. Raises :class:`UnusableFileError` for a clip
+    Emissions of another model or manifest in the folder are replaced. Raises :class:`UnusableFileError` for a clip
     that cannot be read, has another sample rate, or is too short for a frame.
     """
     stored = folder / FILE
@@ -41,7 +41,9 @@ def emissions_of_split(recogniser: Recogniser, manifest: Path, folder: Path) -> 
         frames = np.array([len(row) for row in rows])
         write_arrays(stored, {"digest": np.array(digest), "frames": frames, "emissions": values})
     else:
-        print(f"{stored} is not written: {values.nbytes / 1e9:.1f} GB, more than is read again; they are used once")
+        print(
+            f"{stored} is not written: {values.nbytes / 1e9:.1f} GB is too much to store; the emissions are used once"
+        )
     return rows
 
 
@@ -59,7 +61,7 @@ def compute(recogniser: Recogniser, manifest: Path) -> List[Tensor]:
 
 
 def groups(entries: List[Entry], most: int) -> Iterator[List[Entry]]:
-    """Clips of like length, as many as make up ``most`` samples with padding."""
+    """Batches of clips of similar length, of up to ``most`` samples with padding."""
     group: List[Entry] = []
     for entry in sorted(entries, key=lambda each: -each.frames):
         if group and group[0].frames * (len(group) + 1) > most:
@@ -71,15 +73,15 @@ def groups(entries: List[Entry], most: int) -> Iterator[List[Entry]]:
 
 
 def clip_of(recogniser: Recogniser, manifest: Path, entry: Entry) -> NDArray[np.float32]:
-    """Samples of a clip, one channel."""
+    """Samples of a clip, mono."""
     samples, rate = read_samples(str(manifest_root(manifest) / entry.path))
     if rate != recogniser.sample_rate:
         fault = (
-            f"{entry.path} has {rate} Hz, the model expects {recogniser.sample_rate}: `data2vec manifest --resample-to`"
+            f"{entry.path} has {rate} Hz, not {recogniser.sample_rate} as the model: `data2vec manifest --resample-to`"
         )
         raise UnusableFileError.of(manifest, fault, entry.line)
     if len(samples) < recogniser.shortest:
-        fault = f"{entry.path} has {len(samples)} samples; expected at least {recogniser.shortest}: take it out"
+        fault = f"{entry.path} has {len(samples)} samples; expected at least {recogniser.shortest}: remove the line"
         raise UnusableFileError.of(manifest, fault, entry.line)
     mean: NDArray[np.float32] = samples.mean(1, dtype=np.float32)
     return mean

@@ -1,4 +1,4 @@
-"""Words -> subtitles that can be read: SubRip (SRT) and WebVTT.
+"""Words -> readable subtitles: SubRip (SRT) and WebVTT.
 
 The limits are those that broadcasters and streaming services ask for: two lines of 42 characters, 17 characters a
 second, from 5/6 of a second to 7 seconds (Netflix's Timed Text Style Guide: General Requirements; BBC's Subtitle
@@ -14,15 +14,15 @@ from typing import Iterator, List, Optional, Sequence, Tuple
 from .timed_words import TimedWord, text_of
 
 LINE = 42
-"""Columns of a line; a wide character of East Asia takes two, a mark over another none."""
+"""Columns of a line; a wide East Asian character counts as two, a combining mark as none."""
 SPEED = 17.0
-"""Characters that are read in a second."""
+"""Characters that viewers read in a second."""
 SHORTEST, LONGEST = 5 / 6, 7.0
-"""Seconds that a subtitle stays."""
+"""Shortest and longest display of a subtitle, in seconds."""
 PAUSE = 0.6
 """Seconds without a word after which another subtitle begins."""
 APART = 0.084
-"""Seconds between two subtitles, so that one sees that they change: two frames of film."""
+"""Seconds between two subtitles, so that the change is visible: two frames of film."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Cue:
 
 
 def cues_of(words: Sequence[TimedWord]) -> List[Cue]:
-    """Subtitles of words in order of time: none overlap, none is lost; a word too long for a line is cut.
+    """Subtitles of words in order of time: none overlap, no word is lost; a word too long for a line is split.
 
-    A subtitle stays longer than its words, up to the next one, where it could not be read otherwise.
+    A subtitle is shown longer than its words, up to the next one, if it could not be read in their time.
     """
     pieces = [piece for word in words for piece in cut_to_lines(word)]
     groups = [group for phrase in phrases(pieces) for group in split_to_fit(phrase)]
@@ -64,7 +64,7 @@ def phrases(words: Sequence[TimedWord]) -> Iterator[List[TimedWord]]:
 
 
 def split_to_fit(phrase: List[TimedWord]) -> List[List[TimedWord]]:
-    """A phrase in parts that a subtitle can hold, cut where the speaker pauses most, near the middle."""
+    """A phrase in parts that fit a subtitle, split at the longest pause near the middle."""
     pending, found = [phrase], []
     while pending:
         part = pending.pop()
@@ -77,14 +77,14 @@ def split_to_fit(phrase: List[TimedWord]) -> List[List[TimedWord]]:
 
 
 def best_cut(part: Sequence[TimedWord]) -> int:
-    """Before which word to cut: of the middle half, where the gap is longest; of equal gaps the most central."""
+    """The word to split before: at the longest gap within the middle half; of equal gaps at the most central."""
     quarter = len(part) // 4
     places = range(max(1, quarter), max(2, len(part) - quarter))
     return max(places, key=lambda at: (round(part[at].start - part[at - 1].end, 3), -abs(2 * at - len(part))))
 
 
 def last_moment(group: Sequence[TimedWord], following: Optional[float]) -> float:
-    """When a subtitle goes, in seconds; ``following`` is when the next one begins."""
+    """The time at which a subtitle disappears, in seconds; ``following`` is when the next one begins."""
     start, spoken = group[0].start, group[-1].end
     readable = start + max(SHORTEST, columns(text_of(group)) / SPEED)
     end = min(max(spoken, readable), start + LONGEST)
@@ -94,7 +94,7 @@ def last_moment(group: Sequence[TimedWord], following: Optional[float]) -> float
 
 
 def laid_out(words: Sequence[TimedWord]) -> Tuple[str, ...]:
-    """One line, or two as even as can be; empty if they do not fit."""
+    """One line, or two of lengths as equal as possible; empty if they do not fit."""
     text = text_of(words)
     if columns(text) <= LINE:
         return (text,)
@@ -106,9 +106,9 @@ def laid_out(words: Sequence[TimedWord]) -> Tuple[str, ...]:
 
 
 def cut_to_lines(word: TimedWord) -> Iterator[TimedWord]:
-    """A word, or if it is too long for a line its parts, which share its time by their width.
+    """A word, or if it is too long for a line its parts, which divide its time by their width.
 
-    So it is with writing that knows no blanks between words.
+    Such words occur in scripts without blanks between words.
     """
     whole, start, done = columns(word.text), word.start, 0
     for part in parts_of(word.text):
@@ -119,7 +119,7 @@ def cut_to_lines(word: TimedWord) -> Iterator[TimedWord]:
 
 
 def parts_of(text: str) -> Iterator[str]:
-    """A text in parts that fit a line; marks stay with the letter before them."""
+    """A text in parts that fit a line; combining marks stay with the letter before them."""
     part, width = "", 0
     for character in text:
         wide = columns(character)
@@ -132,7 +132,7 @@ def parts_of(text: str) -> Iterator[str]:
 
 
 def columns(text: str) -> int:
-    """How wide a text is drawn.
+    """Display width of a text.
 
     >>> columns("né"), columns("ne\u0301"), columns("한국")
     (2, 2, 4)
@@ -149,12 +149,12 @@ def _column(character: str) -> int:
 
 
 def milliseconds(seconds: float) -> int:
-    """Whole milliseconds."""
+    """Seconds as whole milliseconds."""
     return round(1000 * seconds)
 
 
 def srt(cues: Sequence[Cue]) -> str:
-    """SubRip: numbered, comma before the milliseconds. An arrow in a text, which would be taken for times, is ``→``."""
+    """SubRip: numbered, comma before the milliseconds. An arrow in a text becomes ``→``, since it would mark times."""
     blocks = (
         f"{number}\n{clock(cue.start, ',')} --> {clock(cue.end, ',')}\n" + "\n".join(cue.lines).replace("-->", "→")
         for number, cue in enumerate(cues, start=1)
@@ -169,7 +169,7 @@ def vtt(cues: Sequence[Cue]) -> str:
 
 
 def escaped(lines: Sequence[str]) -> str:
-    """Lines of text as WebVTT has them."""
+    """Lines of text with WebVTT's escapes."""
     return "\n".join(lines).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

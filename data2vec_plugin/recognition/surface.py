@@ -1,4 +1,4 @@
-"""The picture of a search for weights: errors over both weights, and over the beam."""
+"""The plot of a search for weights: errors over both weights, and over the beam."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STYLE = {"font.size": 10, "axes.titleweight": "bold", "axes.titlelocation": "lef
 
 
 def draw_surface(path: Path, rates: Dict[BeamOptions, float], best: BeamOptions, greedy: float) -> None:
-    """Draw word error rates (percent) of all that was tried; raises ValueError if matplotlib is not installed."""
+    """Plot word error rates (percent) of all options tried; raises ValueError if matplotlib is not installed."""
     surface = {o: rate for o, rate in rates.items() if o.sil_weight is None and o.beam == next(iter(rates)).beam}
     beams = {o.beam: rate for o, rate in rates.items() if o == replace(best, beam=o.beam)}
     with picture(path, STYLE, 1, 2, figsize=(12, 5), width_ratios=(3, 2)) as (figure, (left, right)):
@@ -62,7 +62,7 @@ def _draw_beams(axes: Any, beams: Dict[int, float], best: BeamOptions, greedy: f
     axes.set_xscale("log")
     axes.set_xticks([beam for beam, _ in points], [str(beam) for beam, _ in points])
     axes.minorticks_off()
-    _finish(axes, greedy, "Word errors over the beam", "readings kept (--beam)")
+    _finish(axes, greedy, "Word errors over the beam", "hypotheses kept (--beam)")
 
 
 def _finish(axes: Any, greedy: float, title: str, unit: str) -> None:

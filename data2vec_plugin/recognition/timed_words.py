@@ -8,7 +8,7 @@ from typing import Iterable, List
 
 @dataclass(frozen=True)
 class TimedWord:
-    """A word, when it was said, in seconds from the file's beginning, and a confidence from 0 to 1."""
+    """A word, its start and end in seconds from the file's beginning, and a confidence from 0 to 1."""
 
     text: str
     start: float
@@ -22,9 +22,9 @@ def text_of(words: Iterable[TimedWord]) -> str:
 
 
 def ctm(name: str, words: Iterable[TimedWord]) -> str:
-    """NIST's CTM: a line a word, of file, channel, start, duration, word and confidence.
+    """NIST's CTM: one line per word, with file, channel, start, duration, word and confidence.
 
-    Fields end at blanks, so that blanks within one become ``_``.
+    Fields are separated by blanks, so blanks within one become ``_``.
 
     >>> ctm("a b", [TimedWord("YES", 0.5, 0.74, 0.987)])
     'a_b 1 0.500 0.240 YES 0.987\\n'

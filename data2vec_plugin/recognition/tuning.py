@@ -1,4 +1,4 @@
-"""Weights of beam search, found on a validation split: its emissions are computed once and decoded in many ways."""
+"""Tune the weights of beam search on a validation split: emissions are computed once and decoded with many weights."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ BOUNDARY = "|"
 
 @dataclass(frozen=True)
 class TuneSettings:
-    """What is tuned, on what, and what is tried."""
+    """The model and data to tune on, and the values to try."""
 
     checkpoint: Path
     manifest: Path
-    """A validation split's SPLIT.tsv; its labels lie beside it."""
+    """SPLIT.tsv of a validation split; its labels are next to it."""
     lm_model: Path
     lexicon: Optional[Path] = None
     out: Path = Path("tuned")
@@ -50,19 +50,19 @@ class TuneSettings:
     sil_weights: Sequence[float] = SIL_WEIGHTS
     beams: Sequence[int] = BEAMS
     beam: int = 50
-    """With which the weights are searched."""
+    """The beam size while weights are searched."""
     processes: Optional[int] = None
 
 
 class Split:
-    """Recordings as emissions, with the words that were said."""
+    """Recordings as emissions, with their reference words."""
 
     def __init__(self, emissions: List[Tensor], references: List[List[str]], symbols: List[str]) -> None:
         self.emissions, self.references, self.symbols = emissions, references, symbols
         self.words = sum(map(len, references))
 
     def errors(self, decoder: Decoder, start: int = 0, end: Optional[int] = None) -> int:
-        """How many words a decoder gets wrong in recordings ``start`` to ``end``."""
+        """Word errors of a decoder in recordings ``start`` to ``end``."""
         import editdistance
 
         said = zip(self.emissions[start:end], self.references[start:end])
@@ -73,11 +73,11 @@ class Split:
 
 
 def tune(settings: TuneSettings) -> None:
-    """Search, write `tuned.yaml` and `surface.png` beside the emissions, print the best and how to take them.
+    """Search, write `tuned.yaml` and `surface.png` next to the emissions, print the best options and how to use them.
 
     Raises:
-        ValueError: the checkpoint is no recogniser by CTC, lexicon or language model cannot be used, or a file of the
-            split cannot.
+        ValueError: the checkpoint is no CTC recogniser, or the lexicon, the language model or a file of the split is
+            unusable.
     """
     with writing(settings.out):
         recogniser = open_recogniser(settings.checkpoint, settings.device, settings.dictionary)
@@ -91,7 +91,7 @@ def tune(settings: TuneSettings) -> None:
 
 
 def references_of(settings: TuneSettings, recogniser: Recogniser) -> List[List[str]]:
-    """Words of each clip, out of the label file beside the manifest."""
+    """Words of each clip, from the label file next to the manifest."""
     path = settings.manifest.with_suffix(f".{settings.labels}")
     labels = read_labels(path, settings.manifest, len(check_manifest(settings.manifest)))
     check_symbols(labels, set(recogniser.symbols), path, f"the dictionary of {settings.checkpoint}")
@@ -101,7 +101,7 @@ def references_of(settings: TuneSettings, recogniser: Recogniser) -> List[List[s
 def tried_rates(
     settings: TuneSettings, decoder: BeamDecoder, split: Split
 ) -> Tuple[Dict[BeamOptions, float], BeamOptions]:
-    """Word error rates in percent of all that was tried, in several processes, and the best options."""
+    """Word error rates in percent of all options tried, and the best options; decodes in several processes."""
     grid = Grid(
         settings.lm_weights,
         settings.word_scores if settings.lexicon else NO_SCORES,
@@ -128,7 +128,7 @@ def tried_rates(
 def tell(
     settings: TuneSettings, rates: Dict[BeamOptions, float], best: BeamOptions, greedy: float, split: Split
 ) -> None:
-    """Write the overlay and the picture, print the table and the options."""
+    """Write the overlay and the plot, print the table and the options."""
     chosen = replace(
         best,
         lexicon=best.lexicon and best.lexicon.resolve(),
@@ -148,13 +148,13 @@ def tell(
     rows = [
         (f"{rates[o]:.2f}", f"{o.weight:g}", number(o.word_score), number(o.sil_weight), str(o.beam)) for o in order
     ]
-    print_table(f"the best of {len(rates)} tried, the chosen first", header, rows)
+    print_table(f"the best of {len(rates)} tried, the chosen one first", header, rows)
     print(f"{said}\n{overlay}, {settings.out / 'surface.png'}")
     print(f"fairseq-generate … --decoding {overlay}\n  is the same as {line}")
 
 
 def options_line(options: BeamOptions) -> str:
-    """The options as a command takes them."""
+    """The options on a command line."""
     default = vars(BeamOptions())
     given = {name: value for name, value in vars(options).items() if name == "beam" or value != default[name]}
     return " ".join(
@@ -164,5 +164,5 @@ def options_line(options: BeamOptions) -> str:
 
 
 def number(value: Optional[float]) -> str:
-    """A number for the table, or nothing."""
+    """A number for the table, empty for None."""
     return "" if value is None else f"{value:g}"

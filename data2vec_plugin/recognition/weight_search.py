@@ -1,4 +1,4 @@
-"""The search for weights of beam search: a grid, then between its points, then the boundary's weight and the beam."""
+"""The search for weights of beam search: a grid, then points between, then the boundary's weight and the beam."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ BEAMS = (5, 10, 20, 50, 100, 200)
 NO_SCORES = (None,)
 
 Errors = Callable[[Sequence[BeamOptions]], List[int]]
-"""How many words are wrong with each of some options."""
+"""Function that counts the word errors of each of some options."""
 
 
 @dataclass
 class Tried:
-    """What was tried, and how many words were wrong."""
+    """Options tried, and their word errors."""
 
     errors: Dict[BeamOptions, int] = field(default_factory=dict)
 
     def run(self, errors: Errors, options: Sequence[BeamOptions]) -> None:
-        """Try those that have not been tried."""
+        """Try the options that have not been tried."""
         fresh = [each for each in dict.fromkeys(options) if each not in self.errors]
         self.errors.update(zip(fresh, errors(fresh)))
 
     def best(self, among: Sequence[BeamOptions]) -> BeamOptions:
-        """The fewest errors; of equals the one in the best neighbourhood, which errs least on other recordings too."""
+        """The fewest errors; of equals the one in the best neighbourhood, which is best for other recordings too."""
         return min(dict.fromkeys(among), key=lambda options: (self.errors[options], self._around(options)))
 
     def simplest(self, among: Sequence[BeamOptions]) -> BeamOptions:
-        """The fewest errors; of equals the one without a weight of the boundary, and of the smallest beam."""
+        """The fewest errors; of equals the one without a boundary weight, then the smallest beam."""
         return min(among, key=lambda options: (self.errors[options], abs(options.sil_weight or 0), options.beam))
 
     def _around(self, options: BeamOptions) -> float:
@@ -42,14 +42,14 @@ class Tried:
 
 
 def distance(one: BeamOptions, other: BeamOptions) -> Tuple[float, float]:
-    """How far two points of the surface are apart; points of another beam or boundary's weight lie behind all."""
+    """Distance of two points of the surface; points with another beam or boundary weight are the farthest."""
     apart = abs(one.beam - other.beam) + abs((one.sil_weight or 0) - (other.sil_weight or 0))
     return apart, abs(one.weight - other.weight) + abs(one.score_of_word - other.score_of_word) / 2
 
 
 @dataclass(frozen=True)
 class Grid:
-    """What is tried; an empty list of the last two: none of these."""
+    """Values to try; if one of the last two lists is empty, that option is not searched."""
 
     lm_weights: Sequence[float] = LM_WEIGHTS
     word_scores: Sequence[Optional[float]] = WORD_SCORES
@@ -57,18 +57,18 @@ class Grid:
     beams: Sequence[int] = BEAMS
 
     def points(self, start: BeamOptions) -> List[BeamOptions]:
-        """The grid's, with the beam of ``start``."""
+        """Options of the grid, with the beam of ``start``."""
         return [replace(start, lm_weight=w, word_score=s) for w in self.lm_weights for s in self.word_scores]
 
     def between(self, best: BeamOptions) -> List[BeamOptions]:
-        """Points half way from the best to those beside it."""
+        """Points half way from the best to its neighbours."""
         weights = half_way(self.lm_weights, best.weight)
         scores = [None] if best.word_score is None else half_way(self.word_scores, best.word_score)
         return [replace(best, lm_weight=w, word_score=s) for w in weights for s in scores]
 
 
 def half_way(values: Sequence[Optional[float]], best: float) -> List[float]:
-    """The best, and half way to those before and behind it.
+    """The best, and half way to its neighbours on both sides.
 
     >>> half_way([0, 1, 2], 0)
     [0, 0.5]
@@ -79,7 +79,7 @@ def half_way(values: Sequence[Optional[float]], best: float) -> List[float]:
 
 
 def search(errors: Errors, start: BeamOptions, grid: Grid) -> Tuple[Tried, BeamOptions]:
-    """Try the grid, its best point's neighbourhood, the boundary's weights, the beams; returns all, and the best."""
+    """Try the grid, its best point's neighbourhood, boundary weights and beams; returns all tried, and the best."""
     tried = Tried()
     points = grid.points(start)
     tried.run(errors, points)

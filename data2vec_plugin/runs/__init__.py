@@ -1,1 +1,1 @@
-"""Logs, curves, tables and drawings of runs and of results."""
+"""Logs, curves, tables and plots of runs and of results."""

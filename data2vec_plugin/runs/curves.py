@@ -1,4 +1,4 @@
-"""The curves of any runs, side by side in one picture."""
+"""The curves of several runs, side by side in one plot."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ PANELS = {
     "valid/accuracy": "validation accuracy (%)",
 }
 BESIDE = {"valid/accuracy": ("valid/accuracy_top5", "dotted: among the first five")}
-"""What is drawn dotted into another metric's panel, and what the panel's title says of it."""
+"""Metrics drawn as dotted lines in another metric's panel, and the note in the panel's title."""
 HIGHEST = {"unexplained": 2.0}
-"""Where a panel ends: 1 is what predicting the mean gives, and collapsed targets are hundreds of times worse."""
+"""Upper limit of a panel: predicting the mean gives 1, and collapsed targets are hundreds of times worse."""
 
 
 def draw(runs: list[Run], path: Path) -> None:
@@ -65,7 +65,7 @@ def draw_panel(axes: Axes, runs: list[Run], metric: str) -> None:
 
 
 def draw_curve(axes: Axes, run: Run, number: int, metric: str, style: str) -> None:
-    """One metric of one run in the colour of its number; an empty one where it has logged nothing yet."""
+    """One metric of one run in the colour of its number; empty if the run has logged nothing yet."""
     series = run.curves.get(metric, Series((), ()))
     marked = metric.startswith("valid/") or len(series.updates) == 1  # one point makes no line
     axes.plot(
@@ -80,7 +80,7 @@ def draw_curve(axes: Axes, run: Run, number: int, metric: str, style: str) -> No
 
 
 def draw_legend(figure: Figure, panels: Any) -> int:
-    """Name each run once above the panels, in order of first appearance; how many lines that takes."""
+    """Name each run once above the panels, in order of first appearance; returns the number of lines."""
     found: dict[str, Any] = {}
     for axes in panels.flat:
         for line in axes.get_lines():

@@ -1,4 +1,4 @@
-"""Pictures that are drawn into files: the one place that imports matplotlib, and the look that all of them share."""
+"""Plots written to files: the only module that imports matplotlib, and the style that all plots share."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ DOTS_PER_INCH = 110
 
 @contextmanager
 def picture(path: Path, style: Mapping[str, Any], *shape: int, **options: Any) -> Iterator[tuple[Any, Any]]:
-    """A figure and its panels to draw on; they become the file once everything is drawn.
+    """A figure and its panels to draw on; the file is written at the end.
 
     Args:
-        path: the file; its ending says of which kind.
-        style: what is set beside `LOOK`, by matplotlib's names.
+        path: the file; its extension decides its format.
+        style: settings in addition to `LOOK`, by matplotlib's names.
         shape: rows and columns of panels (one panel).
-        options: of `pyplot.subplots`.
+        options: options of `pyplot.subplots`.
 
     Raises:
         ValueError: matplotlib is not installed.
@@ -41,7 +41,7 @@ def matplotlib_pyplot() -> Any:
     try:
         import matplotlib
     except ImportError as error:
-        raise ValueError("pictures are drawn with matplotlib: pip install matplotlib") from error
+        raise ValueError("plots require matplotlib: pip install matplotlib") from error
     matplotlib.use("Agg")
     from matplotlib import pyplot
 

@@ -1,4 +1,4 @@
-"""Run a command that writes a log, and tell on one line of the terminal how far it is."""
+"""Run a command that writes a log, and show its progress on one line of the terminal."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ LAST_LINES = 25
 
 
 class LogTail:
-    """What a log has got since the last look, in whole lines; `begin` is where it was left."""
+    """The lines added to a log since it was last read; `begin` is where that stopped."""
 
     def __init__(self, log: Path, begin: int = 0) -> None:
         self.log, self.read = log, begin
 
     def lines(self) -> list[str]:
-        """The new lines; half a line waits for its end."""
+        """The new lines; an incomplete line is kept until its end."""
         with open(self.log, "rb") as file:
             file.seek(self.read)
             text = file.read()
@@ -40,13 +40,13 @@ class LogTail:
 
 
 def last_lines(log: Path, count: int) -> list[str]:
-    """How a log ends."""
+    """The last lines of a log."""
     with open(log, encoding="utf-8", errors="replace") as file:
         return [line.rstrip("\n") for line in deque(file, maxlen=count)]
 
 
 class Followed:
-    """A command under way that writes all it says into its log, which `live`, if there is one, reads along."""
+    """A running command whose output goes to its log, which `live`, if given, follows."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Followed:
             self.process = subprocess.Popen(command, cwd=root, env=environment, stdout=file, stderr=subprocess.STDOUT)
 
     def look(self) -> bool:
-        """Show what is new; returns whether the command still runs."""
+        """Show new lines; returns whether the command still runs."""
         runs = self.process.poll() is None
         if runs or not self.seconds:
             self.seconds = time.monotonic() - self.begin
@@ -86,7 +86,7 @@ class Followed:
 
 
 class LiveLine:
-    """One line on the terminal that tells how far a training is; ten where there is no terminal, or it is not alone."""
+    """The progress of a training on one line of the terminal; on ten lines without one, or with other trainings."""
 
     def __init__(self, title: str, updates: int, alone: bool = True) -> None:
         self.title, self.updates = title, updates
@@ -96,7 +96,7 @@ class LiveLine:
         self.live = alone and sys.stdout.isatty()
 
     def feed(self, line: str) -> None:
-        """Take a line of the log and show what it says."""
+        """Read a line of the log and show its values."""
         entry = parse_line(line)
         if entry is None:
             return

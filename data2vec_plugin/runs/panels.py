@@ -1,4 +1,4 @@
-"""Panels of one training's curves, with words on what is normal in them."""
+"""Panels of one training's curves, with notes on what is normal."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def draw_loss(axes: Any, log: dict[str, Series], part: str, normal: str, valid: 
     Args:
         axes: the panel.
         log: the curves of pre-training.
-        part: what of the input is masked, such as a frame.
-        normal: how the loss usually goes.
+        part: the part of the input that is masked, such as a frame.
+        normal: the usual course of the loss.
         valid: the valid split.
     """
     line(axes, log.get("train_inner/loss"), "train", BLUE)
@@ -49,7 +49,7 @@ def draw_variance(axes: Any, log: dict[str, Series], part: str) -> None:
 
 
 def line(axes: Any, series: Sequence[Any] | None, label: str, colour: str, marker: str = "") -> None:
-    """Draw a curve, places and values, if the log has it."""
+    """Draw a curve, updates and values, if the log has it."""
     if series is not None:
         axes.plot(*series, color=colour, label=label, marker=marker, markersize=4, linewidth=1.6)
 

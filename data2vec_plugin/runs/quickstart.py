@@ -1,4 +1,4 @@
-"""What quickstarts share: their options, the words of a training's command, and report.json."""
+"""Shared code of the quickstarts: their options, the command of a training, and report.json."""
 
 from __future__ import annotations
 
@@ -13,20 +13,25 @@ from .stages import Command
 
 
 def options(description: str, out: Path) -> argparse.ArgumentParser:
-    """The options of a quickstart that writes to `out` if it is not told otherwise."""
+    """The options of a quickstart that writes to `out` by default."""
     parser = argparse.ArgumentParser(description=description.split("\n\n")[0])
-    parser.add_argument("--seed", type=int, default=1, help="of all three trainings (1)")
-    parser.add_argument("--out", type=Path, default=out, help=f"folder of all results ({out})")
+    parser.add_argument("--seed", type=int, default=1, help="seed of all three trainings (default: 1)")
+    parser.add_argument("--out", type=Path, default=out, help=f"folder of all results (default: {out})")
     parser.add_argument("--list", action="store_true", help="print the commands, run nothing")
     return parser
 
 
 def options_of_methods(description: str, out: Path) -> argparse.ArgumentParser:
-    """The same of a quickstart of both methods, which writes to `out`, or with data2vec 2.0 to its name with a 2."""
+    """The options of a quickstart with both methods, which writes to `out`; data2vec 2.0 adds a 2 to its name."""
     parser = options(description, out)
     add = parser.add_argument
-    add("--method", type=int, choices=(1, 2), default=1, help="pre-train by data2vec 1 or by data2vec 2.0 (1)")
-    add("--beside", type=Path, metavar="FOLDER", help="results of the other method, to be compared with (by the name)")
+    add("--method", type=int, choices=(1, 2), default=1, help="pre-train with data2vec 1 or data2vec 2.0 (default: 1)")
+    add(
+        "--beside",
+        type=Path,
+        metavar="FOLDER",
+        help="results of the other method to compare with (default: its default folder)",
+    )
     parser.set_defaults(out=None)
     return parser
 
@@ -40,7 +45,7 @@ def settle_folders(args: argparse.Namespace, first: Path) -> None:
 
 
 def training(recipe: str, data: str, folder: str, seed: int, run: str = "cpu", log_interval: int = 10) -> Command:
-    """The beginning of a training's command: one of our recipes, on `data`, which saves to `folder`."""
+    """The beginning of a training's command: a recipe of the package, on `data`, which saves to `folder`."""
     return (
         *("fairseq-hydra-train", "--config-dir", "configs", "--config-name", recipe, f"+run={run}"),
         *(f"task.data={data}", f"checkpoint.save_dir={folder}"),
@@ -49,5 +54,5 @@ def training(recipe: str, data: str, folder: str, seed: int, run: str = "cpu", l
 
 
 def write_results(path: Path, results: Mapping[str, Any]) -> None:
-    """Write report.json, whole or not at all."""
+    """Write report.json atomically."""
     write_atomically(path, json.dumps(results, indent=2) + "\n")

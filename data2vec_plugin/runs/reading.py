@@ -1,4 +1,4 @@
-"""Any runs side by side: their curves, and what of them can be compared."""
+"""Several runs side by side: their curves, and the metrics that can be compared."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ VALID = "valid"
 
 @dataclass(frozen=True)
 class Run:
-    """A run's name and curves; training's own without a prefix, those of a validation split as `valid/loss`.
+    """A run's name and curves; training's without a prefix, those of a validation split as `valid/loss`.
 
-    One that has only begun has no curves. `splits` says for each `valid/…` which split is compared, `others` on which
-    else the run was validated.
+    A run that has just started has no curves. `splits` holds for each `valid/…` the split that is compared, `others`
+    the other splits on which the run was validated.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Run:
 
     @property
     def updates(self) -> str:
-        """The last update that was logged, or that there is none."""
+        """The last logged update, or a note that there is none."""
         last = max((series.updates[-1] for series in self.curves.values()), default=None)
         return NOTHING if last is None else f"{last:,}"
 
@@ -40,7 +40,7 @@ class Run:
         return f"{self.curves[metric].values[-1]:.4g}" if metric in self.curves else "-"
 
     def best(self, metric: str, better: Callable[[list[float]], float] = min) -> str:
-        """The best value of a validation curve and its update, or a dash; what is not finite counts if nothing else."""
+        """The best value of a validation curve and its update, or a dash; finite values have precedence."""
         if metric not in self.curves:
             return "-"
         series = self.curves[metric]
@@ -52,7 +52,7 @@ class Run:
 
 
 def read_runs(paths: list[Path], names: list[str] | None = None) -> list[Run]:
-    """The runs, named by what tells their folders apart."""
+    """The runs, named by the parts in which their folders differ."""
     if names is not None and len(names) != len(paths):
         raise ValueError(f"`--names` has {len(names)} names for {len(paths)} runs; give one for each")
     logs = [log_of(path) for path in paths]
@@ -77,7 +77,7 @@ def log_of(path: Path) -> Path:
 
 
 def distinct_names(paths: list[Path]) -> list[str]:
-    """As few last parts of the paths as tell them apart."""
+    """As few last parts of the paths as are needed to distinguish them."""
     parts = [path.resolve().parts for path in paths]
     for count in range(1, max(map(len, parts)) + 1):
         names = ["/".join(part[-count:]) for part in parts]
@@ -89,7 +89,7 @@ def distinct_names(paths: list[Path]) -> list[str]:
 def common_splits(runs: list[dict[str, Series]]) -> dict[str, str]:
     """For each validation metric, as `valid/loss`, the split on which most runs have it; of several the first by name.
 
-    Different splits under one heading would compare what cannot be compared.
+    Values of different splits cannot be compared, so they do not share a heading.
     """
     counts = Counter(name for curves in runs for name in curves if name.split("/")[0] not in (INNER, EPOCHS))
     splits: dict[str, str] = {}
@@ -102,7 +102,7 @@ def common_splits(runs: list[dict[str, Series]]) -> dict[str, str]:
 def named_run(name: str, curves: dict[str, Series], splits: dict[str, str]) -> Run:
     """A run with its curves by short name: `loss` for training's; those of the splits to be compared as `valid/…`.
 
-    A run whose epochs are shorter than its log's interval has but the closing lines of its epochs.
+    A run whose epochs are shorter than its log's interval has only the closing lines of its epochs.
     """
     training = INNER if any(each.startswith(f"{INNER}/") for each in curves) else EPOCHS
     run = Run(name, {}, splits, defaultdict(list))
@@ -118,6 +118,6 @@ def named_run(name: str, curves: dict[str, Series], splits: dict[str, str]) -> R
 
 
 def on_split(runs: list[Run], metric: str) -> str:
-    """What a heading says of the split: its name; nothing of `valid`, which headings say anyway, nor of training's."""
+    """The split's name for a heading; empty for `valid`, which headings contain anyway, and for training."""
     split = runs[0].splits.get(metric, VALID)
     return "" if split == VALID else f" ({split})"

@@ -1,4 +1,4 @@
-"""The log that a run keeps beside its checkpoints."""
+"""The log file that a run keeps next to its checkpoints."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ LOG = "train.log"
 
 
 def keep_log(checkpoint: Any) -> Optional[Path]:
-    """Write what is logged from here on into `train.log` beside the checkpoints too, for `data2vec report`.
+    """Write what is logged from here on to `train.log` next to the checkpoints too, for `data2vec report`.
 
-    A resumed run appends; the next training of the same process, in a sweep, closes the file of the one before. As long
-    as it is open, no other run may save into the folder.
+    A resumed run appends; the next training of the same process, in a sweep, closes the previous file. While it is
+    open, no other run may save to the folder.
 
     Raises:
         FolderInUseError: another run saves there.
-        OSError: the file is there and cannot be written, another user's above all.
+        OSError: the file exists and cannot be written, for example because it is another user's.
     """
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if isinstance(handler, RunLog)]:
@@ -47,7 +47,7 @@ def _open(path: Path) -> RunLog:
         raise type(error)(
             error.errno,
             f"the log of this run would be {str(path)!r}, in `checkpoint.save_dir`, which cannot be written "
-            f"({error.strerror or error}): move the file away or free it, or choose another folder",
+            f"({error.strerror or error}): move the file away or make it writable, or choose another folder",
         ) from error
 
 
@@ -57,7 +57,7 @@ class RunLog(logging.FileHandler):
     folder_lock: Optional[FolderLock] = None
 
     def close(self) -> None:
-        """Close the file, and let others write the folder."""
+        """Close the file, and release the folder."""
         super().close()
         if self.folder_lock is not None:
             self.folder_lock.release()

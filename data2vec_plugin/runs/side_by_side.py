@@ -1,4 +1,4 @@
-"""The table and the picture of any runs side by side."""
+"""The table and the plot of several runs side by side."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ BEST = {
     "accuracy": ("valid/accuracy", max),
     "top-5 accuracy": ("valid/accuracy_top5", max),
 }
-"""Of which metrics the table gives the best value of a validation split, and which value is best."""
+"""Metrics whose best value on a validation split is in the table, and which value is best."""
 
 
 def report(paths: list[Path], names: list[str] | None, picture: Path) -> None:
-    """Print a table of the runs and draw their curves.
+    """Print a table of the runs and plot their curves.
 
     Raises:
-        ValueError: a run has no log, none has logged anything, or there are not as many names as runs.
+        ValueError: a run has no log, no run has logged anything, or the number of names is not that of runs.
     """
     runs = read_runs(paths, names)
     show(runs)
@@ -30,7 +30,7 @@ def report(paths: list[Path], names: list[str] | None, picture: Path) -> None:
 
 
 def left_out(runs: list[Run]) -> list[str]:
-    """A line for each run that was validated on other splits than those that are compared."""
+    """A line for each run that was validated on other splits than the compared ones."""
     lines = [
         f"{each.name} is not validated on {each.splits[metric]}, but on {', '.join(each.others[metric])}"
         for each in runs

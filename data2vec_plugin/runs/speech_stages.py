@@ -1,4 +1,4 @@
-"""Commands that train and decode a tiny recogniser on two cores, and the settings that were found for it."""
+"""Commands that train and decode a tiny recogniser on two cores, and the settings found for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCORE = re.compile(r"WER (?P<wer>[\d.]+) %.*\| CER (?P<cer>[\d.]+) %.*\| (?P<utt
 
 
 def every(updates: int) -> Command:
-    """Return what validates and saves after so many updates, and not after every epoch of a minute too."""
+    """Return the options to validate and save every N updates, and not after every epoch, which takes a minute."""
     return (
         *(f"dataset.validate_interval_updates={updates}", f"checkpoint.save_interval_updates={updates}"),
         *("dataset.validate_interval=1000", "checkpoint.save_interval=1000"),
@@ -104,14 +104,14 @@ def generate(data: str, trained: str, folder: str, post_process: str = "letter",
 
 
 def beam_stages(root: Path, out: str, decode: Callable[[str, str], Command]) -> list[Stage]:
-    """List what makes a lexicon and a 3-gram of the labelled training sentences, and decodes both starts with them.
+    """List the commands that build a lexicon and a 3-gram from labelled sentences, and decode both starts with them.
 
-    Nothing where flashlight-text is not installed, which has no wheel for every Python.
+    None if flashlight-text is not installed, which does not have a wheel for every Python.
 
     Args:
         root: where the commands run.
         out: the folder of all results, with `data`, as it appears in commands.
-        decode: the command that decodes the training of a name greedily into a folder.
+        decode: returns the command that decodes a training, by its name, greedily to a folder.
     """
     if find_spec("flashlight") is None:
         return []
@@ -136,7 +136,7 @@ def beam_stages(root: Path, out: str, decode: Callable[[str, str], Command]) -> 
         *(
             Stage(
                 f"beam-{name}",
-                f"decode by beam search ({title})",
+                f"decode with beam search ({title})",
                 (*decode(name, f"{out}/beam-{name}"), *options),
                 root / out / f"beam-{name}",
                 after=(name, "lexicon", "ngram"),
@@ -149,7 +149,7 @@ def beam_stages(root: Path, out: str, decode: Callable[[str, str], Command]) -> 
 
 @dataclass(frozen=True)
 class Score:
-    """What fairseq-generate reports of a test set; rates in percent."""
+    """The scores of fairseq-generate on a test set; rates in percent."""
 
     wer: float
     cer: float

@@ -1,4 +1,4 @@
-"""Run a list of commands: print each, show its progress, remember what is done."""
+"""Run a list of commands: print each, show its progress, record what is done."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ PAUSE = 0.2  # seconds between two looks at a log
 
 @dataclass(frozen=True)
 class Stage:
-    """One command, and what decides whether it has to run again."""
+    """One command, and what decides whether it must run again."""
 
     name: str
     title: str
     command: Command
-    folder: Path  # what it writes: set aside when the command has changed
+    folder: Path  # its results: set aside if the command has changed
     after: tuple[str, ...] = ()  # stages whose results it reads
-    updates: int = 0  # of a training command; 0 means that it shows its progress itself
-    logged: bool = False  # says more than anybody reads: into the log with it
-    beside: str = ""  # the training before it in the list, which runs at the same time
+    updates: int = 0  # of a training command; 0: the command shows its own progress
+    logged: bool = False  # its output is long and goes to the log only
+    beside: str = ""  # the previous training in the list, which runs at the same time
 
 
 @dataclass
 class Record:
-    """What is known of a stage: written to stages.json."""
+    """The record of a stage in stages.json."""
 
     fingerprint: str
     done: bool = False
@@ -62,11 +62,11 @@ class Runner:
         self.environment["PATH"] = scripts + os.pathsep + self.environment.get("PATH", "")
 
     def costs(self, install_seconds: Path, seconds: float) -> dict[str, Any]:
-        """Return what all stages cost, as reports say it.
+        """Return the cost of all stages, for reports.
 
         Args:
-            install_seconds: a file with the seconds that the installation took, if there was one.
-            seconds: that this call took.
+            install_seconds: a file with the seconds of the installation, if there is one.
+            seconds: duration of this call.
         """
         installed = float(install_seconds.read_text()) if install_seconds.exists() else 0.0
         by_stage = {name: round(record.seconds, 1) for name, record in self.records.items()}
@@ -79,7 +79,7 @@ class Runner:
         }
 
     def seconds(self) -> float:
-        """Return how long somebody waited for all stages: for those side by side, as long as the slowest took."""
+        """Return the wall time of all stages: stages side by side count as the slowest of them."""
         waited: dict[str, float] = {}
         for name, record in self.records.items():
             first = record.beside or name
@@ -87,14 +87,14 @@ class Runner:
         return sum(waited.values())
 
     def run(self, *stages: Stage) -> None:
-        """Run a stage, go on with it, or say that it is done; several run side by side.
+        """Run or resume a stage, or report that it is done; several run side by side.
 
         Raises:
             SystemExit: its command failed.
         """
         due = [stage for stage in stages if not self._done(stage)]
         for stage in due:
-            resumed = " (goes on where it stopped)" if stage.updates and self.log(stage.name).exists() else ""
+            resumed = " (resumes where it stopped)" if stage.updates and self.log(stage.name).exists() else ""
             print(f"\n[{stage.name}] {stage.title}{resumed}\n$ {shown(stage.command)}", flush=True)
         if len(due) > 1:
             print("\nside by side:", flush=True)
@@ -102,20 +102,20 @@ class Runner:
         codes = self._follow(due, len(stages)) if quiet else [self._call(stage) for stage in due]
         for stage, code in zip(due, codes):
             if code != 0:
-                raise SystemExit(f"error: [{stage.name}] ended with code {code}: {shown(stage.command)}")
+                raise SystemExit(f"error: [{stage.name}] exited with code {code}: {shown(stage.command)}")
 
     def _done(self, stage: Stage) -> bool:
         record = self._record(stage)
         if record.done:
-            print(f"\n[{stage.name}] done before in {clock(record.seconds)}: skipped", flush=True)
+            print(f"\n[{stage.name}] already done, in {clock(record.seconds)}: skipped", flush=True)
         return record.done
 
     def log(self, name: str) -> Path:
-        """Return where a stage's output is kept."""
+        """Return the path of a stage's log."""
         return self.out / "logs" / f"{name}.log"
 
     def _record(self, stage: Stage) -> Record:
-        """Return the stage's record; a new one, and its old results aside, if it has changed."""
+        """Return the stage's record; if the stage has changed, a new one, with the old results set aside."""
         inputs = [self.records[name].fingerprint for name in stage.after]
         text = json.dumps([stage.command, inputs])
         fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -125,7 +125,7 @@ class Runner:
                 aside = stage.folder.with_name(stage.folder.name + ".old")
                 shutil.rmtree(aside, ignore_errors=True)
                 stage.folder.replace(aside)
-                print(f"\n[{stage.name}] the settings have changed: old results are in {aside}")
+                print(f"\n[{stage.name}] the settings have changed: moved the old results to {aside}")
             self.log(stage.name).unlink(missing_ok=True)
             record = self.records[stage.name] = Record(fingerprint, beside=stage.beside)
             self._save()
@@ -146,7 +146,7 @@ class Runner:
         self._save()
 
     def _call(self, stage: Stage) -> int:
-        """Run a command that shows its progress itself; returns its exit code."""
+        """Run a command that shows its own progress; returns its exit code."""
         begin, code = time.monotonic(), 1
         try:
             code = subprocess.call(stage.command, cwd=self.root, env=self.environment)
@@ -155,7 +155,7 @@ class Runner:
         return code
 
     def _follow(self, stages: Sequence[Stage], sharing: int) -> list[int]:
-        """Run commands at the same time, of as many as share the cores, each with its log; returns their exit codes."""
+        """Run commands at the same time, sharing the cores, each with its log; returns their exit codes."""
         environment = dict(self.environment)
         if sharing > 1:
             environment.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // sharing, 1)))
@@ -175,7 +175,7 @@ class Runner:
 
 
 def run_or_list(runner: Runner, commands: list[Stage], listed: bool) -> int | None:
-    """Run all commands, or print them if they are to be listed; an exit code if that was all there is to do."""
+    """Run all commands, or only print them if they are listed; returns an exit code if nothing else is to be done."""
     if listed:
         for stage in commands:
             print(shown(stage.command), end="\n\n")
@@ -184,7 +184,7 @@ def run_or_list(runner: Runner, commands: list[Stage], listed: bool) -> int | No
         for group in side_by_side(commands):
             runner.run(*group)
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        print("\nstopped; run the same command again to resume", file=sys.stderr)
         return 130
     return None
 
@@ -201,13 +201,13 @@ def side_by_side(stages: Sequence[Stage]) -> list[list[Stage]]:
 
 
 def below(root: Path, folder: Path) -> str:
-    """Write a folder as it shall appear in commands that run in `root`."""
+    """A folder's path for commands that run in `root`."""
     folder = folder.resolve()
     return folder.relative_to(root).as_posix() if root in folder.parents else str(folder)
 
 
 def shown(command: Command) -> str:
-    """Write a command as it is typed, one setting a line where there are many."""
+    """A command as it is typed, one setting per line if it is long."""
     words = [shlex.quote(word) for word in command]
     text = " ".join(words)
     return text if len(text) <= 100 else " \\\n    ".join(_lines(words))

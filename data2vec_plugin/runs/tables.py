@@ -1,4 +1,4 @@
-"""Tables for people: drawn by rich where it is installed, plain columns elsewhere."""
+"""Tables on the terminal: by rich if it is installed, or else as plain columns."""
 
 from itertools import zip_longest
 from typing import List, Sequence, Tuple
@@ -24,7 +24,7 @@ def print_table(title: str, header: Row, rows: Sequence[Row]) -> None:
 
 
 def plain_table(title: str, header: Row, rows: Sequence[Row]) -> str:
-    """The same as text: a cell of several lines makes a row of several lines."""
+    """The table as text: a cell of several lines makes a row of several lines."""
     lines = [line for row in rows for line in _lines_of(row)]
     widths = [max(len(line[i]) for line in (header, *lines)) for i in range(len(header))]
     ruler = tuple("-" * width for width in widths)

@@ -33,7 +33,7 @@ class Entry(NamedTuple):
 
     @property
     def place(self) -> tuple[int, bool]:
-        """Where it stands in a run: training is logged before its update is validated and its epoch ends."""
+        """Its position in a run: training is logged before its update is validated and its epoch ends."""
         return self.update, self.split != INNER
 
 
@@ -50,11 +50,11 @@ def read_training_log(path: Path) -> dict[str, Series]:
 
 
 def read_curves(path: Path) -> dict[str, Series]:
-    """Return every curve of a log by name; of a run that has only begun, none.
+    """Return every curve of a log by name; none for a run that has just started.
 
-    Lines that are not statistics are passed over. A log that goes back was gone on with from an earlier checkpoint,
-    or by another run in the same folder: what it held of that update and of later ones counts no more. Where it
-    repeats an update otherwise, the last line counts.
+    Lines that are not statistics are skipped. If the updates of a log go back, the run was resumed from an earlier
+    checkpoint, or another run wrote to the same folder: previous values of that update and of later ones are dropped.
+    If an update is repeated in another way, the last line counts.
 
     Raises:
         ValueError: there is no such file, or its statistics are in another format.
@@ -82,7 +82,7 @@ def read_curves(path: Path) -> dict[str, Series]:
 
 
 def last_update(curves: dict[str, Series]) -> int:
-    """How many updates the curves of a log cover; 0 where there is none."""
+    """How many updates the curves of a log cover; 0 if there are none."""
     return max((series.updates[-1] for series in curves.values()), default=0)
 
 

@@ -1,4 +1,4 @@
-"""The same quickstart by data2vec 1 and by data2vec 2.0: figures and curves of both over wall time."""
+"""The same quickstart with data2vec 1 and data2vec 2.0: results and curves of both over wall time."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ PICTURE = "methods.png"
 
 @dataclass(frozen=True)
 class Measure:
-    """By what two methods are compared."""
+    """The metric by which two methods are compared."""
 
-    name: str  # as people say it
-    key: str  # in report.json, without the start
-    curve: str  # of a fine-tuning's log
+    name: str  # in tables and plots
+    key: str  # in report.json, without the suffix for the start
+    curve: str  # in a fine-tuning's log
 
 
 class Timed(NamedTuple):
@@ -39,39 +39,39 @@ class Timed(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """What a quickstart by one method came to."""
+    """The results of a quickstart with one method."""
 
     method: int
     report: Mapping[str, Any]
     logs: Path
 
     def curves(self, stage: str, begin: float = 0.0) -> dict[str, Timed]:
-        """Those of a training's log, over seconds, at the first of which it began."""
+        """Curves of a training's log over seconds, from the training's start."""
         return by_seconds(read_training_log(self.logs / f"{stage}.log"), begin)
 
     @property
     def seconds(self) -> float:
-        """Of pre-training."""
+        """Seconds of pre-training."""
         return float(self.report["seconds_by_stage"]["pretrain"])
 
 
-def compare_methods(out: Path, beside: Path | None, report: dict[str, Any], measure: Measure) -> None:
-    """Add to a report what both methods came to, and draw both, if the other one's results are there and of the same.
+def compare_methods(out: Path, other_out: Path | None, report: dict[str, Any], measure: Measure) -> None:
+    """Add both methods' results to a report, and plot both, if the other's results exist and have the same settings.
 
     Args:
         out: the folder of this quickstart.
-        beside: the folder of the other method's, if there may be one.
-        report: gets `methods`: for each of them its error or accuracy, and the seconds of pre-training.
-        measure: by what they are compared.
+        other_out: the folder of the other method's results, if there is one.
+        report: gets the key `methods`: for each, its error or accuracy, and the seconds of pre-training.
+        measure: the metric by which they are compared.
     """
     results = [Result(report["settings"]["method"], report, out / "logs")]
-    other = None if beside is None else read_report(beside)
-    if beside is not None and other is not None:
+    other = None if other_out is None else read_report(other_out)
+    if other_out is not None and other is not None:
         unlike = difference(report["settings"], other["settings"])
         if unlike:
-            print(f"\n{beside} is not compared: {unlike}")
+            print(f"\n{other_out} is not compared: {unlike}")
         else:
-            results.append(Result(other["settings"]["method"], other, beside / "logs"))
+            results.append(Result(other["settings"]["method"], other, other_out / "logs"))
     results.sort(key=lambda result: result.method)
     report["methods"] = {str(result.method): figures(result, measure) for result in results}
     if len(results) == 2:
@@ -81,7 +81,7 @@ def compare_methods(out: Path, beside: Path | None, report: dict[str, Any], meas
 
 
 def read_report(folder: Path) -> dict[str, Any] | None:
-    """The report of a quickstart that has come to its end, or None; one that names no method is of the first."""
+    """The report of a finished quickstart, or None; one without a method is data2vec 1's."""
     path = folder / "report.json"
     if not path.is_file():
         return None
@@ -91,22 +91,22 @@ def read_report(folder: Path) -> dict[str, Any] | None:
 
 
 def difference(mine: Mapping[str, Any], others: Mapping[str, Any]) -> str:
-    """In which setting two runs differ that does not belong to a method; empty if in none."""
+    """A setting that differs between two runs without being part of the method; empty if there is none."""
     plain = json.loads(json.dumps(dict(mine)))  # tuples are lists in a report
     for name in sorted({*plain, *others} - {*OF_A_METHOD}):
         if plain.get(name) != others.get(name):
             return f"its `{name}` is {others.get(name)}, here it is {plain.get(name)}"
-    return "" if plain["method"] != others["method"] else f"it is of {NAMES[plain['method']]}, too"
+    return "" if plain["method"] != others["method"] else f"it is also of {NAMES[plain['method']]}"
 
 
 def figures(result: Result, measure: Measure) -> dict[str, float]:
-    """What report.json says of a method."""
+    """A method's entry in report.json."""
     starts = {f"{measure.key}_{start}": result.report[f"{measure.key}_{start}"] for start in ("pretrained", "scratch")}
     return {**starts, "seconds_pretraining": round(result.seconds, 1)}
 
 
 def by_seconds(curves: Mapping[str, Series], begin: float = 0.0) -> dict[str, Timed]:
-    """Curves over the seconds of training, which logs them itself; it began at the second ``begin``."""
+    """Curves over the logged seconds of training, which started at second ``begin``."""
     wall = curves.get("train_inner/wall")
     if wall is None:
         return {}
@@ -117,7 +117,7 @@ def by_seconds(curves: Mapping[str, Series], begin: float = 0.0) -> dict[str, Ti
 
 
 def seconds_at(wall: Series, update: int) -> float:
-    """Seconds up to an update, between those of the logged ones around it."""
+    """Seconds up to an update, interpolated between the logged ones around it."""
     place = bisect_left(wall.updates, update)
     if place == len(wall.updates):
         return wall.values[-1]
@@ -139,7 +139,7 @@ def show(results: list[Result], measure: Measure) -> None:
 
 
 def draw(results: list[Result], measure: Measure, path: Path) -> None:
-    """Draw pre-training and what came of it, over wall time."""
+    """Plot pre-training and the results of fine-tuning over wall time."""
     with picture(path, STYLE, 2, 2, figsize=(12, 9.2)) as (figure, panels):
         curves = {result.method: result.curves("pretrain") for result in results}
         for axes, metric, title, unit in (
@@ -151,7 +151,7 @@ def draw(results: list[Result], measure: Measure, path: Path) -> None:
             finish(axes, title, unit)
             axes.set_xlabel("seconds")
         panels[0, 0].set_ylim(0, min(panels[0, 0].get_ylim()[1], 1.5))
-        caption(panels[0, 0], "1 is what predicting the mean gives. The targets of the two methods are not the same.")
+        caption(panels[0, 0], "Predicting the mean gives 1. The targets of the two methods are not the same.")
         draw_tuning(panels[1, 0], results, measure)
         draw_bars(panels[1, 1], results, measure)
         seed = results[0].report["settings"]["seed"]
@@ -160,7 +160,7 @@ def draw(results: list[Result], measure: Measure, path: Path) -> None:
 
 
 def draw_tuning(axes: Any, results: list[Result], measure: Measure) -> None:
-    """Fine-tuning, beginning where pre-training ended, and the same model from scratch, which begins at once."""
+    """Fine-tuning, which starts where pre-training ended, and the same model from scratch, which starts at 0."""
     for result in results:
         name, colour = NAMES[result.method], COLOURS[result.method]
         line(axes, result.curves("finetune", result.seconds).get(measure.curve), name, colour, marker="o")
@@ -172,7 +172,7 @@ def draw_tuning(axes: Any, results: list[Result], measure: Measure) -> None:
 
 
 def draw_bars(axes: Any, results: list[Result], measure: Measure) -> None:
-    """The test figures of both, with the seconds of their pre-training below."""
+    """The test results of both, with the seconds of their pre-training below."""
     for offset, start in ((-0.19, "pretrained"), (0.19, "scratch")):
         values = [result.report[f"{measure.key}_{start}"] for result in results]
         colours = [COLOURS[result.method] if start == "pretrained" else GREY for result in results]

@@ -1,4 +1,4 @@
-"""Two starts of one classifier, pre-trained and from scratch: trained alike, tested, tabulated and drawn."""
+"""Two starts of one classifier, pre-trained and from scratch: trained the same way, tested, tabulated and plotted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .training_log import Series
 
 ACCURACY = re.compile(r'"(?:test_)?accuracy": "?(?P<percent>[\d.]+)')
 STARTS = (("finetune", "pretrained"), ("scratch", "scratch"))
-"""The stage of each start, and what report.json calls it."""
+"""The stage of each start, and its name in report.json."""
 
 
 def both_starts(
@@ -25,10 +25,10 @@ def both_starts(
     Args:
         out: the folder of all results.
         data: the stage that prepares the labelled examples.
-        train: the training command that writes to a folder within `out`.
-        scratch: what is added to it so that it starts from scratch.
-        test: the command that scores the best checkpoint in such a folder.
-        updates: of each training.
+        train: returns the training command that writes to a given folder within `out`.
+        scratch: the option added to it to start from scratch.
+        test: returns the command that scores the best checkpoint in such a folder.
+        updates: number of updates of each training.
     """
     starts = (("finetune", "fine-tune from it", ()), ("scratch", "train the same from scratch", (scratch,)))
     titles = {"finetune": "pre-trained", "scratch": "from scratch"}
@@ -52,7 +52,7 @@ def read_accuracy(log: Path) -> float:
     """
     found = ACCURACY.findall(log.read_text(encoding="utf-8")) if log.is_file() else []
     if not found:
-        raise ValueError(f"{log}: fairseq-validate printed no accuracy; see its last lines")
+        raise ValueError(f"{log}: fairseq-validate printed no accuracy; see the end of the log")
     return float(found[-1])
 
 
@@ -66,7 +66,7 @@ def accuracy_rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def draw_accuracy(axes: Any, logs: dict[str, dict[str, Series]], majority: float, what: str) -> None:
-    """Accuracy on the valid examples, which `what` names, over updates, of both starts."""
+    """Accuracy of both starts on the valid examples, named by `what`, over updates."""
     line(axes, logs["finetune"].get("valid/accuracy"), "pre-trained", BLUE, marker="o")
     line(axes, logs["scratch"].get("valid/accuracy"), "from scratch", GREY, marker="o")
     finish(axes, f"Fine-tuning: valid {what}", "accuracy (%)")

@@ -1,3 +1,3 @@
 """Registered fairseq scorers."""
 
-import fairseq  # noqa: F401  first of all, because everything of ours registers when it is there
+import fairseq  # noqa: F401  first, because this plugin registers its models and tasks when fairseq is imported

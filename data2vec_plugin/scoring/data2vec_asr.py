@@ -13,9 +13,9 @@ UNKNOWN_OR_LETTER = re.compile(r"<<unk>>|<unk>|.")
 class AsrScorer(BaseScorer):
     """Errors summed over the corpus, divided by its words or characters.
 
-    Takes letter transcripts as fairseq prints them (``H E L L O |``) or, after ``--post-process letter``, words. The
-    word error rate is the CTC criterion's own. The character error rate is not in all cases: letters tell whether a
-    last word was closed with ``|``, which the criterion counts, and words do not. Needs `editdistance`.
+    Accepts letter transcripts as fairseq prints them (``H E L L O |``) or, after ``--post-process letter``, words. The
+    word error rate equals the CTC criterion's. The character error rate may differ: letters show whether the last word
+    was closed with ``|``, which the criterion counts, and words do not. Requires `editdistance`.
     """
 
     def __init__(self, cfg: Any) -> None:
@@ -39,7 +39,7 @@ class AsrScorer(BaseScorer):
         return percent(self.word_errors, self.words)
 
     def result_string(self) -> str:
-        """Both rates, with what they were counted on."""
+        """Both rates, with their counts."""
         return (
             f"WER {self.score():.2f} % ({self.word_errors} errors in {self.words} words) | "
             f"CER {percent(self.character_errors, self.characters):.2f} % "
@@ -48,9 +48,9 @@ class AsrScorer(BaseScorer):
 
 
 def symbols(text: str, as_letters: bool) -> List[str]:
-    """Characters of a transcript, ``|`` after each word: from letters set apart, or from plain words.
+    """Characters of a transcript, ``|`` after each word: from space-separated letters, or from plain words.
 
-    An ``<unk>`` is one of them; fairseq prints that of a reference as ``<<unk>>``.
+    An ``<unk>`` counts as one character; fairseq prints that of a reference as ``<<unk>>``.
     """
     if as_letters:
         return text.split()
@@ -70,5 +70,5 @@ def distance(reference: Sequence[str], prediction: Sequence[str]) -> int:
 
 
 def percent(errors: int, total: int) -> float:
-    """Rate in percent; nothing to compare with is no error."""
+    """Rate in percent; 0 if there is nothing to compare with."""
     return 100 * errors / total if total else 0.0

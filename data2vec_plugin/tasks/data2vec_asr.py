@@ -242,6 +242,6 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         batches = self._generated.batches if self._generated is not None else None
         generation = current_generation() or Generation()
         generator = ctc_generator(self.cfg, args, self.target_dictionary, blank, batches, generation.closing)
-        generation.told = generator.told
-        logger.info(f"decoding: {generator.told}")
+        generation.told = generator.summary
+        logger.info(f"decoding: {generator.summary}")
         return generator

@@ -44,7 +44,7 @@ def test_a_folder_in_all_formats(folder: Path, capsys: pytest.CaptureFixture[str
     said = capsys.readouterr()
     assert code == 0
     assert "3 of 3 aligned" in said.err
-    assert "the 2 that fit least" in said.out
+    assert "the 2 worst matches" in said.out
     endings = {"ctm", "letters.ctm", "TextGrid", "srt", "vtt", "json"}
     assert {path.name for path in (out / "sub").iterdir()} == {f"c.{ending}" for ending in endings}
     found = json.loads((out / "sub" / "c.json").read_text("utf-8"))
@@ -108,7 +108,7 @@ def test_what_is_left_out_is_told_and_listed(folder: Path, capsys: pytest.Captur
         "frames of audio, but",
     ):
         assert told in said
-    assert "1 of 5 aligned, 4 left out" in said
+    assert "1 of 5 aligned, 4 skipped" in said
     faults = [line.split("\t")[6] for line in (out / "scores.tsv").read_text().splitlines()[1:]]
     assert [bool(fault) for fault in faults] == [True] * 4 + [False]
     assert align(folder, "--audio", clips, "--out", out, "--bad-limit=4") == 0
@@ -121,8 +121,8 @@ def test_what_is_left_out_is_told_and_listed(folder: Path, capsys: pytest.Captur
         (["--audio", "clips", "--format", "doc", "--out", "out"], "expected ctm, textgrid, srt, vtt, json"),
         (["--audio", "clips", "--format", "srt"], "without `--out FOLDER`"),
         (["--audio", "clips/a.wav", "--out", "model.pt"], "is a file; expected a folder"),
-        (["--audio", "clips", "--text", "clips/a.txt"], "a folder's texts are a table"),
-        (["--audio", "clips/d.wav"], "has no d.txt beside it"),
+        (["--audio", "clips", "--text", "clips/a.txt"], "for a folder, give a table"),
+        (["--audio", "clips/d.wav"], "has no d.txt next to it"),
     ],
     ids=str,
 )
@@ -138,4 +138,4 @@ def test_what_is_refused(
 def test_two_recordings_of_one_name_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_clip(folder / "clips" / "a.flac", 9000)
     assert align(folder, "--audio", folder / "clips", "--out", folder / "out") == 1
-    assert "rename one of them" in capsys.readouterr().err
+    assert "rename one of the two" in capsys.readouterr().err

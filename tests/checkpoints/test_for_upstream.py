@@ -86,7 +86,7 @@ def test_targets_that_upstream_has_not_are_refused(tmp_path: Path) -> None:
 
 def test_hugging_face_has_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(OFFICIAL["image"], tmp_path / "out") == 1
-    assert "(data2vec 2.0), of which Hugging Face has no model" in capsys.readouterr().err
+    assert "(data2vec 2.0), which Hugging Face has no model for" in capsys.readouterr().err
 
 
 def test_version_1_needs_no_conversion(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_options_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[s
         ([str(tmp_path), "--to=hf"], f"{tmp_path} is a folder; `--to hf` reads a checkpoint"),
         ([str(tmp_path / "no.pt"), "--to=hf"], "no.pt does not exist"),
         ([str(tmp_path / "ours.pt"), "--to=fairseq"], "ours.pt is of model `data2vec_audio`"),
-        ([str(tmp_path / "ours.pt"), "--to=hf", "--labels=x"], "`--labels`: a model of speech has no use for it"),
+        ([str(tmp_path / "ours.pt"), "--to=hf", "--labels=x"], "`--labels`: not used by a model of speech"),
     ]:
         assert main(["convert", *options, *out]) == 1
         assert message in capsys.readouterr().err

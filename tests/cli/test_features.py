@@ -26,13 +26,13 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--layer", "3"], "`--layer` is '3'; expected numbers from 0 to 2, commas between them, or 'last'"),
+        (["--layer", "3"], "`--layer` is '3'; expected comma-separated numbers from 0 to 2, or 'last'"),
         (["--layer", "-1"], "`--layer` is '-1'; expected"),
         (["--layer", "1,,2"], "`--layer` is '1,,2'; expected"),
         (["--batch", "0"], "`--batch` is 0; expected more than 0 seconds"),
         (["--dict", "dict.txt"], "--too-long are for text; "),
         (["--too-long", "truncate"], "--too-long are for text; "),
-        (["--column", "a"], "`--column` belongs to a .tsv of texts"),
+        (["--column", "a"], "`--column` requires a .tsv of texts"),
         (["--device", "gpu"], "`--device` is gpu; expected cpu, cuda or cuda:N"),
         (["--workers", "0"], "`--workers` is 0; expected 1 or more"),
     ],
@@ -50,7 +50,10 @@ def test_a_gpu_that_is_not_there_is_told(
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert features(*given, tmp_path / "out", "--device", "cuda") == 1
-    assert "`--device` is cuda, but torch finds no GPU (`data2vec doctor` says why); use cpu" in capsys.readouterr().err
+    assert (
+        "`--device` is cuda, but torch finds no GPU (run `data2vec doctor` to see why); use cpu"
+        in capsys.readouterr().err
+    )
 
 
 def test_out_of_memory_names_the_knob(

@@ -96,15 +96,16 @@ def test_a_second_split_is_made_alike_or_not_at_all(
 ) -> None:
     write_table(clips / "valid.tsv", [("one", "w1 w2 w3")], ("id", "text"))
     assert multimodal("encode", clips / "valid.tsv", "--out", data, *options({"text": encoders["text"]})) == 1
-    assert "holds features that were made otherwise: `vision.model` was 'data2vec_vision', is None" in read_error(
-        capsys
+    assert (
+        "holds features that were made with other settings: `vision.model` was 'data2vec_vision', is None"
+        in read_error(capsys)
     )
     write_table(clips / "valid.tsv", [ROWS[0]])
     words = ("encode", clips / "valid.tsv", "--out", data)
     assert multimodal(*words, "--audio-rate=20", *options(encoders)) == 1
     assert "`audio.frames_averaged` was 160, is 80" in read_error(capsys)
     assert multimodal(*words, *options(encoders)) == 0
-    assert "(3 from before, 0 skipped)" in capsys.readouterr().out
+    assert "(3 already there, 0 skipped)" in capsys.readouterr().out
     assert (data / "valid.label").read_text() == "1\n"
 
 
@@ -126,8 +127,8 @@ def test_what_is_dropped_and_left_out_is_counted(
     assert multimodal(*words, "--bad-limit=1") == 0
     said = capsys.readouterr().out
     assert "4 of 7 clips, 1 without vision, 1 without text, 2 without audio" in said
-    assert "1 dropped, which have nothing: nothing" in said
-    assert "2 left out, of which something cannot be read: broken, gone" in said
+    assert "1 dropped without any stream: nothing" in said
+    assert "2 skipped with unreadable files: broken, gone" in said
     assert len(read_samples(tmp_path / "out" / "bad.tsv")) == 4
 
 
@@ -138,7 +139,7 @@ def test_what_is_dropped_and_left_out_is_counted(
         (("id", "text"), [("a", "w1"), ("a", "w2")], "line 3: `id` 'a' is that of line 2, too; rename one"),
         (("id", "text", "label"), [("a", "w1", "")], "line 2: the `label` is empty; label every clip, or none"),
         (("id", "text", "vision"), [("a", "w1", "no-folder")], "line 2: `vision`"),
-        (("id", "text"), [("a", "")], "no clip is left: 0 of 1 clips, 1 dropped, which have nothing: a"),
+        (("id", "text"), [("a", "")], "no clip is left: 0 of 1 clips, 1 dropped without any stream: a"),
     ],
 )
 def test_tables_that_cannot_be_used(
@@ -162,9 +163,12 @@ def test_encoders_that_do_not_fit(
     for more, message in (
         ([], "no encoder; give `--audio CHECKPOINT` and `--text CHECKPOINT` and `--vision CHECKPOINT`"),
         ([f"--vision={encoders['audio']}"], "reads speech; expected an encoder of image"),
-        ([f"--audio={encoders['audio']}", "--audio-rate=0"], "`--audio-rate` is 0; expected frames a second"),
+        ([f"--audio={encoders['audio']}", "--audio-rate=0"], "`--audio-rate` is 0; expected frames per second"),
         ([f"--audio={encoders['audio']}", "--layer=0,1"], "`--layer` is '0,1'; expected one block"),
-        ([f"--audio={encoders['audio']}", "--layer=9"], "`--layer` is '9'; expected numbers from 0 to 2"),
+        (
+            [f"--audio={encoders['audio']}", "--layer=9"],
+            "`--layer` is '9'; expected comma-separated numbers from 0 to 2",
+        ),
     ):
         assert multimodal(*words, *more) == 1
         assert message in read_error(capsys)
@@ -194,7 +198,7 @@ def test_a_column_without_an_encoder_is_told(
     words = ("encode", clips / "train.tsv", "--out", tmp_path, *options({"text": encoders["text"]}))
     assert multimodal(*words) == 0
     said = capsys.readouterr().out
-    assert "the column `audio` is passed over, since no `--audio` is given" in said
+    assert "the column `audio` is ignored, since no `--audio` is given" in said
     assert COLUMNS[1] == "vision"
     assert [sample.lengths[0] for sample in read_samples(tmp_path / "train.tsv")] == [0, 0, 0]
 

@@ -88,10 +88,10 @@ def test_a_number_is_predicted_without_labels_and_features_are_kept(
     assert len(lines) == 3
     assert all(np.isfinite(float(line.split("\t")[1])) for line in lines)
     said = capsys.readouterr().out
-    assert "tells what features the run was trained on" in said
+    assert "the settings of the features cannot be compared" in said
     assert "3 predictions; no labels to compare them with" in said
     assert multimodal(*words) == 0
-    assert "(4 from before, 0 skipped)" in capsys.readouterr().out
+    assert "(4 already there, 0 skipped)" in capsys.readouterr().out
 
 
 def test_a_run_on_one_stream_passes_over_the_others(
@@ -100,7 +100,7 @@ def test_a_run_on_one_stream_passes_over_the_others(
     run = write_run(tmp_path / "text.pt", folder / "data", "text")
     words = ("predict", run, folder / "clips" / "train.tsv", "--out", tmp_path / "out.json")
     assert multimodal(*words, *options(encoders)) == 0
-    assert "`audio` is passed over" in capsys.readouterr().out
+    assert "`audio` is ignored" in capsys.readouterr().out
     found = json.loads((tmp_path / "out.json").read_text())
     assert found["dropped"] == ["picture", "nothing"]
     assert found["predicted"] == 3
@@ -115,8 +115,8 @@ def test_what_does_not_fit_a_run_is_told(
     text = write_table(folder / "clips" / "words.tsv", [("a", "w1", "7")], ("id", "text", "label"))
     only = {"text": encoders["text"]}
     for words, message in (
-        ((narrow, table, *options(encoders)), "gives 16 channels, and the run reads 12"),
-        ((folder / "run", table, *options(only)), "looks at vision and audio, and"),
+        ((narrow, table, *options(encoders)), "has 16 channels, but the run expects 12"),
+        ((folder / "run", table, *options(only)), "uses vision and audio, which"),
         ((sound, text, *options(only)), "columns are text, but"),
         ((folder / "run", table, *options(encoders), "--layer=1"), "`vision.layer` was 'last', is '1'"),
         ((folder / "run", text, *options(only)), "words.tsv, line 2: label '7' is out of range; expected one, each 0"),
@@ -126,5 +126,5 @@ def test_what_does_not_fit_a_run_is_told(
         assert multimodal("predict", *words, "--out", out) == 1
         assert message in capsys.readouterr().err
     assert multimodal("predict", folder / "run", table, "--out", tmp_path / "out.txt") == 1
-    assert "out.txt; expected a name that ends in .tsv or .json" in capsys.readouterr().err
+    assert "out.txt; expected the extension .tsv or .json" in capsys.readouterr().err
     assert not out.exists()

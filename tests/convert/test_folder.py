@@ -61,14 +61,14 @@ def test_half_a_file_is_told(tmp_path: Path, layout: str) -> None:
     write(tmp_path, layout)
     [path] = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ValueError, match=r"cannot be read .*: truncated.*; fetch it again$"):
+    with pytest.raises(ValueError, match=r"cannot be read .*: truncated.*; download it again$"):
         read_weights(tmp_path)
 
 
 def test_a_part_that_is_not_there_is_told(tmp_path: Path) -> None:
     write(tmp_path, "safetensors sharded")
     (tmp_path / "part-1.safetensors").unlink()
-    with pytest.raises(ValueError, match=r"index\.json: `weight_map` names 'part-1\.safetensors', which is not there"):
+    with pytest.raises(ValueError, match=r"index\.json: `weight_map` names 'part-1\.safetensors', which is missing"):
         read_weights(tmp_path)
 
 
@@ -96,7 +96,9 @@ def test_a_configuration_that_is_none(tmp_path: Path, content: str | None, messa
 
 
 def test_a_name_instead_of_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"is no folder; .* fetch a model with `hf download NAME --local-dir FOLDER`"):
+    with pytest.raises(
+        ValueError, match=r"is not a folder; .* download a model with `hf download NAME --local-dir FOLDER`"
+    ):
         read_config(tmp_path / "facebook" / "data2vec-audio-base")
 
 
@@ -125,7 +127,7 @@ def test_any_other_folder_is_not(tmp_path: Path, config: str | None) -> None:
     (tmp_path / "thesis.tex").write_text("")
     if config is not None:
         (tmp_path / CONFIG).write_text(config)
-    with pytest.raises(ValueError, match="is there, and not a folder that `data2vec convert` made"):
+    with pytest.raises(ValueError, match="exists, and was not made by `data2vec convert`"):
         make(tmp_path, "first")
     assert (tmp_path / "thesis.tex").exists()
 

@@ -39,7 +39,7 @@ def change_weights(folder: Path, change: Change) -> None:
         ({"model_type": "wav2vec2"}, "is of model type `wav2vec2`; expected one of data2vec-audio, data2vec-text"),
         ({"architectures": ["Data2VecAudioForXVector"]}, "is of architecture Data2VecAudioForXVector; expected one of"),
         ({"add_adapter": True}, "`add_adapter` is True"),
-        ({"hidden_size": 32}, "does not fit its own configuration: it is of another size"),
+        ({"hidden_size": 32}, "does not match its own configuration: it is of another size"),
     ],
 )
 def test_another_model_is_told_in_a_line(
@@ -70,7 +70,7 @@ def test_every_weight_is_accounted_for(
 
 def test_a_prediction_head_is_made_anew_and_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = (saved(convert(folder, folder.with_name(f"{number}.pt"))) for number in range(2))
-    assert "its prediction head is fresh" in capsys.readouterr().out
+    assert "its prediction head is newly initialised" in capsys.readouterr().out
     assert float(first["final_proj.weight"].std()) > 0.01
     assert torch.equal(first["final_proj.weight"], second["final_proj.weight"])
 
@@ -78,7 +78,7 @@ def test_a_prediction_head_is_made_anew_and_said(folder: Path, capsys: pytest.Ca
 def test_an_embedding_of_the_mask_may_be_missing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change_weights(folder, lambda weights: weights.pop("masked_spec_embed"))
     assert not saved(convert(folder, folder.with_name("back.pt")))["mask_emb"].any()
-    assert "its embedding of what is masked is zeros" in capsys.readouterr().out
+    assert "its mask embedding is zeros" in capsys.readouterr().out
 
 
 def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,11 +86,11 @@ def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[st
     folder = convert(tmp_path / "ours.pt", tmp_path / "theirs")
     convert(folder, tmp_path / "back.pt")
     assert refused(folder, tmp_path / "back.pt") == 1
-    assert "back.pt is there already; give another name" in capsys.readouterr().err
+    assert "back.pt already exists; give another name" in capsys.readouterr().err
     convert(folder, tmp_path / "again.pt")  # the same dictionary
     (tmp_path / "dict.ltr.txt").write_text("a 1\n")
     assert refused(folder, tmp_path / "third.pt") == 1
-    assert "dict.ltr.txt is there and says something else; give another folder" in capsys.readouterr().err
+    assert "dict.ltr.txt exists with other content; give another folder" in capsys.readouterr().err
     assert (tmp_path / "dict.ltr.txt").read_text() == "a 1\n"
 
 

@@ -158,8 +158,8 @@ def test_pooled_and_maskless_base_models_are_completed(tmp_path: Path, capsys: p
     hf.save_pretrained(tmp_path / "theirs")
     convert(tmp_path / "theirs", tmp_path / "ours.pt")
     told = capsys.readouterr().out
-    assert "it ends without a norm" in told
-    assert "its embedding of what is masked is zeros" in told
+    assert "it has no final norm" in told
+    assert "its mask embedding is zeros" in told
     ours = classifier(tmp_path / "ours.pt").eval().model
     img = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(4))
     with torch.no_grad():
@@ -211,4 +211,4 @@ def test_other_ways_to_prepare_pictures_are_told(
     beit = {"do_resize": True, "size": {"height": 16, "width": 16}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     (folder / "preprocessor_config.json").write_text(json.dumps(beit))
     convert(folder, tmp_path / "ours.pt")
-    assert "its pictures are prepared with `size` {'height': 16, 'width': 16}; here" in capsys.readouterr().out
+    assert "its images are preprocessed with `size` {'height': 16, 'width': 16}; here" in capsys.readouterr().out

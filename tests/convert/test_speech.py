@@ -245,7 +245,7 @@ def test_labels_are_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     state = torch.load(tmp_path / "ours.pt", weights_only=False)
     torch.save({**state, "task_state": {}}, tmp_path / "ours.pt")
     assert refused(tmp_path / "ours.pt", tmp_path / "theirs") == 1
-    assert "holds no dictionary; give the one of its labels, `--dict FILE`" in capsys.readouterr().err
+    assert "holds no dictionary; give the one of its labels with `--dict FILE`" in capsys.readouterr().err
     (tmp_path / "dict.txt").write_text("a 1\n")
     assert refused(tmp_path / "ours.pt", tmp_path / "theirs", "--dict", str(tmp_path / "dict.txt")) == 1
     assert "has 5 symbols" in capsys.readouterr().err

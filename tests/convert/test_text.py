@@ -128,7 +128,7 @@ def test_the_teacher_converts(tmp_path: Path) -> None:
 def test_without_subwords_there_is_no_tokenizer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text_checkpoint(tmp_path / "ours.pt")
     theirs = convert(tmp_path / "ours.pt", tmp_path / "theirs")
-    assert "no tokenizer was written, since nothing says how text is cut" in capsys.readouterr().out
+    assert "no tokenizer was written, since no subword model was found" in capsys.readouterr().out
     assert not list(theirs.glob("*token*"))
     assert (theirs / "dict.txt").read_bytes() == (tmp_path / "dict.txt").read_bytes()
 
@@ -137,9 +137,9 @@ def test_without_a_dictionary_the_weights_convert(tmp_path: Path, capsys: pytest
     text_checkpoint(tmp_path / "ours.pt")
     (tmp_path / "dict.txt").unlink()
     theirs = convert(tmp_path / "ours.pt", tmp_path / "theirs")
-    assert "no tokenizer was written, since no dict.txt was found" in capsys.readouterr().out
+    assert "no tokenizer was written, since dict.txt was not found" in capsys.readouterr().out
     convert(theirs, tmp_path / "back.pt")
-    assert "holds no tokenizer: put its dict.txt beside the checkpoint" in capsys.readouterr().out
+    assert "holds no tokenizer: put its dict.txt next to the checkpoint" in capsys.readouterr().out
     assert saved(tmp_path / "back.pt").keys() == saved(tmp_path / "ours.pt").keys()
 
 

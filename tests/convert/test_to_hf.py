@@ -14,7 +14,7 @@ def test_the_card_says_what_the_checkpoint_does_and_no_path(tmp_path: Path) -> N
     speech_checkpoint(tmp_path / "ours.pt")
     card = (convert(tmp_path / "ours.pt", tmp_path / "theirs", "--teacher") / "README.md").read_text()
     assert "`data2vec convert ours.pt --to hf --out theirs --teacher`" in card
-    assert "- data2vec_audio, the teacher's average, 7,400 weights, 2 updates\n- audio of 16,000 Hz, normalised" in card
+    assert "- data2vec_audio, the teacher, 7,400 weights, 2 updates\n- audio of 16,000 Hz, normalised" in card
     assert 'model = Data2VecAudioModel.from_pretrained("theirs")' in card
     assert str(tmp_path) not in card
 
@@ -57,7 +57,7 @@ def test_a_teacher_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixtu
     del state["model"]["_ema"]
     torch.save(state, tmp_path / "ours.pt")
     assert refused(tmp_path / "ours.pt", tmp_path / "theirs", "--teacher") == 1
-    assert "holds no teacher (`_ema`); leave it out" in capsys.readouterr().err
+    assert "holds no teacher (`_ema`); leave the option out" in capsys.readouterr().err
 
 
 def test_a_teacher_of_the_whole_model(tmp_path: Path) -> None:

@@ -60,9 +60,9 @@ def test_gpt2s_own_numbers_can_be_given(facebook_style: Path, tmp_path: Path) ->
     [
         (
             {"<pad>": 0, "<s>": 1},
-            "its vocabulary begins with <pad>, <s>, </s>, <unk>; a dictionary of fairseq's begins",
+            "its vocabulary begins with <pad>, <s>, </s>, <unk>; a fairseq dictionary begins",
         ),
-        ({"more": 267}, "its tokenizer has 268 symbols, `vocab_size` is 267"),
+        ({"more": 267}, "its tokenizer has 268 symbols, but `vocab_size` is 267"),
         ({"more": 300}, "its tokenizer has no symbol for id 267"),
     ],
 )

@@ -123,8 +123,8 @@ def test_what_is_pruned_is_not_listed(tmp_path: Path) -> None:
     ("order", "prune", "sentences", "fault"),
     [
         (1, [], SENTENCES, "`--order` is 1; expected 2 or more"),
-        (3, [1], SENTENCES, "`--prune` is 1 1 1; expected at most 3 counts, 0 first"),
-        (3, [0, 2, 1], SENTENCES, "never falling"),
+        (3, [1], SENTENCES, "`--prune` is 1 1 1; expected at most 3 counts, the first 0"),
+        (3, [0, 2, 1], SENTENCES, "none smaller"),
         (3, [], [], "holds no words"),
         (3, [], [["a", "<s>"]], "'<s>' as a word"),
     ],

@@ -107,7 +107,7 @@ def test_skip_missing_rewrites_the_manifest(data: Path, capsys: pytest.CaptureFi
     run(data / "train.tsv", "--skip-missing")
     assert (data / "train.tsv").read_text().splitlines()[1:] == ["train/7/1/7-1-0001.flac\t16000"]
     assert (data / "train.ltr").read_text() == "G O |\n"
-    assert "left out 1 without transcript: train/7/1/7-1-0000.flac" in capsys.readouterr().err
+    assert "skipped 1 clips without transcript: train/7/1/7-1-0000.flac" in capsys.readouterr().err
 
 
 def test_a_split_without_any_transcript_is_refused_even_then(data: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_letter_outside_the_dictionary_is_named(data: Path) -> None:
     with pytest.raises(ValueError, match=message):
         run(data)
     run(data, "--dict-from", "train,dev")
-    with pytest.raises(ValueError, match="no split test to make the dictionary from; got dev"):
+    with pytest.raises(ValueError, match="no split test to build the dictionary from; got dev"):
         run(data, "--dict-from", "test")
 
 
@@ -211,14 +211,14 @@ def test_quotes_of_a_tab_separated_table_are_text(tmp_path: Path) -> None:
 def test_a_bare_name_that_fits_clips_of_several_folders_is_refused(tmp_path: Path) -> None:
     table = shutil.copy(FIXTURES / "bare_names.csv", tmp_path / "first_session.csv")
     manifest = listed(tmp_path, "s1/0001.flac", "s2/0001.flac")
-    message = r"first_session\.csv, line 2: '0001\.flac' fits 2 clips \(s1/0001\.flac, s2/0001\.flac\); write"
+    message = r"first_session\.csv, line 2: '0001\.flac' matches 2 clips \(s1/0001\.flac, s2/0001\.flac\); add"
     with pytest.raises(ValueError, match=message):
         run(manifest, "--csv", table)
     assert not manifest.with_suffix(".wrd").exists()
     second = tmp_path / "more" / "train2.tsv"
     second.parent.mkdir()
     second.write_text(f"{tmp_path}\ns2/0001.flac\t16000\n")
-    with pytest.raises(ValueError, match="fits 2 clips"):  # of several manifests, too
+    with pytest.raises(ValueError, match="matches 2 clips"):  # of several manifests, too
         run(listed(tmp_path, "s1/0001.flac"), second, "--csv", table)
 
 
@@ -254,7 +254,7 @@ def test_ids_keep_their_dots(tmp_path: Path) -> None:
             "upper",
             "k\u0131r\u0131k i\u015f",
             "KIRIK I\u015e",
-            "as others are written, too: ı became I 2",
+            "merged letters with others: ı became I 2",
         ),
         ("upper", "stra\u00dfe", "STRASSE", "ß became SS 1 times"),
         ("keep", "k\u0131r\u0131k i\u015f", "k\u0131r\u0131k i\u015f", ""),
@@ -269,7 +269,7 @@ def test_letters_that_a_case_makes_one_are_told(
     assert words(listed(tmp_path, "a.wav"), table, "--case", case) == [written]
     said = capsys.readouterr().err
     assert told in said
-    assert ("wrote letters" in said) == bool(told)
+    assert ("merged letters" in said) == bool(told)
 
 
 def test_a_table_that_is_not_utf8_names_itself_and_its_line(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_lmplz_is_taken_where_it_is(folder: Path, monkeypatch: pytest.MonkeyPatc
     assert (folder / "text").read_text() == "A CAT\nCATS SAT\nA CAT'S\n"
     fake_lmplz(folder, "echo no room >&2; exit 3")
     assert main(["lm", "build", "train.wrd", "--out", "other.arpa"]) == 1
-    assert "lmplz ended with 3: no room" in capsys.readouterr().err
+    assert "lmplz exited with code 3: no room" in capsys.readouterr().err
     assert not (folder / "other.arpa").exists()
 
 

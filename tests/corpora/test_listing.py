@@ -196,7 +196,7 @@ def test_an_empty_manifest_is_never_written(tmp_path: Path) -> None:
 
 def test_folders_that_are_splits_in_part_need_a_decision(corpus: Path, tmp_path: Path) -> None:
     write_audio(corpus / "music" / "a.wav")
-    with pytest.raises(ValueError, match="not music; say --split-by-folder"):
+    with pytest.raises(ValueError, match="not music; give --split-by-folder"):
         run(corpus, "--out", tmp_path / "data")
     run(corpus, "--out", tmp_path / "data", "--split-by-folder", "yes")
     assert (tmp_path / "data" / "music.tsv").exists()

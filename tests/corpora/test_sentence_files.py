@@ -114,7 +114,7 @@ def test_binaries_of_before_are_replaced(tmp_path: Path, pieces: tuple[Path, Pat
         ([], r"train.tsv, line 1: got the columns none; expected a header with `label`"),
         ([("text", "label"), ("a", "b")], "line 1: got the columns text, label; expected a header"),
         ([("label", "sentence"), ("good", "a"), ("good", "b")], "its labels are good; expected two or more"),
-        ([("label", "sentence"), ("very good", "a"), ("bad", "b")], "the label 'very good' holds a space"),
+        ([("label", "sentence"), ("very good", "a"), ("bad", "b")], "the label 'very good' contains a space"),
         ([("label", "sentence"), ("good", "a"), ("bad",)], "train.tsv, line 3"),
         (None, "train.tsv: no such file"),
     ],

@@ -72,7 +72,7 @@ def test_letters_of_any_script_stay_in_their_order() -> None:
     [
         (UnitSettings("phone"), [], "`--units` is 'phone'; expected char, bpe, word"),
         (UnitSettings("char", model=Path("a.model")), [], "is a model of subwords, and `--units` is char"),
-        (UnitSettings("bpe"), [], "beside `--dict` learns nothing; give the subwords of that dictionary"),
+        (UnitSettings("bpe"), [], "with `--dict` learns no subwords; give those of that dictionary"),
         (UnitSettings("bpe", 5000), ["a few words"], "could not learn 5000 subwords"),
     ],
 )
@@ -86,11 +86,11 @@ def test_what_cannot_be(settings: UnitSettings, texts: List[str], told: str, tmp
 def test_no_model_is_told(tmp_path: Path) -> None:
     pytest.importorskip("sentencepiece")
     (tmp_path / "a.model").write_text("no model")
-    with pytest.raises(ValueError, match="is no SentencePiece model"):
+    with pytest.raises(ValueError, match="is no readable SentencePiece model"):
         make_units(UnitSettings("bpe", model=tmp_path / "a.model"), [], tmp_path)
 
 
 def test_a_word_that_training_lacks_is_told(data: Path) -> None:
     (data / "dev" / "0.txt").write_text("the cat")
-    with pytest.raises(ValueError, match=r"line 2: the word 'CAT' of dev/0\.wav .* take words from more splits"):
+    with pytest.raises(ValueError, match=r"line 2: the word 'CAT' of dev/0\.wav .* use words of more splits"):
         run(data, "--units", "word")

@@ -216,7 +216,7 @@ def test_a_language_model_over_another_alphabet_is_told(tmp_path: Path, arpa: Pa
     other.write_text("ab A B |\nba B A |\n")
     with pytest.raises(UnusableFileError, match=r"none of the 2 words of the lexicon.*Its words are AB, BA"):
         decode(torch.zeros(1, 4), lexicon=other, lm_model=arpa)
-    with pytest.raises(UnusableFileError, match="needs a lexicon: give `--lexicon`"):
+    with pytest.raises(UnusableFileError, match="requires a lexicon: give `--lexicon`"):
         decode(torch.zeros(1, 4), lm_model=arpa)
 
 

@@ -75,7 +75,7 @@ def test_what_would_count_for_nothing_is_refused(
 
 
 def test_models_that_say_no_symbols_and_options_of_others_are_refused() -> None:
-    with pytest.raises(ValueError, match="holds a Linear, which says no symbols"):
+    with pytest.raises(ValueError, match="holds a Linear, which has no output symbols"):
         check_decodable([torch.nn.Linear(1, 1)])
     with pytest.raises(ValueError, match="`--word-score` is for CTC models"):
         refuse_ctc_options(task(word_score=1.0))

@@ -16,7 +16,7 @@ from data2vec_plugin.decoding.options import BeamOptions, build_decoder
 def test_a_beam_is_refused_in_one_line(version: Tuple[int, int], advice: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "flashlight.lib.text.decoder", None)
     monkeypatch.setattr(sys, "version_info", (*version, 0))
-    with pytest.raises(ValueError, match=f"beam search needs flashlight-text.*{advice}") as refused:
+    with pytest.raises(ValueError, match=f"beam search requires flashlight-text.*{advice}") as refused:
         build_decoder(BeamOptions(), ["_", "A"], 0)
     assert "\n" not in str(refused.value)
     assert build_decoder(None, ["_", "A"], 0).decode(torch.eye(2))[0].tokens == [1]

@@ -37,7 +37,7 @@ def test_an_overlay_gives_what_is_not_given(tmp_path: Path) -> None:
     path.write_text(overlay_text({"beam": 20, "lexicon": Path("l.txt"), "word_score": 0.5, "nbest": None}, ["found"]))
     options = beam_options(parsed("--decoding", str(path), "--beam", "30"))
     assert options == BeamOptions(beam=30, lexicon=tmp_path / "l.txt", word_score=0.5)
-    assert options.told() == "beam=30, lexicon=l.txt, word_score=0.5"
+    assert options.summary() == "beam=30, lexicon=l.txt, word_score=0.5"
 
 
 @pytest.mark.parametrize("text", ["task: {lexikon: x}", "- 1", "model: {beam: 3}", "a: [", ""])
@@ -57,7 +57,7 @@ def test_what_is_no_overlay_is_told(tmp_path: Path, text: str) -> None:
         ({"beam_threshold": -1.0}, "`--beam-threshold` is -1; expected 0 or more"),
         ({"lm_weight": -1.0}, "`--lm-weight` is -1; expected 0 or more"),
         ({"lm_weight": 1.0}, "there is no language model: give `--lm-model`"),
-        ({"word_score": 1.0}, "words are a lexicon's: give `--lexicon`"),
+        ({"word_score": 1.0}, "only a lexicon has words: give `--lexicon`"),
         ({"sil_weight": float("nan")}, "`--sil-weight` is nan; expected a number"),
     ],
 )

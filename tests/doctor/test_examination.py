@@ -87,7 +87,7 @@ def test_fairseq_broken(tmp_path: Path) -> None:
     (tmp_path / "fairseq_cli" / "__init__.py").write_text("import os; os._exit(3)\n")
     done = run_doctor(PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
-    assert "ended with code 3" in " ".join(done.stdout.split())
+    assert "exited with code 3" in " ".join(done.stdout.split())
 
 
 def test_fairseq_lacks_a_dependency(tmp_path: Path) -> None:
@@ -169,8 +169,8 @@ def test_a_companion_of_torch_is_missed_only_if_it_is_broken(name: str, matching
         ("torchvision", "2.14.1", '"torchvision>=0.29.1"'),
         ("torchvision", "2.15.0+cu132", 'torch==2.15.0 "torchvision>=0.29.1"'),
         ("torchaudio", "2.8.0", "torchaudio==2.8.0"),
-        ("torchaudio", "2.12.1", "pip uninstall torchaudio  (none loads beside torch 2.12.1"),
-        ("torchaudio", "2.13.0+cpu", "pip uninstall torchaudio  (none loads beside torch 2.13.0+cpu"),
+        ("torchaudio", "2.12.1", "pip uninstall torchaudio  (none loads with torch 2.12.1"),
+        ("torchaudio", "2.13.0+cpu", "pip uninstall torchaudio  (none loads with torch 2.13.0+cpu"),
         ("torchaudio", "2.13.0", 'pip install torch==2.13.0 "torchaudio>=2.11.1"'),
         ("torchaudio", "2.15.0+cu132", 'pip install torch==2.15.0 "torchaudio>=2.11.1"'),
         ("torchaudio", None, "pip install torch torchaudio"),
@@ -215,7 +215,7 @@ def test_with_the_shim_turned_off_that_is_all_there_is_to_mend() -> None:
     pytest.importorskip("fairseq")
     done = run_doctor(DATA2VEC_COMPAT="0")
     assert done.returncode == 1
-    (mends,) = done.stdout.split("To mend:\n")[1:]
+    (mends,) = done.stdout.split("To fix:\n")[1:]
     assert mends.split("\n\n")[0].strip().endswith(": unset DATA2VEC_COMPAT")
     assert "pip install" not in mends
 

@@ -134,7 +134,7 @@ def test_features_of_the_fine_tuned_encoder(
     for name, folder in (("finetuned", finetuned), ("pretrained", pretrained)):
         words = ["--input", str(speech_data / "valid.tsv"), "--out", str(tmp_path / name), "--device=cpu"]
         told = run(["data2vec", "features", str(folder / "checkpoint_last.pt"), *words, "--pool=mean"], cwd=tmp_path)
-        assert "4 of 4 items (0 from before, 0 skipped)" in told
+        assert "4 of 4 items (0 already there, 0 skipped)" in told
     tuned, before = (np.load(tmp_path / name / "features.npy") for name in ("finetuned", "pretrained"))
     assert tuned.shape == before.shape
     assert np.isfinite(tuned).all()

@@ -170,7 +170,7 @@ def test_writes_the_report(
     assert (report["accuracy_majority"], report["seconds_total"]) == (10.0, 60.0)
     assert report["pictures"] == {"train": 1737, "labelled": 30, "valid": 20, "test": 40}
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
-    assert "40 test pictures of ten digits" in capsys.readouterr().out
+    assert "40 test images of ten digits" in capsys.readouterr().out
     (tmp_path / "logs" / "test-scratch.log").write_text("nothing\n")
     with pytest.raises(ValueError, match="printed no accuracy"):
         read_accuracy(runner.log("test-scratch"))

@@ -153,7 +153,7 @@ def test_recordings_are_heard_and_are_in_one_split(clips: Path) -> None:
 
 
 def test_scans_that_are_not_there_are_told(example: SimpleNamespace, tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"holds no picture; write them with pictures\.py"):
+    with pytest.raises(SystemExit, match=r"holds no image; write them with pictures\.py"):
         example.digits.scanned(tmp_path, "train", tmp_path)
 
 
@@ -170,7 +170,7 @@ def test_an_engine_that_is_missing_is_said(
     found = example.read_captions.measure(folder, "test", 3, tmp_path)
     assert found["character_error_rate"] is None
     assert "the program tesseract" in found["missing"]
-    assert "captions were not read" in example.report_multimodal.told_of(found)
+    assert "captions were not read" in example.report_multimodal.ocr_summary(found)
 
 
 def test_writes_the_report(example: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

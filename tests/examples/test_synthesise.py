@@ -85,7 +85,7 @@ def test_other_settings_in_the_same_folder_are_refused(
     assert synthesise.main(["--out", str(corpus), *OPTIONS, "--seed=2"]) == 2
     said = capsys.readouterr().err
     assert "error: " in said
-    assert "corpus.json says seed = 1, now it is 2" in said
+    assert "corpus.json has seed = 1, now it is 2" in said
 
 
 @pytest.mark.parametrize("seed", [1, 2])

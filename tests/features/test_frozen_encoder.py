@@ -88,13 +88,13 @@ def test_text_of_another_dictionary_is_told_each_time(tmp_path: Path) -> None:
     [
         (waveform(900, dtype=np.float64).astype(np.int16), {}, r"`source`: holds torch.int16; expected floats"),
         (np.zeros((2, 900), np.float32), {}, r"`source`: has shape \(2, 900\); expected \(samples,\)"),
-        ([waveform(900), waveform(2)], {}, r"item 1: 2 samples; one frame of this model needs \d"),
+        ([waveform(900), waveform(2)], {}, r"item 1: 2 samples; one frame of this model requires \d"),
         (np.full(900, np.nan, np.float32), {}, r"`source`: holds NaN"),
         ("gone.wav", {}, r"gone.wav: .*"),
         ([waveform(900), "gone.wav"], {}, r"item 1 \(gone.wav\): "),
         (3, {}, r"`source`: is a int; expected a waveform"),
         (waveform(900), {"sample_rate": 8000}, r"`sample_rate` is 8000, the model's 16000: resample"),
-        (waveform(900), {"layer": 99}, r"`--layer` is '99'; expected numbers from 0"),
+        (waveform(900), {"layer": 99}, r"`--layer` is '99'; expected comma-separated numbers from 0"),
         (waveform(900), {"pool": "max"}, r"`--pool` is 'max'; expected none, mean, class_token"),
         (waveform(900), {"pool": "class_token"}, r"has no class token"),
         (waveform(900), {"batch": 0}, r"`--batch` is 0; expected more than 0 seconds"),
@@ -114,9 +114,9 @@ def test_text_refuses_what_is_none(tmp_path: Path) -> None:
         encoder.encode(["w1", 2])
     with pytest.raises(ValueError, match="`source`: is empty"):
         encoder.encode(" ")
-    with pytest.raises(ValueError, match="`sample_rate` is 16000; text has none"):
+    with pytest.raises(ValueError, match="`sample_rate` is 16000, but text has no sample rate"):
         encoder.encode("w1", sample_rate=16_000)
-    with pytest.raises(ValueError, match=r"tokens, the model reads \d+"):
+    with pytest.raises(ValueError, match=r"tokens, the model reads at most \d+"):
         encoder.encode("w1 " * 500)
     cut = data2vec_plugin.load(tmp_path / "model.pt", symbols=True, truncate=True)
     with pytest.warns(UserWarning, match="1 lines were cut"):

@@ -110,7 +110,7 @@ def test_broken_pictures_are_skipped_by_name(tmp_path: Path, data: Path, capsys:
         (data / name).write_bytes(content)
     assert features(tmp_path / "model.pt", data, tmp_path / "out") == 1
     told = capsys.readouterr()
-    assert "5 of 8 items (0 from before, 3 skipped)" in told.out
+    assert "5 of 8 items (0 already there, 3 skipped)" in told.out
     for name in ("cut.jpg", "empty.png", "text.png"):
         assert f"skipped {data}/{name}: cannot be read" in told.err
 
@@ -126,7 +126,7 @@ def test_a_fault_of_pillows_own_skips_the_picture_alone(
     (data / "odd.tif").write_bytes(whole.replace(entry, struct.pack("<HH", strips, string)))
     assert features(tmp_path / "model.pt", data, tmp_path / "out") == 1
     told = capsys.readouterr()
-    assert "5 of 6 items (0 from before, 1 skipped)" in told.out
+    assert "5 of 6 items (0 already there, 1 skipped)" in told.out
     assert f"skipped {data}/odd.tif: cannot be read" in told.err
 
 
@@ -155,7 +155,7 @@ def test_in_memory_as_in_a_file(tmp_path: Path, data: Path) -> None:
     [
         (np.zeros((3, 40, 40), np.float32), r"has shape \(3, 40, 40\) of float32; expected uint8"),
         (np.zeros((2, 40, 40, 3), np.uint8), r"has shape \(2, 40, 40, 3\) of uint8"),
-        (7, "is a int; expected a picture"),
+        (7, "is a int; expected an image"),
         ("gone.png", "gone.png: .*"),
     ],
 )

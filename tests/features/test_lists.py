@@ -64,7 +64,9 @@ def test_an_item_counts_once_and_two_of_a_name_are_refused(tmp_path: Path) -> No
 
 
 def test_what_holds_nothing_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"has no file that ends in \.aif, .*; there is nothing to make features of"):
+    with pytest.raises(
+        ValueError, match=r"has no file with extension \.aif, .*; there is nothing to extract features from"
+    ):
         read_items(tmp_path, "speech")
     (tmp_path / "list.txt").write_text("\n\n")
     with pytest.raises(ValueError, match=r"list\.txt has no line"):
@@ -72,5 +74,5 @@ def test_what_holds_nothing_is_told(tmp_path: Path) -> None:
     (tmp_path / "bad.tsv").write_text("/root\na.wav 300\n")
     with pytest.raises(ValueError, match=r"bad\.tsv, line 2: got 'a\.wav 300'; expected"):
         read_items(tmp_path / "bad.tsv", "speech")
-    with pytest.raises(ValueError, match="a folder or a manifest says itself where its files are"):
+    with pytest.raises(ValueError, match="a folder or a manifest has its own root"):
         read_items(write_clip(tmp_path / "a.wav", 9).parent, "speech", root=tmp_path)

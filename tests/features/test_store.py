@@ -117,8 +117,8 @@ def test_a_broken_run_goes_on(
         count_encoded(patched, 3, error)
         assert run(model, lines, tmp_path / "out", *options) == (130 if error is KeyboardInterrupt else 1)
     told = capsys.readouterr()
-    assert "3 of 5 items (0 from before, 0 skipped)" in told.out
-    assert "2 items are left to do; the same command goes on" in told.err
+    assert "3 of 5 items (0 already there, 0 skipped)" in told.out
+    assert "2 items are left to do; run the same command again to continue" in told.err
     assert len(read(tmp_path / "out")) == 3
     done = count_encoded(monkeypatch)
     assert run(model, lines, tmp_path / "out", *options) == 0
@@ -233,7 +233,7 @@ def test_features_of_another_kind_are_not_mixed_in(
     ):
         assert run(model, lines, out, *options) == 1
         told = capsys.readouterr().err
-        assert f"{out} holds features that were made otherwise" in told
+        assert f"{out} holds features that were made with other settings" in told
         assert message in told
         assert f"Give another `--out`, or delete {out}" in told
     text_checkpoint(model, head_layers=2)

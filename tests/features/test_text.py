@@ -80,12 +80,12 @@ def test_long_lines_are_refused_or_cut(tmp_path: Path, capsys: pytest.CaptureFix
     lines = write_text(tmp_path / "lines.txt", texts)
     assert features(tmp_path / "model.pt", lines, tmp_path / "out", "--symbols", "--bad-limit", "1") == 1
     told = capsys.readouterr().err
-    assert "lines.txt:2: 33 tokens, the model reads 32; `--too-long truncate` cuts such lines" in told
+    assert "lines.txt:2: 33 tokens, the model reads at most 32; `--too-long truncate` cuts such lines" in told
     assert "lines.txt:4: is empty" in told
     options = ("--symbols", "--too-long", "truncate", "--bad-limit", "1")
     assert features(tmp_path / "model.pt", lines, tmp_path / "out", *options) == 0
     told = capsys.readouterr()
-    assert "3 of 4 items (2 from before, 1 skipped)" in told.out
+    assert "3 of 4 items (2 already there, 1 skipped)" in told.out
     assert f"1 lines were cut to 32 tokens: {lines}:2" in told.err
     assert_close(read(tmp_path / "out"), by_hand(model, ["w1 w2", "w3 " * 30, "w4 " * 30]))
 
@@ -125,7 +125,10 @@ def test_files_are_found_where_it_was_trained(
 def test_what_cuts_text_is_asked_for(tmp_path: Path, lines: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text_checkpoint(tmp_path / "model.pt")
     assert features(tmp_path / "model.pt", lines, tmp_path / "out") == 1
-    assert "which subwords? The checkpoint's task says `bpe` = none, and no files was found" in capsys.readouterr().err
+    assert (
+        "the checkpoint's task has `bpe` = none, and next to the dictionary nothing was found"
+        in capsys.readouterr().err
+    )
     assert not (tmp_path / "out").exists()
 
 
@@ -153,11 +156,15 @@ def test_dictionary_must_be_there_and_the_right_one(
 def test_what_is_not_text_is_told(tmp_path: Path, lines: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text_checkpoint(tmp_path / "model.pt")
     for listed, options, message in (
-        (lines.parent, (), "is a folder; for text give a file with an item a line"),
-        (lines, ("--column", "a"), "`--column` belongs to a .tsv of texts"),
-        (lines, ("--root", "."), "`--root` belongs to a list of paths"),
+        (lines.parent, (), "is a folder; for text give a file with one item per line"),
+        (lines, ("--column", "a"), "`--column` requires a .tsv of texts"),
+        (lines, ("--root", "."), "`--root` requires a list of paths"),
         (tmp_path / "none.txt", (), "none.txt does not exist; give a folder or a list"),
-        (write_text(tmp_path / "empty.txt", []), (), "empty.txt has no line; there is nothing to make features of"),
+        (
+            write_text(tmp_path / "empty.txt", []),
+            (),
+            "empty.txt has no line; there is nothing to extract features from",
+        ),
     ):
         assert features(tmp_path / "model.pt", listed, tmp_path / "out", "--symbols", *options) == 1
         assert message in capsys.readouterr().err

@@ -112,9 +112,9 @@ def test_says_what_became_of_each_file(
     assert " 2 " in row
     assert "0.000%" in row
     assert f"{DEV} + {DEV}" in next(line for line in said.splitlines() if "mnli" in line)
-    assert "WNLI is left out: too small" in warned
-    assert "AX is left out: the diagnostic set" in warned
-    assert "QQP/train.tsv: left out 2 for train: line 7 (4 columns instead of 6), line 8 (empty sentence)" in warned
+    assert "WNLI is skipped: too small" in warned
+    assert "AX is skipped: the diagnostic set" in warned
+    assert "QQP/train.tsv: skipped 2 for train: line 7 (4 columns instead of 6), line 8 (empty sentence)" in warned
     assert "have more than 20 tokens; train with task.shorten_method=truncate" in warned
 
 
@@ -207,4 +207,4 @@ def test_a_folder_without_glue_is_refused(
         main(["glue", "prepare", str(tmp_path), "--dict", "dict.txt"])
     assert "one of the arguments --gpt2-bpe --sentencepiece is required" in capsys.readouterr().err
     assert main(["glue", "prepare", str(tmp_path), "--gpt2-bpe", ".", "--dict", "d", "a=b"]) == 1
-    assert "takes no overrides; got a=b" in capsys.readouterr().err
+    assert "accepts no overrides; got a=b" in capsys.readouterr().err

@@ -138,9 +138,11 @@ def test_a_byte_that_is_not_utf8_is_named(tmp_path: Path) -> None:
 
 def test_many_faulty_lines_are_another_file(tmp_path: Path) -> None:
     rows = [(str(n), "1", "2", "a", "b", "0") for n in range(100)]
-    with pytest.raises(ValueError, match=r"train\.tsv: 11 of 111 lines are no examples: line 102 \(empty sentence\)"):
+    with pytest.raises(
+        ValueError, match=r"train\.tsv: 11 of 111 lines are not valid examples: line 102 \(empty sentence\)"
+    ):
         read_rows(tmp_path, "qqp", *rows, *[("1", "1", "2", "a", " ", "0")] * 11)
-    with pytest.raises(ValueError, match=r"train\.tsv: 1 of 1 lines are no examples"):
+    with pytest.raises(ValueError, match=r"train\.tsv: 1 of 1 lines are not valid examples"):
         read_rows(tmp_path, "qqp", ("1", "1", "2"))
     with pytest.raises(ValueError, match=r"train\.tsv: no example for train"):
         read_rows(tmp_path, "qqp")

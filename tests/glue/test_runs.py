@@ -63,7 +63,7 @@ def test_finished_runs_are_skipped_and_said_so(place: Place, capsys: pytest.Capt
     assert place.run("--tasks", "rte", "--seeds", "1") == 0
     before = place.log("rte", 1)
     assert place.run("--tasks", "rte", "--seeds", "1-2") == 0
-    assert "rte seed 1: finished before: skipped" in capsys.readouterr().out
+    assert "rte seed 1: already finished: skipped" in capsys.readouterr().out
     assert place.log("rte", 1) == before
     assert "done training" in place.log("rte", 2)
 
@@ -74,20 +74,20 @@ def test_a_failing_run_is_told_and_tried_again_and_stops_no_other(
     options = ("--tasks", "cola,rte", "--seeds", "1", "+fail=cola")
     assert place.run(*options) == 1
     said, warned = capsys.readouterr()
-    assert re.search(r"cola seed 1: FAILED: ended with code 3; the end of .*cola/seed1/console\.log", warned)
+    assert re.search(r"cola seed 1: FAILED: it exited with code 3; the end of .*cola/seed1/console\.log", warned)
     assert "RuntimeError: out of memory" in warned
-    assert "failed: cola seed 1; the same command tries them again" in warned
+    assert "failed: cola seed 1; run the same command again to retry" in warned
     assert "rte seed 1: finished" in said
     assert "1 of 2 runs are finished" in said
     assert place.run(*options) == 0
     again = capsys.readouterr().out
-    assert "cola seed 1: goes on where it stopped" in again
+    assert "cola seed 1: resumes where it stopped" in again
     assert "cola seed 1: finished at update 30, mcc 58.1" in again
 
 
 def test_a_run_that_ends_early_with_code_0_has_failed(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     assert place.run("--tasks", "rte", "--seeds", "1", "+silent=rte") == 1
-    assert "FAILED: ended without having trained to the end" in capsys.readouterr().err
+    assert "FAILED: it ended before training was complete" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not hasattr(os, "waitid"), reason="macOS before Python 3.13")
@@ -109,7 +109,7 @@ def test_a_run_at_a_time_on_each_gpu(place: Place, capsys: pytest.CaptureFixture
     gpus = [re.findall(r"gpus \| (\S+)", place.log("rte", seed)) for seed in range(1, 5)]
     assert gpus[:2] == [["0"], ["3"]]
     assert {gpu for found in gpus for gpu in found} == {"0", "3"}
-    assert "rte seed 2: begins on GPU 3; log: " in capsys.readouterr().out
+    assert "rte seed 2: starts on GPU 3; log: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
@@ -127,7 +127,7 @@ def test_an_interrupt_ends_the_runs_and_the_same_command_goes_on(place: Place, s
     process.send_signal(sign)
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 130, said
-    assert "cola seed 1: stopped at update 10; the same command goes on from there" in said
+    assert "cola seed 1: stopped at update 10; run the same command again to resume" in said
     assert not (place.out / "rte").exists()
     assert place.run("--tasks", "cola,rte", "--seeds", "1", "+hang=cola") == 0
     assert place.log("cola", 1).count('"num_updates": "10"') == 1  # not begun anew
@@ -141,10 +141,10 @@ def test_two_commands_share_the_runs(place: Place, capsys: pytest.CaptureFixture
     said = capsys.readouterr().out
     other.kill()  # what it has started lives on
     other.wait()
-    assert "cola seed 1: another command trains it: left to that one" in said
+    assert "cola seed 1: another command is training it: skipped" in said
     assert "1 of 2 runs are finished" in said
     assert place.run("--tasks", "cola", "--seeds", "1", "+hang=cola") == 0
-    assert "another command trains it" in capsys.readouterr().out
+    assert "another command is training it" in capsys.readouterr().out
     orphan = re.findall(r"process \| (\d+)", place.log("cola", 1))
     os.kill(int(orphan[0]), signal.SIGKILL)
 
@@ -156,7 +156,7 @@ def test_other_settings_do_not_go_on_from_these(place: Place, capsys: pytest.Cap
     assert place.run("--tasks", "rte", "--seeds", "1", "+a=1") == 0
     assert place.run("--tasks", "rte", "--seeds", "1", "+a=2") == 1
     message = capsys.readouterr().err
-    assert "rte/seed1 was begun with other settings (+a=1 instead of +a=2)" in message
+    assert "rte/seed1 was started with other settings (+a=1 instead of +a=2)" in message
     assert "another --out, or delete the folder" in message
 
 
@@ -164,11 +164,11 @@ def test_other_settings_do_not_go_on_from_these(place: Place, capsys: pytest.Cap
     ("options", "message"),
     [
         (("--tasks", "rte", "word"), "got 'word'; expected hydra's KEY=VALUE"),
-        (("--tasks", "rte", "common.seed=3"), "every run has its own `common.seed`; set it by --seeds"),
-        (("--tasks", "rte", "+model.model_path=x"), "set it by --checkpoint"),
+        (("--tasks", "rte", "common.seed=3"), "every run has its own `common.seed`; set it with --seeds"),
+        (("--tasks", "rte", "+model.model_path=x"), "set it with --checkpoint"),
         (("--seeds", "1-"), "--seeds '1-': cannot read '1-'"),
         (("--seeds", "5-2"), "expected seeds such as 1-5"),
-        (("--gpus", "0,0"), "--gpus '0,0': expected the numbers of different GPUs"),
+        (("--gpus", "0,0"), "--gpus '0,0': expected comma-separated numbers of different GPUs"),
         (("--gpus", "cuda"), "--gpus 'cuda': expected"),
         (("--tasks", "wnli"), "no task 'wnli'"),
         (("--checkpoint", "none.pt"), "--checkpoint none.pt: no such file"),
@@ -192,7 +192,7 @@ def test_missing_binaries_and_a_missing_program(
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(sys, "executable", str(place.root / "python"))
     assert place.run("--tasks", "cola") == 1
-    assert "fairseq-hydra-train is neither on the path nor in" in capsys.readouterr().err
+    assert "fairseq-hydra-train is neither on the PATH nor in" in capsys.readouterr().err
 
 
 def test_an_unknown_option_is_refused(place: Place, capsys: pytest.CaptureFixture[str]) -> None:

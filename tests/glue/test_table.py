@@ -77,7 +77,7 @@ def test_some_tasks_while_runs_go_on(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert columns(printed, "rte")[2:5] == ["68.2*", "2/3", "66.0–70.5"]
     assert columns(printed, "average")[2] == "-"
     assert "no average: cola, mnli, mrpc, qnli, qqp, sst_2, sts_b missing" in printed
-    assert "* some of the runs have not trained to the end" in printed
+    assert "* some of the runs are not complete" in printed
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["average"] is None
     assert report["tasks"]["rte"]["seeds_without_score"] == [10]

@@ -80,8 +80,8 @@ def test_report_has_all_that_was_asked_for(run: Path, tmp_path: Path, capsys: py
     assert abs(worst["score"] - worst["label"]) == pytest.approx(np.abs(scores - split.labels)[~right].max(), abs=1e-6)
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
     said = capsys.readouterr().out
-    assert "image, fitted alike" in said
-    assert "must not moderate" in said
+    assert "image, same training" in said
+    assert "without human review" in said
 
 
 def exclusive_features(count: int, seed: int) -> Split:

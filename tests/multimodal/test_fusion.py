@@ -268,5 +268,5 @@ def test_settings_are_checked(settings: Dict[str, Any], message: str) -> None:
             PruneConfig(**bad)
     with pytest.raises(ValueError, match="`edge_direction` is 'up'"):
         EdgeConfig(direction="up")
-    with pytest.raises(ValueError, match="expected one at least of vision, text, audio"):
+    with pytest.raises(ValueError, match="expected at least one of vision, text, audio"):
         model()({"smell": torch.zeros(1, 1, 1)})

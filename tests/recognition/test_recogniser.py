@@ -66,7 +66,7 @@ def test_the_dictionary_is_inside_or_lies_beside_or_is_given(tmp_path: Path) -> 
     second_method(tmp_path / "model.pt")
     beside = open_recogniser(tmp_path / "model.pt", "cpu")
     moved = (tmp_path / "dict.ltr.txt").rename(tmp_path / "other.txt")
-    with pytest.raises(ValueError, match=r"holds no dictionary; give the one of its labels, `--dict FILE`"):
+    with pytest.raises(ValueError, match=r"holds no dictionary; give the one of its labels with `--dict FILE`"):
         open_recogniser(tmp_path / "model.pt", "cpu")
     given = open_recogniser(tmp_path / "model.pt", "cpu", moved)
     assert (given.symbols, given.digest) == (beside.symbols, beside.digest)
@@ -87,7 +87,7 @@ def test_a_clip_that_gives_no_frame_is_told(tmp_path: Path) -> None:
     first_method(tmp_path / "first.pt")
     recogniser = open_recogniser(tmp_path / "first.pt", "cpu")
     short = np.zeros(recogniser.shortest - 1, "float32")
-    with pytest.raises(ValueError, match=rf"{len(short)} samples; one frame of this model needs"):
+    with pytest.raises(ValueError, match=rf"{len(short)} samples; one frame of this model requires"):
         recogniser.emissions([short])
     assert recogniser.emissions([]) == []
 
@@ -109,7 +109,7 @@ def test_what_is_no_recogniser_is_told(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_no_recogniser_is_told(tmp_path: Path) -> None:
     speech_checkpoint(tmp_path / "pretrained.pt")
-    with pytest.raises(ValueError, match=r"Data2VecAudioModel; expected a recogniser by CTC, Data2VecAudioForCTC"):
+    with pytest.raises(ValueError, match=r"Data2VecAudioModel; expected a CTC recogniser, Data2VecAudioForCTC"):
         open_recogniser(convert(tmp_path / "pretrained.pt", tmp_path / "folder"), "cpu")
     with pytest.raises(ValueError, match=r"holds no config.json"):
         open_recogniser(tmp_path, "cpu")

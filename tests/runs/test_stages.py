@@ -42,12 +42,12 @@ def test_a_failing_stage_stops_the_quickstart_and_runs_again(tmp_path: Path, cap
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "x").touch()
     runner = Runner(tmp_path, tmp_path)
-    with pytest.raises(SystemExit, match=r"error: \[one\] ended with code 3"):
+    with pytest.raises(SystemExit, match=r"error: \[one\] exited with code 3"):
         runner.run(broken)
     assert "what went wrong" in capfd.readouterr().err
     (tmp_path / "one" / "x").unlink()
     Runner(tmp_path, tmp_path).run(broken)
-    assert "goes on where it stopped" in capfd.readouterr().out
+    assert "resumes where it stopped" in capfd.readouterr().out
     assert runner.log("one").read_text() == 2 * "what went wrong\n"
 
 
@@ -76,7 +76,7 @@ def test_a_failure_beside_another_stage_loses_nothing_of_it(tmp_path: Path, capf
     good = stage(tmp_path / "one", "import time; time.sleep(0.5); p.mkdir()", updates=10)
     bad = stage(tmp_path / "two", "print('went wrong'); exit(4)", name="two", updates=10, beside="one")
     runner = Runner(tmp_path, tmp_path)
-    with pytest.raises(SystemExit, match=r"error: \[two\] ended with code 4"):
+    with pytest.raises(SystemExit, match=r"error: \[two\] exited with code 4"):
         runner.run(good, bad)
     assert "went wrong" in capfd.readouterr().err
     assert [record.done for record in runner.records.values()] == [True, False]

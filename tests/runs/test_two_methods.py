@@ -87,7 +87,7 @@ def test_other_settings_are_not_compared_and_one_is_named(tmp_path: Path, capsys
 
 
 def test_the_same_method_twice_is_no_comparison() -> None:
-    assert difference({"method": 2, "seed": 1}, {"method": 2, "seed": 1}) == "it is of data2vec 2.0, too"
+    assert difference({"method": 2, "seed": 1}, {"method": 2, "seed": 1}) == "it is also of data2vec 2.0"
     assert difference({"method": 2, "finetuning": ("a",)}, {"method": 1, "finetuning": ["a"]}) == ""
 
 

@@ -1,1 +1,1 @@
-"""Recordings of any length as pieces that a recogniser can take."""
+"""Splits recordings of any length into pieces for a recogniser."""

@@ -1,4 +1,4 @@
-"""The part of a recording that a cutter looks at: as far as has been read, from where it still matters."""
+"""The part of a recording in memory while it is cut: from the current position to the end of what has been read."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .listening import Samples
 from .pauses import Detector, Loudness, Span, Values, smoothed, spans
 
 SILENT = 1e-5
-"""Less than a third of the least that 16 bits can say."""
+"""Less than a third of the smallest non-zero value of 16 bits."""
 SEAM = 0.1
-"""Seconds over which a seam looks for quiet."""
+"""Seconds over which loudness is averaged to find a quiet position for a seam."""
 Spans = List[Span]
 
 
 class Ahead:
-    """Samples from some place of a recording on, with the values of what tells pauses; all places are in samples."""
+    """Samples of a recording from a position on, with the pause detector's values; all positions are in samples."""
 
     def __init__(self, blocks: Iterator[Samples], detector: Optional[Detector], rate: int) -> None:
         self._blocks = blocks
@@ -31,11 +31,11 @@ class Ahead:
 
     @property
     def end(self) -> int:
-        """Behind the last sample that is known."""
+        """The position after the last sample read."""
         return self._start + len(self._samples)
 
     def read_to(self, end: int) -> None:
-        """Read until samples up to ``end`` are known, or the recording ends."""
+        """Read until samples up to ``end`` are in memory, or the recording ends."""
         parts, known = [self._samples], self.end
         while known < end and not self.ended:
             block = next(self._blocks, None)
@@ -49,24 +49,26 @@ class Ahead:
             self._samples = np.concatenate(parts)
 
     def forget(self, before: int) -> None:
-        """Drop whole steps that lie before a place."""
+        """Drop whole steps before a position."""
         steps = max(0, before - self._start) // self.step
         self._samples, self._values = self._samples[steps * self.step :], self._values[steps:]
         self._start += steps * self.step
 
     def between(self, start: int, end: int) -> Samples:
-        """The samples of a span, as far as they are known."""
-        return self._samples[max(0, start - self._start) : max(0, end - self._start)].copy()  # a view would hold all
+        """The samples of a span, as far as they are in memory."""
+        return self._samples[
+            max(0, start - self._start) : max(0, end - self._start)
+        ].copy()  # a view would keep all in memory
 
     def is_silent(self) -> bool:
-        """Whether in all that is known nobody can have spoken."""
+        """Whether everything in memory is silent: no speech is possible."""
         if self._detector is not None:
             return self._detector.is_silent(self._values)
         loudness = Loudness(self._rate)
         return loudness.is_silent(loudness.values(self._samples, last=True))
 
     def pauses(self, start: int, end: int) -> Spans:
-        """Pauses in a span, none without a detector; one that reaches the span's end may go on."""
+        """Pauses in a span, none without a detector; one that reaches the span's end may continue after it."""
         if self._detector is None:
             return []
         low, high = (start - self._start) // self.step, -(-(end - self._start) // self.step)
@@ -75,7 +77,7 @@ class Ahead:
         return [(max(start, base + a * self.step), min(end, base + b * self.step)) for a, b in found]
 
     def quietest(self, start: int, end: int) -> int:
-        """A quiet place in a span; without a detector its end."""
+        """The quietest position in a span; without a detector its end."""
         if self._detector is None:
             return end
         low, high = -(-(start - self._start) // self.step), (end - self._start) // self.step
@@ -84,6 +86,6 @@ class Ahead:
         return self._start + quiet * self.step + self.step // 2
 
     def silent_spans(self, start: int, end: int) -> Spans:
-        """Where for a hundredth of a second there is no sound at all, relative to ``start``."""
+        """Spans of at least a hundredth of a second without any sound, relative to ``start``."""
         found = spans(np.abs(self.between(start, end)) < SILENT)
         return [span for span in found if span[1] - span[0] >= self._rate // 100]

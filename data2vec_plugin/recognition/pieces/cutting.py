@@ -1,7 +1,7 @@
-"""A recording of any length -> pieces for a recogniser, cut in pauses, or where there is none at seams.
+"""A recording of any length -> pieces for a recogniser, cut in pauses, or at seams if there are none.
 
-At a seam two windows overlap: of each only the frames are kept that have context on both sides, so that emissions
-concatenate as if they had been computed at once, and no word is doubled or lost.
+At a seam two windows overlap: only frames with context on both sides are kept of each, so that emissions concatenate
+as if they had been computed at once, and no word is duplicated or lost.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ PAUSES, VAD, WINDOWS = WAYS = ("pauses", "vad", "windows")
 class Cutting:
     """How recordings are cut; all in seconds.
 
-    A recording of up to ``window`` is not cut. ``pause`` is the shortest that is cut in; ``margin`` of it stays on
-    either side. ``context`` is what a window hears beyond a seam.
+    A recording of up to ``window`` is not cut. ``pause`` is the shortest pause to cut in; ``margin`` of it is kept on
+    either side. ``context`` is how far a window extends beyond a seam.
     """
 
     way: str = PAUSES
@@ -32,7 +32,7 @@ class Cutting:
     context: float = 2.0
 
     def check(self) -> None:
-        """Raise ValueError for what cannot be."""
+        """Raise ValueError for invalid settings."""
         if self.way not in WAYS:
             raise ValueError(f"`--cut` is {self.way!r}; expected {', '.join(WAYS)}")
         if not self.window >= 4 * self.context:
@@ -41,7 +41,7 @@ class Cutting:
             raise ValueError(f"`--pause` is {self.pause:g}; expected 0.1 seconds or more")
 
     def detector(self, rate: int) -> Optional[Detector]:
-        """What tells pauses; None for windows alone. Raises ValueError if its package is missing."""
+        """The detector of pauses; None for windows only. Raises ValueError if its package is missing."""
         if self.way == WINDOWS:
             return None
         return VoiceActivity(rate) if self.way == VAD else Loudness(rate)
@@ -49,23 +49,23 @@ class Cutting:
 
 @dataclass(frozen=True)
 class Frames:
-    """How a recogniser makes frames of samples: see :class:`~..recogniser.Recogniser`."""
+    """How a recogniser turns samples into frames: see :class:`~..recogniser.Recogniser`."""
 
     rate: int
     hop: int
     shortest: int
 
     def count(self, samples: int) -> int:
-        """Frames of so many samples."""
+        """Number of frames in ``samples`` samples."""
         return max(0, (samples - self.shortest) // self.hop + 1)
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Samples for a recogniser, and which frames of them count.
+    """Samples for a recogniser, and which of their frames are kept.
 
-    ``start`` is the place in the recording, in samples, of the first frame that counts. ``joined``: it goes on where
-    the piece before ended.
+    ``start`` is the position in the recording, in samples, of the first frame that is kept. ``joined``: it continues
+    the previous piece without a gap.
     """
 
     samples: Samples
@@ -76,7 +76,7 @@ class Piece:
 
 
 class Cutter:
-    """Goes through one recording; see :func:`pieces`."""
+    """Cuts one recording; see :func:`pieces`."""
 
     def __init__(self, blocks: Iterator[Samples], frames: Frames, cutting: Cutting) -> None:
         rate = frames.rate
@@ -86,9 +86,9 @@ class Cutter:
         self.context = int(cutting.context * rate) // frames.hop
         self.ahead = Ahead(blocks, cutting.detector(rate), rate)
         self.at = 0
-        """What lies before has been dealt with."""
+        """Everything before this position has been cut."""
         self.origin: Optional[int] = None
-        """Where the pieces began that are joined by seams up to here."""
+        """Where the pieces joined by seams up to here began."""
 
     def pieces(self) -> Iterator[Piece]:
         """All pieces in order."""
@@ -119,8 +119,8 @@ class Cutter:
             self.ahead.forget(self.at - self.context * self.frames.hop - self.margin)
 
     def leave_pause(self, found: Spans, limit: int) -> bool:
-        """Go to where the pause ends that may be here; True if its end is not known yet."""
-        if not found or found[0][0] >= self.at + self.ahead.step:  # a sound may end within a step
+        """Skip a pause at the current position, if there is one; True if its end has not been read yet."""
+        if not found or found[0][0] >= self.at + self.ahead.step:  # a step may hold the end of a sound
             return False
         end = found[0][1]
         if end < limit:
@@ -130,12 +130,12 @@ class Cutter:
         return True
 
     def first_pause(self, found: Spans, horizon: int) -> Optional[Span]:
-        """The first pause that is long enough and begins in the window, if there is one."""
+        """The first pause that is long enough and begins in the window; None if there is none."""
         first = self.at + self.ahead.step
         return next((each for each in found if each[1] - each[0] >= self.pause and first <= each[0] <= horizon), None)
 
     def last_sound(self, pause: Span) -> int:
-        """Where a piece ends before a pause: a margin into it, but not in what is exactly silent."""
+        """Where a piece ends before a pause: a margin into it, but not within digital silence."""
         start = max(self.at, pause[0] - self.ahead.step)
         silent = self.ahead.silent_spans(start, pause[0] + self.margin)
         return next((start + first for first, end in silent if start + end > pause[0]), pause[0] + self.margin)
@@ -147,7 +147,7 @@ class Cutter:
         return next((start + behind for first, behind in reversed(silent) if start + first < end), start)
 
     def piece(self, end: int) -> Iterator[Piece]:
-        """From here to ``end``, behind which nothing goes on; nothing if that is less than a frame."""
+        """The piece from here to ``end``, after which nothing is joined; none if it is shorter than a frame."""
         start, lead = self.window_start()
         samples = self.ahead.between(start, end)
         count = self.frames.count(len(samples)) - lead
@@ -155,7 +155,7 @@ class Cutter:
             yield Piece(samples, self.at, lead, count, joined=self.origin is not None)
 
     def window_up_to(self, seam: int) -> Iterator[Piece]:
-        """From here to a seam, at which the next piece goes on; with context on its far side."""
+        """The piece from here to a seam, where the next piece continues; with context after the seam."""
         hop = self.frames.hop
         origin = self.at if self.origin is None else self.origin
         seam = max(origin + (seam - origin) // hop * hop, self.at + hop)
@@ -166,11 +166,11 @@ class Cutter:
         self.at, self.origin = seam, origin
 
     def window_start(self) -> Tuple[int, int]:
-        """Where the samples of a piece from here on begin, and how many of its frames are context."""
+        """Where the samples of a piece from here begin, and how many of its frames are context."""
         lead = 0 if self.origin is None else min(self.context, (self.at - self.origin) // self.frames.hop)
         return self.at - lead * self.frames.hop, lead
 
 
 def pieces(blocks: Iterator[Samples], frames: Frames, cutting: Cutting) -> Iterator[Piece]:
-    """Cut a recording, which is read as far ahead as a window and its context; the same for blocks of any size."""
+    """Cut a recording, reading ahead by a window and its context; the result does not depend on the blocks' size."""
     return Cutter(blocks, frames, cutting).pieces()

@@ -1,4 +1,4 @@
-"""One channel at one rate, piece by piece, of a file of any length."""
+"""Reads a file of any length block by block, as one channel at one sample rate."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Source = Union[str, "os.PathLike[str]", Samples, Tensor]
 def listen(source: Source, rate: int) -> Iterator[Samples]:
     """Samples (samples,) of a source at ``rate``, channels averaged, in blocks.
 
-    Raises UnusableFileError for a file that cannot be read to its end, is shorter than it says, or holds values that
-    are not finite.
+    Raises UnusableFileError for a file that cannot be read to its end, is shorter than its header states, or holds
+    values that are not finite.
     """
     if isinstance(source, (str, os.PathLike)):
         return _resampled(os.fspath(source), rate)
@@ -31,7 +31,7 @@ def listen(source: Source, rate: int) -> Iterator[Samples]:
 
 
 def seconds_of(source: Source, rate: int) -> float:
-    """How long a source says it is; 0 if it does not know. Raises UnusableFileError as :func:`listen` does."""
+    """The length that a source states; 0 if it states none. Raises UnusableFileError as :func:`listen` does."""
     if not isinstance(source, (str, os.PathLike)):
         return len(source) / rate
     info = sound_info(os.fspath(source))
@@ -39,7 +39,7 @@ def seconds_of(source: Source, rate: int) -> float:
 
 
 def _resampled(path: str, rate: int) -> Iterator[Samples]:
-    """The blocks of a file at another rate; what the filter still holds comes last."""
+    """The blocks of a file at another rate; the rest in the filter comes last."""
     info = sound_info(path)
     if info.sample_rate == rate:
         yield from _mono(path, info.frames)
@@ -53,7 +53,7 @@ def _resampled(path: str, rate: int) -> Iterator[Samples]:
 
 
 def _mono(path: str, stated: int) -> Iterator[Samples]:
-    """The channels' mean (samples,)."""
+    """The mean of the channels, (samples,)."""
     count = 0
     for samples in sound_blocks(path, BLOCK):
         block = samples[:, 0] if samples.shape[1] == 1 else samples.mean(1, dtype=np.float32)

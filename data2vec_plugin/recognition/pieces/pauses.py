@@ -1,4 +1,4 @@
-"""Where nobody speaks, told by loudness: quieter than what is around, near the noise, and as steady as noise."""
+"""Pauses detected by loudness: quieter than the surroundings, near the noise level, and as steady as noise."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from .listening import Samples
 
 Values = NDArray[np.float32]
 Span = Tuple[int, int]
-"""First step, and the one behind the last."""
+"""First step, and the one after the last."""
 
 STEPS_A_SECOND = 100
 FLOOR = -85.0
-"""dB below full scale: less is silence, whatever else is there; 16 bits end at about -98."""
+"""Silence in any case, in dB relative to full scale; 16 bits end at about -98."""
 ABOVE_NOISE = 6.0, 12.0
-"""dB that a pause may exceed the noise by, at least and at most; in between it is a share of the noise's distance to
+"""Least and most dB by which a pause may exceed the noise; in between it is a share of the distance from the noise to
 the loudest."""
 SHARE = 0.3
 STEADY = 10.0
-"""dB between the 5th and the 95th percentile in a pause, at most: speech moves by more, however soft it is."""
+"""Most dB between the 5th and the 95th percentile in a pause: speech varies by more, however soft it is."""
 
 
 class Detector(Protocol):
-    """Tells pauses in a recording that comes block by block.
+    """Detects pauses in a recording that is read block by block.
 
-    ``step`` is how many samples share a value; low values are pauses.
+    ``step`` samples share a value; low values are pauses.
     """
 
     step: int
 
     def values(self, samples: Samples, last: bool) -> Values:
-        """The values of the steps that ``samples`` complete, or of the ``last`` one too, which may be cut short."""
+        """The values of the steps that ``samples`` complete; with ``last`` also of the final, incomplete step."""
 
     def pauses(self, values: Values) -> List[Span]:
-        """Runs of steps, of any length, in which nobody speaks."""
+        """Runs of steps without speech, of any length."""
 
     def is_silent(self, values: Values) -> bool:
-        """Whether a whole recording holds nothing that could be speech."""
+        """Whether a whole recording has no possible speech."""
 
 
 class Steps:
@@ -50,7 +50,7 @@ class Steps:
         self._rest: Samples = np.zeros(0, np.float32)
 
     def take(self, samples: Samples, last: bool) -> Samples:
-        """(steps, ``size``): what is whole now; the ``last`` step is filled up with its own last sample."""
+        """(steps, ``size``): the steps completed so far; the ``last`` step is padded with its own last sample."""
         joined = np.concatenate([self._rest, samples])
         if last and len(joined) % self.size:
             joined = np.pad(joined, (0, -len(joined) % self.size), mode="edge")
@@ -60,7 +60,7 @@ class Steps:
 
 
 class Loudness:
-    """A :class:`Detector` that needs nothing but the samples: dB of every hundredth of a second."""
+    """A :class:`Detector` that needs only the samples: dB of every hundredth of a second."""
 
     def __init__(self, rate: int) -> None:
         self.step = max(rate // STEPS_A_SECOND, 1)
@@ -72,7 +72,7 @@ class Loudness:
         return (10 * np.log10(power + 1e-12)).astype(np.float32)
 
     def pauses(self, values: Values) -> List[Span]:
-        """Runs below a threshold that follows noise and speech, without those that move as speech does."""
+        """Runs below a threshold that follows noise and speech, except those that vary as speech does."""
         if len(values) == 0:
             return []
         heard = np.maximum(values, FLOOR)
@@ -82,7 +82,7 @@ class Loudness:
         return [span for span in spans(heard < noise + above) if is_steady(heard[slice(*span)])]
 
     def is_silent(self, values: Values) -> bool:
-        """Only where next to no sound is."""
+        """Whether there is next to no sound."""
         return bool((values < FLOOR + ABOVE_NOISE[0]).all())
 
 
@@ -93,7 +93,7 @@ def spans(flags: NDArray[np.bool_]) -> List[Span]:
 
 
 def is_steady(values: Values) -> bool:
-    """Whether loudness changes as little as that of noise."""
+    """Whether loudness varies as little as that of noise."""
     low, high = np.percentile(values, (5, 95))
     return bool(high - low <= STEADY)
 

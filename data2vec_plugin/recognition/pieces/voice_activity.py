@@ -1,4 +1,4 @@
-"""Where nobody speaks, told by Silero's voice activity detection, which also knows music and noise from speech."""
+"""Pauses detected by Silero's voice activity detection, which also distinguishes music and noise from speech."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from .listening import Samples
 from .pauses import Span, Steps, Values, spans
 
 RATES = {8_000: 256, 16_000: 512}
-"""Samples that the model hears at a time, by rate."""
+"""Samples per step of the model, by rate."""
 SPEECH, NO_SPEECH = 0.5, 0.35
-"""Probability from which on speech begins, and below which it ends: the package's own."""
+"""Probability at which speech begins, and below which it ends: the package's defaults."""
 INSTALL = "pip install 'silero-vad>=6.2'"
 
 
 class VoiceActivity:
-    """A :class:`~.pauses.Detector` by the model in the package `silero-vad`; rates are 8 kHz and multiples of 16.
+    """A :class:`~.pauses.Detector` with the model of the package `silero-vad`; for 8 kHz and multiples of 16 kHz.
 
-    The file is loaded without its package, which would set torch's number of threads to one. Raises ValueError if
-    the package is missing, or for another rate.
+    The file is loaded without importing its package, which would set torch's number of threads to one. Raises
+    ValueError if the package is missing, or for another rate.
     """
 
     def __init__(self, rate: int) -> None:
         self.thinned = max(rate // 16_000, 1)
         heard = rate // self.thinned
         if heard not in RATES or rate % heard:
-            raise ValueError(f"`--cut vad` knows 8,000 Hz and multiples of 16,000, the model has {rate}; use pauses")
+            raise ValueError(
+                f"`--cut vad` supports 8,000 Hz and multiples of 16,000, the model has {rate}; use `--cut pauses`"
+            )
         self.rate, self.step = heard, RATES[heard] * self.thinned
         self._steps = Steps(self.step)
         self._model: Any = torch.jit.load(str(model_file()), map_location="cpu").eval()
@@ -43,15 +45,15 @@ class VoiceActivity:
         return np.array([self._model(step.unsqueeze(0), self.rate).item() for step in steps], np.float32)
 
     def pauses(self, values: Values) -> List[Span]:
-        """Runs without speech: from where it has ended to where it begins."""
+        """Runs without speech."""
         return spans(~self._speaks(values))
 
     def is_silent(self, values: Values) -> bool:
-        """Whether nobody speaks at all."""
+        """Whether there is no speech at all."""
         return bool((values < SPEECH).all())
 
     def _speaks(self, values: Values) -> Any:
-        """(steps,) bool, with hysteresis."""
+        """Whether each step is speech, with hysteresis: (steps,) bool."""
         speaks, now = np.zeros(len(values), bool), False
         for step, value in enumerate(values):
             now = bool(value >= (NO_SPEECH if now else SPEECH))
@@ -60,9 +62,9 @@ class VoiceActivity:
 
 
 def model_file() -> Path:
-    """Where the package keeps its model; raises ValueError if it is missing."""
+    """The path of the package's model; raises ValueError if the package is missing."""
     found = find_spec("silero_vad")
     path = Path(found.origin).parent / "data" / "silero_vad.jit" if found and found.origin else None
     if path is None or not path.is_file():
-        raise ValueError(f"`--cut vad` needs the package silero-vad: {INSTALL}; or use pauses, which needs none")
+        raise ValueError(f"`--cut vad` requires the package silero-vad: {INSTALL}; or use `--cut pauses` without it")
     return path

@@ -1,1 +1,1 @@
-"""Many recordings through one recogniser, and what is written of them."""
+"""Transcription of many recordings, and the files it writes."""

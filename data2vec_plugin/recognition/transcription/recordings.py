@@ -1,4 +1,4 @@
-"""What the command line names -> recordings, each with the name that its transcript gets."""
+"""Files and folders of the command line -> recordings, each with the name of its transcript."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ...files.media.sounds import WITHOUT
 
 
 def recordings(inputs: Sequence[Path], to_files: bool) -> List[Item]:
-    """The recordings of files and folders in order, each once, named by their paths below the folder of all.
+    """The recordings of files and folders in order, each once, named by their paths below their common folder.
 
-    Raises ValueError for an input that is not there, for none at all, and where two would be written ``to_files`` of
-    one name.
+    Raises ValueError for an input that does not exist, if there are no recordings, and if two of them would be written
+    ``to_files`` with the same name.
     """
     for each in inputs:
         if not each.exists():
@@ -27,17 +27,17 @@ def recordings(inputs: Sequence[Path], to_files: bool) -> List[Item]:
     base = os.path.commonpath(folders)
     found = [item for each in inputs for item in _below(each, base)]
     if not found:
-        raise ValueError(f"{', '.join(map(str, inputs))}: no file that ends in {', '.join(endings())}")
+        raise ValueError(f"{', '.join(map(str, inputs))}: no file with extension {', '.join(endings())}")
     return unique(found) if to_files else list({item.source: item for item in found}.values())
 
 
 def endings() -> tuple[str, ...]:
-    """What files in folders end in that are read here."""
+    """Extensions of the files that are read from folders."""
     return audio.ENDINGS + (ffmpeg.ENDINGS if ffmpeg.is_there() else ())
 
 
 def _below(path: Path, base: str) -> Iterator[Item]:
-    """A file, or those of a folder; what is passed over is told."""
+    """A file, or those of a folder; skipped files are reported."""
     if not path.is_dir():
         yield _item(path, base)
         return
@@ -46,7 +46,7 @@ def _below(path: Path, base: str) -> Iterator[Item]:
     for name in walk.files():
         yield _item(path / name, base)
     for line in walk.passed.lines():
-        print(f"passed over {line}", file=sys.stderr)
+        print(f"skipped {line}", file=sys.stderr)
 
 
 def _item(path: Path, base: str) -> Item:

@@ -1,4 +1,4 @@
-"""The folder of transcripts: what is in it, what it was made with, and that nothing of somebody else's goes."""
+"""The folder of transcripts: its contents, the settings they were made with, and protection of other files in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INDEX, SETTINGS = "transcripts.tsv", "transcribe.json"
 
 @dataclass(frozen=True)
 class Row:
-    """A recording whose transcript is there, or is about to be written; ``stamp`` tells whether it has changed."""
+    """A recording whose transcript exists, or is about to be written; ``stamp`` shows whether it has changed."""
 
     id: str
     file: str
@@ -29,11 +29,11 @@ class Row:
 
 
 class ResultsFolder:
-    """Transcripts by recording; who writes here holds the folder's lock.
+    """Transcripts by recording; a process that writes here holds the folder's lock.
 
-    A row of the table is written before the files, so that a file without one is not ours, and is never replaced
-    unless ``overwrite`` says so. Raises ValueError for a folder whose transcripts were made otherwise, and for files
-    that are in the way.
+    A row of the table is written before the files, so that a file without a row was not written here, and is never
+    replaced without ``overwrite``. Raises ValueError for a folder whose transcripts were made with other settings, and
+    for other files of the same names.
     """
 
     def __init__(self, folder: Path, formats: Sequence[str], settings: Mapping[str, object], overwrite: bool) -> None:
@@ -46,12 +46,12 @@ class ResultsFolder:
         self.table = AppendedTable(folder / INDEX, Row)
 
     def keep_settings(self, settings: Mapping[str, object]) -> None:
-        """Note what transcripts are made with; raises ValueError if those that are there were made otherwise."""
-        remedy = "say `--overwrite` to make all of them again"
+        """Store the settings; raises ValueError if existing transcripts were made with other settings."""
+        remedy = "give `--overwrite` to transcribe everything again"
         keep_settings(self.folder, dict(settings), SETTINGS, "transcripts", remedy)
 
     def pending(self, recordings: Sequence[Item]) -> List[Item]:
-        """The recordings whose transcripts are still to be made; raises ValueError for files that are in the way."""
+        """The recordings that have no transcript yet; raises ValueError for other files of the same names."""
         left = [item for item in recordings if not self._has(item)]
         in_the_way = [
             str(path)
@@ -61,9 +61,7 @@ class ResultsFolder:
             if path.exists()
         ]
         if in_the_way:
-            raise ValueError(
-                f"{some(in_the_way)}: there already, not of this command; give another `--out`, or say `--overwrite`"
-            )
+            raise ValueError(f"{some(in_the_way)}: not written by this command; give another `--out`, or `--overwrite`")
         return left
 
     def put(self, item: Item, transcript: Transcript) -> None:

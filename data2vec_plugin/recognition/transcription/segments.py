@@ -1,4 +1,4 @@
-"""Emissions of pieces, one after another -> segments that are decoded at once."""
+"""Joins the emissions of consecutive pieces into segments, which are decoded as a whole."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .transcript import Reading, Segment, Transcript
 
 BOUNDARY = "|"
 LONGEST = 60.0
-"""Seconds that are decoded at once, at most, and somewhat more where no word ends for long."""
+"""Longest segment in seconds; somewhat longer if no word ends for a while."""
 
 
 @dataclass
 class SegmentReader:
-    """Takes the emissions of one recording's pieces in order, and decodes what belongs together.
+    """Collects the emissions of one recording's pieces in order, and decodes them segment by segment.
 
-    Pieces that are joined are one segment. One that grows too long is cut where a word ends, which is no seam: words
-    are decoded by letters, and no letter of another word stands between.
+    Joined pieces are one segment. A segment that grows too long is cut where a word ends, which loses nothing: words
+    are decoded from letters, and no letter of another word is between.
     """
 
     recogniser: Recogniser
@@ -35,7 +35,7 @@ class SegmentReader:
     _start: int = 0
 
     def take(self, piece: Piece, emissions: Tensor) -> None:
-        """A piece and what the recogniser says of its samples, (T, V)."""
+        """Add a piece and its emissions, (T, V)."""
         if not piece.joined:
             self.finish()
             self._start = piece.start
@@ -48,7 +48,7 @@ class SegmentReader:
             self._rows, self._start = [rows[cut:]], self._start + cut * self.recogniser.hop
 
     def finish(self) -> None:
-        """Decode what is still there."""
+        """Decode the rest."""
         if self._rows:
             self._read(torch.cat(self._rows))
         self._rows = []
@@ -69,10 +69,10 @@ class SegmentReader:
 
 
 def word_end(rows: Tensor, symbols: Sequence[str], blank: int, longest: int) -> int:
-    """The last frame among ``longest`` that stands between two words on the best path.
+    """The last of the first ``longest`` frames that is between two words on the best path.
 
-    Behind a boundary ``|``, or before a unit that begins a word; where the dictionary has neither, in the longest run
-    of blanks of the second half. Without any such place ``longest`` itself.
+    That is after a boundary ``|``, or before a piece that begins a word; if the dictionary has neither, in the longest
+    run of blanks of the second half. If there is no such frame, ``longest`` itself.
     """
     path = runs(rows[:longest].argmax(-1).tolist())
     if BOUNDARY in symbols:

@@ -1,4 +1,4 @@
-"""The run of `data2vec transcribe`: what is missing is made, whatever happens in between is kept."""
+"""The run of `data2vec transcribe`: writes missing transcripts, and keeps finished ones if it is interrupted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ READERS = 4
 
 @dataclass(frozen=True)
 class Job:
-    """What the user asked for; see `data2vec transcribe --help`."""
+    """The user's request; see `data2vec transcribe --help`."""
 
     checkpoint: Path
     inputs: Sequence[Path]
@@ -51,7 +51,7 @@ class Job:
 
 @dataclass
 class Done:
-    """What a run has done so far."""
+    """The progress of a run."""
 
     skipped: Dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -59,14 +59,14 @@ class Done:
 
 
 def transcribe(job: Job) -> int:
-    """Make the transcripts that are not there yet; 1 if more recordings were skipped than ``bad_limit``.
+    """Write the missing transcripts; 1 if more recordings were skipped than ``bad_limit``.
 
-    Raises ValueError for a checkpoint, a recording's name or a folder that cannot be used, before anything is written,
-    and OSError for a disk on which nothing more can be.
+    Raises ValueError for an unusable checkpoint, name of a recording or folder, before anything is written, and OSError
+    if the disk is full.
     """
     formats = parse_formats(job.formats)
     if job.out is None and formats != ["txt"]:
-        raise ValueError(f"`--format {job.formats}` makes files; say where by `--out FOLDER`")
+        raise ValueError(f"`--format {job.formats}` writes files; give their folder with `--out FOLDER`")
     items = recordings(job.inputs, to_files=job.out is not None)
     recogniser = open_recogniser(job.checkpoint, job.device, job.dictionary)
     decoder = build_decoder(job.beam, recogniser.symbols, recogniser.blank)
@@ -84,18 +84,18 @@ def transcribe(job: Job) -> int:
 
 
 def to_standard_output(job: Job, transcriber: Transcriber, items: Sequence[Item]) -> int:
-    """A line a recording, with its name where there are several."""
+    """Print one line per recording, with its name if there are several."""
     done = Done()
     started = time.monotonic()
     for item, transcript in transcripts(transcriber, items, done):
         print(f"{item.source}\t{transcript.text}" if len(items) > 1 else transcript.text, flush=True)
     print_skipped(done.skipped)
-    print(told(done, time.monotonic() - started), file=sys.stderr)
+    print(summary(done, time.monotonic() - started), file=sys.stderr)
     return 1 if len(done.skipped) > job.bad_limit else 0
 
 
 def to_folder(job: Job, out: Path, transcriber: Transcriber, results: ResultsFolder, items: Sequence[Item]) -> int:
-    """Files of each recording."""
+    """Write the files of each recording."""
     pending = results.pending(items)
     done = Done()
     started = time.monotonic()
@@ -105,22 +105,22 @@ def to_folder(job: Job, out: Path, transcriber: Transcriber, results: ResultsFol
                 results.put(item, transcript)
     finally:
         before = len(items) - len(pending)
-        print(f"{out}: {before + done.count:,} of {len(items):,} transcripts ({before:,} from before), ", end="")
-        print(told(done, time.monotonic() - started))
+        print(f"{out}: {before + done.count:,} of {len(items):,} transcripts ({before:,} already there), ", end="")
+        print(summary(done, time.monotonic() - started))
         if left := len(pending) - done.count - len(done.skipped):
-            print(f"{left:,} recordings are left to do; the same command goes on", file=sys.stderr)
+            print(f"{left:,} recordings are left to do; run the same command again to continue", file=sys.stderr)
         tell_skipped(out, done.skipped)
     return 1 if len(done.skipped) > job.bad_limit else 0
 
 
-def told(done: Done, seconds: float) -> str:
-    """How much was done, how fast, and what was left out."""
+def summary(done: Done, seconds: float) -> str:
+    """The number of skipped recordings, the amount of audio, and the speed."""
     speed = done.seconds / max(seconds, 1e-9)
     return f"{len(done.skipped):,} skipped; {done.seconds / 60:,.1f} minutes of audio, {speed:.1f} x real time"
 
 
 def transcripts(transcriber: Transcriber, items: Sequence[Item], done: Done) -> Iterator[tuple[Item, Transcript]]:
-    """Each recording with its transcript, in order, below a bar; what cannot be read is noted."""
+    """Each recording with its transcript, in order, with a progress bar; unreadable recordings are recorded."""
     from tqdm import tqdm
 
     readable = looked_at(transcriber, items, done)
@@ -132,7 +132,7 @@ def transcripts(transcriber: Transcriber, items: Sequence[Item], done: Done) -> 
 
         def heard(seconds: float) -> None:
             done.seconds += seconds
-            bar.total = max(bar.total, bar.n + seconds)  # a video may not say how long it is
+            bar.total = max(bar.total, bar.n + seconds)  # a video may not state its length
             bar.set_postfix_str(
                 f"{done.seconds / max(time.monotonic() - started, 1e-9):.1f} x real time", refresh=False
             )
@@ -148,7 +148,7 @@ def transcripts(transcriber: Transcriber, items: Sequence[Item], done: Done) -> 
 
 
 def looked_at(transcriber: Transcriber, items: Sequence[Item], done: Done) -> Dict[int, float]:
-    """Seconds of the recordings by place; those that cannot be read are noted."""
+    """Seconds of the recordings by index; unreadable ones are recorded."""
 
     def look(item: Item) -> Union[float, UnusableFileError]:
         try:
@@ -167,7 +167,7 @@ def looked_at(transcriber: Transcriber, items: Sequence[Item], done: Done) -> Di
 
 
 def settings(job: Job, recogniser: Recogniser) -> Dict[str, object]:
-    """All that decides what transcripts say."""
+    """All settings that transcripts depend on."""
     return {
         "model": recogniser.name,
         "weights": recogniser.digest,
@@ -179,7 +179,7 @@ def settings(job: Job, recogniser: Recogniser) -> Dict[str, object]:
 
 
 def decoding(beam: Optional[BeamOptions]) -> Dict[str, object]:
-    """How emissions are read; files by their content."""
+    """Settings of decoding; files by the digest of their content."""
     if beam is None:
         return {"search": "greedy"}
     given = {name: value for name, value in asdict(beam).items() if value is not None}
@@ -188,5 +188,5 @@ def decoding(beam: Optional[BeamOptions]) -> Dict[str, object]:
 
 
 def versions() -> Dict[str, str]:
-    """What computed."""
+    """The recogniser's part of these settings."""
     return {"data2vec-fairseq": __version__, "torch": torch.__version__}

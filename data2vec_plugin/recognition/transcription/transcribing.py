@@ -1,4 +1,4 @@
-"""Many recordings through one recogniser: pieces of like length share a batch, results come in order."""
+"""Transcribes many recordings: pieces of similar length share a batch, results come in order."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .segments import SegmentReader
 from .transcript import Transcript
 
 BATCH = 60.0
-"""Seconds that are computed at a time, as in `data2vec features`."""
+"""Seconds per batch, as in `data2vec features`."""
 BATCHES_AHEAD = 8
-"""As many batches are made of pieces that are sorted by length together."""
+"""Number of batches whose pieces are sorted by length together."""
 
 
 class Result(NamedTuple):
-    """What became of one source: a transcript, or why there is none."""
+    """The result for one source: a transcript, or why there is none."""
 
     place: int
     found: Union[Transcript, UnusableFileError]
@@ -35,11 +35,11 @@ class Result(NamedTuple):
 
 @dataclass
 class Work:
-    """A piece that waits for its emissions; without one the end of its recording, or what is wrong with that."""
+    """A piece that waits for its emissions; without a piece, the end of its recording, or its error."""
 
     place: int
     heard: float
-    """Seconds of the recording up to the end of this."""
+    """Seconds of the recording up to the end of this piece."""
     piece: Optional[Piece] = None
     emissions: Optional[Tensor] = None
     fault: Optional[UnusableFileError] = None
@@ -49,8 +49,8 @@ class Work:
 class Transcriber:
     """A recogniser and a decoder for recordings of any length.
 
-    ``batch`` is how many seconds are computed at a time; ``heard`` is told how many more seconds of audio are done.
-    Raises ValueError for options that cannot be, or need a package that is missing.
+    ``batch`` is the seconds of audio per batch; ``heard`` is called with the seconds of audio that were completed.
+    Raises ValueError for invalid options, and for options that require a missing package.
     """
 
     recogniser: Recogniser
@@ -64,7 +64,7 @@ class Transcriber:
         if not self.batch > 0:
             raise ValueError(f"`--batch` is {self.batch:g}; expected more than 0 seconds")
         self.frames = Frames(self.recogniser.sample_rate, self.recogniser.hop, self.recogniser.shortest)
-        self.cutting.detector(self.frames.rate)  # what is missing is told before anything is read
+        self.cutting.detector(self.frames.rate)  # raises for a missing package before anything is read
 
     def transcribe(self, source: Source) -> Transcript:
         """One file, or a waveform (samples,) at the recogniser's rate; raises ValueError if it cannot be read."""
@@ -74,9 +74,9 @@ class Transcriber:
         return found
 
     def results(self, sources: Iterable[Source]) -> Iterator[Result]:
-        """All sources in their order; each has the text that it has alone.
+        """All sources in order; the text of each does not depend on the others.
 
-        As much audio is in memory as makes a few batches, however long the recordings are.
+        Memory holds the audio of a few batches, however long the recordings are.
         """
         reader, before = SegmentReader(self.recogniser, self.decoder), 0.0
         for work in self._computed(self._listed(sources)):
@@ -91,7 +91,7 @@ class Transcriber:
             reader, before = SegmentReader(self.recogniser, self.decoder), 0.0
 
     def _listed(self, sources: Iterable[Source]) -> Iterator[Work]:
-        """The pieces of all sources, behind those of each its end."""
+        """The pieces of all sources, each source's followed by its end."""
         rate = self.frames.rate
         for place, source in enumerate(sources):
             blocks, fault = Counted(listen(source, rate)), None
@@ -101,14 +101,14 @@ class Transcriber:
                 if blocks.count < self.frames.shortest:
                     fault = UnusableFileError.of(
                         str(source) if isinstance(source, (str, os.PathLike)) else "the waveform",
-                        f"{blocks.count} samples; one frame of this model needs {self.frames.shortest}",
+                        f"{blocks.count} samples; one frame of this model requires {self.frames.shortest}",
                     )
             except UnusableFileError as error:
                 fault = error
             yield Work(place, blocks.count / rate, fault=fault)
 
     def _computed(self, works: Iterable[Work]) -> Iterator[Work]:
-        """The same with emissions, in the same order; pieces of several recordings are computed together."""
+        """The same with emissions, in the same order; a batch may hold pieces of several recordings."""
         limit = max(1, int(self.batch * self.frames.rate))
         pool: List[Work] = []
         size = 0
@@ -121,7 +121,7 @@ class Transcriber:
         yield from self._emitted(pool, limit)
 
     def _emitted(self, pool: List[Work], limit: int) -> List[Work]:
-        """Compute what is in the pool, the longest pieces first."""
+        """Compute the emissions of the pool, longest pieces first."""
         clips = {str(place): work.piece.samples for place, work in enumerate(pool) if work.piece is not None}
         inputs = [
             Input(Item(name, name, ""), len(clip), partial(torch.from_numpy, clip)) for name, clip in clips.items()
@@ -142,7 +142,7 @@ class Transcriber:
 
 @dataclass
 class Counted:
-    """Blocks of samples, counted as they are taken."""
+    """Blocks of samples, counted as they are read."""
 
     blocks: Iterator[Samples]
     count: int = 0

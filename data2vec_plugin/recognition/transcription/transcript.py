@@ -1,4 +1,4 @@
-"""What was said in a recording: segments between pauses, each with one reading or several."""
+"""A recording's transcript: segments between pauses, each with one hypothesis or several."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..timed_words import TimedWord, text_of
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to read a segment; ``score`` is the decoder's, higher is better."""
+    """One hypothesis for a segment; ``score`` is the decoder's, higher is better."""
 
     score: float
     words: List[TimedWord]
@@ -23,7 +23,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Segment:
-    """What was decoded at once, from ``start`` to ``end`` in seconds; the best reading comes first."""
+    """A stretch decoded as a whole, from ``start`` to ``end`` in seconds; the best hypothesis comes first."""
 
     start: float
     end: float
@@ -32,17 +32,17 @@ class Segment:
 
 @dataclass
 class Transcript:
-    """A recording of ``seconds``, as it was understood."""
+    """The transcript of a recording of ``seconds``."""
 
     seconds: float = 0.0
     segments: List[Segment] = field(default_factory=list)
 
     @property
     def words(self) -> List[TimedWord]:
-        """The words of the best readings, in order."""
+        """The words of the best hypotheses, in order."""
         return [word for segment in self.segments for word in segment.readings[0].words]
 
     @property
     def text(self) -> str:
-        """The words as one line; empty where nobody spoke."""
+        """The words as one line; empty if there is no speech."""
         return text_of(self.words)

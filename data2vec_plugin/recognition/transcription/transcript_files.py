@@ -10,7 +10,7 @@ from ..timed_words import TimedWord, ctm
 from .transcript import Reading, Segment, Transcript
 
 Made = Mapping[str, object]
-"""What a transcript was made with."""
+"""The settings a transcript was made with."""
 
 
 def as_text(name: str, transcript: Transcript, made: Made) -> str:
@@ -19,7 +19,7 @@ def as_text(name: str, transcript: Transcript, made: Made) -> str:
 
 
 def as_json(name: str, transcript: Transcript, made: Made) -> str:
-    """Everything: words with times in seconds and confidence, segments with all their readings, how it was made."""
+    """JSON with everything: words with times in seconds and confidence, segments with all hypotheses, the settings."""
     content = {
         "file": name,
         "duration": rounded(transcript.seconds),
@@ -56,11 +56,11 @@ FORMATS: Dict[str, Callable[[str, Transcript, Made], str]] = {
 
 
 def parse_formats(text: str) -> List[str]:
-    """``"txt,srt"`` -> ["txt", "srt"]; raises ValueError for one that is not known."""
+    """``"txt,srt"`` -> ["txt", "srt"]; raises ValueError for an unknown one."""
     names = [name.strip() for name in text.split(",")]
     wrong = [name for name in names if name not in FORMATS]
     if wrong:
-        raise ValueError(f"`--format` is {text!r}; expected of {', '.join(FORMATS)}, with commas between them")
+        raise ValueError(f"`--format` is {text!r}; expected {', '.join(FORMATS)}, separated by commas")
     return sorted(set(names), key=list(FORMATS).index)
 
 
@@ -77,12 +77,12 @@ def segment_entry(segment: Segment) -> Dict[str, Any]:
 
 
 def reading_entry(reading: Reading) -> Dict[str, Any]:
-    """A reading for JSON."""
+    """A hypothesis for JSON."""
     return {"text": reading.text, "score": rounded(reading.score)}
 
 
 def rounded(value: float) -> float:
-    """To thousandths."""
+    """A number rounded to thousandths."""
     return round(value, 3)
 
 

@@ -67,7 +67,7 @@ def test_other_rates(rate: int, step: int) -> None:
     detector = VoiceActivity(rate)
     assert detector.step == step
     assert len(detector.values(np.zeros(rate, np.float32), last=True)) == -(-rate // step)
-    with pytest.raises(ValueError, match="knows 8,000 Hz and multiples of 16,000, the model has 22050"):
+    with pytest.raises(ValueError, match="supports 8,000 Hz and multiples of 16,000, the model has 22050"):
         VoiceActivity(22_050)
 
 
@@ -77,5 +77,7 @@ def test_the_package_is_not_imported(detector: VoiceActivity) -> None:
 
 def test_without_the_package_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(voice_activity, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"`--cut vad` needs the package silero-vad: pip install 'silero-vad>=6\.2'"):
+    with pytest.raises(
+        ValueError, match=r"`--cut vad` requires the package silero-vad: pip install 'silero-vad>=6\.2'"
+    ):
         Cutting(VAD).detector(RATE)

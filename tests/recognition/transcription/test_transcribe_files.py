@@ -107,7 +107,7 @@ def test_a_finished_folder_is_left_alone_and_goes_on(
     write_clip(data / "new.wav", RATE, RATE, seed=10)
     capsys.readouterr()
     assert run(made, data, "--out", out) == 0
-    assert "7 of 7 transcripts (4 from before), 0 skipped" in capsys.readouterr().out
+    assert "7 of 7 transcripts (4 already there), 0 skipped" in capsys.readouterr().out
     after = {path: path.stat().st_mtime_ns for path in out.rglob("*.txt")}
     same = {path.relative_to(out).as_posix() for path in before if before[path] == after[path]}
     assert same == {"s0/c0.txt", "s0/c4.txt", "s1/c3.txt", "s1/c5.txt"}
@@ -121,7 +121,7 @@ def test_another_setting_is_refused_until_all_is_to_be_made_anew(
     assert run(made, clip, "--out", tmp_path) == 0
     for other in (("--format", "srt"), ("--window", "30"), ("--cut", "windows")):
         assert run(made, clip, "--out", tmp_path, *other) == 1
-        assert "holds transcripts that were made otherwise: `" in capsys.readouterr().err
+        assert "holds transcripts that were made with other settings: `" in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.srt"))
     assert run(made, clip, "--out", tmp_path, "--format", "srt", "--overwrite") == 0
     assert len(list(tmp_path.rglob("*.srt"))) == 3
@@ -142,7 +142,7 @@ def test_what_cannot_be_read_is_counted_and_told(
     lines = (out / "skipped.tsv").read_text("utf-8").splitlines()
     reasons = {Path(line.split("\t")[0]).name: line.split("\t")[1] for line in lines}
     assert reasons.pop("nothing.wav") == "cannot be read (empty)"
-    assert reasons.pop("short.wav").startswith("3 samples; one frame of this model needs ")
+    assert reasons.pop("short.wav").startswith("3 samples; one frame of this model requires ")
     assert reasons.pop("nan.wav") == "holds NaN or infinite samples"
     assert "cannot be read" in reasons.pop("words.wav")
     # libsndfile believes a header or the file's size, whichever is less
@@ -179,7 +179,7 @@ def test_two_of_one_name_are_refused_and_folders_are_kept(
 def test_what_others_wrote_stays(made: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (data / "s0" / "c2.txt").write_text("a transcript by hand")
     assert run(made, data, "--out", data) == 1
-    assert "c2.txt: there already, not of this command" in capsys.readouterr().err
+    assert "c2.txt: not written by this command" in capsys.readouterr().err
     assert list(texts(data)) == ["s0/c2.txt"]
     (data / "s0" / "c2.txt").unlink()
     assert run(made, data, "--out", data) == 0
@@ -205,10 +205,10 @@ def test_a_disk_that_fills_loses_nothing(
     said = capsys.readouterr()
     assert "No space left on device" in said.err
     assert "3 of 6 transcripts" in said.out
-    assert "3 recordings are left to do; the same command goes on" in said.err
+    assert "3 recordings are left to do; run the same command again to continue" in said.err
     monkeypatch.undo()
     assert run(made, made / "in", "--out", tmp_path) == 0
-    assert "6 of 6 transcripts (3 from before)" in capsys.readouterr().out
+    assert "6 of 6 transcripts (3 already there)" in capsys.readouterr().out
 
 
 def test_a_beam_gives_several_readings(made: Path, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_from_python(made: Path) -> None:
     assert [word.text for word in transcript.words] == transcript.text.split()
     with pytest.raises(ValueError, match="nowhere: no such file"):
         recogniser.transcribe("nowhere")
-    with pytest.raises(ValueError, match="3 samples; one frame of this model needs"):
+    with pytest.raises(ValueError, match="3 samples; one frame of this model requires"):
         recogniser.transcribe(np.zeros(3, "float32"))
     with pytest.raises(ValueError, match="`--nbest` is 3; expected at most `--beam`"):
         data2vec_plugin.load_recogniser(made / "model.pt", beam=2, nbest=3)
@@ -247,7 +247,7 @@ def test_text_goes_to_standard_output(made: Path, capsys: pytest.CaptureFixture[
     assert run(made, second, first) == 0
     assert capsys.readouterr().out == "".join(f"{path}\t{alone(made, path)}" for path in (second, first))
     assert run(made, first, "--format", "srt") == 1
-    assert "`--format srt` makes files; say where by `--out FOLDER`" in capsys.readouterr().err
+    assert "`--format srt` writes files; give their folder with `--out FOLDER`" in capsys.readouterr().err
 
 
 def test_other_rates_and_channels_are_brought_to_the_models(made: Path, tmp_path: Path) -> None:
@@ -265,10 +265,10 @@ def test_other_rates_and_channels_are_brought_to_the_models(made: Path, tmp_path
     ("words", "said"),
     [
         (("nowhere",), "nowhere does not exist; give recordings, or folders of them"),
-        ((".", "--format", "doc"), "`--format` is 'doc'; expected of txt, json, srt, vtt, ctm"),
+        ((".", "--format", "doc"), "`--format` is 'doc'; expected txt, json, srt, vtt, ctm"),
         ((".", "--batch", "0"), "`--batch` is 0; expected more than 0 seconds"),
         ((".", "--cut", "words"), "`--cut` is 'words'; expected pauses, vad, windows"),
-        (("empty",), "empty: no file that ends in .aif"),
+        (("empty",), "empty: no file with extension .aif"),
     ],
 )
 def test_what_cannot_be_asked_for(
