@@ -1,5 +1,5 @@
-# `make help` lists the targets. PYTHON=python3.12 chooses the interpreter, VENV=path another
-# place than .venv.
+# `make help` lists the targets. PYTHON=python3.12 chooses the interpreter, VENV=path the folder of
+# the virtual environment.
 PYTHON ?= python3
 VENV ?= .venv
 
@@ -27,13 +27,13 @@ $(STAMP): setup.py pyproject.toml $(wildcard requirements/*.txt)
 	echo "3/4 fairseq"; wait $$building; $(PIP) install -q --no-deps $(BUILT)/fairseq-*.whl; rm -rf $(BUILT); \
 	echo "4/4 this plugin"; $(PIP) install -q -e '.[audio,text,image]' -r requirements/commands.txt; \
 	$(PIP) install -q --only-binary :all: 'flashlight-text>=0.0.7' 2>/dev/null || \
-	echo "without beam search: flashlight-text has no wheel for this Python (3.9 to 3.12 have one)"; \
+	echo "installed without beam search: flashlight-text has no wheel for this Python (only for 3.9 to 3.12)"; \
 	seconds=$$(( $$(date +%s) - started )); \
 	echo $$seconds > $(VENV)/.install_seconds; touch $@; \
 	echo "installed into $(VENV) in $$seconds s"
 
 $(TOOLS): $(STAMP)
-	@echo "what tests and checks need"; $(PIP) install -q -e '.[dev]'; touch $@
+	@echo "installing what tests and checks require"; $(PIP) install -q -e '.[dev]'; touch $@
 
 doctor: $(STAMP)  ## show what is installed, patched or missing
 	@$(BIN)/data2vec doctor
@@ -41,15 +41,15 @@ doctor: $(STAMP)  ## show what is installed, patched or missing
 test: $(TOOLS)  ## install if needed, then run the tests
 	@$(BIN)/python -m pytest -q -n 4 --dist loadgroup
 
-matrix:  ## the tests on each Python, torch, NumPy and hydra found (HOSTS="3.9-old 3.13": some)
+matrix:  ## run the tests on each Python, torch, NumPy and hydra that is found (HOSTS="3.9-old 3.13": only these)
 	@$(PYTHON) tests/hosts/matrix.py $(HOSTS)
 
-test-main:  ## the tests on a checkout of fairseq main (FAIRSEQ=path)
-	@test -n "$(FAIRSEQ)" || { echo "say where the checkout is: make test-main FAIRSEQ=path"; exit 2; }
+test-main:  ## run the tests on a checkout of fairseq main (FAIRSEQ=path)
+	@test -n "$(FAIRSEQ)" || { echo "give the checkout: make test-main FAIRSEQ=path"; exit 2; }
 	@$(PYTHON) tests/hosts/matrix.py $(or $(HOSTS),3.11) --fairseq $(FAIRSEQ)
 
-test-fairseq: $(TOOLS)  ## fairseq 0.12.2's own tests (FAIRSEQ=checkout of v0.12.2; HOSTS="3.9-old 3.13": there)
-	@test -n "$(FAIRSEQ)" || { echo "say where fairseq v0.12.2 is: make test-fairseq FAIRSEQ=path"; exit 2; }
+test-fairseq: $(TOOLS)  ## run fairseq 0.12.2's own tests (FAIRSEQ=checkout of v0.12.2; HOSTS="3.9-old 3.13": on these)
+	@test -n "$(FAIRSEQ)" || { echo "give the checkout of fairseq v0.12.2: make test-fairseq FAIRSEQ=path"; exit 2; }
 	@cd tests && $(abspath $(BIN))/python -m hosts.fairseq_tests $(HOSTS) --fairseq $(abspath $(FAIRSEQ))
 
 check: $(TOOLS)  ## linter, types, duplicated lines, who imports whom, the language
@@ -61,20 +61,20 @@ check: $(TOOLS)  ## linter, types, duplicated lines, who imports whom, the langu
 smoke: $(TOOLS)  ## run each recipe for two updates with the real fairseq-hydra-train
 	@test ! -d tests/smoke || $(BIN)/python -m pytest -q tests/smoke
 
-quickstart: $(STAMP)  ## speech, from nothing to a table in ten minutes (METHOD=2: data2vec 2.0; PROFILE=long: longer)
+quickstart: $(STAMP)  ## pre-train on synthesised speech and compare, ten minutes on a CPU (METHOD=2: data2vec 2.0; PROFILE=long)
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/quickstart/run.py --profile $(or $(PROFILE),quick) \
 		--method $(or $(METHOD),1)
 
-quickstart-%: $(STAMP)  ## text, image (METHOD=2: data2vec 2.0) or multimodal, out of pip packages: a classifier
-	@test -f examples/$*/run.py || { echo "there are quickstart, quickstart-text, -image and -multimodal"; exit 2; }
+quickstart-%: $(STAMP)  ## the same for text, image (METHOD=2: data2vec 2.0) or multimodal, with data from pip packages
+	@test -f examples/$*/run.py || { echo "no such target; expected quickstart, quickstart-text, -image or -multimodal"; exit 2; }
 	@test $* != text || $(BIN)/python -c 'import gensim' 2>/dev/null || $(PIP) install -q 'gensim>=4.3'
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/$*/run.py $(if $(METHOD),--method $(METHOD))
 
-docs: $(STAMP)  ## the documents as a site, links checked: outputs/site/index.html
+docs: $(STAMP)  ## build the documents as a site, with a check of links: outputs/site/index.html
 	@$(BIN)/python -c 'import material' 2>/dev/null || $(PIP) install -q -e '.[docs]'
 	@$(BIN)/python docs/build_site.py
 
-dist: $(STAMP)  ## source archive and wheel in dist/ (HOSTS="3.11 3.13": tried in empty environments)
+dist: $(STAMP)  ## build source archive and wheel in dist/ (HOSTS="3.11 3.13": test them in empty environments)
 	@$(BIN)/python -c 'import build, twine' 2>/dev/null || $(PIP) install -q build twine
 	@rm -rf dist && $(BIN)/python -m build -q && $(BIN)/python -m twine check --strict dist/*
 	@test -z "$(HOSTS)" || (cd tests && $(abspath $(BIN))/python -m hosts.packages $(HOSTS))
@@ -82,7 +82,7 @@ dist: $(STAMP)  ## source archive and wheel in dist/ (HOSTS="3.11 3.13": tried i
 bench: $(TOOLS)  ## measure speed and memory against the reference figures
 	@$(BIN)/python -m benchmarks
 
-fuzz: $(TOOLS)  ## files made at random, much longer than in the tests (EXAMPLES=2000 of each kind)
+fuzz: $(TOOLS)  ## test readers with random files, longer than in the tests (EXAMPLES=2000 of each kind)
 	@DATA2VEC_FUZZ=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest -q -n 2 tests/fuzz
 
 clean:  ## remove .venv, outputs and caches

@@ -1,1 +1,1 @@
-"""Ratios measured in one run, apart from the tests: ``python -m benchmarks [NAME]``."""
+"""Benchmarks, separate from the tests, each of ratios within one run: ``python -m benchmarks [NAME]``."""

@@ -19,5 +19,5 @@ NAMES = (
 
 for name in sys.argv[1:] or NAMES:
     if name not in NAMES:
-        sys.exit(f"no benchmark {name!r}; there are {', '.join(NAMES)}")
+        sys.exit(f"no benchmark {name!r}; expected one of {', '.join(NAMES)}")
     import_module(f"benchmarks.{name}").main()

@@ -1,4 +1,4 @@
-"""One pre-training update (forward, backward, Adam, teacher) of ours and of the model that fairseq 0.12.2 ships.
+"""One pre-training update (forward, backward, Adam, teacher) of this plugin and of the model that fairseq 0.12.2 ships.
 
 The release's `examples/data2vec` is imported from the installed fairseq; its distributed variance, which needs
 CUDA, is the only thing replaced. Same weights, same input, same masks, same optimizer.
@@ -29,7 +29,7 @@ COMMON = {
 
 
 def reference_module(name: str = "data2vec_audio") -> ModuleType:
-    """The release's own model file, with its registration turned off."""
+    """The release's model file, without its registration."""
     path = Path(fairseq.__file__).parent / "examples" / "data2vec" / "models" / f"{name}.py"
     from fairseq import models
 

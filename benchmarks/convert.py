@@ -1,4 +1,4 @@
-"""`data2vec convert` of the published base model, teacher and optimizer in the file: seconds, and memory at most."""
+"""`data2vec convert` of the published base model, with teacher and optimizer in the file: seconds and peak memory."""
 
 import subprocess
 import sys
@@ -15,20 +15,20 @@ from data2vec_plugin.models.data2vec_audio import Data2VecAudioModel
 RECIPE = Path(__file__).resolve().parents[1] / "configs" / "audio_base.yaml"
 COMMAND = "import sys; from data2vec_plugin.cli.main import main; code = main({arguments!r})"
 IMPORTS = "import safetensors.torch, data2vec_plugin.convert.to_hf, data2vec_plugin.convert.from_hf"
-# not getrusage, whose maximum a process inherits from the one that starts it
+# not getrusage, whose maximum a process inherits from its parent
 PEAK = "; print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])"
 MIB = 2**20
 
 
 class Run(NamedTuple):
-    """What a process took."""
+    """Seconds and memory of a process."""
 
     seconds: float
     peak: float  # MiB
 
 
 def write_checkpoint(path: Path) -> float:
-    """A base model as a run of pre-training leaves it; returns the MiB of the student alone."""
+    """Write the checkpoint of a base model, as pre-training saves it; returns the MiB of the student only."""
     section: Dict[str, Any] = OmegaConf.to_container(OmegaConf.load(RECIPE).model)  # type: ignore[assignment]
     section = {**section, "ema_anneal_end_step": 30_000, "max_update": 400_000}
     cfg = OmegaConf.merge(OmegaConf.structured(Data2VecAudioModel.__init__.__annotations__["cfg"]), section)
@@ -53,7 +53,7 @@ def write_checkpoint(path: Path) -> float:
 
 
 def run(code: str) -> Run:
-    """A Python process of its own; its last line says how much memory it took."""
+    """Run a new Python process; the last line of its output is its peak memory."""
     started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code + PEAK], stdout=subprocess.PIPE, check=True, text=True)
     return Run(time.monotonic() - started, int(done.stdout.split()[-1]) / 1024)
@@ -81,7 +81,7 @@ def main() -> None:
     for name, (seconds, peak) in runs.items():
         more = peak - idle.peak
         print(
-            f"  {name:<12} {seconds:5.1f} s   {peak:5.0f} MiB at most, {peak / size:.2f} x the weights; "
+            f"  {name:<12} {seconds:5.1f} s   {peak:5.0f} MiB peak, {peak / size:.2f} x the weights; "
             f"{more:5.0f} beyond imports, {more / size:.2f} x"
         )
 

@@ -1,4 +1,4 @@
-"""What an update costs beside time: kernels that are started, and bytes that are kept for the backward pass."""
+"""Costs of an update other than time: number of kernels, and bytes stored for the backward pass."""
 
 import weakref
 from typing import Any, Callable, Iterable
@@ -23,7 +23,7 @@ VIEWS = {
     *("_unsafe_view", "unsqueeze", "view", "view_as", "lift_fresh"),
     *("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"),
 }
-"""Operators that compute nothing: they look at a tensor in another way, or make room."""
+"""Operators without computation: views and allocations."""
 
 
 class _Counter(TorchDispatchMode):
@@ -37,7 +37,7 @@ class _Counter(TorchDispatchMode):
 
 
 def kernels(work: Callable[[], Any]) -> int:
-    """How many operators that compute something ``work`` starts."""
+    """Number of operators with computation in ``work``."""
     with _Counter() as counter:
         work()
     return counter.count
@@ -49,7 +49,7 @@ class _Kept:
 
 
 def bytes_kept(forward: Callable[[], Any], beside: Iterable[torch.Tensor]) -> int:
-    """Bytes of different storages that ``forward`` keeps for the backward pass, ``beside`` what is there anyway."""
+    """Bytes of distinct storages that ``forward`` stores for the backward pass, except those in ``beside``."""
     known = {tensor.untyped_storage().data_ptr() for tensor in beside}
     kept: weakref.WeakSet[_Kept] = weakref.WeakSet()
 

@@ -1,4 +1,4 @@
-"""The convolutional front end on a CPU: matrix products over windows against torch's conv1d."""
+"""The convolutional front end on a CPU: matrix products over windows compared with torch's conv1d."""
 
 import torch
 import torch.nn.functional as F

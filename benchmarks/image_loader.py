@@ -1,6 +1,6 @@
-"""Pictures a second: our loader, and torchvision's folder with the same transforms in a plain data loader.
+"""Images per second: this plugin's loader, and torchvision's ImageFolder with the same transforms in a DataLoader.
 
-Then how long a device waits that takes less than the workers can give, which is what workers are counted for.
+Then how long a device waits whose demand is below the workers' rate, which decides the number of workers.
 """
 
 import tempfile
@@ -32,7 +32,7 @@ OURS = "ours"
 
 
 def smooth_noise(rng: np.random.Generator) -> "NDArray[np.uint8]":
-    """A picture (HEIGHT, WIDTH, 3) of a size as a JPEG that photographs have, which plain noise has not."""
+    """An image (HEIGHT, WIDTH, 3) whose JPEG has the size of a photograph's, unlike that of plain noise."""
     coarse = rng.normal(0, 1, (HEIGHT // 12 + 1, WIDTH // 12 + 1, 3)).repeat(12, 0).repeat(12, 1)[:HEIGHT, :WIDTH]
     fine = rng.normal(0, 0.15, (HEIGHT, WIDTH, 3))
     return np.clip(128 + 45 * (coarse + fine), 0, 255).astype(np.uint8)
@@ -50,7 +50,7 @@ def write_pictures(folder: Path) -> Path:
 
 
 def plain(folder: Path) -> Any:
-    """torchvision's data set and transforms, as its users put them together."""
+    """torchvision's data set and transforms, as they are usually combined."""
     from torchvision.datasets import ImageFolder
     from torchvision.transforms import v2
 
@@ -67,14 +67,14 @@ def plain(folder: Path) -> Any:
 
 
 def ours(folder: Path) -> MaskedImageDataset:
-    """With masks, which the other does not make."""
+    """This plugin's loader, with masks, which the other does not draw."""
     transform = pretraining_transform(224, Normalization(), (0.08, 1.0), 0.4)
     masks = BatchMasker(BlockMasker(BlockMaskConfig(), 14, 14))
     return MaskedImageDataset(masks, 14 * 14, SampleSeeds(1), ImageTree(folder, labelled=False), transform)
 
 
 def epoch(dataset: Any, workers: int) -> Work:
-    """An epoch whose workers, if there are any, run already."""
+    """Time an epoch whose workers, if there are any, are already running."""
     collate = getattr(dataset, "collater", None)
     options: Dict[str, Any] = {"num_workers": workers, "persistent_workers": workers > 0, "collate_fn": collate}
     loader = DataLoader(dataset, batch_size=BATCH, **options)
@@ -87,14 +87,14 @@ def epoch(dataset: Any, workers: int) -> Work:
 
 
 def waiting(dataset: Any, workers: int, rate: float, epochs: int = 5) -> float:
-    """Share of its time that a device waits for data which takes ``rate`` pictures a second; no core works for it."""
+    """Share of time that a device waits for data if it needs ``rate`` images per second; it uses no CPU core."""
     loader = DataLoader(
         dataset, SMALL_BATCH, num_workers=workers, persistent_workers=True, collate_fn=dataset.collater, drop_last=True
     )
     waited = total = 0.0
     for _ in range(epochs):
         batches = iter(loader)
-        next(batches)  # an epoch of ImageNet has thousands of batches: what its first costs does not count
+        next(batches)  # an epoch of ImageNet has thousands of batches: the cost of the first is excluded
         asked = time.monotonic()
         for _ in batches:
             waited += time.monotonic() - asked
@@ -105,12 +105,12 @@ def waiting(dataset: Any, workers: int, rate: float, epochs: int = 5) -> float:
 
 
 def main() -> None:
-    """Print pictures a second of both, by workers, and the waiting."""
+    """Print images per second of both, by workers, and the waiting times."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = write_pictures(Path(name) / "train")
         sets = {PLAIN: plain(folder), OURS: ours(folder)}
-        print(f"{PICTURES} JPEGs of {WIDTH}x{HEIGHT} in batches of {BATCH}, pictures a second")
+        print(f"{PICTURES} JPEGs of {WIDTH}x{HEIGHT} in batches of {BATCH}, images per second")
         for workers in WORKERS:
             works = {name: epoch(dataset, workers) for name, dataset in sets.items()}
             medians = interleaved(works, repeats=5, warm_up=1)
@@ -119,7 +119,7 @@ def main() -> None:
             print(f"  {workers} workers   {PLAIN} {rates[PLAIN]:6.1f}   {OURS} {rates[OURS]:6.1f}   {ratio:5.2f} x")
         for demand in DEMANDS:
             share = waiting(sets[OURS], WORKERS[-1], demand * rates[OURS])
-            print(f"  a device that takes {demand:.0%} of the last rate waits {share:.1%} of its time")
+            print(f"  a device that needs {demand:.0%} of the last rate waits {share:.1%} of its time")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""A step of fine-tuning and one of pre-training on images, beside transformers' model of the same size with SDPA.
+"""A step of fine-tuning and one of pre-training on images, compared with transformers' model of equal size with SDPA.
 
 transformers has the encoder and the classifier, but neither a teacher nor a loss on masked patches. Its part of
-pre-training is therefore a forward and a backward pass, one more forward pass without gradients in the teacher's place,
-and Adam; ours is the whole update. Both are without dropout and without mixing of images. transformers is no dependency
+pre-training is therefore a forward and a backward pass, one more forward pass without gradients instead of the teacher,
+and Adam; this plugin's is the whole update. Both are without dropout and without mixup. transformers is no dependency
 of this project: `pip install transformers`, or `pip install --target FOLDER transformers` and `PYTHONPATH=FOLDER`.
 """
 
@@ -33,7 +33,7 @@ def our_pretraining(keys: Dict[str, Any]) -> Any:
 
 
 def our_classifier(keys: Dict[str, Any]) -> Any:
-    """The registered classifier, with an encoder as it would come out of a checkpoint."""
+    """The registered classifier, with an encoder as from a checkpoint."""
     from data2vec_plugin.models.data2vec_image_classification import Data2VecImageClassificationModel
     from data2vec_plugin.models.image_classification_config import Data2VecImageClassificationConfig
 
@@ -64,7 +64,7 @@ def their_config(keys: Dict[str, Any]) -> Any:
 
 
 def step(model: Any, loss: Any, before: Work = lambda: None) -> Work:
-    """Forward, backward and Adam of a model that knows nothing of fairseq."""
+    """Forward, backward and Adam of a model independent of fairseq."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
 
     def run() -> None:
@@ -91,7 +91,7 @@ def fine_tuning(keys: Dict[str, Any], img: Tensor, label: Tensor) -> Dict[str, W
 
 
 def pre_training(keys: Dict[str, Any], img: Tensor) -> Dict[str, Work]:
-    """Our update, and as much of it as transformers has."""
+    """This plugin's update, and the part of it that transformers has."""
     from transformers import Data2VecVisionModel
 
     theirs = Data2VecVisionModel(their_config(keys), add_pooling_layer=False).to(img.device).train()
@@ -123,7 +123,7 @@ def main() -> None:
     """Compare on a GPU if there is one, else on a CPU; `BENCH_SIZE` chooses tiny (default) or base."""
     if find_spec("transformers") is None:
         print(
-            "image_update is left out: it compares with transformers, which is not installed (pip install transformers)"
+            "image_update is skipped: it compares with transformers, which is not installed (pip install transformers)"
         )
         return
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -133,11 +133,11 @@ def main() -> None:
     torch.manual_seed(0)
     img = torch.randn(batch, 3, keys["image_size"], keys["image_size"], device=device)
     label = torch.randint(CLASSES, (batch,), device=device)
-    told = (
+    title = (
         f"data2vec_vision {size}, {batch} images of {keys['image_size']}, {device}, {torch.get_num_threads()} threads"
     )
-    show(f"fine-tuning step, {told}", interleaved(fine_tuning(keys, img, label)), THEIRS)
-    show(f"pre-training step, {told}", interleaved(pre_training(keys, img)), THEIRS)
+    show(f"fine-tuning step, {title}", interleaved(fine_tuning(keys, img, label)), THEIRS)
+    show(f"pre-training step, {title}", interleaved(pre_training(keys, img)), THEIRS)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A manifest of Libri-light's order of size: seconds to the first update, and the loader's memory over an epoch."""
+"""A manifest of the size of Libri-light's: seconds to the first update, and the loader's memory over an epoch."""
 
 import os
 import subprocess
@@ -36,7 +36,7 @@ def write_manifest(folder: Path, name: str, entries: int) -> Path:
 
 
 def seconds_to_first_update(data: Path) -> float:
-    """From typing the command to the log's first training line."""
+    """Seconds from the start of the command to the first training line of the log."""
     command = [
         *("fairseq-hydra-train", "--config-dir", "configs", "--config-name", "audio_base", "+size/audio=tiny"),
         *("+run=cpu", f"task.data={data}", "task.min_sample_size=16000", "dataset.max_tokens=160000"),
@@ -57,13 +57,13 @@ def seconds_to_first_update(data: Path) -> float:
 
 
 def memory_of(pid: int) -> float:
-    """MiB that a process shares with nobody, which is what a copied page adds to."""
+    """Private memory of a process in MiB, which grows with every copied page."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private")) / 1024
 
 
 def worker_memory(manifest: Path) -> Iterator[float]:
-    """MiB of the two loader workers together, after each tenth of an epoch of short clips."""
+    """MiB of both loader workers together, after each tenth of an epoch of short clips."""
     data = SeededAudioDataset(str(manifest), 16_000, SampleSeeds(1), None)
     batches: List[List[int]] = torch.randperm(LINES).reshape(-1, 100).tolist()
     loader = torch.utils.data.DataLoader(data, batch_sampler=batches, num_workers=2, collate_fn=len)
@@ -75,7 +75,7 @@ def worker_memory(manifest: Path) -> Iterator[float]:
 
 
 def main() -> None:
-    """Print both figures."""
+    """Print both results."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         manifest = write_manifest(folder, "train.tsv", LINES)

@@ -1,4 +1,4 @@
-"""One layer of MTAG and one training step, against the same on torch_geometric's message passing; and memory."""
+"""One layer of MTAG and one training step, compared with torch_geometric's message passing; and memory."""
 
 from typing import Any, Callable, Dict, Tuple
 
@@ -51,7 +51,7 @@ def geometric_layer(layer: RelationAttention) -> Any:
 
 
 def chosen(table: Tensor, nodes: Tensor, relation: Tensor) -> Tensor:
-    """Scores (E, H) of edges out of a table (N, R, H)."""
+    """Scores (E, H) of edges from a table (N, R, H)."""
     return table.flatten(0, 1).index_select(0, nodes * table.size(1) + relation)
 
 
@@ -90,7 +90,7 @@ def layer_works(lengths: Tuple[int, ...]) -> Dict[str, Callable[[], None]]:
 
 
 def peak_memory(lengths: Tuple[int, ...]) -> Dict[str, float]:
-    """Most memory (MB) that a forward and backward pass has allocated beyond what was there."""
+    """Peak memory (MB) that a forward and backward pass allocates in addition to what existed before."""
     layer = RelationAttention(DIM, HEADS, 3, 27, dropout=0.0)
     x = torch.randn(1, sum(lengths), DIM, requires_grad=True)
     types = torch.repeat_interleave(torch.arange(3), torch.tensor(lengths)).unsqueeze(0)
@@ -133,7 +133,7 @@ def step_works(batch: int) -> Dict[str, Callable[[], None]]:
 
 
 def main() -> None:
-    """Print all of it; needs torch_geometric."""
+    """Print all results; requires torch_geometric."""
     for name, lengths in SIZES.items():
         title = f"layer, forward and backward, {edge_count(lengths):,} edges ({name})"
         show(title, interleaved(layer_works(lengths)), "torch_geometric")

@@ -1,8 +1,8 @@
-"""An update of data2vec 2.0 beside upstream's on fairseq `main`, each in a process of its own, in turn.
+"""An update of data2vec 2.0 compared with upstream's on fairseq `main`, in separate processes that take turns.
 
 UPSTREAM is a checkout of fairseq main, UPSTREAM_PYTHON an interpreter that can run it (Python 3.10 with omegaconf 2.0,
 hydra-core 1.0, timm 0.4.12 and, for counts to be comparable, the same torch). Sizes: the recorded cases, which have
-weights, inputs and masks; with `BENCH_SIZE=base` the published base models on short batches, weights drawn.
+weights, inputs and masks; with `BENCH_SIZE=base` the published base models on short batches, with random weights.
 """
 
 import json
@@ -37,7 +37,7 @@ BASE: Dict[str, Dict[str, Any]] = {
 
 
 class Worker:
-    """A process that does one command after the other."""
+    """A process that executes one command after the other."""
 
     def __init__(self, kind: str, files: List[str]) -> None:
         python = sys.executable if kind == "ours" else os.environ["UPSTREAM_PYTHON"]
@@ -61,14 +61,14 @@ class Worker:
         return found
 
     def do(self, command: str) -> Dict[str, Any]:
-        """Have it done."""
+        """Send a command."""
         self.process.stdin.write(command + "\n")  # type: ignore[union-attr]
         self.process.stdin.flush()  # type: ignore[union-attr]
         return self.answer()
 
 
 def files_of(case: str, folder: Path) -> List[str]:
-    """Configuration, inputs and, of the recorded size, weights."""
+    """Configuration, inputs and, for the recorded size, weights."""
     source = CASES / case
     if os.environ.get("BENCH_SIZE", "tiny") == "tiny":
         return [str(source / name) for name in ("config.json", "inputs.safetensors", "state.safetensors")]
@@ -97,7 +97,7 @@ def files_of(case: str, folder: Path) -> List[str]:
 def main() -> None:
     """Print medians and their ratios, kernels and bytes of each modality."""
     if not {"UPSTREAM", "UPSTREAM_PYTHON"} <= set(os.environ):
-        print("data2vec 2.0 beside upstream's: set UPSTREAM and UPSTREAM_PYTHON (see benchmarks/multi_update.py)")
+        print("multi_update compares with upstream: set UPSTREAM and UPSTREAM_PYTHON (see benchmarks/multi_update.py)")
         return
     for case in BASE:
         with tempfile.TemporaryDirectory() as folder:

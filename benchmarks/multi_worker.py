@@ -1,7 +1,7 @@
-"""One model of data2vec 2.0, ours or upstream's, that updates, counts and measures itself on command.
+"""One data2vec 2.0 model, of this plugin or of upstream, that is updated and measured on command.
 
-python multi_worker.py ours|upstream CONFIG INPUTS [STATE], commands line by line: update, kernels, bytes. It answers in
-JSON. Upstream's side runs on upstream's own checkout and Python, with nothing of ours.
+python multi_worker.py ours|upstream CONFIG INPUTS [STATE], with one command per line: update, kernels, bytes. It
+answers in JSON. Upstream's side runs with upstream's checkout and Python, without this plugin.
 """
 
 import json
@@ -16,7 +16,7 @@ from counting import bytes_kept, kernels
 
 
 class Symbols:
-    """A dictionary of so many symbols."""
+    """A dictionary with the given number of symbols."""
 
     def __init__(self, count):
         self.count = count
@@ -29,14 +29,14 @@ class Symbols:
 
 
 class Task:
-    """All that a model asks of a task of text."""
+    """The part of a text task that a model uses."""
 
     def __init__(self, count):
         self.source_dictionary = self.dictionary = Symbols(count)
 
 
 def ours(cfg, inputs, task):
-    """Model and arguments; the mask is what a loader would bring."""
+    """Model and arguments; the mask is given, as by a loader."""
     from fairseq.dataclass.utils import merge_with_parent
     from omegaconf import OmegaConf
 
@@ -53,7 +53,7 @@ def ours(cfg, inputs, task):
 
 
 def upstream(cfg, inputs, task):
-    """The same of upstream's."""
+    """The same for upstream."""
     from examples.data2vec.data.modality import Modality
     from examples.data2vec.models.data2vec2 import Data2VecMultiConfig, Data2VecMultiModel
     from fairseq.dataclass.utils import merge_with_parent
@@ -69,7 +69,7 @@ def upstream(cfg, inputs, task):
 
 
 def adam_of(kind):
-    """What each trains with: fairseq's Adam, and ours, which gives the same numbers."""
+    """The optimizer of each: fairseq's Adam, and this plugin's, which gives the same numbers."""
     if kind == "ours":
         from data2vec_plugin.host.training.joint_adam import JointAdam
 
@@ -80,7 +80,7 @@ def adam_of(kind):
 
 
 def main():
-    """Answer until there are no more commands."""
+    """Answer commands until the input ends."""
     kind, config, given, *state = sys.argv[1:]
     from safetensors.torch import load_file
 

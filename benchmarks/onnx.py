@@ -1,7 +1,7 @@
-"""A recogniser in torch, as ONNX, and in int8, on two threads: clips of five seconds, alone and four at once.
+"""A recogniser in torch, as ONNX, and in int8, on two threads: clips of five seconds, one and four per batch.
 
-The published base model with random weights. With a trained one its word error rates, too: its checkpoint in
-`RECOGNISER`, and in `MANIFEST` a manifest with its .wrd beside it.
+The published base model with random weights; for a trained model also word error rates: set `RECOGNISER` to its
+checkpoint, and `MANIFEST` to a manifest with its .wrd next to it.
 
     RECOGNISER=outputs/quickstart/finetune/checkpoint_best.pt MANIFEST=outputs/quickstart/data/test.tsv \\
         python -m benchmarks onnx
@@ -34,7 +34,7 @@ LETTERS = "|ETAONIHSRDLUMWCFGYPBVK'XJQZ"
 
 
 def write_recogniser(path: Path) -> Path:
-    """The base model fine-tuned with CTC, as fairseq's trainer writes it, with random weights."""
+    """Write the base model with CTC output and random weights, as fairseq's trainer saves it."""
     section: Dict[str, Any] = OmegaConf.to_container(OmegaConf.load(RECIPE).model)  # type: ignore[assignment]
     section = {**section, "ema_anneal_end_step": 30_000, "max_update": 400_000}
     cfg = OmegaConf.merge(OmegaConf.structured(Data2VecAudioModel.__init__.__annotations__["cfg"]), section)
@@ -67,7 +67,7 @@ def recognisers(checkpoint: Path, folder: Path) -> Dict[str, Recogniser]:
 
 
 def error_rate(recogniser: Recogniser, manifest: Path) -> float:
-    """Greedy words of a manifest's recordings against its .wrd, in per cent."""
+    """Word error rate of greedy decoding on a manifest with its .wrd, in percent."""
     decoder, wrong, count = GreedyCtcDecoder(recogniser.blank), 0, 0
     for pair in find_pairs(manifest, manifest.with_suffix(".wrd")):
         emissions = hear(recogniser, pair.audio).emissions
@@ -88,7 +88,7 @@ def measure(forms: Dict[str, Recogniser], title: str) -> None:
 
 
 def main() -> None:
-    """Print speeds, and error rates where there is a trained model."""
+    """Print speeds, and error rates of a trained model if there is one."""
     torch.set_num_threads(THREADS)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

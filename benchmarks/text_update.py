@@ -1,8 +1,8 @@
-"""One pre-training update (forward, backward, Adam, teacher) on text: ours, and the model that fairseq 0.12.2 ships.
+"""One pre-training update (forward, backward, Adam, teacher) on text: this plugin, and the model in fairseq 0.12.2.
 
-Each lives in a process of its own, so that neither finds the other's memory or threads; the updates take turns. The
-same masked ids go into both. The reference's teacher is given the whole sentence, as ours sees it: fairseq's own task
-would give it fewer tokens to attend to (`padding` between the hidden ones), but no fewer to compute.
+Each runs in its own process, so that they do not share memory or threads; the updates take turns. Both get the same
+masked ids. The reference's teacher is given the whole sentence, as this plugin's: fairseq's own task would give it
+fewer tokens to attend to (`padding` between the masked ones), but not less to compute.
 """
 
 import multiprocessing
@@ -36,7 +36,7 @@ TRANSFORMER: Dict[str, Any] = {
 
 
 def dictionary() -> Any:
-    """Made-up words, and the mask symbol that the task adds."""
+    """Synthetic words, and the mask symbol that the task adds."""
     from fairseq.data import Dictionary
 
     made = Dictionary()
@@ -63,7 +63,7 @@ def build(which: str, size: str) -> Any:
 
 
 def batch(device: str) -> Dict[str, Any]:
-    """Full rows of ids, a third of them hidden in spans of four."""
+    """Full rows of ids, a third of them masked in spans of four."""
     import torch
 
     generator = torch.Generator().manual_seed(1)
@@ -75,7 +75,7 @@ def batch(device: str) -> Dict[str, Any]:
 
 
 def serve(which: str, size: str, device: str, connection: Connection) -> None:
-    """In a process of its own: an update for every word that comes."""
+    """In a separate process: an update for every received message."""
     work = update(build(which, size).to(device), "main", **batch(device))
     connection.send("ready")
     while connection.recv():
@@ -84,7 +84,7 @@ def serve(which: str, size: str, device: str, connection: Connection) -> None:
 
 
 def ask(connection: Connection) -> Work:
-    """An update in the process at the other end."""
+    """An update in the other process."""
 
     def work() -> None:
         connection.send(True)

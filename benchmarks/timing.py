@@ -1,4 +1,4 @@
-"""What is timed, and interleaved timing of alternatives, so that a busy machine slows all of them alike."""
+"""The update that is timed, and interleaved timing of alternatives, so that a busy machine slows all equally."""
 
 import statistics
 import time
@@ -10,7 +10,7 @@ Work = Callable[[], object]
 
 
 def update(model: Any, loss: str, *inputs: Any, **named: Any) -> Work:
-    """One update as fairseq's trainer makes it; ``loss`` is what the model calls its own."""
+    """One update as in fairseq's trainer; ``loss`` is the model's loss."""
     model.train()
     model.set_num_updates(0)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
@@ -43,7 +43,7 @@ def interleaved(works: Dict[str, Work], repeats: int = 7, warm_up: int = 2) -> D
 
 
 def show(title: str, medians: Dict[str, float], reference: str) -> None:
-    """Print medians, and how many times as fast as ``reference`` each is."""
+    """Print medians, and the speed of each relative to ``reference``."""
     print(title)
     for name, value in medians.items():
         print(f"  {name:<36} {value * 1000:9.1f} ms   {medians[reference] / value:5.2f} x {reference}")

@@ -1,9 +1,9 @@
-"""`data2vec transcribe` beside the CTC pipeline of `transformers`, same weights: speed, text; and one long recording.
+"""`data2vec transcribe` and the CTC pipeline of `transformers` with the same weights: speed, text; a long recording.
 
     python -m benchmarks.transcribe CHECKPOINT FOLDER [MINUTES]
 
-takes a recogniser, a folder of its recordings, and how long the long one is to be (60). Without them a base model of
-fresh weights hears noise, which tells speeds but no texts.
+reads a recogniser, a folder of recordings, and the length of the long recording (60). Without them, a base model with
+random weights is run on noise, which measures speed but not text.
 """
 
 import json
@@ -47,7 +47,7 @@ Clip = NDArray[np.float32]
 
 
 class Heard(NamedTuple):
-    """What a process heard, and its memory in MiB: with the model, and at most."""
+    """The transcript of a process, and its memory in MiB: with the model, and peak."""
 
     words: List[str]
     model: float
@@ -55,7 +55,7 @@ class Heard(NamedTuple):
 
 
 def fresh_recogniser(path: Path) -> None:
-    """A base model of fresh weights with letters, as fairseq's trainer saves one."""
+    """Write a base model with letters and random weights, as fairseq's trainer saves it."""
     section: Dict[str, Any] = OmegaConf.to_container(OmegaConf.load(RECIPE).model)  # type: ignore[assignment]
     section = {**section, "ema_anneal_end_step": 30_000, "max_update": 400_000}
     cfg = OmegaConf.merge(OmegaConf.structured(Data2VecAudioModel.__init__.__annotations__["cfg"]), section)
@@ -83,7 +83,7 @@ def fresh_recogniser(path: Path) -> None:
 
 
 def noise(folder: Path) -> None:
-    """Clips from one second to half a minute, which rise and fall as speech does."""
+    """Clips from one second to half a minute, with the loudness envelope of speech."""
     rng = np.random.default_rng(0)
     folder.mkdir()
     for number, seconds in enumerate(np.exp(rng.uniform(np.log(1), np.log(30), 24))):
@@ -93,7 +93,7 @@ def noise(folder: Path) -> None:
 
 
 def theirs(folder: Path) -> Any:
-    """The pipeline of `transformers`, which cuts into windows with a sixth of them as context, eight at a time."""
+    """The pipeline of `transformers`, which cuts into windows with a sixth of context, eight per batch."""
     from transformers import AutoModelForCTC, AutoProcessor, pipeline
 
     processor = AutoProcessor.from_pretrained(str(folder))
@@ -108,7 +108,7 @@ def theirs(folder: Path) -> Any:
 
 
 def beside(checkpoint: Path, files: List[Path], folder: Path) -> None:
-    """Print how fast both are, and on how many of the files that neither cuts they agree."""
+    """Print the speed of both, and for how many of the files that neither cuts the texts agree."""
     ours = data2vec_plugin.load_recogniser(checkpoint, device="cpu")
     given = Given()
     to_hf(checkpoint, folder, False, given)
@@ -134,13 +134,13 @@ def beside(checkpoint: Path, files: List[Path], folder: Path) -> None:
 
 
 def waveforms(files: List[Path]) -> Iterator[Dict[str, Any]]:
-    """Files as the pipeline takes them."""
+    """Files in the pipeline's input format."""
     for path in files:
         yield {"raw": soundfile.read(path, dtype="float32")[0], "sampling_rate": RATE}
 
 
 def long_recording(path: Path, clips: List[Clip], minutes: float, hiss: float) -> List[int]:
-    """Write sentences with pauses between them; returns which ones."""
+    """Write sentences with pauses between them; returns their indices."""
     rng = np.random.default_rng(1)
     order: List[int] = []
     with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as sound:
@@ -152,14 +152,14 @@ def long_recording(path: Path, clips: List[Clip], minutes: float, hiss: float) -
 
 
 def hear(checkpoint: Path, path: Path) -> Heard:
-    """Transcribe in a process of its own."""
+    """Transcribe in a separate process."""
     command = [sys.executable, "-c", HEAR.format(threads=THREADS), str(checkpoint), str(path)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     return Heard(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def at_length(checkpoint: Path, files: List[Path], minutes: float, folder: Path) -> None:
-    """Print memory, and how many words of a long recording are not those of its sentences."""
+    """Print memory, and how many words of a long recording differ from those of its sentences."""
     clips = [soundfile.read(path, dtype="float32")[0] for path in files]
     recogniser = data2vec_plugin.load_recogniser(checkpoint, device="cpu")
     texts = [found.text.split() for _, found in recogniser.results(files) if isinstance(found, Transcript)]
@@ -169,13 +169,13 @@ def at_length(checkpoint: Path, files: List[Path], minutes: float, folder: Path)
         expected = [word for place in order for word in texts[place]]
         share = editdistance.eval(heard.words, expected) / max(len(expected), 1)
         print(
-            f"{minutes:g} minutes of {len(order)} sentences, {name} between them: {heard.peak:.0f} MiB at most, "
+            f"{minutes:g} minutes of {len(order)} sentences, {name} between them: {heard.peak:.0f} MiB peak, "
             f"{heard.peak - heard.model:.0f} above the model; {100 * share:.2f} % of {len(expected)} words differ"
         )
 
 
 def inputs(folder: Path) -> Tuple[Path, List[Path], float]:
-    """Checkpoint, files and minutes, of the command line or made here."""
+    """Checkpoint, files and minutes, from the command line or synthetic."""
     given = sys.argv[1:] if sys.argv[0].endswith("transcribe.py") else []
     if given:
         files = sorted(path for path in Path(given[1]).rglob("*") if path.suffix in (".wav", ".flac"))
@@ -186,7 +186,7 @@ def inputs(folder: Path) -> Tuple[Path, List[Path], float]:
 
 
 def main() -> None:
-    """Print both figures."""
+    """Print both results."""
     torch.set_num_threads(THREADS)
     with tempfile.TemporaryDirectory() as name:
         checkpoint, files, minutes = inputs(Path(name))

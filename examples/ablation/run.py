@@ -1,8 +1,8 @@
 """The paper's two target ablations on little data: which layer signal is regressed, and over how many layers.
 
 Pre-trains twelve models of eight layers by `--multirun` (four signals, K of 1, 4 and 8), fine-tunes each with CTC, and
-one from scratch, and writes the letter error rates beside the published figures. Run again, it goes on or says what it
-skips.
+one from scratch, and writes the letter error rates next to the published results. When run again, it resumes and
+reports what it skips.
 
     python examples/ablation/run.py --out outputs/ablation
 """
@@ -119,7 +119,7 @@ def finetune(data: str, folders: str, pretrained: str) -> tuple[str, ...]:
 
 
 def error_rates(out: Path) -> dict[str, dict[str, float]]:
-    """The lowest letter and word error rates on unheard voices, of every run, in percent."""
+    """The lowest letter and word error rates of every run on unseen voices, in percent."""
     folders = {name: out / "runs" / name / "asr" for name in jobs()}
     folders[SCRATCH] = out / SCRATCH
     rates = {}
@@ -130,22 +130,24 @@ def error_rates(out: Path) -> dict[str, dict[str, float]]:
 
 
 def show(rates: dict[str, dict[str, float]]) -> None:
-    """Print the table: letter error rates, a row a signal, a column a K, the published WER beside it."""
+    """Print the table of letter error rates: a row per signal, a column per K, and the published WER."""
     header = ("target", *(f"K {k}" for k in TOP_K), "published WER, K 8")
     rows = [
         (signal, *(f"{rates[f'{signal}-{k}']['uer']:.1f}" for k in TOP_K), f"{PUBLISHED[signal]:.1f}")
         for signal in SIGNALS
     ]
     rows.append(("no pre-training", f"{rates[SCRATCH]['uer']:.1f}", *[""] * len(TOP_K)))
-    print_table("letter error rate on unheard voices (%)", header, rows)
+    print_table("letter error rate on unseen voices (%)", header, rows)
     print("published: base, 200,000 updates, 10 hours of labels, dev-other, no language model (the paper's table 4)")
 
 
 def main() -> int:
     """Run the stages, print the table, draw the curves."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--out", default="outputs/ablation", help="below the checkout (outputs/ablation)")
-    parser.add_argument("--list", action="store_true", help="print the commands, run nothing")
+    parser.add_argument(
+        "--out", default="outputs/ablation", help="folder below the checkout (default: outputs/ablation)"
+    )
+    parser.add_argument("--list", action="store_true", help="print the commands without running them")
     args = parser.parse_args()
     out = ROOT / args.out
     runner = Runner(out, ROOT)

@@ -1,7 +1,7 @@
-"""Real pictures for the image quickstart, out of a pip package: scikit-learn's 1,797 scans of handwritten digits.
+"""Real images for the image quickstart, from a pip package: scikit-learn's 1,797 scans of handwritten digits.
 
-OUT/{train,valid,test} hold one folder for each digit, as ImageFolder has it; OUT/labelled holds the few pictures of
-train whose labels are used. Valid and test have as many of each digit; which scans those are follows the seed.
+OUT/{train,valid,test} hold one folder per digit, in ImageFolder's layout; OUT/labelled holds the few images of train
+whose labels are used. Valid and test have equally many of each digit; the seed decides which scans.
 
     pip install scikit-learn pillow
     python examples/image/pictures.py --out outputs/quickstart-image/pictures
@@ -27,7 +27,7 @@ def read_scans() -> dict[int, list[Named]]:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise SystemExit("the scans are in the package scikit-learn: pip install scikit-learn") from error
+        raise SystemExit("the scans require the package scikit-learn: pip install scikit-learn") from error
     bundled = load_digits()
     scans: dict[int, list[Named]] = {digit: [] for digit in range(10)}
     for number, (values, digit) in enumerate(zip(bundled.images, bundled.target)):
@@ -41,7 +41,7 @@ def split(
     """Yield split, digit and scan; of each digit ``valid`` and ``test`` scans, the rest for training.
 
     Raises:
-        SystemExit: there are not that many.
+        SystemExit: there are too few scans.
     """
     rng = random.Random(seed)
     for digit, found in sorted(scans.items()):
@@ -63,7 +63,7 @@ def split(
 
 
 def write(out: Path, size: int, shots: int, valid: int, test: int, seed: int) -> list[str]:
-    """Write all pictures, enlarged to ``size`` by ``size``; return how many are where, a line each."""
+    """Write all images, enlarged to ``size`` by ``size``; return lines with the counts."""
     import numpy
     from PIL import Image
 
@@ -74,17 +74,17 @@ def write(out: Path, size: int, shots: int, valid: int, test: int, seed: int) ->
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(grey).resize((size, size), Image.Resampling.BICUBIC).save(path)
         counts[name] = counts.get(name, 0) + 1
-    return [f"{out / name}: {count:,} pictures of {size} x {size}" for name, count in counts.items()]
+    return [f"{out / name}: {count:,} images of {size} x {size}" for name, count in counts.items()]
 
 
 def main() -> int:
     """Write the pictures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=32, help="pixels of a side (32)")
-    parser.add_argument("--shots", type=int, default=10, help="labelled pictures of each digit (10)")
-    parser.add_argument("--valid", type=int, default=30, help="pictures of each digit in valid (30)")
-    parser.add_argument("--test", type=int, default=40, help="pictures of each digit in test (40)")
+    parser.add_argument("--size", type=int, default=32, help="width and height in pixels (default: 32)")
+    parser.add_argument("--shots", type=int, default=10, help="labelled images per digit (default: 10)")
+    parser.add_argument("--valid", type=int, default=30, help="images per digit in valid (default: 30)")
+    parser.add_argument("--test", type=int, default=40, help="images per digit in test (default: 40)")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     for line in write(args.out, args.size, args.shots, args.valid, args.test, args.seed):

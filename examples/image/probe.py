@@ -1,7 +1,7 @@
-"""k-NN and a linear probe of frozen features, learned from the labelled pictures and scored on the test pictures.
+"""k-NN and a linear probe of frozen features, trained on the labelled images and scored on the test images.
 
-Reads what `data2vec features --pool mean` wrote for the folder of pictures, beside it the plain pixels. Nothing is
-tuned: one neighbour, and logistic regression with scikit-learn's own defaults on standardised values.
+Reads the output of `data2vec features --pool mean` for the folder of images, and the raw pixels for comparison. Nothing
+is tuned: one neighbour, and logistic regression with scikit-learn's defaults on standardised values.
 
     python examples/image/probe.py PICTURES --features pretrained=FOLDER untrained=FOLDER --out probe.json
 """
@@ -17,14 +17,14 @@ import numpy
 
 
 def read_features(folder: Path) -> dict[str, Any]:
-    """Return the vectors of a folder of features, by the picture's name below its own folder."""
+    """Return the vectors of a folder of features, by the image's name below its folder."""
     matrix = numpy.load(folder / "features.npy")
     with open(folder / "index.tsv", encoding="utf-8", newline="") as file:
         return {row["id"]: matrix[int(row["key"])] for row in csv.DictReader(file, delimiter="\t")}
 
 
 def read_pixels(pictures: Path) -> dict[str, Any]:
-    """Return the grey values of all pictures, by the same names."""
+    """Return the grey values of all images, by the same names."""
     from PIL import Image
 
     names = {path: path.relative_to(pictures).with_suffix("").as_posix() for path in pictures.rglob("*.png")}
@@ -32,7 +32,7 @@ def read_pixels(pictures: Path) -> dict[str, Any]:
 
 
 def of_split(vectors: dict[str, Any], split: str) -> tuple[Any, list[str]]:
-    """Return the vectors of a split (pictures, channels) and their classes."""
+    """Return the vectors of a split (images, channels) and their classes."""
     names = sorted(name for name in vectors if name.startswith(f"{split}/"))
     return numpy.stack([vectors[name] for name in names]), [name.split("/")[1] for name in names]
 

@@ -1,4 +1,4 @@
-"""What the image quickstart ends with: tables, report.json and report.png."""
+"""The results of the image quickstart: tables, report.json and report.png."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ NORMAL = "a fall, then a slow decline, while the predictions' variance climbs"
 
 
 def write_report(
-    runner: Runner, facts: dict[str, Any], beside: Path | None, install_seconds: Path, seconds: float
+    runner: Runner, facts: dict[str, Any], other_out: Path | None, install_seconds: Path, seconds: float
 ) -> None:
     """Write report.json and report.png, and print the tables; with those of the other method, methods.png too.
 
     Args:
         runner: holds the records of all stages and the folder of the results.
-        facts: the settings of the run, and how many pictures of each digit are in each split.
-        beside: the folder of the other method's results, if there may be one.
-        install_seconds: a file with the seconds that the installation took, if there was one.
-        seconds: that this call of the quickstart took.
+        facts: the settings of the run, and the number of images of each digit in each split.
+        other_out: the folder of the other method's results, if there is one.
+        install_seconds: a file with the seconds of the installation, if there is one.
+        seconds: duration of this call of the quickstart.
     """
     out = runner.out
     logs = {name: read_training_log(runner.log(name)) for name in ("pretrain", "finetune", "scratch")}
@@ -54,7 +54,7 @@ def write_report(
     strips = read_strips(out / "pretrain" / "checkpoint_last.pt", files, facts["seed"])
     draw(logs, strips, report, out / "report.png")
     show(report)
-    compare_methods(out, beside, report, Measure("accuracy", "accuracy", "valid/accuracy"))
+    compare_methods(out, other_out, report, Measure("accuracy", "accuracy", "valid/accuracy"))
     write_results(out / "report.json", report)
     print(f"{out / 'report.json'}\n{out / 'report.png'}")
 
@@ -62,18 +62,18 @@ def write_report(
 def show(report: dict[str, Any]) -> None:
     """Print the tables."""
     settings, pictures = report["settings"], report["pictures"]
-    title = f"{pictures['test']} test pictures of ten digits, {pictures['labelled']} labelled pictures to learn from"
+    title = f"{pictures['test']} test images of ten digits, {pictures['labelled']} labelled images for training"
     print_table(title, ("all weights trained", "pre-trained", "from scratch", "largest class"), accuracy_rows(report))
     kinds = ("", "_untrained", "_pixels")
     probes = (("nearest neighbour", "knn"), ("linear probe", "linear"))
     rows = [(name, *(f"{report[f'accuracy_{probe}{kind}']:.1f} %" for kind in kinds)) for name, probe in probes]
-    print_table("the same with frozen features", ("", "pre-trained", "untrained encoder", "plain pixels"), rows)
-    print(f"seed {settings['seed']}; {pictures['train']} pictures were seen without labels")
+    print_table("the same with frozen features", ("", "pre-trained", "untrained encoder", "raw pixels"), rows)
+    print(f"seed {settings['seed']}; {pictures['train']} images without labels for pre-training")
     print(f"{clock(report['seconds_total'])} in all, installation {clock(report['seconds_install'])}")
 
 
 def draw(logs: dict[str, dict[str, Series]], strips: Strips, report: dict[str, Any], path: Path) -> None:
-    """Draw four panels, and two strips of pictures below them."""
+    """Draw four panels, and two strips of images below them."""
     with picture(path, STYLE, 3, 2, figsize=(12, 12.4), height_ratios=(1, 1, 0.5)) as (figure, panels):
         draw_loss(panels[0, 0], logs["pretrain"], "patch", NORMAL)
         draw_variance(panels[0, 1], logs["pretrain"], "patch")
@@ -97,11 +97,11 @@ def draw_bars(axes: Any, report: dict[str, Any]) -> None:
     axes.bar_label(drawn, fmt="%.1f", padding=2)
     axes.set_xticks(range(len(bars)), [name for name, _, _ in bars], fontsize=8)
     axes.grid(visible=False, axis="x")
-    axes.set_title(f"Test: {report['pictures']['test']} pictures")
+    axes.set_title(f"Test: {report['pictures']['test']} images")
     axes.set_ylabel("accuracy (%)")
     axes.set_ylim(0, 105)
     caption(
         axes,
-        "\nAll from the same labels. The first two: same model, same updates with labels,\n"
-        "another start. The others: the encoder stays as it is.",
+        "\nAll with the same labels. The first two: same model, same updates with labels,\n"
+        "other initial weights. The others: frozen encoder.",
     )

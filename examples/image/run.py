@@ -1,9 +1,8 @@
 """The image quickstart: from scans of digits in a pip package to a comparison of a pre-trained and an untrained start.
 
-Writes scikit-learn's digits as pictures, pre-trains data2vec on them without labels, fine-tunes it on a few labels of
-each digit, trains the same model from scratch, scores both on pictures that neither has seen, and compares frozen
-features with those of an untrained encoder. Every command is printed before it runs; run again, it resumes or says what
-it skips.
+Writes scikit-learn's digits as images, pre-trains data2vec on them without labels, fine-tunes it on a few labels per
+digit, trains the same model from scratch, scores both on unseen images, and compares frozen features with those of an
+untrained encoder. Every command is printed before it runs; when run again, it resumes and reports what it skips.
 
     make quickstart-image
     make quickstart-image METHOD=2
@@ -23,7 +22,7 @@ from data2vec_plugin.runs.two_starts import both_starts
 
 ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
 
-# What both tasks do to a digit: its own mean and deviation, no mirror image.
+# Preprocessing of digits in both tasks: their own mean and deviation, no flips.
 PICTURES = (
     *("task.input_size=32", "+task.flip_prob=0"),
     *("+task.normalization_mean=[0.3,0.3,0.3]", "+task.normalization_std=[0.38,0.38,0.38]"),
@@ -32,7 +31,7 @@ PICTURES = (
 
 @dataclass(frozen=True)
 class Profile:
-    """Everything that decides the figures, apart from the seed. Sizes are those of +size/image."""
+    """All settings that the results depend on, apart from the seed. Sizes are those of +size/image."""
 
     shots: int = 10
     valid: int = 30
@@ -68,7 +67,7 @@ class Profile:
         "model.ema_decay=0.99",
         "model.ema_end_decay=0.999",
     )
-    # Both trainings with labels get exactly these: only the start of the weights differs.
+    # Both trainings with labels use exactly these: only the initial weights differ.
     finetuning: tuple[str, ...] = (
         "+task.auto_augment=none",
         "+task.erase_prob=0",
@@ -89,8 +88,8 @@ class Profile:
 RECIPES = {1: "image_base", 2: "image2_base"}
 SIZES = {1: "image", 2: "image2"}
 
-# Everything in which data2vec 2.0 differs: half the pictures under four masks each, of which blocks of two patches stay
-# visible; all layers but the modality's own make the target.
+# Settings that differ for data2vec 2.0: half the images with four masks each, in which blocks of two patches stay
+# visible; all layers except the modality's own are targets.
 BY_DATA2VEC_2 = replace(
     Profile(),
     method=2,
@@ -123,13 +122,13 @@ OUT = Path("outputs/quickstart-image")
 
 
 def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
-    """List the commands, in order. `out` is as it shall appear in them."""
+    """List the commands, in order. `out` is the folder as written in them."""
     pictures = f"{out}/pictures"
     options = (f"--shots={profile.shots}", f"--valid={profile.valid}", f"--test={profile.test}")
     return [
         Stage(
             "pictures",
-            "write scikit-learn's digits as pictures",
+            "write scikit-learn's digits as images",
             ("python", "examples/image/pictures.py", "--out", pictures, *options),
             ROOT / pictures,
         ),
@@ -143,7 +142,7 @@ def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
         ),
         Stage(
             "untrained",
-            "keep the weights that this began with",
+            "save the initial weights",
             (*pretrain(profile, seed, pictures, f"{out}/untrained"), *UNTRAINED),
             ROOT / out / "untrained",
             after=("pictures",),
@@ -164,7 +163,7 @@ def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
         *(
             Stage(
                 f"features-{name}",
-                f"frozen features of all pictures ({name})",
+                f"frozen features of all images ({name})",
                 (
                     *("data2vec", "features", f"{out}/{name}/checkpoint_last.pt", "--input", pictures),
                     *("--out", f"{out}/features-{name}", "--pool", "mean", "--device", "cpu", "--batch", "100"),
@@ -215,7 +214,7 @@ def finetune(profile: Profile, seed: int, data: str, folder: str, pretrained: st
 
 
 def count_pictures(folder: Path) -> dict[str, int]:
-    """Return how many pictures each digit has in a folder."""
+    """Return the number of images of each digit in a folder."""
     return {each.name: len(list(each.glob("*.png"))) for each in sorted(folder.iterdir())}
 
 

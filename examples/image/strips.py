@@ -1,4 +1,4 @@
-"""What the image model sees: pictures with hidden patches, and where its last layer looks."""
+"""Plots of the image model's input and attention: images with masked patches, and the attention of the last layer."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy
 
-HIDDEN = (0.36, 0.55, 0.68)  # a blue that no grey picture has
+HIDDEN = (0.36, 0.55, 0.68)  # a blue that does not occur in grey images
 
 
 @dataclass(frozen=True)
 class Strips:
-    """Pictures (P, S, S) from 0 to 1, which of their pixels are hidden, and attention (P, rows, columns)."""
+    """Images (P, S, S) from 0 to 1, the mask of their pixels, and attention (P, rows, columns)."""
 
     pictures: Any
     hidden: Any
@@ -19,8 +19,8 @@ class Strips:
 
 
 def read_strips(checkpoint: Path, files: list[Path], seed: int) -> Strips:
-    """Return what a pre-trained checkpoint's model makes of pictures; masks follow the seed."""
-    import torch  # here, so that listing the commands waits for none of it
+    """Return masks and attention of a pre-trained checkpoint's model for images; masks depend on the seed."""
+    import torch  # imported here, so that listing the commands is fast
 
     from data2vec_plugin.checkpoints.encoder_checkpoint import build_encoder, open_checkpoint
     from data2vec_plugin.data.image.transforms import evaluation_transform
@@ -44,12 +44,12 @@ def read_strips(checkpoint: Path, files: list[Path], seed: int) -> Strips:
 
 
 def method_of_images(model: Any) -> Any:
-    """What a model of data2vec 1 is, and a model of data2vec 2.0 has for each modality."""
+    """The part that a data2vec 1 model is, and that a data2vec 2.0 model has for each modality."""
     return getattr(model.method, "methods", {"IMAGE": model.method})["IMAGE"]
 
 
 def last_attention(model: Any, batch: Any) -> Any:
-    """Return the attention that patches get in the last layer, as a mean over heads and queries: (B, rows, columns)."""
+    """Return the attention on patches in the last layer, averaged over heads and queries: (B, rows, columns)."""
     encoder = model.encoder
     attention = encoder.transformer.layers[-1].self_attn
     seen: list[Any] = []
@@ -64,7 +64,7 @@ def last_attention(model: Any, batch: Any) -> Any:
 
 
 def draw_strips(left: Any, right: Any, strips: Strips) -> None:
-    """Draw whole and masked pictures into the left panel, attention into the right one."""
+    """Draw whole and masked images in the left panel, attention in the right one."""
     from matplotlib import colormaps
 
     whole = numpy.repeat(strips.pictures[..., None], 3, axis=-1)
@@ -73,12 +73,12 @@ def draw_strips(left: Any, right: Any, strips: Strips) -> None:
     least, most = (extreme(strips.attention, axis=(1, 2), keepdims=True) for extreme in (numpy.min, numpy.max))
     relative = (strips.attention - least) / (most - least + 1e-12)
     looked = colormaps["magma"](relative.repeat(times, 1).repeat(times, 2))[..., :3]
-    draw_rows(left, [whole, masked], "Test pictures, and what the student sees of them")
+    draw_rows(left, [whole, masked], "Test images, and the student's view of them")
     draw_rows(right, [whole, looked], "Attention in the last layer, from least to most")
 
 
 def draw_rows(axes: Any, rows: list[Any], title: str) -> None:
-    """Draw rows of pictures (P, S, S, 3), the columns of which belong together."""
+    """Draw rows of images (P, S, S, 3); images in a column belong together."""
     margin = ((0, 0), (1, 1), (1, 1), (0, 0))
     lines = [numpy.concatenate(list(numpy.pad(row, margin, constant_values=1)), axis=1) for row in rows]
     axes.imshow(numpy.concatenate(lines), interpolation="nearest")

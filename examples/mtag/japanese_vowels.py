@@ -1,7 +1,7 @@
-"""Do more unaligned streams help, and do pruning and kinds of edges? MTAG on real speech, nine speakers to be told.
+"""Do more unaligned streams help, and do pruning and edge types? MTAG on real speech, classifying nine speakers.
 
-Trains each row by `--multirun` over three seeds, tests it after the last epoch, and writes the accuracies beside that
-of a logistic regression on mean cepstra. Run again, it goes on or says what it skips.
+Trains each row by `--multirun` over three seeds, tests it after the last epoch, and writes the accuracies next to that
+of a logistic regression on mean cepstra. When run again, it resumes and reports what it skips.
 
     pip install --no-deps aeon scikit-learn joblib threadpoolctl
     python examples/mtag/japanese_vowels.py --out outputs/japanese-vowels
@@ -27,14 +27,14 @@ ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
 
 SEEDS = (0, 1, 2)
 EPOCHS, BATCH = 40, 16
-ROWS = {  # name: what it is, its keys
+ROWS = {  # name: description, keys
     "one": ("one stream", ("+model.modalities=vision",)),
     "two": ("two streams", ("+model.modalities='vision,text'",)),
     "three": ("three streams", ()),
     "no_pruning": ("three, no pruning", ("+model.prune_type=none",)),
     "random_pruning": ("three, random pruning", ("+model.prune_type=random",)),
     "no_edge_types": ("three, one kind of edges", ("+model.time_aware_edges=false", "+model.type_aware_edges=false")),
-    "time_edges": ("three, kinds by time alone", ("+model.type_aware_edges=false",)),
+    "time_edges": ("three, kinds by time only", ("+model.type_aware_edges=false",)),
 }
 LINEAR = "logistic regression on mean cepstra"
 SHARED = (
@@ -47,7 +47,7 @@ SHARED = (
 
 
 def stages(out: str) -> list[Stage]:
-    """List the commands, in order; `out` is as it shall appear in them."""
+    """List the commands, in order; `out` is the folder as written in them."""
     data = f"{out}/data"
     cut = Stage(
         "streams",
@@ -71,7 +71,7 @@ def row(name: str, data: str, out: str) -> Stage:
 
 
 def accuracies(out: Path) -> dict[str, list[float]]:
-    """Test accuracy of every row after the last epoch, a number a seed."""
+    """Test accuracy of every row after the last epoch, one number per seed."""
     return {
         name: [
             read_training_log(out / "runs" / name / str(seed) / "train.log")["test/accuracy"].values[-1]
@@ -82,7 +82,7 @@ def accuracies(out: Path) -> dict[str, list[float]]:
 
 
 def linear_accuracy() -> float:
-    """Test accuracy of a logistic regression on the mean cepstra of every utterance, scaled; needs scikit-learn."""
+    """Test accuracy of a logistic regression on the scaled mean cepstra of every utterance; requires scikit-learn."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -109,13 +109,15 @@ def draw(found: dict[str, list[float]], linear: float, path: Path) -> None:
         axes.set_yticks(range(len(names)), [ROWS[name][0] for name in names])
         axes.set_xlim(0, 1)
         axes.set_xlabel("accuracy on 370 test utterances, nine speakers")
-        axes.set_title("More unaligned streams help, but a linear baseline wins" if wins(found, linear) else "Streams")
+        axes.set_title(
+            "More unaligned streams help, but a linear baseline is best" if wins(found, linear) else "Streams"
+        )
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, -0.28), frameon=False)
         axes.figure.tight_layout()
 
 
 def wins(found: dict[str, list[float]], linear: float) -> bool:
-    """Whether three streams beat one, and the linear baseline all."""
+    """Whether three streams are better than one, and the linear baseline is best."""
     means = {name: statistics.mean(values) for name, values in found.items()}
     return means["three"] > means["one"] and linear > max(means.values())
 
@@ -133,8 +135,10 @@ def show(found: dict[str, list[float]], linear: float) -> None:
 def main() -> int:
     """Run the stages, print the table, draw it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--out", default="outputs/japanese-vowels", help="below the checkout (outputs/japanese-vowels)")
-    parser.add_argument("--list", action="store_true", help="print the commands, run nothing")
+    parser.add_argument(
+        "--out", default="outputs/japanese-vowels", help="folder below the checkout (outputs/japanese-vowels)"
+    )
+    parser.add_argument("--list", action="store_true", help="print the commands without running them")
     args = parser.parse_args()
     out = ROOT / args.out
     runner = Runner(out, ROOT)

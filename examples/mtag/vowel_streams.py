@@ -1,8 +1,8 @@
-"""JapaneseVowels as unaligned sequences: real speech, cut into three streams that keep time by clocks of their own.
+"""JapaneseVowels as unaligned sequences: real speech, split into three streams with different frame rates.
 
-Nine speakers say two vowels: 270 utterances to train on, 370 to test on, of 7 to 29 frames of 12 cepstra. Cepstra 0 to
-3 become `vision` and keep every frame, 4 to 7 `text` with every second, 8 to 11 `audio` with every third; label: who
-speaks. The recordings lie in the package aeon, of which nothing else is used:
+Nine speakers say two vowels: 270 utterances for training, 370 for testing, of 7 to 29 frames of 12 cepstra. Cepstra
+0 to 3 become `vision` and keep every frame, 4 to 7 `text` with every second, 8 to 11 `audio` with every third; the
+label is the speaker. The recordings are in the package aeon, of which nothing else is used:
 
     pip install --no-deps aeon
     python examples/mtag/vowel_streams.py --out outputs/japanese-vowels/data
@@ -27,15 +27,15 @@ Utterance = NDArray[np.float32]
 
 
 def recordings() -> Path:
-    """The folder of the recordings; raises ValueError with the command where aeon is not installed."""
+    """The folder of the recordings; raises ValueError with the command if aeon is not installed."""
     found = find_spec("aeon")
     if found is None or not found.submodule_search_locations:
-        raise ValueError("the recordings lie in aeon: pip install --no-deps aeon")
+        raise ValueError("the recordings require aeon: pip install --no-deps aeon")
     return Path(next(iter(found.submodule_search_locations))) / "datasets" / "data" / "JapaneseVowels"
 
 
 def read_utterances(path: Path) -> list[tuple[Utterance, int]]:
-    """Cepstra (frames, 12) and the number of the speaker, from 0, of every line behind `@data`."""
+    """Cepstra (frames, 12) and the number of the speaker, from 0, of every line after `@data`."""
     lines = read_lines(path)
     begin = next(number for number, line in enumerate(lines) if line.strip().lower() == "@data")
     found = []

@@ -9,7 +9,7 @@ from data2vec_plugin.runs.quickstart import training
 from data2vec_plugin.runs.stages import Stage
 
 STREAMS = ("vision", "text", "audio")
-RUNS = {"fusion": (STREAMS, "all three streams"), **{name: ((name,), f"{name} alone") for name in STREAMS}}
+RUNS = {"fusion": (STREAMS, "all three streams"), **{name: ((name,), f"{name} only") for name in STREAMS}}
 ENCODERS = {"vision": "image", "text": "text", "audio": "audio"}
 
 
@@ -114,7 +114,7 @@ def made(profile: DigitProfile, seed: int, out: str, root: Path) -> list[Stage]:
 
 
 def pretrained(profile: DigitProfile, seed: int, out: str, root: Path) -> list[Stage]:
-    """An encoder for each stream, trained without labels, the three side by side."""
+    """An encoder for each stream, trained without labels, all three at the same time."""
     data = {"audio": f"{out}/digits/audio", "image": f"{out}/pictures", "text": f"{out}/digits/text"}
     more = {"text": (f"model.ema_anneal_end_step={profile.updates_text}",)}
     stages = []
@@ -146,12 +146,12 @@ def encoders(out: str, streams: tuple[str, ...] = STREAMS) -> tuple[str, ...]:
 
 
 def fused(profile: DigitProfile, seed: int, out: str, root: Path) -> list[Stage]:
-    """Features of all clips; then MTAG on the three streams, and beside it on each alone."""
+    """Features of all clips; then MTAG on the three streams, and at the same time on each single one."""
     tables = [f"{out}/digits/{split}.tsv" for split in ("train", "valid")]
     return [
         Stage(
             "encode",
-            "make features of the clips",
+            "extract features of the clips",
             ("data2vec", "multimodal", "encode", *tables, "--out", f"{out}/encoded", *encoders(out)),
             root / out / "encoded",
             after=("digits", *(f"digits-{name}" for name in ENCODERS.values())),
@@ -177,7 +177,7 @@ def fused(profile: DigitProfile, seed: int, out: str, root: Path) -> list[Stage]
 
 
 def predicted(out: str, root: Path) -> list[Stage]:
-    """What each of the four says of the raw test clips."""
+    """Predictions of each of the four on the raw test clips."""
     return [
         Stage(
             f"predict-{name}",

@@ -1,10 +1,10 @@
-"""Clips of three digits each, one scanned, one written out, one spoken; what is asked for is their sum modulo 3.
+"""Clips of three digits each, one scanned, one written out, one spoken; the label is their sum modulo 3.
 
-The scans are those of examples/image/pictures.py, whose folder PICTURES/SPLIT/DIGIT is given; eSpeak speaks in several
-voices, faster and slower; a word may have a letter doubled. OUT/{train,valid,test}.tsv are tables of clips for
-`data2vec multimodal`, with as many clips of each combination, so that no stream alone, nor two of them, tell the sum.
-A label has the digits, too, as scanned, written and spoken, and the sum last: a stream alone can learn its own digit.
-No scan and no recording is in two splits, but the voices are. OUT/audio and OUT/text are what is pre-trained on.
+The scans are those of examples/image/pictures.py, in PICTURES/SPLIT/DIGIT; eSpeak speaks with several voices at
+different speeds; a word may have a letter doubled. OUT/{train,valid,test}.tsv are tables of clips for
+`data2vec multimodal`, with equally many clips of each combination, so that neither one stream nor two predict the sum.
+A label has also the scanned, written and spoken digit, with the sum last: a single stream can learn its own digit.
+No scan and no recording is in two splits, but the voices are. OUT/audio and OUT/text are the data for pre-training.
 
     pip install espeakng-loader scikit-learn pillow soundfile
     python examples/multimodal/digits.py --pictures PICTURES --out outputs/quickstart-multimodal/digits
@@ -32,7 +32,7 @@ Streams = dict[int, list[str]]
 
 
 def written(rng: random.Random, digit: int) -> str:
-    """Return a digit's name, its letters apart by blanks, one of them doubled in every other."""
+    """Return a digit's name as letters separated by blanks; in every other one a letter is doubled."""
     letters = list(NAMES[digit])
     if rng.random() < 0.5:
         place = rng.randrange(len(letters))
@@ -41,7 +41,7 @@ def written(rng: random.Random, digit: int) -> str:
 
 
 def speak(out: Path, counts: dict[str, int], seed: int) -> dict[str, Streams]:
-    """Write recordings of all digits to OUT/audio, with a manifest for each split; return their places by digit."""
+    """Write recordings of all digits to OUT/audio, with a manifest for each split; return their paths by digit."""
     import numpy
     import soundfile
 
@@ -65,22 +65,22 @@ def speak(out: Path, counts: dict[str, int], seed: int) -> dict[str, Streams]:
 
 
 def scanned(pictures: Path, split: str, out: Path) -> Streams:
-    """Return the scans of a split by digit, as seen from ``out``.
+    """Return the scans of a split by digit, as paths relative to ``out``.
 
     Raises:
-        SystemExit: there is none of a digit.
+        SystemExit: a digit has none.
     """
     found: Streams = {}
     for digit in range(len(NAMES)):
         paths = sorted((pictures / split / str(digit)).glob("*.png"))
         if not paths:
-            raise SystemExit(f"error: {pictures / split / str(digit)} holds no picture; write them with pictures.py")
+            raise SystemExit(f"error: {pictures / split / str(digit)} holds no image; write them with pictures.py")
         found[digit] = [os.path.relpath(path, out) for path in paths]
     return found
 
 
 def clips(count: int, scans: Streams, spoken: Streams, rng: random.Random) -> list[str]:
-    """Return rows of a table, as many of each of the 27 combinations of digits."""
+    """Return rows of a table, equally many of each of the 27 combinations of digits."""
     combinations = list(itertools.product(range(len(NAMES)), repeat=3))
     lines = [HEADER]
     for number in range(count):
@@ -92,7 +92,7 @@ def clips(count: int, scans: Streams, spoken: Streams, rng: random.Random) -> li
 
 
 def write_text(out: Path, counts: dict[str, int], seed: int) -> None:
-    """Write names to pre-train on, some in a line, and the dictionary of their letters."""
+    """Write names for pre-training, several per line, and the dictionary of their letters."""
     rng = random.Random(f"text {seed}")
     for split, count in counts.items():
         lines = (
@@ -104,7 +104,7 @@ def write_text(out: Path, counts: dict[str, int], seed: int) -> None:
 
 
 def write_digits(pictures: Path, out: Path, counts: dict[str, int], seed: int) -> list[str]:
-    """Write all of it; return a line on each split."""
+    """Write everything; return a line on each split."""
     out.mkdir(parents=True, exist_ok=True)
     spoken = speak(out, dict(SPOKEN), seed)
     write_text(out / "text", {"train": 6000, "valid": 300}, seed)
@@ -122,7 +122,7 @@ def main() -> int:
     parser.add_argument("--pictures", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     for name, count in (("train", 4050), ("valid", 405), ("test", 1620)):
-        parser.add_argument(f"--{name}", type=int, default=count, help=f"clips of this split ({count})")
+        parser.add_argument(f"--{name}", type=int, default=count, help=f"clips of this split (default: {count})")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     counts = {name: getattr(args, name) for name in ("train", "valid", "test")}

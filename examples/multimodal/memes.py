@@ -1,8 +1,8 @@
-"""Made-up memes whose label neither picture nor caption tells: a scanned digit on a photograph, a caption above.
+"""Synthetic memes whose label depends on both image and caption: a scanned digit on a photograph, a caption above.
 
-A digit is a nought or a one, a caption friendly or unfriendly; the label is 1 where the digit is a nought or the
-caption friendly, but not both. OUT/{train,valid,test}.tsv list the pictures, with PICTURE.ocr beside each;
-OUT/unlabelled holds the same pictures in small, OUT/text captions for pre-training. No scan is in two splits.
+A digit is a zero or a one, a caption friendly or unfriendly; the label is 1 if the digit is a zero or the caption is
+friendly, but not both. OUT/{train,valid,test}.tsv list the images, with PICTURE.ocr next to each; OUT/unlabelled holds
+the same images at a smaller size, OUT/text captions for pre-training. No scan is in two splits.
 
     pip install scikit-learn pillow
     python examples/multimodal/memes.py --out outputs/quickstart-multimodal/memes
@@ -32,7 +32,7 @@ OPENERS = ("what a", "this is a", "just another", "have a", "nobody expected a",
 NOUNS = ("monday", "morning", "number", "party", "teacher", "neighbour", "holiday", "breakfast", "meeting", "weekend")
 WIDTH, HEIGHT, STRIP, DIGIT, FONT = 320, 192, 48, 128, 20
 SMALLER = 4
-"""By so much the pictures are reduced that are pre-trained on: an update then does not wait for them."""
+"""Reduction of the images for pre-training, so that loading them does not slow down updates."""
 SHARES = (("train", 0.6), ("valid", 0.15), ("test", 0.25))
 """Of the scans of each digit."""
 
@@ -52,7 +52,7 @@ def scans() -> dict[int, list[Any]]:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise SystemExit("the scans are in the package scikit-learn: pip install scikit-learn") from error
+        raise SystemExit("the scans require the package scikit-learn: pip install scikit-learn") from error
     bundled = load_digits()
     return {digit: list(bundled.images[bundled.target == digit]) for digit in (*ROUND, *STRAIGHT)}
 
@@ -66,7 +66,7 @@ def photographs() -> list[Any]:
 
 
 def meme(rng: random.Random, scan: Any, caption: str, photos: list[Any], font: Any) -> Any:
-    """Draw a scan, in white, on a darkened part of a photograph below a strip with the caption."""
+    """Draw a scan, in white, on a darkened part of a photograph, and a strip with the caption above it."""
     import numpy
     from PIL import Image, ImageDraw
 
@@ -96,7 +96,7 @@ def shares(found: dict[int, list[Any]], rng: random.Random) -> dict[str, dict[bo
 
 
 def write_split(out: Path, name: str, count: int, scans_of: dict[bool, list[Any]], rng: random.Random) -> str:
-    """Write a split of ``count`` memes, as many of each of the four kinds; return what was written."""
+    """Write a split of ``count`` memes, equally many of each of the four kinds; return a line that describes it."""
     from PIL import ImageFont
 
     photos, font, lines = photographs(), ImageFont.load_default(size=FONT), ["."]
@@ -118,7 +118,7 @@ def write_split(out: Path, name: str, count: int, scans_of: dict[bool, list[Any]
 
 
 def write_text(out: Path, counts: dict[str, int], seed: int) -> str:
-    """Write captions to pre-train on, as many of either kind."""
+    """Write captions for pre-training, equally many of both kinds."""
     rng = random.Random(f"text {seed}")
     out.mkdir(parents=True, exist_ok=True)
     for name, count in counts.items():
@@ -142,7 +142,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--out", type=Path, required=True)
     for name, count in (("train", 1600), ("valid", 400), ("test", 800)):
-        parser.add_argument(f"--{name}", type=int, default=count, help=f"memes of this split ({count})")
+        parser.add_argument(f"--{name}", type=int, default=count, help=f"memes of this split (default: {count})")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     for line in write_memes(args.out, {name: getattr(args, name) for name, _ in SHARES}, args.seed):

@@ -1,6 +1,6 @@
-"""How well tesseract reads captions that are known: the character error rate on some pictures of a split.
+"""The character error rate of tesseract on the known captions of some images of a split.
 
-Writes it to OUT; if the engine is not there, what is missing.
+Writes it to OUT, or what is missing if tesseract is not installed.
 
     python examples/multimodal/read_captions.py outputs/quickstart-multimodal/memes --out ocr.json
 """
@@ -15,11 +15,11 @@ from data2vec_plugin.data.multimodal.ocr import Tesseract, check_engine
 from data2vec_plugin.files.writing import write_atomically
 
 OPTIONS = "--oem 1 --psm 6"
-"""One block of text: the strip above the picture."""
+"""One block of text: the strip above the image."""
 
 
 def error_rate(read: list[str], known: list[str]) -> float:
-    """Return edits for each character of what is known."""
+    """Return edits per character of the known text."""
     import editdistance
 
     edits = sum(editdistance.eval(ours, theirs) for ours, theirs in zip(read, known))
@@ -27,7 +27,7 @@ def error_rate(read: list[str], known: list[str]) -> float:
 
 
 def readable(pictures: int) -> int:
-    """Return how many of so many pictures can be read: none without the engine, by which a stage is done anew."""
+    """Return the number of images to read: 0 without tesseract, so that the stage runs again once it is installed."""
     try:
         check_engine()
     except ValueError:
@@ -55,7 +55,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--split", default="test")
-    parser.add_argument("--pictures", type=int, default=40, help="how many are read (40)")
+    parser.add_argument("--pictures", type=int, default=40, help="number of images to read (default: 40)")
     parser.add_argument("--out", type=Path, required=True, metavar="JSON")
     args = parser.parse_args()
     found = measure(args.data, args.split, args.pictures, args.out.parent / "ocr")

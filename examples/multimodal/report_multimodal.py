@@ -1,4 +1,4 @@
-"""What the multimodal quickstart ends with: a table, report.json and report.png."""
+"""The results of the multimodal quickstart: a table, report.json and report.png."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ NORMAL = "a fall, then a slow decline, while the predictions' variance climbs"
 STREAMS = ("vision", "text", "audio")
 SUM = "accuracy_sum"
 LOSSES = (
-    ("image", "patch", "Memes' pictures"),
+    ("image", "patch", "Memes' images"),
     ("text", "word", "Memes' captions"),
     ("digits-audio", "frame", "Spoken digits"),
 )
@@ -28,8 +28,8 @@ def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, s
     Args:
         runner: holds the records of all stages and the folder of the results.
         facts: the settings of the run.
-        install_seconds: a file with the seconds that the installation took, if there was one.
-        seconds: that this call of the quickstart took.
+        install_seconds: a file with the seconds of the installation, if there is one.
+        seconds: duration of this call of the quickstart.
     """
     out = runner.out
     logs = {name: read_training_log(runner.log(name)) for name in ("image", "text", "digits-audio")}
@@ -48,7 +48,7 @@ def write_report(runner: Runner, facts: dict[str, Any], install_seconds: Path, s
 
 
 def meme_results(memes: dict[str, Any], read: dict[str, Any]) -> dict[str, Any]:
-    """Return what of the report on the memes belongs into ours."""
+    """Return the part of the report on memes that goes into this report."""
     fitted = memes["fitted_alike"]
     return {
         "accuracy_fusion": round(memes["accuracy"], 4),
@@ -63,13 +63,13 @@ def meme_results(memes: dict[str, Any], read: dict[str, Any]) -> dict[str, Any]:
 
 
 def predictions(out: Path, name: str) -> dict[str, Any]:
-    """Return what a run on the digits said of the test clips."""
+    """Return the predictions of a run on the digits for the test clips."""
     found: dict[str, Any] = json.loads((out / f"predicted-{name}" / "predictions.json").read_text(encoding="utf-8"))
     return found
 
 
 def digit_results(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return how often the sum was right, and each digit, by what a run has seen."""
+    """Return the accuracy on the sum and on each digit, by the streams of a run."""
     metrics = {name: run["metrics"] for name, run in found.items()}
     own = dict(zip(STREAMS, ("scanned", "written", "spoken")))
     return {
@@ -88,22 +88,22 @@ def digit_results(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def show(report: dict[str, Any]) -> None:
     """Print the tables."""
     memes, digits = report["memes"], report["digits"]
-    title = f"{memes['memes']} test memes, label: is one of digit and caption so, and not both?"
-    print_table(title, ("", "accuracy"), table("picture and caption", memes))
+    title = f"{memes['memes']} test memes, label: digit is zero or caption is friendly, not both"
+    print_table(title, ("", "accuracy"), table("image and caption", memes))
     title = f"{digits['clips']} test clips, label: the sum of three digits modulo 3"
     print_table(title, ("", "accuracy"), table("scanned, written and spoken", digits))
-    print(told_of(memes["ocr"]))
+    print(ocr_summary(memes["ocr"]))
     print(f"{clock(report['seconds_total'])} in all, installation {clock(report['seconds_install'])}")
 
 
 def table(together: str, results: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return a row for all parts, and one for each alone."""
-    alone = [(f"{part} alone", f"{accuracy:.3f}") for part, accuracy in results["accuracy_single"].items()]
+    """Return a row for all parts, and one for each single part."""
+    alone = [(f"{part} only", f"{accuracy:.3f}") for part, accuracy in results["accuracy_single"].items()]
     return [(together, f"{results['accuracy_fusion']:.3f}"), *alone]
 
 
-def told_of(read: dict[str, Any]) -> str:
-    """Return a sentence on how well captions were read."""
+def ocr_summary(read: dict[str, Any]) -> str:
+    """Return a sentence on the accuracy of OCR."""
     if read["character_error_rate"] is None:
         return f"captions were not read: {read['missing']}"
     rate = 100 * read["character_error_rate"]
@@ -111,7 +111,7 @@ def told_of(read: dict[str, Any]) -> str:
 
 
 def draw(logs: dict[str, dict[str, Series]], report: dict[str, Any], path: Path) -> None:
-    """Draw five panels: what was pre-trained, and what was made of it."""
+    """Draw five panels: pre-training, and the results of fine-tuning."""
     layout = [[name for name, _, _ in LOSSES for _ in range(2)], ["memes"] * 3 + ["digits"] * 3]
     with picture(path, STYLE, figsize=(21, 12)) as (figure, whole):
         whole.remove()
@@ -131,17 +131,18 @@ def draw(logs: dict[str, dict[str, Series]], report: dict[str, Any], path: Path)
 
 
 def draw_bars(axes: Any, results: dict[str, Any], together: str, chance: float, title: str) -> None:
-    """Test accuracy of all parts and of each alone."""
+    """Test accuracy of all parts and of each single part."""
     single = results["accuracy_single"]
     heights = [results["accuracy_fusion"], *single.values()]
     drawn = axes.bar(range(len(heights)), heights, 0.6, color=[BLUE, *[ORANGE] * len(single)])
     axes.bar_label(drawn, fmt="%.3f", padding=2)
-    axes.set_xticks(range(len(heights)), [together, *(f"{part} alone" for part in single)])
+    axes.set_xticks(range(len(heights)), [together, *(f"{part} only" for part in single)])
     axes.axhline(chance, color=GREY, linestyle=":", linewidth=1)
     axes.grid(visible=False, axis="x")
     axes.set_ylim(0, 1.08)
     axes.set_title(title)
     axes.set_ylabel("accuracy")
     caption(
-        axes, "Dotted: guessing, which is all that a part alone can do: whatever it\nshows, every label is as frequent."
+        axes,
+        "Dotted: chance level, the best that a single part can do: its values\nsay nothing about the label.",
     )

@@ -1,10 +1,10 @@
-"""The multimodal quickstart: made-up memes and sums of digits, which no part of them alone can tell.
+"""The multimodal quickstart: synthetic memes and sums of digits, which no single part of them can predict.
 
-Draws memes out of pip packages, pre-trains data2vec on their pictures and on captions without labels, trains the meme
-classifier on the frozen features of both, reports it beside pictures alone and captions alone, and measures how well
+Draws memes from data in pip packages, pre-trains data2vec on their images and on captions without labels, trains the
+meme classifier on the frozen features of both, compares it with images only and captions only, and measures how well
 tesseract reads the captions. Then clips of three digits, scanned, written and spoken: pre-trains data2vec on each,
-trains MTAG on the frozen features of the three and of each alone, and asks all four for the sum of new clips modulo 3.
-Every command is printed before it runs; run again, it resumes or says what it skips.
+trains MTAG on the frozen features of all three and of each one, and predicts the sum modulo 3 of new clips with all
+four. Every command is printed before it runs; when run again, it resumes and reports what it skips.
 
     make quickstart-multimodal
     python examples/multimodal/run.py --seed 2 --out outputs/quickstart-multimodal-2
@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
 
 @dataclass(frozen=True)
 class Profile:
-    """Everything that decides the figures of the memes, apart from the seed."""
+    """All settings that the results on memes depend on, apart from the seed."""
 
     train: int = 1600
     valid: int = 200
@@ -54,7 +54,7 @@ class Profile:
 
 
 def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
-    """List the commands, in order. `out` is as it shall appear in them."""
+    """List the commands, in order. `out` is the folder as written in them."""
     memes, text = f"{out}/memes", f"{out}/memes/text"
     counts = (f"--train={profile.train}", f"--valid={profile.valid}", f"--test={profile.test}", f"--seed={seed}")
     return [
@@ -66,7 +66,7 @@ def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
         ),
         Stage(
             "image",
-            "pre-train on pictures without labels",
+            "pre-train on images without labels",
             (
                 *training("image_base", f"{memes}/unlabelled", f"{out}/image", seed),
                 *(f"optimization.max_update={profile.updates_image}", *profile.image),
@@ -104,7 +104,7 @@ def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
         ),
         Stage(
             "report",
-            "report it beside each part alone",
+            "compare it with each single part",
             (
                 *("data2vec", "memes", "report", f"{out}/fuse", "--data", memes, "--split", "test"),
                 *("--out", f"{out}/memes-report"),
@@ -114,7 +114,7 @@ def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
         ),
         Stage(
             "ocr",
-            "read captions by tesseract, if it is there",
+            "read captions with tesseract, if it is installed",
             (
                 *("python", "examples/multimodal/read_captions.py", memes, f"--pictures={readable(profile.read)}"),
                 *("--out", f"{out}/captions/ocr.json"),

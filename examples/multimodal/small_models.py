@@ -1,4 +1,4 @@
-"""What the small models of this quickstart have in common, beside the recipes."""
+"""Settings that the small models of this quickstart share, in addition to the recipes."""
 
 IMAGE = (
     "+size/image=tiny",
@@ -40,4 +40,4 @@ SELDOM = (
     *("dataset.validate_interval=1000", "dataset.validate_interval_updates=200"),
     *("checkpoint.save_interval=1000", "checkpoint.save_interval_updates=200"),
 )
-"""Validations and checkpoints of a pre-training: not after every epoch of seconds."""
+"""Validation and checkpoints of pre-training: not after every epoch, which takes seconds."""

@@ -1,4 +1,4 @@
-"""What the quickstart ends with: a table, report.json and report.png."""
+"""The results of the quickstart: a table, report.json and report.png."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 16000
 STARTS = {"pretrained": "finetune", "scratch": "scratch"}
-"""What a model begins with, and the training of that name."""
+"""The initial weights of a model, and the stage that trains from them."""
 RATES = {
     "WER, greedy": "wer_{}",
     "WER, beam search + 3-gram": "wer_{}_beam",
@@ -29,20 +29,20 @@ RATES = {
     "CER, beam search + 3-gram": "cer_{}_beam",
 }
 """Rows of the table, and the report's keys."""
-NORMAL = "a plateau, then a loss that stays up, or rises again, while both variances climb"
+NORMAL = "a plateau, then a loss that stays high or rises again, while both variances rise"
 
 
 def write_report(
-    runner: Runner, facts: dict[str, Any], beside: Path | None, install_seconds: Path, seconds: float
+    runner: Runner, facts: dict[str, Any], other_out: Path | None, install_seconds: Path, seconds: float
 ) -> None:
     """Write report.json and report.png, and print the table; with those of the other method, methods.png too.
 
     Args:
         runner: holds the records of all stages and the folder of the results.
         facts: the settings of the run.
-        beside: the folder of the other method's results, if there may be one.
-        install_seconds: a file with the seconds that the installation took, if there was one.
-        seconds: that this call of the quickstart took.
+        other_out: the folder of the other method's results, if there is one.
+        install_seconds: a file with the seconds of the installation, if there is one.
+        seconds: duration of this call of the quickstart.
     """
     out = runner.out
     pretrained = read_score(out / "generate-finetune" / "generate-test.txt")
@@ -64,13 +64,13 @@ def write_report(
     }
     draw(logs, (pretrained, scratch), beam, report, out / "report.png")
     show(report)
-    compare_methods(out, beside, report, Measure("WER", "wer", "valid/wer"))
+    compare_methods(out, other_out, report, Measure("WER", "wer", "valid/wer"))
     write_results(out / "report.json", report)
     print(f"\n{out / 'report.json'}\n{out / 'report.png'}")
 
 
 def read_beam_scores(out: Path) -> dict[str, Score]:
-    """Read the scores of beam search by what the model started from; none where it could not run."""
+    """Read the scores of beam search by initial weights; none if it could not run."""
     files = {start: out / f"beam-{name}" / "generate-test.txt" for start, name in STARTS.items()}
     return {start: read_score(path) for start, path in files.items()} if all(map(Path.exists, files.values())) else {}
 
@@ -86,7 +86,7 @@ def minutes(data: Path) -> dict[str, float]:
 def show(report: dict[str, Any]) -> None:
     """Print the table."""
     spoken, ratio = report["minutes"], report["wer_pretrained"] / max(report["wer_scratch"], 1e-9)
-    title = f"{report['n_test_utterances']} test sentences, spoken by voices never trained on"
+    title = f"{report['n_test_utterances']} test sentences, spoken by unseen voices"
     rows = [
         *(
             (title, *(f"{report[key.format(start)]:.1f} %" for start in STARTS))
@@ -101,7 +101,7 @@ def show(report: dict[str, Any]) -> None:
     print()
     print_table(title, ("", "pre-trained", "from scratch"), rows)
     if "wer_pretrained_beam" in report:
-        print("the 3-gram and its lexicon are of the labelled training sentences; weights are not tuned")
+        print("the 3-gram and its lexicon are from the labelled training sentences; weights are not tuned")
     print(
         f"WER ratio {ratio:.2f}; {clock(report['seconds_total'])} in all, installation "
         f"{clock(report['seconds_install'])}; largest process {report['peak_memory_gib']:.1f} GiB"
@@ -140,13 +140,13 @@ def draw_wer(axes: Axes, pretrained: dict[str, Series], scratch: dict[str, Serie
     finish(axes, "Fine-tuning with CTC: valid voices", "WER (%)")
     caption(
         axes,
-        "Normal: 100 % at first, when CTC says nothing but blanks, then a fall, which is\n"
+        "Normal: 100 % at first, when CTC outputs only blanks, then a decrease, which is\n"
         "steeper from pre-trained weights.",
     )
 
 
 def draw_bars(axes: Axes, greedy: tuple[Score, Score], beam: dict[str, Score], count: int) -> None:
-    """Test error rates of both starts: greedy, and by beam search where that ran."""
+    """Test error rates of both starts: greedy, and with beam search if that ran."""
     pretrained, scratch = greedy
     for offset, start, score, colour in ((-0.19, "pretrained", pretrained, BLUE), (0.19, "scratch", scratch, GREY)):
         rates = [score.wer, score.cer, *([beam[start].wer] if beam else [])]
@@ -157,7 +157,7 @@ def draw_bars(axes: Axes, greedy: tuple[Score, Score], beam: dict[str, Score], c
     names = ["WER", "CER", "WER, beam + 3-gram"] if beam else ["WER", "CER"]
     axes.set_xticks(range(len(names)), names)
     axes.grid(visible=False, axis="x")
-    axes.set_title(f"Test: {count} sentences, unheard voices")
+    axes.set_title(f"Test: {count} sentences, unseen voices")
     axes.set_ylabel("errors (%)")
     axes.set_ylim(0, 1.2 * max(pretrained.wer, scratch.wer, pretrained.cer, scratch.cer, 1))
     axes.legend(frameon=False)
@@ -165,5 +165,5 @@ def draw_bars(axes: Axes, greedy: tuple[Score, Score], beam: dict[str, Score], c
     caption(
         axes,
         f"Pre-trained / from scratch: WER ratio {ratio}. Same model, same updates,\n"
-        "same labels and settings; only the weights at the start differ.",
+        "same labels and settings; only the initial weights differ.",
     )

@@ -1,9 +1,9 @@
-"""The quickstart: from nothing to a comparison of a pre-trained and an untrained start.
+"""The speech quickstart: a comparison of a pre-trained and an untrained start, from synthesised speech.
 
 Synthesises speech, pre-trains data2vec on it, fine-tunes with CTC, trains the same model from
-scratch, decodes both on voices never heard, greedily and by beam search with a 3-gram of the
-training sentences, and writes report.json and report.png. Every command is printed before it
-runs; run again, it resumes or says what it skips.
+scratch, decodes both on unseen voices, greedily and with beam search and a 3-gram of the training
+sentences, and writes report.json and report.png. Every command is printed before it runs; when run
+again, it resumes and reports what it skips.
 
     make quickstart
     make quickstart METHOD=2
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
 
 @dataclass(frozen=True)
 class Profile:
-    """Everything that decides the figures, apart from the seed. Sizes are those of +size/audio."""
+    """All settings that the results depend on, apart from the seed. Sizes are those of +size/audio."""
 
     # corpus
     unlabelled_minutes: float = 32.0
@@ -45,7 +45,7 @@ class Profile:
     updates_finetuning: int = 520
     log_interval: int = 10
     pretraining: tuple[str, ...] = speech_stages.PRETRAINING
-    # Both trainings with labels get exactly these: only the start of the weights differs.
+    # Both trainings with labels use exactly these: only the initial weights differ.
     finetuning: tuple[str, ...] = speech_stages.FINETUNING
 
 
@@ -56,11 +56,11 @@ PROFILES = {
 RECIPES = {1: "audio_base", 2: "audio2_base"}
 SIZES = {1: "audio", 2: "audio2"}
 
-# Everything in which data2vec 2.0 differs: two clips a batch under two masks each, of which a third of the frames is
-# visible, a decoder of one layer, half as wide as the encoder, and positions by distance beside fewer convolutions.
-# What mattered: as much is hidden, in spans as long, as in data2vec 1 (half, in spans of five frames, is filled in from
-# neighbours, and pre-training then helps nobody), and a learning rate of 8e-4 (from 1e-3 on with three masks, or with
-# the top three layers as targets, frames became alike).
+# Settings that differ for data2vec 2.0: two clips per batch with two masks each, which leave a third of the frames
+# visible, a decoder of one layer, half as wide as the encoder, and ALiBi in addition to fewer position convolutions.
+# Important: as much is masked, in spans of the same length, as in data2vec 1 (half, in spans of five frames, can be
+# interpolated, and then pre-training does not help), and a learning rate of 8e-4 (from 1e-3 on with three masks, or
+# with the top three layers as targets, frames became identical).
 PRETRAINING_2 = (
     "dataset.max_tokens=256000",
     "task.max_sample_size=128000",
@@ -85,7 +85,7 @@ PRETRAINING_2 = (
 
 
 def by_data2vec_2(profile: Profile, updates: int) -> Profile:
-    """The same corpus and the same trainings with labels, after pre-training by data2vec 2.0."""
+    """The same corpus and the same trainings with labels, after pre-training with data2vec 2.0."""
     return replace(profile, method=2, updates_pretraining=updates, pretraining=PRETRAINING_2)
 
 
@@ -97,7 +97,7 @@ OUT = Path("outputs/quickstart")
 
 
 def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
-    """List the commands of the quickstart, in order. `out` is as it shall appear in them."""
+    """List the commands of the quickstart, in order. `out` is the folder as written in them."""
     corpus, data = f"{out}/corpus", f"{out}/data"
     labels = (f"{data}/train-labelled.tsv", f"{data}/valid.tsv", f"{data}/test.tsv")
     return [

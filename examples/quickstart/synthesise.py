@@ -1,17 +1,17 @@
 """Synthesise a small speech corpus with eSpeak NG (pip package `espeakng-loader`).
 
 The folder looks like LibriSpeech, SPLIT/SPEAKER/CHAPTER/SPEAKER-CHAPTER-NNNN.flac at 16 kHz, with
-one SPEAKER-CHAPTER.trans.txt a chapter in the splits that have labels:
+one SPEAKER-CHAPTER.trans.txt per chapter in the splits that have labels:
 
     train-unlabelled   many voices, sentence after sentence, no transcripts: for pre-training
     valid-unlabelled   other voices in the same manner
-    train-labelled     the same voices, a sentence a file, with transcripts: for fine-tuning
+    train-labelled     the same voices, one sentence per file, with transcripts: for fine-tuning
     valid, test        other voices and other sentences, with transcripts
 
     python examples/quickstart/synthesise.py --out outputs/quickstart/corpus
 
-The same arguments give the same corpus, on any number of processes. Running it again makes only
-the voices that are missing.
+The same arguments give the same corpus, on any number of processes. When run again, it synthesises
+only missing voices.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from data2vec_plugin.corpora.spoken_corpus import Job, Voice, claim, speak_all
 
 SHORTEST_SENTENCE = 0.5  # seconds; no three words are spoken in less
 
-# A sentence is NUMBER [COLOUR] ANIMAL ACTION [PREPOSITION PLACE]: three to six words.
+# A sentence is `NUMBER [COLOUR] ANIMAL ACTION [PREPOSITION PLACE]`: three to six words.
 NUMBERS = ("two", "three", "four", "five", "six", "seven", "nine")
 COLOURS = ("red", "green", "blue", "small", "young", "quick")
 ANIMALS = ("birds", "dogs", "cats", "horses", "foxes", "mice")
@@ -38,11 +38,11 @@ VOCABULARY = NUMBERS + COLOURS + ANIMALS + ACTIONS + PREPOSITIONS + PLACES
 
 # Three-word sentences are few (252 of 37 044), so they are drawn less often than the long ones.
 LENGTH_WEIGHTS = {3: 1, 4: 2, 5: 2, 6: 3}
-# Which part of all sentences belongs to which split: none is ever spoken in two.
+# The share of all sentences of each split: no sentence is in two splits.
 SENTENCE_SHARES = {"train": 0.8, "valid": 0.1, "test": 0.1}
 
 
-# No variant is in two lists: whoever speaks in `valid` or `test` is never heard in training.
+# No variant is in two lists: the speakers of `valid` and `test` do not occur in training.
 TRAIN_VOICES = (
     Voice(101, "en-us", 160, 45, 50),
     Voice(102, "en-us+f1", 150, 55, 60),
@@ -63,7 +63,7 @@ TEST_VOICES = (Voice(301, "en+f3", 160, 50, 55), Voice(302, "en-us+m2", 165, 42,
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the corpus; written to corpus.json beside it."""
+    """The settings of the corpus, written to corpus.json next to it."""
 
     seed: int = 1
     train_voices: int = 12
@@ -108,7 +108,7 @@ def draw(sentences: Sequence[str], seed: str) -> Iterator[str]:
 
 
 def plan(settings: Settings, out: Path) -> list[Job]:
-    """List what has to be spoken, by whom and into which folder.
+    """List the sentences to synthesise, with their voices and folders.
 
     Raises:
         ValueError: a setting is out of range, or there are fewer sentences than asked for.
@@ -137,7 +137,7 @@ def plan(settings: Settings, out: Path) -> list[Job]:
         if count > len(pools[split]):
             raise ValueError(
                 f"--{split}-utterances is {count}, but only {len(pools[split])} sentences are "
-                f"kept for {split}; ask for fewer"
+                f"reserved for {split}; use a smaller number"
             )
         chosen = list(itertools.islice(draw(pools[split], f"{settings.seed}/{split}"), count))
         for index, voice in enumerate(voices):

@@ -1,8 +1,8 @@
-"""How far `data2vec align` is from when words were really said, and whether its score tells other texts.
+"""Accuracy of `data2vec align`: errors of word times, and whether its score detects wrong texts.
 
-eSpeak says in which sample each word begins. The quickstart's test sentences are spoken again, exactly as they are in
-its corpus, and joined into recordings of about a minute, with pauses of a twentieth to 1.2 seconds; each is aligned
-with its text. Then each sentence alone is scored with its own text, with others', and with its own but for one word.
+eSpeak reports the sample at which each word begins. The quickstart's test sentences are synthesised again, exactly as
+in its corpus, and joined into recordings of about a minute, with pauses of 0.05 to 1.2 seconds; each is aligned
+with its text. Then each sentence is scored with its own text, with others, and with its own with one word changed.
 
     python examples/quickstart/word_times.py outputs/quickstart
 """
@@ -31,7 +31,7 @@ SENTENCES = 25  # of a recording
 
 
 class Spoken(NamedTuple):
-    """A sentence: its samples, and in seconds where each word begins and the last one ends."""
+    """A sentence: its samples, and the time in seconds at which each word begins and the last one ends."""
 
     text: str
     samples: Any
@@ -39,7 +39,7 @@ class Spoken(NamedTuple):
 
 
 def speak(job: Job) -> list[Spoken]:
-    """What a voice of the corpus says, as synthesise.py makes it."""
+    """The sentences of a voice of the corpus, as synthesised by synthesise.py."""
     generator = random.Random(job.seed)
     speaker, voice, spoken = Espeak(generator.randrange(2**31)), job.voice, []
     for text in job.sentences:
@@ -65,7 +65,7 @@ def joined(spoken: Sequence[Spoken], generator: random.Random) -> tuple[Any, lis
 
 
 def errors_of_times(recogniser: Any, speller: Speller, spoken: Sequence[Spoken]) -> Any:
-    """Seconds that beginnings and ends of words are late, (2 · words,)."""
+    """Delay of beginnings and ends of words in seconds, (2 · words,)."""
     generator, errors = random.Random(1), []
     for first in range(0, len(spoken), SENTENCES):
         group = spoken[first : first + SENTENCES]
@@ -78,7 +78,7 @@ def errors_of_times(recogniser: Any, speller: Speller, spoken: Sequence[Spoken])
 
 
 def scores_by_text(recogniser: Any, speller: Speller, spoken: Sequence[Spoken]) -> dict[str, list[float]]:
-    """Scores of all sentences with their own texts, others', and their own with another word or without the last."""
+    """Scores of all sentences with their own text, another's, and their own with a word changed or without the last."""
     generator = random.Random(1)
     words = sorted({word for sentence in spoken for word in sentence.text.split()})
     scores: dict[str, list[float]] = {"own": [], "another's": [], "one word is another": [], "the last word lacks": []}
@@ -96,13 +96,13 @@ def scores_by_text(recogniser: Any, speller: Speller, spoken: Sequence[Spoken]) 
             try:
                 found = align_text(heard, " ".join(text), speller, recogniser.symbols, recogniser.blank)
                 scores[name].append(found.score)
-            except ValueError:  # too long for the recording, which tells it, too
+            except ValueError:  # too long for the recording, which also detects it
                 scores[name].append(-numpy.inf)
     return scores
 
 
 def area_under_curve(own: Sequence[float], others: Sequence[float]) -> float:
-    """How often a recording's own text scores higher than another: 1 if always."""
+    """The share of cases in which a recording's own text scores higher than another: 1 if always."""
     left, right = numpy.array(own)[:, None], numpy.array(others)[None]
     return float((left > right).mean() + 0.5 * (left == right).mean())
 
@@ -110,9 +110,13 @@ def area_under_curve(own: Sequence[float], others: Sequence[float]) -> float:
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("quickstart", type=Path, help="its folder: outputs/quickstart")
-    parser.add_argument("--recogniser", type=Path, help="a checkpoint or ONNX file (finetune/checkpoint_best.pt)")
-    parser.add_argument("--sentences", type=int, default=Settings().test_utterances, help="how many (100)")
+    parser.add_argument("quickstart", type=Path, help="folder of the quickstart: outputs/quickstart")
+    parser.add_argument(
+        "--recogniser", type=Path, help="a checkpoint or ONNX file (default: finetune/checkpoint_best.pt)"
+    )
+    parser.add_argument(
+        "--sentences", type=int, default=Settings().test_utterances, help="number of sentences (default: 100)"
+    )
     args = parser.parse_args(arguments)
     settings = Settings(test_utterances=args.sentences)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,8 +1,8 @@
-"""Real English for the text quickstart, out of a pip package: Wikipedia articles that gensim ships for its own tests.
+"""Real English for the text quickstart, from a pip package: Wikipedia articles that gensim ships for its own tests.
 
-OUT/text/train.txt and valid.txt hold paragraphs, articles apart by an empty line; OUT/labelled/{train,valid,test}.tsv
-hold a few words each, in every other one two neighbouring letters have changed places. The words of valid and test are
-of articles that are in none of the other files.
+OUT/text/train.txt and valid.txt hold paragraphs, with empty lines between articles; OUT/labelled/{train,valid,test}.tsv
+hold snippets of a few words, in every other one two neighbouring letters are swapped. The snippets of valid and test
+are from articles that are in none of the other files.
 
     pip install gensim
     python examples/text/corpus.py --out outputs/quickstart-text/corpus
@@ -21,9 +21,9 @@ EXCERPT = "test/test_data/enwiki-latest-pages-articles1.xml-p000000010p000030302
 LEFTOVERS = re.compile(r"\[\[|\]\]|\{\{|\}\}|''+|&[a-z]+;|<[^>]*>")
 WORDS = (4, 6)  # of a labelled snippet
 PLAIN = re.compile(r"[A-Za-z,.'-]+")
-LONG = re.compile(r"[a-z]{5,}")  # what may be misspelt; in shorter words a swap is often another word
-PARAGRAPH = 80  # characters; what is shorter is a heading or a list entry
-HELD_OUT = 10  # every so many articles one is for valid, the next for test
+LONG = re.compile(r"[a-z]{5,}")  # words that may get a typo; in shorter ones a swap often gives another word
+PARAGRAPH = 80  # characters; shorter lines are headings or list entries
+HELD_OUT = 10  # of this many articles one is for valid, the next for test
 LABELS = ("right", "misspelt")
 
 
@@ -44,7 +44,7 @@ def read_articles() -> list[Article]:
     found = find_spec("gensim")
     path = Path(found.origin or "").parent / EXCERPT if found else Path(EXCERPT)
     if not found or not path.is_file():
-        raise SystemExit("the articles are in the package gensim (4.x): pip install gensim")
+        raise SystemExit("the articles require the package gensim (4.x): pip install gensim")
     import bz2
 
     from gensim.corpora.wikicorpus import extract_pages, filter_wiki
@@ -72,7 +72,7 @@ def misspelt(word: str, words: set[str], rng: random.Random) -> Optional[str]:
 
 
 def snippets(paragraphs: list[str], words: set[str], count: int, rng: random.Random) -> list[tuple[str, str]]:
-    """Return labelled snippets, as many right ones as misspelt ones, each from another place."""
+    """Return labelled snippets, equally many with and without a typo, none of them overlapping."""
     rows: list[tuple[str, str]] = []
     places = [(tokens, at) for tokens in map(str.split, paragraphs) for at in range(0, len(tokens), WORDS[1])]
     rng.shuffle(places)
@@ -95,7 +95,7 @@ def snippets(paragraphs: list[str], words: set[str], count: int, rng: random.Ran
 
 
 def write(articles: list[Article], out: Path, counts: dict[str, int], seed: int) -> list[str]:
-    """Write all files; return what is in each, a line each."""
+    """Write all files; return one line per file."""
     rng, said = random.Random(seed), []
     words = {
         word for article in articles for text in article.paragraphs for word in re.findall(r"[a-z]+", text.lower())
@@ -124,8 +124,10 @@ def main() -> int:
     """Write the corpus."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--labelled", type=int, default=4000, help="snippets with labels for training (4000)")
-    parser.add_argument("--held-out", type=int, default=1000, help="and for valid and test each, at most (1000)")
+    parser.add_argument("--labelled", type=int, default=4000, help="labelled snippets for training (default: 4000)")
+    parser.add_argument(
+        "--held-out", type=int, default=1000, help="most labelled snippets of valid and of test (default: 1000)"
+    )
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     counts = {"train": args.labelled, "valid": args.held_out, "test": args.held_out}

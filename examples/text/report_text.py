@@ -1,4 +1,4 @@
-"""What the text quickstart ends with: a table, report.json and report.png."""
+"""The results of the text quickstart: a table, report.json and report.png."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from data2vec_plugin.runs.training_log import Series, last_update, read_training
 from data2vec_plugin.runs.two_methods import Measure, compare_methods
 from data2vec_plugin.runs.two_starts import STARTS, accuracy_rows, draw_accuracy, read_accuracy
 
-NORMAL = "a fall, then a rise, as the teacher's layers gain content, to a level that stays"
+NORMAL = "a decrease, then a rise to a constant level, as the teacher's layers become more informative"
 
 
 def write_report(
-    runner: Runner, facts: dict[str, Any], beside: Path | None, install_seconds: Path, seconds: float
+    runner: Runner, facts: dict[str, Any], other_out: Path | None, install_seconds: Path, seconds: float
 ) -> None:
     """Write report.json and report.png, and print the table; with those of the other method, methods.png too.
 
     Args:
         runner: holds the records of all stages and the folder of the results.
         facts: the settings of the run, the number of test snippets and the share of their largest class.
-        beside: the folder of the other method's results, if there may be one.
-        install_seconds: a file with the seconds that the installation took, if there was one.
-        seconds: that this call of the quickstart took.
+        other_out: the folder of the other method's results, if there is one.
+        install_seconds: a file with the seconds of the installation, if there is one.
+        seconds: duration of this call of the quickstart.
     """
     out = runner.out
     logs = {name: read_training_log(runner.log(name)) for name in ("pretrain", "finetune", "scratch")}
@@ -43,7 +43,7 @@ def write_report(
     }
     draw(logs, report, out / "report.png")
     show(report)
-    compare_methods(out, beside, report, Measure("accuracy", "accuracy", "valid/accuracy"))
+    compare_methods(out, other_out, report, Measure("accuracy", "accuracy", "valid/accuracy"))
     write_results(out / "report.json", report)
     print(f"{out / 'report.json'}\n{out / 'report.png'}")
 
@@ -81,6 +81,6 @@ def draw_bars(axes: Any, report: dict[str, Any]) -> None:
     axes.set_ylim(0, 100)
     caption(
         axes,
-        "Articles that no training has seen; two letters swapped in half of the snippets.\n"
-        "Same model, labels and updates with labels; only the weights at the start differ.",
+        "Unseen articles; two letters are swapped in half of the snippets.\n"
+        "Same model, labels and updates with labels; only the initial weights differ.",
     )

@@ -1,8 +1,8 @@
 """The text quickstart: from a pip package's English to a comparison of a pre-trained and an untrained start.
 
-Takes Wikipedia articles out of the gensim package, learns subwords, pre-trains data2vec on the articles, fine-tunes it
-to find misspelt words, trains the same model from scratch, and scores both on articles that neither has seen. Every
-command is printed before it runs; run again, it resumes or says what it skips.
+Extracts Wikipedia articles from the gensim package, learns subwords, pre-trains data2vec on the articles, fine-tunes it
+to detect typos, trains the same model from scratch, and scores both on unseen articles. Every command is printed before
+it runs; when run again, it resumes and reports what it skips.
 
     make quickstart-text
     make quickstart-text METHOD=2
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
 
 @dataclass(frozen=True)
 class Profile:
-    """Everything that decides the figures, apart from the seed. Sizes are those of +size/text."""
+    """All settings that the results depend on, apart from the seed. Sizes are those of +size/text."""
 
     labelled: int = 4000
     held_out: int = 1000
@@ -54,7 +54,7 @@ class Profile:
         "checkpoint.save_interval=1000",
         "checkpoint.save_interval_updates=600",
     )
-    # Both trainings with labels get exactly these: only the start of the weights differs.
+    # Both trainings with labels use exactly these: only the initial weights differ.
     finetuning: tuple[str, ...] = (
         "dataset.batch_size=32",
         "optimization.lr=[0.001]",
@@ -70,8 +70,8 @@ CLASSES = 2
 RECIPES = {1: "text_base", 2: "text2_base"}
 SIZES = {1: "text", 2: "text2"}
 
-# Everything in which data2vec 2.0 differs: half the rows under four masks each, of half of the tokens; a decoder beside
-# the two layers.
+# Settings that differ for data2vec 2.0: half the rows with four masks each, of half of the tokens; a decoder in
+# addition to the two layers.
 BY_DATA2VEC_2 = replace(
     Profile(),
     method=2,
@@ -105,14 +105,14 @@ OUT = Path("outputs/quickstart-text")
 
 
 def stages(profile: Profile, seed: int, out: str) -> list[Stage]:
-    """List the commands, in order. `out` is as it shall appear in them."""
+    """List the commands, in order. `out` is the folder as written in them."""
     corpus, data, binaries = f"{out}/corpus", f"{out}/corpus/text", f"{out}/snippets"
     subwords = ("--sentencepiece", f"{data}/spm.model", "--dict", f"{data}/dict.txt")
     options = (f"--labelled={profile.labelled}", f"--held-out={profile.held_out}")
     return [
         Stage(
             "corpus",
-            "take the articles out of gensim",
+            "extract the articles from gensim",
             ("python", "examples/text/corpus.py", "--out", corpus, *options),
             ROOT / corpus,
         ),
@@ -174,7 +174,7 @@ def finetune(profile: Profile, seed: int, data: str, folder: str, pretrained: st
 
 
 def majority(tsv: Path) -> tuple[int, float]:
-    """Return how many labelled snippets a file has, and the share of its most frequent label in percent."""
+    """Return the number of labelled snippets in a file, and the share of its most frequent label in percent."""
     labels = Counter(line.split("\t")[0] for line in tsv.read_text(encoding="utf-8").splitlines()[1:])
     return sum(labels.values()), 100 * max(labels.values()) / sum(labels.values())
 
