@@ -19,9 +19,6 @@ LEFT_OUT = {"outputs", "site", "__pycache__"}
 NOT_YET = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
-    "Makefile",
-    "benchmarks",
-    "configs",
     "data2vec_plugin/checkpoints",
     "data2vec_plugin/core",
     "data2vec_plugin/criterions",
@@ -38,7 +35,6 @@ NOT_YET = (
     "data2vec_plugin/config_keys.py",
     "data2vec_plugin/registration.py",
     "docs/decisions",
-    "examples",
 )
 """Files and folders that have not been read for their language yet."""
 

@@ -1,13 +1,13 @@
 """Join recordings of single digits into strings of digits, with transcripts: SPEAKER/DIGIT_NN.flac (or .wav).
 
-The Free Spoken Digit Dataset has such recordings. The result has a folder for each split, as `data2vec manifest` and
-`data2vec labels` read them; the sample rate stays what it is:
+The Free Spoken Digit Dataset has such recordings. The result has a folder for each split, for `data2vec manifest` and
+`data2vec labels`; the sample rate is not changed:
 
-    train-unlabelled   speakers of training, ten seconds and more a file, no transcripts: for pre-training
+    train-unlabelled   speakers of training, ten seconds and more per file, no transcripts: for pre-training
     valid-unlabelled   the same speakers, recordings that training does not have
-    train-labelled     a quarter of the recordings of train-unlabelled, three to six digits a file
+    train-labelled     a quarter of the recordings of train-unlabelled, three to six digits per file
     valid              the same speakers, recordings that training does not have
-    test               speakers who are nowhere else
+    test               speakers who are in no other split
 
     python examples/own_speech/join_digits.py /path/to/recordings --out outputs/digits/recordings
 
@@ -73,7 +73,7 @@ def find_takes(root: Path) -> list[Take]:
         if match:
             takes.append(Take(root / name, match["speaker"], int(match["digit"]), int(match["take"])))
     if not takes:
-        raise ValueError(f"{root}: no recording is called SPEAKER/DIGIT_NN.flac, such as anna/7_03.flac, or .wav")
+        raise ValueError(f"{root}: no recording is named SPEAKER/DIGIT_NN.flac, such as anna/7_03.flac, or .wav")
     if len({take.speaker for take in takes}) < 2:
         raise ValueError(f"{root}: all recordings are by {takes[0].speaker}; at least one more speaker is for the test")
     return takes
@@ -89,7 +89,7 @@ def choose_test_speakers(takes: Sequence[Take], wanted: Optional[str]) -> set[st
     chosen = set(wanted.split(",")) if wanted else set(speakers[-max(1, len(speakers) // 3) :])
     unknown = sorted(chosen - set(speakers))
     if unknown or chosen == set(speakers):
-        fault = f"no speaker {', '.join(unknown)}" if unknown else "nobody is left for training"
+        fault = f"no speaker {', '.join(unknown)}" if unknown else "no speaker is left for training"
         raise ValueError(f"--test-speakers: {fault}; the speakers are {', '.join(speakers)}")
     return chosen
 
@@ -128,7 +128,7 @@ class Studio:
         return self._read[take.file]
 
     def join(self, takes: Iterator[Take], generator: random.Random, digits: int, seconds: float) -> tuple[Any, str]:
-        """Join so many digits, and more until so many seconds are full: samples, and the words."""
+        """Join N digits, and more until the given seconds are reached: samples, and the words."""
         parts: list[Any] = []
         words: list[str] = []
         while len(words) < digits or sum(map(len, parts)) < seconds * self.rate:
@@ -146,7 +146,7 @@ class Studio:
 def write_split(
     folder: Path, takes: Mapping[str, Sequence[Take]], studio: Studio, seed: int, files: int = 0, minutes: float = 0.0
 ) -> None:
-    """Write a split: so many labelled files, or so many minutes without labels, shared among its speakers."""
+    """Write a split: N labelled files, or N minutes without labels, divided among its speakers."""
     import soundfile
 
     if not all(takes.values()):
@@ -170,9 +170,9 @@ def write_split(
 
 
 def join_digits(root: Path, out: Path, test_speakers: Optional[str], seed: int, sizes: Sizes) -> None:
-    """Write all splits; whole or not at all."""
+    """Write all splits atomically."""
     if out.exists():
-        raise ValueError(f"{out} exists already; delete it, or give another --out")
+        raise ValueError(f"{out} already exists; delete it, or give another --out")
     takes = find_takes(root)
     chosen = choose_test_speakers(takes, test_speakers)
 
@@ -198,7 +198,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("recordings", type=Path, help="folder with SPEAKER/DIGIT_NN.flac")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument("--test-speakers", metavar="NAMES", help="with commas (the last third of all)")
+    parser.add_argument("--test-speakers", metavar="NAMES", help="comma-separated (default: the last third of all)")
     parser.add_argument("--seed", type=int, default=1)
     for name, value in vars(Sizes()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=f"({value})")

@@ -1,7 +1,7 @@
 """The steps of this folder's README on a small corpus: strings of recorded digits, or synthesised Hindi.
 
-Pre-trains without labels, fine-tunes, trains the same from scratch, and decodes speakers who were never heard in
-training. Every command is printed before it runs; run again, it resumes or says what it skips.
+Pre-trains without labels, fine-tunes, trains the same from scratch, and decodes unseen speakers. Every command is
+printed before it runs; when run again, it resumes and reports what it skips.
 
     python examples/own_speech/run.py digits /path/to/recordings
     python examples/own_speech/run.py hindi
@@ -25,7 +25,7 @@ from data2vec_plugin.runs.tables import print_table
 ROOT = Path(__file__).resolve().parents[2]  # commands run here, as a user would
 LABELLED = ("train-labelled", "valid", "test")
 
-# half as many updates as the quickstart has, of which as many warm up
+# half as many updates as in the quickstart, with the same number of warm-up updates
 PHASES = "lr_scheduler.phase_ratio="
 PRETRAINING = (
     *(word for word in speech_stages.PRETRAINING if not word.startswith(PHASES)),
@@ -35,20 +35,20 @@ PRETRAINING = (
 
 @dataclass(frozen=True)
 class Corpus:
-    """What makes the recordings, and how long training takes."""
+    """The command that makes the recordings, and the length of training."""
 
     make: Command
-    """Writes the recordings below the folder that comes behind it."""
+    """Command that writes the recordings to the folder given after it."""
     resample: bool
-    """Whether they have another rate than 16 kHz."""
+    """Whether their sample rate differs from 16 kHz."""
     subwords: int = 0
-    """How many SentencePiece units are tried as well."""
+    """Number of SentencePiece units for an additional training."""
     updates_pretraining: int = 400
     updates_finetuning: int = 600
 
 
 def stages(corpus: Corpus, seed: int, out: str) -> list[Stage]:
-    """List the commands, in order. `out` is as it shall appear in them."""
+    """List the commands, in order. `out` is the folder as written in them."""
     data, recordings = f"{out}/data", f"{out}/recordings"
     copies = ("--resample-to", f"{out}/16k") if corpus.resample else ()
     manifest = ("data2vec", "manifest", recordings, *copies, "--out", data)
@@ -108,7 +108,7 @@ def trainings(corpus: Corpus, seed: int, out: str) -> list[Stage]:
 
 
 def subword_stages(corpus: Corpus, seed: int, out: str) -> list[Stage]:
-    """List what fine-tunes and decodes with SentencePiece units in the place of letters."""
+    """List the commands that fine-tune and decode with SentencePiece units instead of letters."""
     data = f"{out}/data"
     manifests = tuple(f"{data}/{split}.tsv" for split in LABELLED)
     command = ("data2vec", "labels", *manifests, "--units", "bpe", "--size", str(corpus.subwords))
@@ -141,14 +141,14 @@ def finetune(corpus: Corpus, seed: int, out: str, name: str) -> Command:
 
 
 def transcription(corpus: Corpus, out: str) -> Stage:
-    """What writes down the test recordings, as they are: `data2vec transcribe` needs neither manifest nor 16 kHz."""
+    """The command that transcribes the test recordings: `data2vec transcribe` needs neither a manifest nor 16 kHz."""
     command = (
         *("data2vec", "transcribe", f"{out}/finetune/checkpoint_best.pt", f"{out}/recordings/test"),
         *("--out", f"{out}/transcripts", "--format", "txt,json,srt"),
     )
     return Stage(
         "transcribe",
-        "write down the test recordings",
+        "transcribe the test recordings",
         command,
         ROOT / out / "transcripts",
         after=("finetune",),
@@ -168,7 +168,7 @@ def report(runner: Runner, seconds: float) -> None:
         rows.append((title, f"{score.wer:.1f} %", f"{score.cer:.1f} %"))
     print()
     count = next(iter(scores.values())).utterances
-    print_table(f"{count} test recordings, by speakers never trained on", ("", "WER", "CER"), rows)
+    print_table(f"{count} test recordings, by unseen speakers", ("", "WER", "CER"), rows)
     facts = {title: vars(score) for title, score in scores.items()}
     write_results(runner.out / "report.json", {"scores": facts, **runner.costs(Path("none"), seconds)})
     print(f"\n{runner.out / 'report.json'}; {clock(runner.seconds())} in all")
@@ -194,12 +194,14 @@ def build_parser() -> argparse.ArgumentParser:
     corpora = parser.add_subparsers(dest="corpus", metavar="CORPUS", required=True)
     digits = corpora.add_parser("digits", help="strings of digits joined from recordings of single ones")
     digits.add_argument("recordings", type=Path, help="folder with SPEAKER/DIGIT_NN.flac, or .wav")
-    digits.add_argument("--test-speakers", metavar="NAMES", help="with commas (the last third of all)")
+    digits.add_argument("--test-speakers", metavar="NAMES", help="comma-separated (default: the last third of all)")
     hindi = corpora.add_parser("hindi", help="sentences spoken by eSpeak NG")
     for each, name in ((digits, "digits"), (hindi, "hindi")):
-        each.add_argument("--seed", type=int, default=1, help="of all trainings (1)")
-        each.add_argument("--out", type=Path, default=Path("outputs", name), help=f"all results (outputs/{name})")
-        each.add_argument("--list", action="store_true", help="print the commands, run nothing")
+        each.add_argument("--seed", type=int, default=1, help="seed of all trainings (default: 1)")
+        each.add_argument(
+            "--out", type=Path, default=Path("outputs", name), help=f"folder of all results (default: outputs/{name})"
+        )
+        each.add_argument("--list", action="store_true", help="print the commands without running them")
     return parser
 
 

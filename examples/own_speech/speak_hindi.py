@@ -1,10 +1,10 @@
 """Synthesise a small Hindi corpus with eSpeak NG (pip package `espeakng-loader`).
 
 The folder looks like LibriSpeech, as the quickstart's English corpus does: train-unlabelled and valid-unlabelled have
-no transcripts; train-labelled, valid and test do. The voices and sentences of valid and test occur nowhere else.
+no transcripts; train-labelled, valid and test do. The voices and sentences of valid and test are in no other split.
 
 Hindi's ṛa can be typed as one character or as two that look the same (U+095C, or U+0921 and U+093C). The transcripts of
-training have the one and the others have the other; `data2vec labels` writes both the same way.
+training have one form and the others have the other; `data2vec labels` normalises both to the same.
 
     python examples/own_speech/speak_hindi.py --out outputs/hindi/recordings
 """
@@ -23,7 +23,7 @@ from typing import Optional
 
 from data2vec_plugin.corpora.spoken_corpus import Job, Voice, claim, speak_all
 
-# A sentence is NUMBER [COLOUR] ANIMAL [PLACE POSTPOSITION] ACTION हैं: four to eight words.
+# A sentence is `NUMBER [COLOUR] ANIMAL [PLACE POSTPOSITION] ACTION हैं`: four to eight words.
 NUMBERS = ("दो", "तीन", "चार", "पाँच", "छह", "सात", "आठ")
 COLOURS = ("लाल", "नीले", "हरे", "काले", "छोटे", "बड\u093cे")
 ANIMALS = ("घोड\u093cे", "कुत्ते", "बंदर", "हाथी", "शेर", "मोर")
@@ -33,7 +33,7 @@ ACTIONS = ("दौड\u093cते", "सोते", "कूदते", "गा�
 TWO_CHARACTERS, ONE_CHARACTER = "\u0921\u093c", "\u095c"
 
 SHARES = {"train": 0.8, "valid": 0.1, "test": 0.1}
-"""Which part of all sentences belongs to which split."""
+"""The share of all sentences of each split."""
 TRAIN_VOICES = tuple(
     Voice(101 + index, f"hi+{variant}", rate, pitch, spread)
     for index, (variant, rate, pitch, spread) in enumerate(
@@ -56,7 +56,7 @@ RECORDING = 10.0  # seconds at least, of an unlabelled file
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the corpus; written to corpus.json beside it."""
+    """The settings of the corpus, written to corpus.json next to it."""
 
     seed: int = 1
     unlabelled_minutes: float = 24.0
@@ -67,7 +67,7 @@ class Settings:
 
 
 def sentences_by_split(seed: int) -> dict[str, list[str]]:
-    """Deal every possible sentence to one split, in an order that follows the seed."""
+    """Assign every possible sentence to one split, in an order that depends on the seed."""
     places = ["", *(f"{place} {side} " for place, side in itertools.product(PLACES, POSTPOSITIONS))]
     parts = itertools.product(NUMBERS, ("", *(f"{colour} " for colour in COLOURS)), ANIMALS, places, ACTIONS)
     every = [f"{number} {colour}{animal} {place}{action} हैं" for number, colour, animal, place, action in parts]
@@ -80,7 +80,7 @@ def sentences_by_split(seed: int) -> dict[str, list[str]]:
 
 
 def plan(settings: Settings, out: Path) -> list[Job]:
-    """List what has to be spoken, by whom and into which folder.
+    """List the sentences to synthesise, with their voices and folders.
 
     Raises:
         ValueError: there are fewer sentences than asked for, or nothing is asked for.
@@ -112,7 +112,7 @@ def plan(settings: Settings, out: Path) -> list[Job]:
 
 
 def job(settings: Settings, folder: Path, voice: Voice, said: tuple[str, ...], seconds: float, recording: float) -> Job:
-    """What a voice says in a split: one sentence a file, or as many as fill a recording, which has no transcript."""
+    """The part of a voice in a split: one sentence per file, or as many as fill a recording without transcript."""
     seed = f"{settings.seed}/{voice.name}"
     return Job(folder / str(voice.speaker), voice, seed, not recording, said, seconds, recording)
 

@@ -93,17 +93,17 @@ def test_digits_of_valid_and_of_the_labelled_files_are_takes_of_their_own(exampl
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nowhere"], "no recording is called SPEAKER/DIGIT_NN.flac"),
+        (["nowhere"], "no recording is named SPEAKER/DIGIT_NN.flac"),
         (["", "--test-speakers=dan"], "no speaker dan; the speakers are ann, bob, cem"),
-        (["", "--test-speakers=ann,bob,cem"], "nobody is left for training"),
-        (["ann/.."], "exists already"),
+        (["", "--test-speakers=ann,bob,cem"], "no speaker is left for training"),
+        (["ann/.."], "already exists"),
     ],
 )
 def test_folders_and_speakers_that_cannot_be_used(
     example: SimpleNamespace, recordings: Path, tmp_path: Path, words: "list[str]", said: str, capsys: Any
 ) -> None:
     out = tmp_path / "out"
-    if said == "exists already":
+    if said == "already exists":
         out.mkdir()
     (recordings / "nowhere").mkdir(exist_ok=True)
     arguments = [str(recordings / words[0]), "--out", str(out), *words[1:]]

@@ -1,6 +1,6 @@
 """`data2vec demo`: a page in the browser that shows what a recogniser hears.
 
-Nothing leaves this computer, and other computers reach the page only if --host says so.
+Nothing leaves this computer, and other computers reach the page only if --host allows it.
 """
 
 import argparse
