@@ -27,5 +27,5 @@ def _complete(step: str, filled: Mapping[str, object], overrides: Sequence[str])
     words = [re.sub(r"(?<![^=])[A-Z]+$", lambda match: str(filled[match[0]]), word) for word in shlex.split(step)]
     words = [CONFIGS if word == "configs" else word for word in words]
     if words[0] == "fairseq-hydra-train":
-        return [*words, "+run=smoke", "hydra.run.dir=.", *overrides]
+        return [*words, "+run=smoke", "common.log_format=json", "hydra.run.dir=.", *overrides]
     return [*words, "--device=cpu" if words[0] == "data2vec" else "--cpu"]

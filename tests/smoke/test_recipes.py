@@ -33,7 +33,7 @@ def of(recipe: str) -> str:
 def smoke(recipe: str, data: Path, folder: Path, *overrides: str) -> str:
     """The recipe's own command with `+run=smoke`."""
     command: List[str] = ["fairseq-hydra-train", "--config-dir", str(CONFIGS), "--config-name", recipe, "+run=smoke"]
-    paths = (f"task.data={data}", f"checkpoint.save_dir={folder}")
+    paths = (f"task.data={data}", f"checkpoint.save_dir={folder}", "common.log_format=json")
     return run([*command, *paths, *overrides], cwd=folder)
 
 
