@@ -14,6 +14,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from data2vec_plugin.runs import speech_stages
 from data2vec_plugin.runs.following import clock
@@ -33,6 +34,19 @@ PRETRAINING = (
 )
 
 
+class Units(NamedTuple):
+    """What labels can be spelled in: in the plural, the options of `data2vec labels`, its ending, the way to words."""
+
+    name: str
+    options: Command
+    ending: str
+    back: str
+
+
+WORDS = Units("words", ("--units", "word"), "wrd", "none")
+SUBWORDS = Units("subwords", ("--units", "bpe", "--size", "60"), "bpe", "sentencepiece")
+
+
 @dataclass(frozen=True)
 class Corpus:
     """The command that makes the recordings, and the length of training."""
@@ -41,8 +55,8 @@ class Corpus:
     """Command that writes the recordings to the folder given after it."""
     resample: bool
     """Whether their sample rate differs from 16 kHz."""
-    subwords: int = 0
-    """Number of SentencePiece units for an additional training."""
+    units: Units
+    """What is used in addition to letters."""
     updates_pretraining: int = 400
     updates_finetuning: int = 600
 
@@ -83,7 +97,7 @@ def stages(corpus: Corpus, seed: int, out: str) -> list[Stage]:
             for name, title in STARTS
         ),
         *beam_stages(ROOT, out, decode),
-        *(subword_stages(corpus, seed, out) if corpus.subwords else ()),
+        *unit_stages(corpus, corpus.units, seed, out),
         transcription(corpus, out),
     ]
 
@@ -107,32 +121,45 @@ def trainings(corpus: Corpus, seed: int, out: str) -> list[Stage]:
     ]
 
 
-def subword_stages(corpus: Corpus, seed: int, out: str) -> list[Stage]:
-    """List the commands that fine-tune and decode with SentencePiece units instead of letters."""
-    data = f"{out}/data"
+def unit_stages(corpus: Corpus, units: Units, seed: int, out: str) -> list[Stage]:
+    """List what trains and decodes, from both starts, with other units instead of letters."""
+    data, name = f"{out}/data", units.name
     manifests = tuple(f"{data}/{split}.tsv" for split in LABELLED)
-    command = ("data2vec", "labels", *manifests, "--units", "bpe", "--size", str(corpus.subwords))
-    options = ("task.labels=bpe", "+criterion.post_process=sentencepiece")
-    decode = speech_stages.generate(data, f"{out}/subwords", f"{out}/generate-subwords", "sentencepiece")
-    return [
-        Stage("subword-labels", "learn subwords", command, ROOT / data / "dict.bpe.txt", after=("manifest",)),
+    labels, options = f"{name[:-1]}-labels", (f"task.labels={units.ending}", f"+criterion.post_process={units.back}")
+    found = [
         Stage(
-            "subwords",
-            "fine-tune with subwords",
-            (*finetune(corpus, seed, out, "subwords"), *options),
-            ROOT / out / "subwords",
-            after=("subword-labels", "pretrain"),
-            updates=corpus.updates_finetuning,
-        ),
-        Stage(
-            "generate-subwords",
-            "decode the test speakers (subwords)",
-            (*decode, "--labels", "bpe"),
-            ROOT / out / "generate-subwords",
-            after=("subwords",),
-            logged=True,
-        ),
+            labels,
+            f"spell the transcripts in {name}",
+            ("data2vec", "labels", *manifests, *units.options),
+            ROOT / data / f"dict.{units.ending}.txt",
+            after=("manifest",),
+        )
     ]
+    for folder, title, extra in (
+        (name, f"fine-tune with {name}", ()),
+        (f"{name}-scratch", f"train with {name} from scratch", ("model.no_pretrained_weights=true",)),
+    ):
+        decode = speech_stages.generate(data, f"{out}/{folder}", f"{out}/generate-{folder}", units.back)
+        found += [
+            Stage(
+                folder,
+                title,
+                (*finetune(corpus, seed, out, folder), *options, *extra),
+                ROOT / out / folder,
+                after=(labels, "pretrain"),
+                updates=corpus.updates_finetuning,
+                beside=name if extra else "",
+            ),
+            Stage(
+                f"generate-{folder}",
+                f"decode the test speakers ({folder})",
+                (*decode, "--labels", units.ending),
+                ROOT / out / f"generate-{folder}",
+                after=(folder,),
+                logged=True,
+            ),
+        ]
+    return [*found[:2], found[3], found[2], found[4]]  # both trainings side by side
 
 
 def finetune(corpus: Corpus, seed: int, out: str, name: str) -> Command:
@@ -162,7 +189,9 @@ def report(runner: Runner, seconds: float) -> None:
     ways = {"greedy": "generate", "beam search + 3-gram": "beam"}
     for (name, title), (way, prefix) in ((start, way) for way in ways.items() for start in STARTS):
         results[f"{title}, {way}"] = runner.out / f"{prefix}-{name}" / "generate-test.txt"
-    results["pre-trained, subwords, greedy"] = runner.out / "generate-subwords" / "generate-test.txt"
+    for units in ("words", "subwords"):
+        for folder, title in ((units, "pre-trained"), (f"{units}-scratch", "from scratch")):
+            results[f"{title}, {units}, greedy"] = runner.out / f"generate-{folder}" / "generate-test.txt"
     scores = {title: read_score(path) for title, path in results.items() if path.exists()}
     for title, score in scores.items():
         rows.append((title, f"{score.wer:.1f} %", f"{score.cer:.1f} %"))
@@ -180,12 +209,14 @@ def corpus_of(args: argparse.Namespace) -> Corpus:
         return Corpus(
             ("python", "examples/own_speech/speak_hindi.py"),
             resample=False,
-            subwords=60,
+            units=SUBWORDS,
             updates_pretraining=300,
-            updates_finetuning=260,
+            updates_finetuning=500,
         )
     speakers = ("--test-speakers", args.test_speakers) if args.test_speakers else ()
-    return Corpus(("python", "examples/own_speech/join_digits.py", str(args.recordings), *speakers), resample=True)
+    return Corpus(
+        ("python", "examples/own_speech/join_digits.py", str(args.recordings), *speakers), resample=True, units=WORDS
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -151,7 +151,10 @@ def test_both_corpora_take_the_steps_of_the_readme(example: SimpleNamespace) -> 
         scratch = commands["finetune"].replace("out/finetune", "out/scratch")
         assert commands["scratch"] == f"{scratch} model.no_pretrained_weights=true"
         assert ("--resample-to out/16k" in commands["manifest"]) is (words[0] == "digits")
-        assert ("subwords" in commands) is (words[0] == "hindi")
+        units = {"digits": "words", "hindi": "subwords"}[words[0]]
+        scratch = commands[units].replace(f"out/{units}", f"out/{units}-scratch")
+        assert commands[f"{units}-scratch"] == f"{scratch} model.no_pretrained_weights=true"
+        assert commands[f"generate-{units}"].endswith(f"--labels {'wrd' if units == 'words' else 'bpe'}")
         assert commands["transcribe"].startswith("data2vec transcribe out/finetune/checkpoint_best.pt")
     composed(commands["pretrain"])
     composed(commands["subwords"])
