@@ -84,7 +84,7 @@ IN_RUNS = (
     ),
     Fault(  # fairseq runs a checkpoint's strings
         "R5",
-        "evaluated_strings.mend",
+        "evaluated_strings.fix",
         "module.eval = read",
         "module.eval = eval",
         (f"{EVALUATED}::test_nothing_is_run_in_any_of_them[fairseq.models.wav2vec.wav2vec2]",),
