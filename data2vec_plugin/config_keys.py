@@ -9,7 +9,7 @@ from omegaconf.errors import ConfigKeyError
 from .core.config import SettingError
 from .host.launching.unknown_keys import UnknownKeyError, message
 
-__all__ = ["UnknownKeyError", "key", "merge_with_parent", "told_by_key"]
+__all__ = ["UnknownKeyError", "errors_by_key", "key", "merge_with_parent"]
 
 
 def span_keys(kind: str) -> Dict[str, str]:
@@ -42,7 +42,7 @@ def modality_keys(modality: str) -> Dict[str, str]:
 
 
 @contextmanager
-def told_by_key(keys: Mapping[str, str]) -> Iterator[None]:
+def errors_by_key(keys: Mapping[str, str]) -> Iterator[None]:
     """A setting that the core refuses is told by the key that it was taken from."""
     try:
         yield

@@ -171,7 +171,7 @@ def check_identity(path: Path, found: Identity) -> None:
     lacks_its_encoder = found.model in FINE_TUNED and found.encoder in ("", found.model)
     if found.encoder not in ENCODERS and not lacks_its_encoder:
         known = ", ".join([*ENCODERS, *FINE_TUNED])
-        raise ValueError(f"checkpoint {path}: {found.told(f'expected a data2vec encoder, of model {known}')}")
+        raise ValueError(f"checkpoint {path}: {found.message(f'expected a data2vec encoder, of model {known}')}")
     if found.encoder not in MODEL_REGISTRY and not lacks_its_encoder:
         raise ValueError(f"checkpoint {path}: it is {found.words}, which this version of the package lacks")
 
@@ -206,7 +206,7 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
 def check_sizes(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> None:
     """Raise ValueError unless the weights have the sizes that a checkpoint claims, before memory is taken."""
     check_layers(f"checkpoint {checkpoint.path}", checkpoint.root["model"], checkpoint.weights)
-    with told_of_configuration(checkpoint.path), torch.device("meta"):
+    with configuration_errors(checkpoint.path), torch.device("meta"):
         model, weights = with_weights(checkpoint, teacher, dictionary)
     reason = explain(plain_names(model, shapes(weights)), plain_names(model, own_shapes(model)))
     if reason:
@@ -214,7 +214,7 @@ def check_sizes(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> None:
 
 
 @contextmanager
-def told_of_configuration(path: Path) -> Iterator[None]:
+def configuration_errors(path: Path) -> Iterator[None]:
     """Say of which file it is that no model can be built of its configuration, whatever the values led to.
 
     Raises UnusableFileError.

@@ -65,7 +65,7 @@ def to_upstream(source: Path, out: Path) -> List[str]:
 def upstream_weights(weights: Mapping[str, Any], checkpoint: Checkpoint, prefix: str) -> Dict[str, Any]:
     """The weights under upstream's names of today, however old; a teacher without what we note of it."""
     state = dict(weights)
-    first = next(name for name, told in CAPITALS.items() if told in checkpoint.modalities)
+    first = next(name for name, known in CAPITALS.items() if known in checkpoint.modalities)
     layout = ModalitiesLayout(first, bool(checkpoint.root["model"].get("ema_encoder_only", True)))
     entry = state.pop(prefix + layout.TEACHER, None)
     own = {name: state.pop(name) for name in list(state) if name.startswith(prefix)} if prefix else state

@@ -28,7 +28,7 @@ def read_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
     except Exception:  # where fairseq looks for what it notes about a run, and makes a configuration of what it finds
         state = read_file(path)
     if not isinstance(state, dict):
-        raise ValueError(f"checkpoint {path}: {identify(state).told(OURS_ONLY)}")
+        raise ValueError(f"checkpoint {path}: {identify(state).message(OURS_ONLY)}")
     return state
 
 

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 import torch
 
-from ..checkpoints.encoder_checkpoint import told_of_configuration
+from ..checkpoints.encoder_checkpoint import configuration_errors
 from ..files.locks import writing
 from ..files.opening import read_bytes
 from ..files.unusable import UnusableFileError
@@ -89,7 +89,7 @@ def state_of(found: Description) -> Tuple[Dict[str, Any], List[str]]:
         state = part.NAMES.weights_from_hf(weights, kind)
     head = {name: state.pop(name) for name in list(state) if name.startswith(HEAD)}
     check_layers(str(source), section, state)
-    with told_of_configuration(source / CONFIG):
+    with configuration_errors(source / CONFIG):
         model = outline({"model": section}, vocabulary_size(state))
     state, fresh = completed(str(source), state, model, pretrained=kind == "base")
     teacher: Dict[str, Any] = {}

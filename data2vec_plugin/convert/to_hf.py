@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import List, Sequence
 
-from ..checkpoints.encoder_checkpoint import Checkpoint, open_checkpoint, plain, told_of_configuration
+from ..checkpoints.encoder_checkpoint import Checkpoint, configuration_errors, open_checkpoint, plain
 from ..checkpoints.mapped import tensors_in_file
 from ..interop.fairseq.text_v1 import vocabulary_size
 from ..interop.identify import MULTI
@@ -32,7 +32,7 @@ def to_hf(source: Path, out: Path, teacher: bool, given: Given) -> List[str]:
     part = modality(checkpoint.modality)
     kind = part.kind(checkpoint)
     check_layers(f"checkpoint {source}", checkpoint.root["model"], checkpoint.weights)
-    with told_of_configuration(source):
+    with configuration_errors(source):
         model = outline(checkpoint.root, vocabulary_size(checkpoint.weights))  # its configuration is complete
     config = part.NAMES.config_to_hf(plain(model.cfg), kind)
     state = {**encoder_weights(checkpoint, part.LAYOUT, model, teacher), **part.head(checkpoint, given)}

@@ -1,4 +1,4 @@
-"""Multi-head self-attention of every modality, and what its masks may be."""
+"""Multi-head self-attention of every modality, and its masks."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SelfAttention(nn.Module):
 
 
 class FusedSelfAttention(SelfAttention):
-    """The same with queries, keys and values of one matrix, as data2vec 2.0 has it: fewer kernels and parameters."""
+    """Self-attention with one matrix for queries, keys and values, as in data2vec 2.0: fewer kernels and parameters."""
 
     def __init__(self, config: TransformerConfig) -> None:
         nn.Module.__init__(self)
@@ -58,11 +58,11 @@ class FusedSelfAttention(SelfAttention):
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Optional[Tensor], dropout: float) -> Tensor:
-    """Scaled dot-product attention (B, H, T, C/H); ``mask`` as torch's takes it, ``dropout`` on the weights."""
+    """Scaled dot-product attention (B, H, T, C/H); ``mask`` as in torch, ``dropout`` on the weights."""
     learned = mask is not None and mask.requires_grad
     if q.device.type != "cpu" or (dropout == 0 and not learned):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
-    # torch has no CPU kernel with dropout or for a bias that is learned; what it falls back to reads scores more often
+    # torch has no CPU kernel with dropout or for a learned bias; its fallback reads the scores more often
     batch, heads, time, _ = q.shape
     if q.shape == k.shape == v.shape:
         q, k, v = torch.stack([q, k, v]).unbind(0)  # one copy, not three
@@ -74,7 +74,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Optional[Tensor], dropout: flo
 
 
 def attention_mask(padding_mask: Optional[Tensor], bias: Optional[Tensor], dtype: torch.dtype) -> Optional[Tensor]:
-    """Combine key padding (B, T) and an additive bias into what SDPA takes: bool, or a bias in ``dtype``."""
+    """Combine key padding (B, T) and an additive bias into a mask for SDPA: bool, or a bias in ``dtype``."""
     if padding_mask is None:
         return None if bias is None else bias.to(dtype)
     keys = ~padding_mask[:, None, None, :]
@@ -84,7 +84,7 @@ def attention_mask(padding_mask: Optional[Tensor], bias: Optional[Tensor], dtype
 
 
 def additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """A bool mask (True = attend) as what is added to scores; a bias is one already."""
+    """Turn a bool mask (True = attend) into a bias that is added to the scores; a bias is returned as it is."""
     if mask.dtype != torch.bool:
         return mask
     return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, torch.finfo(dtype).min)

@@ -13,9 +13,9 @@ ACTIVATIONS = ("gelu", "gelu_accurate", "gelu_fast", "relu", "silu", "swish", "t
 
 
 class SettingError(ValueError):
-    """A setting that cannot be. Whoever took it from a user tells it by the user's key: :meth:`by_keys`.
+    """An invalid setting. Callers that read it from a user's key translate the field into that key: :meth:`by_keys`.
 
-    Fields stand in backticks, also within ``got`` and ``expected``.
+    Fields are in backticks, also within ``got`` and ``expected``.
     """
 
     def __init__(self, field: str, got: object, expected: str) -> None:
@@ -23,7 +23,7 @@ class SettingError(ValueError):
         self.field, self.got, self.expected = field, got, expected
 
     def by_keys(self, keys: Mapping[str, str]) -> SettingError:
-        """The same with the key of each field in its place; fields without one stay as they are."""
+        """The same error with each field replaced by its key; fields without a key are unchanged."""
 
         def key(text: object) -> str:
             return re.sub(r"`(\w+)`", lambda found: f"`{keys.get(found[1], found[1])}`", str(text))
@@ -35,12 +35,12 @@ class SettingError(ValueError):
 class TransformerConfig:
     """One encoder for every modality (section 3.1).
 
-    ``norm_first`` is pre-norm. ``norm_at`` places the encoder's own layer norm: before the layers
+    ``norm_first`` is pre-norm. ``norm_at`` says where the encoder's own layer norm is: before the layers
     (``"input"``, speech with post-norm), after them (``"output"``) or nowhere (``"none"``).
     ``layer_scale`` is the initial value of a learned scale of every residual branch, 0 for none. ``drop_path`` is the
-    rate of the last layer, from ``drop_path_start`` in the first. ``ffn_dropout``, of what the feed-forward adds, and
-    ``input_dropout``, before the first layer, are ``dropout`` unless given. ``fused`` attention has one matrix for
-    queries, keys and values. ``compiled`` runs each block through ``torch.compile``, the student's and the teacher's.
+    rate of the last layer, from ``drop_path_start`` in the first. ``ffn_dropout`` (on the output of the feed-forward)
+    and ``input_dropout`` (before the first layer) default to ``dropout``. ``fused`` attention has one matrix for
+    queries, keys and values. ``compiled`` runs each block of student and teacher through ``torch.compile``.
     """
 
     layers: int = 12
@@ -86,8 +86,8 @@ class TransformerConfig:
 class TargetConfig:
     """Which teacher signals are averaged and how they are normalised (section 3.3).
 
-    Statistics run over time and leave padding out; ``reference_axes`` takes the axes that the reference's speech model
-    mistook for others.
+    Statistics run over time and leave padding out; ``reference_axes`` uses the reference speech model's axes, which
+    confuse time and batch.
     """
 
     top_k: int = 8
@@ -115,7 +115,7 @@ SHARED_PARTS: Mapping[str, Tuple[str, ...]] = {
     "whole": ("predictor", "view"),
     "model": (),
 }
-"""What a teacher shares with the student instead of copying it, by its scope."""
+"""The parts that a teacher shares with the student instead of copying them, by its scope."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,9 @@ class TeacherConfig:
 
     ``scope`` is one of :data:`SHARED_PARTS`. data2vec 1 has ``"layers"`` (the encoder; its position signal is copied,
     not averaged), ``"encoder"`` (all of the encoder averaged) and ``"model"`` (the input embedding and head too);
-    data2vec 2.0 ``"blocks"``, ``"context"`` (all that stands on the embedding) and ``"whole"`` (the embedding too).
-    ``same_dtype`` is false for a teacher that computes in fp32 whatever the student computes in. ``skips_resumed`` is
-    the reference's: its teacher of data2vec 2.0 leaves out the first step after a resume.
+    data2vec 2.0 ``"blocks"``, ``"context"`` (everything above the embedding) and ``"whole"`` (the embedding too).
+    With ``same_dtype`` false, the teacher computes in fp32 whatever the student's precision. ``skips_resumed``
+    reproduces the reference: its data2vec 2.0 teacher skips the first step after a resume.
     """
 
     scope: str = "layers"
@@ -145,7 +145,7 @@ class TeacherConfig:
 class LossConfig:
     """Smooth L1 (section 3.3): ``beta`` 0 is the squared error, ``scale`` None is 1/sqrt(channels).
 
-    ``weight`` is the term's among others.
+    ``weight`` is the weight of the term in the total loss.
     """
 
     beta: float = 0.0
@@ -154,7 +154,7 @@ class LossConfig:
 
 
 LEAST_MASKED, MOST_MASKED = 0.01, 0.95
-"""Shares of the input between which a mask leaves something to regress and something to regress it from."""
+"""Bounds of the masked share: enough must be masked to regress, and enough visible to regress it from."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class SpanMaskConfig:
         return 1 - max(1 - self.prob / self.length, 0.0) ** self.length
 
     def check_share(self) -> None:
-        """Raise SettingError for masks that hide next to nothing or next to everything."""
+        """Raise SettingError for masks that hide almost nothing or almost everything."""
         share = self.expected_share()
         if share < LEAST_MASKED or share > MOST_MASKED:
             raise SettingError(
@@ -207,10 +207,10 @@ class SpanMaskConfig:
 
 @dataclass(frozen=True)
 class Data2VecConfig:
-    """Everything the method needs to know, whatever the modality.
+    """All settings of the method that do not depend on the modality.
 
-    ``extra_tokens`` learned ones (a class token) precede the input's; they are neither masked nor regressed. Each input
-    is masked in so many ``copies``, which share one pass of the teacher (data2vec 2.0, section 3.3).
+    ``extra_tokens`` learned tokens (a class token) precede the input's; they are neither masked nor regressed. Each
+    input is masked ``copies`` times; all copies share one pass of the teacher (data2vec 2.0, section 3.3).
     """
 
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
@@ -230,7 +230,7 @@ class Data2VecConfig:
             raise SettingError("copies", self.copies, "at least 1 mask of each input")
 
     def check_targets(self) -> None:
-        """Raise SettingError if more layers are to be averaged than there are; the reference averages all then."""
+        """Raise SettingError if more layers are to be averaged than exist; the reference averages all in that case."""
         if self.targets.top_k > self.transformer.layers and not self.reference_compat:
             layers = self.transformer.layers
             raise SettingError(

@@ -1,4 +1,4 @@
-"""Raw input -> contextualised tokens (section 3.1): what fine-tuning, features and export own."""
+"""Raw input -> contextualised tokens (section 3.1): the part used by fine-tuning, features and export."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .transformer import Transformer
 
 
 class Encoder(nn.Module):
-    """An ``embedder``, a modality's; a ``view`` of what is masked; ``positions``; a ``transformer``.
+    """The encoder: a modality's ``embedder``, a ``view`` that applies the mask, ``positions`` and a ``transformer``.
 
     ``embedder(source, padding_mask)`` and ``view(tokens, mask)`` give :class:`Tokens`. ``extra_tokens`` (1, E, C) are
-    learned ones before the input's, which leave with the output unless wanted; there may be none. A ``prenet``, if
-    there is one, is a modality's own layers before those that a model's modalities share.
+    optional learned tokens before the input's, removed from the output by default. An optional ``prenet`` holds a
+    modality's own layers before the shared ones.
     """
 
     LENT = ("embedder", "positions", "extra_tokens", "prenet")
-    """What another encoder may lend."""
+    """The parts that can come from another encoder."""
 
     extra_tokens: Optional[nn.Parameter]
     positions: Positions
@@ -49,7 +49,8 @@ class Encoder(nn.Module):
     def forward(
         self, source: Tensor, padding_mask: Optional[Tensor] = None, mask: Optional[Mask] = None, **options: Any
     ) -> EncoderOutput:
-        """Raw input, True where padded, masked if a ``mask`` is given; see :meth:`encode` for ``options``."""
+        """Encode raw input (``padding_mask`` True where padded), masked if a ``mask`` is given; ``options`` as in
+        :meth:`encode`."""
         return self.encode(self.view(self.embed(source, padding_mask), mask), **options)
 
     def embed(self, source: Tensor, padding_mask: Optional[Tensor] = None) -> Tokens:
@@ -65,11 +66,11 @@ class Encoder(nn.Module):
         lender: Optional[Encoder] = None,
         **options: Any,
     ) -> EncoderOutput:
-        """Contextualise tokens, the visible ones if a view has said which, after the extra ones.
+        """Encode tokens (only the visible ones if a view has selected them), preceded by the extra tokens.
 
         ``rows`` (N,) are flat positions among the tokens; see :meth:`Transformer.forward` for these and ``options``.
-        What the extra tokens become is apart, or comes first ``with_extra`` too: (B, E + T, C). The ``lender`` is the
-        encoder whose parts stand in for those that this one has not.
+        The outputs of the extra tokens are returned separately, and ``with_extra`` also in front of the others: (B, E +
+        T, C). Parts that this encoder lacks are taken from the ``lender``.
         """
         seen = self.entering(tokens, lender)
         if rows is not None:
@@ -81,25 +82,26 @@ class Encoder(nn.Module):
         return encoded if with_extra or rows is not None or not seen.extra else encoded.without_first(seen.extra)
 
     def entering(self, tokens: Tokens, lender: Optional[Encoder]) -> Tokens:
-        """What the first layer reads: positions come before the choice of visible tokens, which hide nothing then."""
+        """The input of the first layer: positions are added before the visible tokens are selected, so they see all
+        tokens."""
         placed = self.placed(tokens, self.part("positions", lender))
         return placed.gathered().led_by(self.part("extra_tokens", lender))
 
     def placed(self, tokens: Tokens, positions: Positions) -> Tokens:
-        """Tokens with their positions; nothing of padding may be added to what stands beside it."""
+        """Tokens with their positions; padding must not leak into neighbouring tokens."""
         silent = tokens.silenced()
         return replace(silent, x=positions.added(silent.x, silent.padding_mask))
 
     def biases(
         self, seen: Tokens, lender: Optional[Encoder]
     ) -> Tuple[Sequence[Optional[Tensor]], Sequence[Optional[Tensor]]]:
-        """What attention adds to its scores, in the prenet and in the layers after it."""
+        """The attention biases of the prenet and of the layers after it."""
         prenet = self.part("prenet", lender)
         first = [] if prenet is None else list(prenet.layers)
         biases = self.part("positions", lender).biases(seen, [*first, *self.transformer.layers])
         return (biases, biases) if len(biases) == 1 else (biases[: len(first)], biases[len(first) :])
 
     def part(self, name: str, lender: Optional[Encoder]) -> Any:
-        """A part of this encoder, or else the lender's."""
+        """A part of this encoder, or the lender's if this one has none."""
         own = getattr(self, name)
         return own if own is not None or lender is None else getattr(lender, name)

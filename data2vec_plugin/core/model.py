@@ -1,4 +1,4 @@
-"""data2vec: a student that sees a masked input regresses what a teacher makes of the whole one (section 3)."""
+"""data2vec: a student regresses, from a masked input, a teacher's representation of the full input (section 3)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 class Taught(nn.Module):
     """A student whose teacher, made as a copy when first needed, follows it update by update."""
 
-    without: Tuple[str, ...] = ()  # how the names begin of what this has not, and a checkpoint may have
+    without: Tuple[str, ...] = ()  # prefixes of parameters that this model lacks, but a checkpoint may hold
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,11 +30,11 @@ class Taught(nn.Module):
         self.num_updates = 0
 
     def make_teacher(self, num_updates: int) -> Teacher:
-        """A copy of the student as it now is."""
+        """A copy of the student in its current state."""
         raise NotImplementedError
 
     def ensure_teacher(self, num_updates: Optional[int] = None) -> Teacher:
-        """The teacher; made if there is none yet."""
+        """The teacher; created if there is none yet."""
         if self.teacher is None:
             self.teacher = self.make_teacher(self.num_updates if num_updates is None else num_updates)
         teacher: Teacher = self.teacher
@@ -49,18 +49,18 @@ class Taught(nn.Module):
         self.num_updates = num_updates
 
     def restore_teacher(self, entry: Optional[Mapping[str, Tensor]]) -> None:
-        """Make the teacher from the student as it now is, then restore what a checkpoint holds of it."""
+        """Create the teacher from the current student, then restore its entry in a checkpoint."""
         self.teacher = None
         if entry is None:
-            logger.info("the checkpoint holds no teacher: it starts from the loaded student")
+            logger.info("the checkpoint holds no teacher: the teacher starts as a copy of the loaded student")
         else:
             self.ensure_teacher().load_state_dict(entry, fallback_updates=max(self.num_updates - 1, 0))
 
 
 class Data2Vec(Taught):
-    """The method, out of parts: a student ``encoder``, ``masks``, a ``predictor``, the ``terms`` of the loss.
+    """The method, composed of a student ``encoder``, ``masks``, a ``predictor`` and the ``terms`` of the loss.
 
-    With ``teacher_embeds`` the teacher embeds its input itself, as it must where the student's source comes masked.
+    With ``teacher_embeds`` the teacher embeds its input itself, which is necessary if the student's source is masked.
     """
 
     def __init__(
@@ -85,13 +85,13 @@ class Data2Vec(Taught):
         self.teacher_embeds = teacher_embeds or "embedder" not in SHARED_PARTS[config.teacher.scope]
 
     def checked_gathers(self) -> bool:
-        """Whether the student encodes visible tokens only; raises ValueError for a predictor that does not fit that."""
+        """Whether the student encodes visible tokens only; raises ValueError if the predictor does not match."""
         gathers = getattr(self.encoder.view, "gathers", False)
         if gathers != getattr(self.predictor, "restores", False):
             view, predictor = type(self.encoder.view).__name__, type(self.predictor).__name__
             raise ValueError(
-                f"`view` is {view}, which {'leaves out' if gathers else 'keeps'} what is masked, and `predictor` is "
-                f"{predictor}, which does not fit it; expected a VisibleView with a VisibleDecoder, or neither"
+                f"`view` is {view}, which {'leaves out' if gathers else 'keeps'} masked tokens, and `predictor` is "
+                f"{predictor}, which does not match it; expected a VisibleView with a VisibleDecoder, or neither"
             )
         return bool(gathers)
 
@@ -102,9 +102,9 @@ class Data2Vec(Taught):
         mask: Optional[Mask] = None,
         whole: Optional[Tensor] = None,
     ) -> Data2VecOutput:
-        """One pre-training step on raw input; without a ``mask`` one is drawn.
+        """One pre-training step on raw input; a mask is drawn if none is given.
 
-        ``whole`` is what the teacher sees, where the student's ``source`` has been masked already.
+        ``whole`` is the teacher's input, if the student's ``source`` is already masked.
         """
         local = self.encoder.embed(source, padding_mask)
         mask = self.checked(mask or self.masks.drawn(local), local)
@@ -115,7 +115,7 @@ class Data2Vec(Taught):
         return Data2VecOutput({term.name: term(step) for term in self.terms}, mask, local.detached())
 
     def checked(self, mask: Mask, tokens: Tokens) -> Mask:
-        """The mask, if there is something to regress; raises ValueError for a mask or a K that cannot train."""
+        """Returns the mask; raises ValueError if it hides nothing, or for a mask or a K that cannot train."""
         self.config.check_targets()
         rows, width = tokens.x.shape[:2]
         if mask.indices.shape != (rows * self.config.copies, width):
@@ -129,7 +129,7 @@ class Data2Vec(Taught):
         return self.masks.with_visible(mask, tokens.sizes()) if missing else mask
 
     def predict(self, student: EncoderOutput, mask: Mask, local: Tokens) -> Tuple[Tensor, ...]:
-        """What the student makes of masked positions, each (N, C): by a head on them, or decoded from the visible."""
+        """Predictions at masked positions, each (N, C): from a head on them, or decoded from the visible tokens."""
         if not self.gathers:
             return (self.predictor(student.x),)
         outputs: Tuple[Tensor, ...] = self.predictor(student, mask, local.padding_mask)
@@ -139,9 +139,9 @@ class Data2Vec(Taught):
     def teacher_signals(
         self, whole: Tensor, padding_mask: Optional[Tensor], local: Tokens, mask: Optional[Mask] = None
     ) -> List[Tensor]:
-        """What the terms read of the teacher's top layers on the whole input: K tensors (B, T, C).
+        """The signals of the teacher's top layers on the full input: K tensors (B, T, C).
 
-        Given the ``mask``, they are (N, C) where the terms read nothing but masked positions.
+        Given the ``mask``, they are (N, C) if the terms only read masked positions.
         """
         teacher = self.ensure_teacher()
         teacher.match(self)
@@ -153,11 +153,11 @@ class Data2Vec(Taught):
         return encoded.signal(signal)
 
     def make_teacher(self, num_updates: int) -> Teacher:
-        """A copy of what is averaged."""
+        """A copy of the averaged parts."""
         return Teacher(self, self.config.teacher, num_updates, self.shared_parts(), self.copied_parts())
 
     def shared_parts(self) -> Tuple[object, ...]:
-        """The parts of the student that the teacher has no copy of: none, if it copies the whole model."""
+        """The parts of the student that the teacher does not copy; empty if it copies the whole model."""
         names = [
             name for name in SHARED_PARTS[self.config.teacher.scope] if not (self.teacher_embeds and name == "embedder")
         ]
@@ -167,5 +167,6 @@ class Data2Vec(Taught):
         return tuple(part for part in parts if part is not None)
 
     def copied_parts(self) -> Tuple[str, ...]:
-        """How the names begin of what the teacher copies, not averages: with scope "layers" all around the layers."""
+        """Prefixes of parameters that the teacher copies instead of averaging: with scope "layers", all except the
+        layers."""
         return ("encoder.positions.", "encoder.embedder.") if self.config.teacher.scope == "layers" else ()

@@ -1,4 +1,4 @@
-"""What travels between the steps of the method. B batch, T positions, C channels, N masked positions."""
+"""The data passed between the steps of the method. B batch, T positions, C channels, N masked positions."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .pytree import HasX, pytree
 class Tokens(HasX):
     """Embedded input: ``x`` (B, T, C), ``padding_mask`` (B, T) True where padded, or None.
 
-    A view may say which of them are ``visible``, (R, V) positions in rows of which each comes R/B times, before it is
-    only those that go on, and where a row has fewer (``absent``, as :class:`Mask` has both). Then ``order`` (R, V) says
-    where they stood. The first ``extra`` are not of the input.
+    A view may select ``visible`` tokens, (R, V) positions, with each row repeated R/B times, and mark rows with fewer
+    (``absent``; both as in :class:`Mask`). Once only these are kept, ``order`` (R, V) holds their original positions.
+    The first ``extra`` tokens are not from the input.
     """
 
     x: Tensor
@@ -30,24 +30,24 @@ class Tokens(HasX):
     extra: int = 0
 
     def sizes(self) -> List[int]:
-        """Lengths of the rows without their padding; waits for the device if they are padded there."""
+        """Unpadded lengths of the rows; synchronises with the device if there is padding."""
         if self.padding_mask is None:
             return [self.x.size(1)] * self.x.size(0)
         sizes: List[int] = (~self.padding_mask).sum(1).tolist()
         return sizes
 
     def detached(self) -> Tokens:
-        """The same without a way back for gradients."""
+        """The same tokens, detached from the graph."""
         return Tokens(self.x.detach(), self.padding_mask)
 
     def silenced(self) -> Tokens:
-        """The same with zeros where they are padded."""
+        """The same tokens with padding set to zero."""
         if self.padding_mask is None:
             return self
         return replace(self, x=self.x.masked_fill(self.padding_mask.unsqueeze(-1), 0))
 
     def gathered(self) -> Tokens:
-        """The visible ones (R, V, C), all if a view has said nothing."""
+        """The visible tokens (R, V, C), or all if a view has selected none."""
         if self.visible is None:
             return self
         rows, count = self.visible.shape
@@ -61,7 +61,7 @@ class Tokens(HasX):
         return Tokens(at_rows(self.x, flat).view(rows, count, -1), padding_mask, order=self.visible)
 
     def led_by(self, extra: Optional[Tensor]) -> Tokens:
-        """The same with the tokens ``extra`` (1, E, C), if there are any, in front of every row."""
+        """The same with the optional tokens ``extra`` (1, E, C) in front of every row."""
         if extra is None:
             return self
         rows, count = self.x.size(0), extra.size(1)
@@ -72,22 +72,22 @@ class Tokens(HasX):
 
 
 def at_rows(x: Tensor, rows: Optional[Tensor]) -> Tensor:
-    """(B, T, C) -> (N, C) at the flat positions ``rows`` (N,) of B·T; all of it if there are none."""
+    """(B, T, C) -> (N, C) at the flat positions ``rows`` (N,) of B·T; all of ``x`` if ``rows`` is None."""
     return x if rows is None else x.reshape(-1, x.size(-1)).index_select(0, rows)
 
 
 def if_whole(x: Tensor, rows: Optional[Tensor]) -> Tensor:
-    """What is wanted of (B, T, C); (N, C) is that already."""
+    """The requested rows of (B, T, C); (N, C) is returned as it is."""
     return at_rows(x, rows) if x.dim() == 3 else x
 
 
 @pytree
 @dataclass
 class EncoderOutput(HasX):
-    """``x`` (B, T, C) and, for each layer that was asked for, its signals by name, each (B, T, C).
+    """``x`` (B, T, C) and the signals of each recorded layer by name, each (B, T, C).
 
-    Both are (N, C) where rows were asked for. ``entered`` (B, T, C) is what the first layer read, ``extra`` (B, E, C)
-    what tokens became that are not of the input.
+    Both are (N, C) if rows were requested. ``entered`` (B, T, C) is the input of the first layer, ``extra`` (B, E, C)
+    the outputs of the extra tokens.
     """
 
     x: Tensor
@@ -114,7 +114,7 @@ class EncoderOutput(HasX):
 @pytree
 @dataclass
 class Scored:
-    """A term of one step: ``loss`` summed over the ``count`` rows, scale included, and what it compared, (N, C)."""
+    """A term of one step: ``loss`` summed over the ``count`` rows, scale included, and the compared tensors, (N, C)."""
 
     loss: Tensor
     count: int
@@ -125,7 +125,7 @@ class Scored:
 @pytree
 @dataclass
 class Data2VecOutput:
-    """One pre-training step: the ``terms`` of its loss by name, the ``mask`` that they are of, and ``local`` tokens."""
+    """One pre-training step: the ``terms`` of its loss by name, its ``mask``, and the ``local`` tokens."""
 
     terms: Dict[str, Scored]
     mask: Mask

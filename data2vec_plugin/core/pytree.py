@@ -1,4 +1,4 @@
-"""Dataclasses that torch's tracers see through: `torch.export`, `torch.compile`, hooks on modules."""
+"""Dataclasses that torch's tracers can look into: `torch.export`, `torch.compile`, module hooks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def pytree(cls: Type[Class]) -> Type[Class]:
     def unflatten(children: Any, _: None) -> Class:
         return cls(*children)
 
-    # torch 2.1 has it under its private name only, and does not know how to name a class in a saved program
+    # torch 2.1 only has a private name for it, and cannot name a class in a saved program
     register = getattr(_pytree, "register_pytree_node", None)
     if register is None:
         _pytree._register_pytree_node(cls, flatten, unflatten)
@@ -31,7 +31,7 @@ def pytree(cls: Type[Class]) -> Type[Class]:
 
 
 class HasX:
-    """What a module gives whose first tensor is ``x``: torch's old backward hooks look for it at 0."""
+    """A module output whose first tensor is ``x``: torch's old backward hooks expect it at index 0."""
 
     x: Tensor
 

@@ -1,4 +1,4 @@
-"""What is cheap is made again in the backward pass, instead of being kept for it: GELU, and a layer norm before it."""
+"""Cheap operations are recomputed in the backward pass instead of stored: GELU, and a layer norm before it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Gradients = Tuple[Optional[Tensor], ...]
 
 
 def gelu_linear(x: Tensor, linear: nn.Linear, approximate: str = "none") -> Tensor:
-    """``linear(gelu(x))``, of which nothing but ``x`` is kept: (…, C) -> (…, C').
+    """``linear(gelu(x))`` that only stores ``x`` for the backward pass: (…, C) -> (…, C').
 
     >>> gelu_linear(torch.zeros(1, 2), nn.Linear(2, 3)).shape
     torch.Size([1, 3])
@@ -29,21 +29,21 @@ def norm_gelu(x: Tensor, norm: Optional[nn.LayerNorm] = None) -> Tensor:
     """GELU of a layer norm over channels, without weights if no ``norm`` is given: (…, C) -> (…, C)."""
     weight, bias, eps = weights_of(norm)
     if not keeps_less(x, *(() if weight is None else (weight,))):
-        channels = int(x.shape[-1])  # what traces for ONNX would follow a shape, and has no norm over one
+        channels = int(x.shape[-1])  # an ONNX trace would otherwise record the shape, for which it has no norm
         return F.gelu(F.layer_norm(x, (channels,), weight, bias, eps))
     result: Tensor = _NormGelu.apply(x, weight, bias, eps)  # type: ignore[no-untyped-call]
     return result
 
 
 def weights_of(norm: Optional[nn.LayerNorm]) -> Tuple[Optional[Tensor], Optional[Tensor], float]:
-    """Scale, offset and what is added to a variance."""
+    """Scale, offset and epsilon."""
     return (None, None, 1e-5) if norm is None else (norm.weight, norm.bias, norm.eps)
 
 
 def keeps_less(*tensors: Tensor) -> bool:
-    """Whether there is a backward pass, and it is ours: compilers decide themselves, autocast changes precisions.
+    """Whether to recompute in this module's backward pass: compilers decide themselves, autocast changes precisions.
 
-    What is traced, for ONNX above all, is to be made of torch's own operations.
+    Traces, for ONNX above all, must consist of torch's own operations.
     """
     if not torch.is_grad_enabled() or not any(tensor.requires_grad for tensor in tensors):
         return False
@@ -51,19 +51,19 @@ def keeps_less(*tensors: Tensor) -> bool:
 
 
 def compiles() -> bool:
-    """Whether a compiler looks on; the first torch that we support cannot say."""
+    """Whether a compiler is tracing; the oldest supported torch cannot report this."""
     asked = getattr(torch.compiler, "is_compiling", None)
     return bool(asked()) if asked is not None else False
 
 
 def is_traced() -> bool:
-    """Whether operations are written down, as torch's exporter for ONNX does, which knows torch's own alone."""
+    """Whether operations are traced, as by torch's ONNX exporter, which only knows torch's own."""
     traced: bool = torch.jit.is_tracing()  # type: ignore[no-untyped-call]
     return traced
 
 
 def autocasts() -> bool:
-    """Whether operations choose their own precision, on whatever device."""
+    """Whether operations choose their own precision, on any device."""
     try:
         return torch.is_autocast_enabled("cuda") or torch.is_autocast_enabled("cpu")
     except TypeError:  # torch before 2.4
@@ -71,7 +71,7 @@ def autocasts() -> bool:
 
 
 def is_plain(linear: nn.Module) -> bool:
-    """Whether a linear map does nothing but what its weights say: no adapter stands in its place, nobody looks on."""
+    """Whether a layer is a plain linear map: not replaced by an adapter, and without hooks."""
     return type(linear) is nn.Linear and not linear._forward_hooks and not linear._forward_pre_hooks
 
 

@@ -1,4 +1,4 @@
-"""What the reference implementation does otherwise, as parts that stand in the place of ours (`reference_compat`)."""
+"""Parts that reproduce how the reference implementation differs; they replace the default ones (`reference_compat`)."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class ReferenceAverage(Average):
     """Statistics of the targets run over padding too."""
 
     def padding(self, step: Step) -> Optional[Tensor]:
-        """Nothing is left out."""
+        """Nothing is excluded."""
         return None
 
 
 class Unused(nn.Module):
-    """A prediction head that is made, saved and passed by: its input is compared with the targets."""
+    """A prediction head that is created and saved but bypassed: its input is compared with the targets."""
 
     def __init__(self, head: nn.Linear) -> None:
         super().__init__()
         self.weight, self.bias = head.weight, head.bias
-        self.requires_grad_(False)  # DistributedDataParallel waits for every gradient it was promised
+        self.requires_grad_(False)  # DistributedDataParallel waits for the gradient of every trainable parameter
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C) -> the same."""
@@ -41,12 +41,12 @@ class Unused(nn.Module):
 
 
 def regression(config: Data2VecConfig, **options: Any) -> Regression:
-    """The term of v1, ours or the reference's."""
+    """The regression term of data2vec 1, the default or the reference's."""
     return Regression(config.targets, config.loss, average=average(config), **options)
 
 
 def average(config: Data2VecConfig, whole: bool = False) -> Average:
-    """The targets, ours or the reference's."""
+    """The targets, the default or the reference's."""
     return (ReferenceAverage if config.reference_compat else Average)(config.targets, whole)
 
 
@@ -57,7 +57,8 @@ def span_masks(config: Data2VecConfig) -> BatchMasker:
 
 
 class ReferenceView(VisibleView):
-    """Of what is masked only positions are made; tokens that go on are as they were, masked ones and channels too."""
+    """Masking only affects the computation of positions; the tokens themselves are unchanged, also masked ones and
+    channels."""
 
     def forward(self, tokens: Tokens, mask: Optional[Mask] = None) -> Tokens:
         """See :class:`VisibleView`."""
@@ -69,14 +70,14 @@ class ReferenceView(VisibleView):
 
 
 class AsItWas(NamedTuple):
-    """What positions are made of, and what they are added to."""
+    """The input from which positions are computed, and the tokens to which they are added."""
 
     masked: Tensor
     x: Tensor
 
 
 class ReferenceEncoder(Encoder):
-    """Padding is not silenced, and leaks where positions spread over neighbours."""
+    """Padding is not set to zero, and leaks through position convolutions."""
 
     def placed(self, tokens: Tokens, positions: Positions) -> Tokens:
         """See :class:`Encoder`."""
@@ -90,7 +91,7 @@ class ReferenceDecoder(VisibleDecoder):
     """Padding leaks through convolutions."""
 
     def seen_padding(self, padding_mask: Tensor, mask: Mask) -> Optional[Tensor]:
-        """Nothing is padding."""
+        """Treats nothing as padding."""
         return None
 
 
@@ -103,7 +104,7 @@ class ReferenceMasks(BatchMasker):
 
 
 class ReferenceUtterance(Utterance):
-    """The sum over rows stands where their mean is meant."""
+    """Sums over rows where the mean is intended."""
 
     def divisor(self, token: Tensor) -> int:
         """One."""
@@ -111,7 +112,7 @@ class ReferenceUtterance(Utterance):
 
 
 class ReferenceBlock(Block):
-    """With norms before, what the feed-forward gives is its own residual, and what stood there is lost."""
+    """With pre-norm, the residual of the feed-forward is its own output, and its input is lost."""
 
     def forward(self, x: Tensor, mask: Optional[Tensor] = None, rows: Optional[Tensor] = None) -> Dict[str, Tensor]:
         """See :class:`Block`."""
@@ -126,7 +127,7 @@ class ReferenceBlock(Block):
 
 @dataclass(frozen=True)
 class VisibleParts:
-    """The parts of data2vec 2.0 that the reference has otherwise."""
+    """The parts of data2vec 2.0 that differ in the reference."""
 
     view: Type[VisibleView] = VisibleView
     block: Type[Block] = Block
@@ -150,5 +151,5 @@ THEIRS = VisibleParts(
 
 
 def visible_parts(config: Data2VecConfig) -> VisibleParts:
-    """Ours or the reference's."""
+    """The default parts or the reference's."""
     return THEIRS if config.reference_compat else OURS

@@ -24,11 +24,11 @@ class SeveralModalities(Taught):
 
     @property
     def config(self) -> Data2VecConfig:
-        """What all of them share."""
+        """The configuration that all modalities share."""
         return self.of(next(iter(self.methods))).config
 
     def of(self, modality: str) -> Data2Vec:
-        """The method of one modality; raises ValueError for one that the model has not."""
+        """The method of one modality; raises ValueError for a modality that the model lacks."""
         if modality not in self.methods:
             raise ValueError(f"`modality` is {modality!r}; this model has {', '.join(self.methods)}")
         method: Any = self.methods[modality]
@@ -41,7 +41,7 @@ class SeveralModalities(Taught):
         return output
 
     def make_teacher(self, num_updates: int) -> Teacher:
-        """One for all, of which each method reads its part."""
+        """One teacher for all modalities; each method reads its part."""
         methods = {name: self.of(name) for name in self.methods}
         for method in methods.values():
             method.teacher = None

@@ -1,7 +1,7 @@
 """The teacher: an exponential moving average of the student (section 3.2).
 
-It is a plain object outside the student's module tree, because the trainer halves, wraps and saves that
-tree, while the average has to stay in fp32 and must receive no gradient.
+It is a plain object outside the student's module tree, because the trainer casts, wraps and saves that tree, while the
+average must stay in fp32 and receive no gradient.
 """
 
 from __future__ import annotations
@@ -21,19 +21,18 @@ from .transformer import Transformer
 UPDATES_KEY = "_num_updates"
 FORMAT_KEY = "_format"
 FIRST_FORMAT, FORMAT = 1, 2
-"""Version of our checkpoints, in the teacher's entry, of which the reference ignores both keys.
+"""Format version of checkpoints, stored in the teacher's entry; the reference ignores both keys.
 
-In the first a prediction head's parameters stood before an embedder's, which the optimizer's state counts.
+In version 1 the prediction head's parameters came before the embedder's, which matters for the optimizer's state.
 """
 
 
 class Teacher:
     """Follows ``source``, the student, once per update.
 
-    What is ``shared`` of it, modules and parameters, the teacher has no copy of; parameters whose names begin with one
-    of ``copied`` are taken over verbatim instead of averaged, as buffers are. The count of updates it has followed
-    makes a step happen exactly once per update: not per micro-batch, not again after an overflow, and on resume the
-    one step that a checkpoint still owes.
+    Modules and parameters in ``shared`` are not copied; parameters with a prefix in ``copied`` are copied instead of
+    averaged, like buffers. The count of followed updates ensures exactly one step per update: not one per micro-batch,
+    no second one after an overflow, and on resume the one step that is still due.
     """
 
     def __init__(
@@ -57,9 +56,9 @@ class Teacher:
         self.fp32 = {name: param.data.float() for name, param in self.module.named_parameters()}
 
     def follow(self, source: nn.Module, num_updates: int) -> bool:
-        """Take the step of update ``num_updates`` if it has not been taken; returns whether it was.
+        """Make the step of update ``num_updates`` unless it was already made; returns whether it was made now.
 
-        A smaller count than the last is a new run that starts from this teacher; the count starts again with it.
+        A smaller count than the last means a new run that starts from this teacher; the count restarts with it.
         """
         resumed = self.config.skips_resumed and self.num_updates == 0 and num_updates > 1
         if num_updates <= self.num_updates or resumed:
@@ -81,11 +80,11 @@ class Teacher:
         of: str = "",
         **options: Any,
     ) -> EncoderOutput:
-        """Encode the whole input by the teacher's parts, and the ``student``'s where they are shared.
+        """Encode the full input with the teacher's parts, and the ``student``'s where they are shared.
 
         The encoder is the one ``of`` the module of this name within what the teacher copies.
 
-        ``local`` are the student's tokens, which a teacher without an embedder of its own reads. See
+        ``local`` are the student's tokens, read by a teacher without its own embedder. See
         :meth:`Encoder.encode` for ``options``.
         """
         encoder: Any = self.module.get_submodule(of).encoder
@@ -99,7 +98,8 @@ class Teacher:
 
     @torch.no_grad()
     def step(self, source: nn.Module) -> None:
-        """teacher = decay · teacher + (1 - decay) · student, in fp32, and copies where nothing is averaged."""
+        """teacher = decay · teacher + (1 - decay) · student, in fp32, and plain copies of the parts that are not
+        averaged."""
         self.match(source)
         averaged, copied = self._pairs(source)
         if averaged:
@@ -156,10 +156,10 @@ class Teacher:
 
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Tensor], fallback_updates: Optional[int] = None) -> None:
-        """Restore what :meth:`state_dict` gave, or the reference's entry, which holds no count.
+        """Restore the output of :meth:`state_dict`, or the reference's entry, which holds no count.
 
-        A checkpoint of the reference owes the teacher one step, so ``fallback_updates`` should be the saved
-        number of updates less one. Raises ValueError for missing or misshapen tensors.
+        In a checkpoint of the reference the last step is still due, so ``fallback_updates`` should be the saved
+        number of updates minus one. Raises ValueError for missing or misshapen tensors.
         """
         for name, tensor in self.fp32.items():
             if name not in state or state[name].shape != tensor.shape:
@@ -177,7 +177,7 @@ class Teacher:
 
 
 class TeacherPart:
-    """What a student sees of a teacher that follows several together: the module ``of`` its name."""
+    """One student's part of a teacher that follows several together: the module named ``of``."""
 
     def __init__(self, whole: Teacher, of: str) -> None:
         self.whole = whole
@@ -200,7 +200,7 @@ class TeacherPart:
 
 
 def _frozen_copy(source: nn.Module, shared: Collection[object]) -> nn.Module:
-    """A copy in eval mode that takes no gradient, with None in the place of what is ``shared``."""
+    """A copy in eval mode without gradients, with None instead of the ``shared`` parts."""
     module = copy.deepcopy(source, {id(part): None for part in shared})
     module.requires_grad_(False)
     for part in module.modules():
@@ -210,13 +210,13 @@ def _frozen_copy(source: nn.Module, shared: Collection[object]) -> nn.Module:
 
 
 def of_dtype(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Numbers in another precision; ids stay ids."""
+    """Cast floating-point tensors to another precision; ids are unchanged."""
     return x.to(dtype) if x.is_floating_point() else x
 
 
 @contextlib.contextmanager
 def evaluating(parts: Sequence[object]) -> Iterator[None]:
-    """Modules among the ``parts`` drop nothing meanwhile."""
+    """Context in which modules among the ``parts`` are in eval mode."""
     training = [module for part in parts if isinstance(part, nn.Module) for module in part.modules() if module.training]
     for module in training:
         module.training = False

@@ -15,7 +15,7 @@ from .outputs import EncoderOutput, at_rows, if_whole
 from .recompute import gelu_linear
 
 GELUS = {"gelu": "none", "gelu_accurate": "tanh", "gelu_fast": "tanh"}
-"""Activations that are GELU, and how it is computed."""
+"""Names of GELU variants, and the approximation that each uses."""
 
 
 def activation(name: str) -> Callable[[Tensor], Tensor]:
@@ -73,9 +73,9 @@ class Block(nn.Module):
     def forward(self, x: Tensor, mask: Optional[Tensor] = None, rows: Optional[Tensor] = None) -> Dict[str, Tensor]:
         """(B, T, C) -> the four signals a target may be made of, ``block`` being the output, each (B, T, C).
 
-        ``attention`` and ``ffn`` are what a branch adds before anything is dropped, hence with layer scale. With the
-        flat positions ``rows`` (N,) of B·T all four are (N, C), and nothing else is computed once attention has read
-        all of ``x``.
+        ``attention`` and ``ffn`` are the outputs of a branch before dropout and drop path, with layer scale applied.
+        With the flat positions ``rows`` (N,) of B·T all four are (N, C), and nothing else is computed once attention
+        has read all of ``x``.
         """
         if self.norm_first:
             attention = scaled(self.self_attn(self.self_attn_layer_norm(x), mask, rows), self.gamma_1)
@@ -100,7 +100,7 @@ class Block(nn.Module):
 
 
 def scaled(x: Tensor, scale: Optional[Tensor]) -> Tensor:
-    """Layer scale, where there is one: (B, T, C), (C,) -> (B, T, C)."""
+    """Apply layer scale, if there is one: (B, T, C), (C,) -> (B, T, C)."""
     return x if scale is None else x * scale
 
 
@@ -110,7 +110,7 @@ def layer_norm(config: TransformerConfig) -> nn.LayerNorm:
 
 
 class Transformer(nn.Module):
-    """A stack of blocks, of another ``kind`` where the reference's differ."""
+    """A stack of blocks of class ``kind``; the reference's differ."""
 
     def __init__(self, config: TransformerConfig, kind: Type[Block] = Block) -> None:
         super().__init__()
@@ -156,23 +156,23 @@ class Transformer(nn.Module):
     def attention_masks(
         self, padding_mask: Optional[Tensor], biases: Sequence[Optional[Tensor]], dtype: torch.dtype
     ) -> Sequence[Optional[Tensor]]:
-        """What attention takes in each layer: key padding and biases."""
+        """The attention mask of each layer: key padding and biases."""
         masks = [attention_mask(padding_mask, bias, dtype) for bias in biases]
         return masks * len(self.layers) if len(masks) == 1 else masks
 
     def enter(self, x: Tensor) -> Tensor:
-        """Normalise before the first layer where the layout says so."""
+        """Normalise before the first layer if configured."""
         return self.layer_norm(x) if self.layer_norm is not None and self.config.norm_at == "input" else x
 
     def kept_layers(self) -> List[bool]:
-        """Layer drop, drawn for all layers on the host, by torch's CPU generator so that it resumes with the run."""
+        """Layer drop, drawn for all layers on the host, with torch's CPU generator, so that it resumes with the run."""
         rate = self.config.layer_drop
         if not self.training or rate <= 0:
             return [True] * len(self.layers)
         return [bool(torch.rand(()).item() >= rate) for _ in self.layers]
 
     def compile_blocks(self) -> None:
-        """Compile what is to be; a copy has to be told again."""
+        """Compile the blocks if configured; must be called again on a copy."""
         for block in self.layers if self.config.compiled else ():
             block.compile()
 
@@ -185,7 +185,7 @@ class Transformer(nn.Module):
     ) -> Dict[str, Tensor]:
         """One block, recomputed in the backward pass if activations are checkpointed.
 
-        Drop path, which drops whole samples, wants the block whole.
+        Drop path drops whole samples, so it needs the complete block.
         """
         if self.training and max(self.config.drop_path, self.config.drop_path_start) > 0:
             rows = None

@@ -1,7 +1,7 @@
-"""How far a parameter moves in an update: layer-wise learning rates, and what weight decay leaves alone.
+"""Update rules per parameter: layer-wise learning rates, and exceptions from weight decay.
 
-Fine-tuning changes low layers less than high ones (layer-wise learning-rate decay, as BEiT has it, whose settings the
-paper's section 4.1 takes over), and decays matrices only.
+Fine-tuning changes low layers less than high ones (layer-wise learning-rate decay, from BEiT, whose settings section
+4.1 of the paper uses), and weight decay applies to matrices only.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ Named = Iterable[Tuple[str, Tensor]]
 def update_rules(
     parameters: Named, layers: int, layer_decay: float, low: Collection[str], never_decayed: Collection[str]
 ) -> Dict[str, UpdateRule]:
-    """A rule for every named parameter of an encoder of ``layers`` blocks and what stands on it.
+    """A rule for every named parameter of an encoder of ``layers`` blocks and the layers above it.
 
-    ``low`` begins the names of what feeds the first block. Raises SettingError unless 0 < ``layer_decay`` <= 1.
+    ``low`` are the name prefixes of the layers below the first block. Raises SettingError unless 0 < ``layer_decay`` <=
+    1.
 
     >>> weight = Tensor(2, 2)
     >>> rules = update_rules([("encoder.layers.1.fc1.weight", weight), ("head.bias", weight[0])], 2, 0.5, (), ())
@@ -51,7 +52,7 @@ def update_rules(
 
 
 def layer_of(name: str, layers: int, low: Collection[str]) -> int:
-    """0 for embeddings, i + 1 for the i-th block (0-based), ``layers`` + 1 for all above and beside them."""
+    """0 for embeddings, i + 1 for the i-th block (0-based), ``layers`` + 1 for all others."""
     block = BLOCK.search(name)
     if block is not None:
         return int(block.group(1)) + 1
@@ -59,7 +60,7 @@ def layer_of(name: str, layers: int, low: Collection[str]) -> int:
 
 
 def lr_scale(layer: int, layers: int, layer_decay: float) -> float:
-    """``layer_decay`` to the power of the distance from the top: 1 for what is above the last block."""
+    """``layer_decay`` to the power of the distance from the top: 1 above the last block."""
     return float(layer_decay ** (layers + 1 - layer))
 
 
@@ -70,8 +71,6 @@ def decays(name: str, parameter: Tensor, never: Collection[str]) -> bool:
 
 
 def check_layer_decay(layer_decay: float) -> None:
-    """Raise SettingError for a factor that would stop the low layers, or make them the fastest."""
+    """Raise SettingError for a factor that would freeze the low layers, or make them learn fastest."""
     if not 0 < layer_decay <= 1:
-        raise SettingError(
-            "layer_decay", layer_decay, "more than 0 and at most 1, which is off (0.65 is usual for ViT-B)"
-        )
+        raise SettingError("layer_decay", layer_decay, "more than 0 and at most 1 (1 is off, 0.65 is usual for ViT-B)")

@@ -12,19 +12,20 @@ from .outputs import Tokens
 
 
 class PlainView(nn.Module):
-    """Tokens as they are, but for dropout: where the source comes masked already, or nothing is masked."""
+    """Unmasked tokens, with dropout only: for sources that are already masked, or without masking."""
 
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Tokens, mask: Optional[Mask] = None) -> Tokens:
-        """(B, T, C) -> the same; the mask is somebody else's."""
+        """(B, T, C) -> the same; the mask is not applied here."""
         return Tokens(self.dropout(tokens.x), tokens.padding_mask)
 
 
 class MaskedView(PlainView):
-    """A learned embedding in place of masked tokens; masked channels are zero, with ``channels_first`` not in it."""
+    """A learned embedding in place of masked tokens; masked channels are zero, with ``channels_first`` except in the
+    embedding."""
 
     def __init__(self, dim: int, dropout: float = 0.0, channels_first: bool = False) -> None:
         super().__init__(dropout)
@@ -49,11 +50,11 @@ def zero_channels(x: Tensor, channels: Optional[Tensor]) -> Tensor:
 
 
 class VisibleView(PlainView):
-    """Nothing but visible tokens goes on, from each copy of a mask (data2vec 2.0, section 3.2).
+    """Keeps only visible tokens, for each copy of a mask (data2vec 2.0, section 3.2).
 
-    Where positions spread over neighbours (``spreads``), they are made of tokens of which the masked are zero, or
-    noise of the deviation ``noise``. So are masked tokens where a mask does not say what is visible, as in
-    fine-tuning, and then they stay.
+    If positions depend on neighbouring tokens (``spreads``), masked tokens are set to zero, or to noise of standard
+    deviation ``noise``, before positions are computed. The same applies to masks without visible positions, as in
+    fine-tuning, where masked tokens are kept.
     """
 
     gathers = True
@@ -64,7 +65,7 @@ class VisibleView(PlainView):
         self.noise = noise
 
     def forward(self, tokens: Tokens, mask: Optional[Mask] = None) -> Tokens:
-        """(B, T, C) -> the same, or (R, T, C) where rows have to differ, with what is visible of it."""
+        """(B, T, C) -> the same, or (R, T, C) if copies have to differ, with the visible positions."""
         seen = super().forward(tokens)
         if mask is None:
             return seen
@@ -73,7 +74,7 @@ class VisibleView(PlainView):
         return Tokens(seen.x, seen.padding_mask, mask.visible, mask.absent)
 
     def blanked(self, tokens: Tokens, mask: Mask) -> Tokens:
-        """Each row as often as it is masked, with nothing of what is masked."""
+        """Each row repeated for its copies, with masked tokens blanked."""
         copies = mask.indices.size(0) // tokens.x.size(0)
         x, padding_mask = tokens.x, tokens.padding_mask
         if copies > 1:
@@ -84,7 +85,7 @@ class VisibleView(PlainView):
         return Tokens(zero_channels(x, mask.channels), padding_mask)
 
     def drawn_noise(self, x: Tensor, deviation: float) -> Tensor:
-        """What stands in the place of masked tokens, of the shape of ``x``."""
+        """The replacement of masked tokens, of the shape of ``x``."""
         return noise_like(x, deviation)
 
 

@@ -14,14 +14,15 @@ class CollapseError(RuntimeError):
 ADVICE = {
     "target_var": "the teacher's targets hardly vary: lower `optimization.lr`, warm up longer, raise "
     "`model.ema_decay` (with `model.ema_end_decay`), or normalise targets (`+model.layer_norm_targets=true`)",
-    "pred_var": "the student predicts a constant: lower `optimization.lr` or warm up longer, "
-    "raise `model.average_top_k_layers`, or mask less ({masks})",
-    "local_var": "what the student embeds is next to the same everywhere, whatever the targets look like: lower "
-    "`optimization.lr`, warm up longer, or let less of the gradient reach the feature extractor (speech: "
-    "`+model.feature_grad_mult=0.1`; data2vec 2.0: `+model.modalities.audio.local_grad_mult=0.1`)",
+    "pred_var": "the student's predictions are nearly constant: lower `optimization.lr`, warm up longer, raise "
+    "`model.average_top_k_layers`, or mask less ({masks})",
+    "local_var": "the student's embeddings are nearly the same everywhere, whatever the targets: lower "
+    "`optimization.lr`, "
+    "warm up longer, or reduce the gradient of the feature extractor (speech: `+model.feature_grad_mult=0.1`; "
+    "data2vec 2.0: `+model.modalities.audio.local_grad_mult=0.1`)",
 }
 MASKS = "speech: `model.mask_prob`; text: `task.mask_prob`; images: `model.num_mask_patches`"
-"""Which keys say how much is masked, where a model does not tell."""
+"""Keys that set how much is masked, for models that do not name theirs."""
 
 WARNED_EARLY = ("target_var",)
 """Students that learn well predict next to a constant for their first hundred updates or two, too."""
@@ -44,9 +45,8 @@ class CollapseGuard:
         self.low_early: Dict[str, int] = {}
 
     def observe(self, name: str, deviation: float, update: int, mask_key: Optional[str] = None) -> None:
-        """Take note of one update; raises :class:`CollapseError` that names the knob.
-
-        Behind the name of a floor may stand a modality, watched by itself. ``mask_key`` says how much is masked.
+        """Record one update; raises :class:`CollapseError`, which names the settings to change. A modality may follow
+        the name of a floor and is then watched separately. ``mask_key`` is the key that sets how much is masked.
         """
         early = update <= self.start
         low = self.low_early if early else self.low
@@ -55,17 +55,17 @@ class CollapseGuard:
         if low[name] < self.patience:
             return
         seen = (
-            f"{name} is {deviation:.4f}, under {self.floors[kind]} for {self.patience} updates in a row at update "
+            f"{name} is {deviation:.4f}, below {self.floors[kind]} for {self.patience} updates in a row at update "
             f"{update}; {ADVICE[kind].format(masks=f'`{mask_key}`' if mask_key else MASKS)}"
         )
         if not early:
             raise CollapseError(
-                f"training has collapsed: {seen}. Go on from an earlier checkpoint with that changed, or set "
-                f"`+criterion.collapse_patience=0` to go on regardless"
+                f"training has collapsed: {seen}. Resume from an earlier checkpoint with these changes, or set "
+                "`+criterion.collapse_patience=0` to continue regardless"
             )
         if kind in WARNED_EARLY and low[name] == self.patience:
             logger.warning(
-                f"{seen}. If it lasts, the run stops after update {self.start} (`+criterion.collapse_start=N`)"
+                f"{seen}. If this lasts, the run stops after update {self.start} (`+criterion.collapse_start=N`)"
             )
 
 
@@ -92,9 +92,9 @@ class TrivialWatch:
             return
         if self.seen % self.patience == 0:
             logger.warning(
-                f"update {update}: the student explains {100 * (1 - unexplained):.0f} % of its targets' variance, "
-                f"which position or pauses must be giving away: they teach nothing while that lasts. If it does, use "
-                f"longer clips (`task.min_sample_size`), a slower teacher (`model.ema_decay`), a longer warm-up or "
-                f"larger batches"
+                f"update {update}: the student explains {100 * (1 - unexplained):.0f} % of the variance of its "
+                "targets, probably from position or pauses only: nothing useful is learned from such targets. If "
+                "this lasts, use longer clips (`task.min_sample_size`), a slower teacher (`model.ema_decay`), a "
+                "longer warm-up or larger batches"
             )
         self.seen += 1

@@ -24,18 +24,21 @@ class Data2VecCriterionConfig(FairseqDataclass):
     """The keys of fairseq's `model` criterion, and the collapse guard."""
 
     loss_weights: Dict[str, float] = field(default_factory=dict, metadata={"help": "weight of each loss; empty for 1"})
-    log_keys: List[str] = field(default_factory=list, metadata={"help": "further scalars of the model to log"})
-    can_sum: bool = field(default=True, metadata={"help": "accepted; our outputs are always summed"})
+    log_keys: List[str] = field(default_factory=list, metadata={"help": "other scalars of the model to log"})
+    can_sum: bool = field(default=True, metadata={"help": "accepted; outputs are always summed"})
     min_target_var: float = II("model.min_target_var")
     min_pred_var: float = II("model.min_pred_var")
     min_local_var: float = field(
         default=0.01,
-        metadata={"help": "deviation of what the student embeds, as a share of its size, under which it has collapsed"},
+        metadata={
+            "help": "standard deviation of the student's embeddings, relative to their size, below which it counts as "
+            "collapsed"
+        },
     )
-    collapse_start: int = field(default=5000, metadata={"help": "updates before the collapse guard looks"})
+    collapse_start: int = field(default=5000, metadata={"help": "updates before the collapse check starts"})
     collapse_patience: int = field(
         default=100,
-        metadata={"help": "updates in a row below the minimum before it stops the run; 0 never does"},
+        metadata={"help": "updates in a row below the minimum after which the run stops; 0: never"},
     )
 
 
@@ -43,8 +46,8 @@ class Data2VecCriterionConfig(FairseqDataclass):
 class Data2VecCriterion(FairseqCriterion):
     """Sums the model's losses; deviations are those of all masked positions of all micro-batches and ranks.
 
-    fairseq reduces the logs of all ranks in a static method, which cannot know whether this run learns; whoever calls
-    it (our tasks, and our trainer for others) lets the criterion :meth:`observe` the same logs.
+    fairseq reduces the logs of all ranks in a static method, which does not know whether this is training; its callers
+    (this plugin's tasks, and its trainer for other tasks) also pass the logs to :meth:`observe`.
     """
 
     def __init__(self, cfg: Data2VecCriterionConfig, task: Any) -> None:
@@ -176,7 +179,7 @@ def local_sums(tokens: Tokens, name: str, here: bool) -> Dict[str, Tensor]:
 
 
 def found_in(totals: Dict[str, Any]) -> List[str]:
-    """Behind the names of a modality's sums, of those that an update was of; nothing where a model has one only."""
+    """Suffixes of the names of sums, for the modalities of an update; empty if a model has one only."""
     keys = [key for key in totals if key == "_rows" or (key.startswith("_rows") and totals[key])]
     return [key[len("_rows") :] for key in keys]
 

@@ -19,8 +19,8 @@ from .whole_set import log_whole_set
 class SentencePredictionCriterionConfig(FairseqDataclass):
     """The keys of fairseq main's criterion of nearly this name."""
 
-    classification_head_name: str = key("sentence_classification_head", "which head of the model")
-    regression_target: bool = key(False, "targets are numbers, the loss is the squared error")
+    classification_head_name: str = key("sentence_classification_head", "name of the model's classification head")
+    regression_target: bool = key(False, "targets are numbers, and the loss is the squared error")
     report_mcc: bool = key(False, "report Matthews' correlation as `mcc` (CoLA)")
     report_acc_and_f1: bool = key(False, "report `f1` and `acc_and_f1` (MRPC, QQP)")
     report_pearson_and_spearman: bool = key(
@@ -104,6 +104,6 @@ def check_reports(cfg: SentencePredictionCriterionConfig, labels: List[str]) -> 
             raise ValueError(f"`criterion.{name}` needs labels, but `criterion.regression_target` is true")
     if cfg.report_acc_and_f1 and POSITIVE not in labels:
         raise ValueError(
-            f"`criterion.report_acc_and_f1` is the F1 of label {POSITIVE!r}, which label/dict.txt has not; "
-            f"it has {', '.join(labels[:5])}"
+            f"`criterion.report_acc_and_f1` is the F1 of label {POSITIVE!r}, which is not in label/dict.txt; it has "
+            f"{', '.join(labels[:5])}"
         )

@@ -13,7 +13,7 @@ Scores = Dict[str, float]
 POSITIVE = "1"
 """The label whose F1 is reported: a paraphrase, a duplicate."""
 TELLING = 10
-"""Of fewer targets nobody need be told that they are alike: fairseq asks after every batch, too."""
+"""With fewer targets no warning is given: fairseq also reduces after every batch."""
 
 
 def mcc(predictions: Sequence[str], labels: Sequence[str]) -> Scores:
@@ -46,7 +46,7 @@ def correlations(predictions: Sequence[float], targets: Sequence[float]) -> Scor
     if len(set(predictions)) < 2 or len(set(targets)) < 2:
         if len(targets) >= TELLING:
             logger.warning(
-                "all predictions or all targets are the same: their correlation is not defined, it is 0 here"
+                "all predictions or all targets are the same: their correlation is undefined and reported as 0"
             )
         return {"pearson": 0.0, "spearman": 0.0, "pearson_and_spearman": 0.0}
     pearson, spearman = (float(measure(predictions, targets)[0]) for measure in (pearsonr, spearmanr))

@@ -24,7 +24,9 @@ def checked(scores: Numbers, labels: Numbers) -> Tuple[Values, NDArray[np.bool_]
     """Both as arrays (N,)."""
     ours, theirs = np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.float64)
     if ours.shape != theirs.shape or ours.ndim != 1 or not len(ours):
-        raise ValueError(f"got {ours.shape} scores for {theirs.shape} labels; expected as many of both, and some")
+        raise ValueError(
+            f"got {ours.shape} scores for {theirs.shape} labels; expected the same number of both, at least one"
+        )
     return ours, theirs > THRESHOLD
 
 

@@ -20,7 +20,7 @@ MSE, BCE = LOSSES = ("mse", "bce")
 class MemeScoreConfig(FairseqDataclass):
     """Keys of `meme_score`."""
 
-    loss: str = key(MSE, "mse between score and label (paper), or bce, where the model's output is a logit")
+    loss: str = key(MSE, "mse between score and label (paper), or bce with the model's output as logit")
 
 
 @register_criterion("meme_score", dataclass=MemeScoreConfig)

@@ -21,7 +21,9 @@ PLAIN, INVERSE = WEIGHTS = ("none", "inverse")
 class MultimodalEmotionConfig(FairseqDataclass):
     """Keys of `multimodal_emotion`."""
 
-    class_weights: str = key("none", "none, or inverse: the rarer class of an emotion weighs as the other is frequent")
+    class_weights: str = key(
+        "none", "none, or inverse: classes of an emotion are weighted by the frequency of the other class"
+    )
 
 
 @register_criterion("multimodal_emotion", dataclass=MultimodalEmotionConfig)
@@ -37,7 +39,10 @@ class MultimodalEmotionCriterion(MultimodalCriterion):
         if cfg.class_weights not in WEIGHTS:
             raise ValueError(f"`criterion.class_weights` is {cfg.class_weights!r}; expected none or inverse")
         if not task.emotions:
-            raise ValueError("`criterion` is multimodal_emotion, but `task.target` is regression; set both alike")
+            raise ValueError(
+                "`criterion` is multimodal_emotion, but `task.target` is regression; set `task.target=emotions`, or "
+                "use criterion multimodal_regression"
+            )
         self.cfg, self.task = cfg, task
 
     def mean_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -53,12 +58,12 @@ class MultimodalEmotionCriterion(MultimodalCriterion):
         return torch.stack(losses).mean()
 
     def shares(self) -> List[float]:
-        """Share of positives of each emotion in the training set; raises ValueError where no set tells."""
+        """Share of positives of each emotion in the training set; raises ValueError if they are unknown."""
         shares: Optional[List[float]] = self.task.positive_shares()
         if shares is None:
             raise ValueError(
-                "`criterion.class_weights` inverse needs two classes and a training set to count them in, or "
-                "`task.positive_shares`, one for each emotion"
+                "`criterion.class_weights=inverse` requires two classes and a training set in which to count them, "
+                "or `task.positive_shares`, one for each emotion"
             )
         return shares
 

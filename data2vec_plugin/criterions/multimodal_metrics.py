@@ -64,7 +64,7 @@ def emotion_names(emotions: Sequence[str]) -> Sequence[str]:
 
 
 def pearson(ours: Values, theirs: Values) -> float:
-    """Pearson's correlation; 0 where one side is constant, of which there is none."""
+    """Pearson's correlation; 0 if one side is constant, where it is undefined."""
     left, right = ours - ours.mean(), theirs - theirs.mean()
     scale = float(np.sqrt((left**2).sum() * (right**2).sum()))
     return float((left * right).sum()) / scale if scale > 0 else 0.0
@@ -92,4 +92,6 @@ def weighted_f1(ours: Values, theirs: Values) -> float:
 def check_alike(ours: Values, theirs: Values) -> None:
     """Raise ValueError unless predictions and labels are alike in shape, and there are some."""
     if ours.shape != theirs.shape or not len(ours):
-        raise ValueError(f"got {ours.shape} predictions for {theirs.shape} labels; expected as many of both, and some")
+        raise ValueError(
+            f"got {ours.shape} predictions for {theirs.shape} labels; expected the same number of both, at least one"
+        )

@@ -22,7 +22,9 @@ class MultimodalRegressionConfig(FairseqDataclass):
     """Keys of `multimodal_regression`."""
 
     loss: str = key("smooth_l1", "smooth_l1, l1 or mse")
-    loss_norm: bool = key(True, "divide a batch's loss by its own value: only the gradient's direction is followed")
+    loss_norm: bool = key(
+        True, "divide a batch's loss by its own value, so that only the direction of the gradient matters"
+    )
 
 
 @register_criterion("multimodal_regression", dataclass=MultimodalRegressionConfig)
@@ -34,7 +36,10 @@ class MultimodalRegressionCriterion(MultimodalCriterion):
         if cfg.loss not in LOSSES:
             raise ValueError(f"`criterion.loss` is {cfg.loss!r}; expected one of {', '.join(LOSSES)}")
         if task.emotions:
-            raise ValueError("`criterion` is multimodal_regression, but `task.target` is emotions; set both alike")
+            raise ValueError(
+                "`criterion` is multimodal_regression, but `task.target` is emotions; set `task.target=regression`, "
+                "or use criterion multimodal_emotion"
+            )
         self.cfg = cfg
 
     def mean_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:

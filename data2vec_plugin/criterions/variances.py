@@ -1,4 +1,4 @@
-"""What sums over many batches and ranks tell of targets and predictions."""
+"""Variances of targets and predictions from sums over batches and ranks."""
 
 from __future__ import annotations
 

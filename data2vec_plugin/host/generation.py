@@ -10,7 +10,7 @@ class Generation:
     """One call of ``fairseq-generate``."""
 
     def __init__(self) -> None:
-        self.told = ""
+        self.description = ""
         """How it is decoded, in the words of the last line; empty: fairseq's own."""
         self.unlabelled = False
         """Whether nothing is compared with labels, since there are none."""
@@ -62,7 +62,7 @@ def generate(stock: Any, cfg: Any, output_file: Any) -> Any:
     with decoding() as generation:
 
         def ours() -> str:
-            return f"{start} {generation.told}: " if generation.told else ""
+            return f"{start} {generation.description}: " if generation.description else ""
 
         scorer = stock(cfg, LastLine(output_file, f"{start} beam={cfg.generation.beam}: ", ours))
     if generation.unlabelled:

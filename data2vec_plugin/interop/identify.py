@@ -100,7 +100,7 @@ class Identity:
         """speech, text or image for encoders that are data2vec's, and of one of them; else empty."""
         return self.modalities[0] if len(self.modalities) == 1 else ""
 
-    def told(self, expected: str) -> str:
+    def message(self, expected: str) -> str:
         """The words, and the advice that is the thing's own, or else what was ``expected``."""
         return f"it is {self.words}; {self.advice or expected}"
 

@@ -22,9 +22,9 @@ from .positions import ConvPositions
 
 @dataclass(frozen=True)
 class AudioConfig:
-    """What speech adds to the method's settings; ``grad_mult`` scales the extractor's gradient, 0 freezes it.
+    """Settings of speech in addition to the method's; ``grad_mult`` scales the extractor's gradient, 0 freezes it.
 
-    ``padding_leaks`` where the reference lets padding into what stands beside it.
+    With ``padding_leaks``, padding leaks into neighbouring frames, as in the reference.
     """
 
     conv_layers: List[ConvSpec] = field(default_factory=list)
@@ -56,7 +56,7 @@ class AudioEmbedder(nn.Module):
         if source.size(-1) < shortest:
             raise ValueError(
                 f"`source` has {source.size(-1)} samples, but one frame of this feature extractor needs {shortest}; "
-                f"leave such clips out (`task.min_sample_size`)"
+                "exclude such clips (`task.min_sample_size`)"
             )
         lengths = None if padding_mask is None else (~padding_mask).sum(1)
         features = self.extract(source, lengths)

@@ -34,7 +34,7 @@ def parse_conv_layers(text: str) -> List[ConvSpec]:
 
 def _whole(value: Any) -> int:
     if not isinstance(value, int):
-        raise ValueError(f"{value!r} is no whole number")
+        raise ValueError(f"{value!r} is not a whole number")
     return value
 
 

@@ -122,7 +122,7 @@ def summed(seen: Tensor, shape: Sequence[int], kernel: int, stride: int) -> Tens
     total[:, last + stride :] = 0
     for tap, part in enumerate(seen.chunk(kernel, -1)):
         places = total[:, tap : tap + last + 1 : stride]
-        if tap < stride:  # these see every place once
+        if tap < stride:  # these read each position once
             places.copy_(part)
         else:
             places.add_(part)

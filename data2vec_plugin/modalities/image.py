@@ -43,8 +43,8 @@ class ImageConfig:
     def __post_init__(self) -> None:
         if self.patch < 1 or self.size < self.patch or self.size % self.patch:
             raise ValueError(
-                f"`patch_size` is {self.patch}, which does not divide `image_size` {self.size}; expected a divisor, "
-                f"as 16 is of 224"
+                f"`patch_size` is {self.patch}, which does not divide `image_size` {self.size}; expected a divisor "
+                "(such as 16 for 224)"
             )
         if self.positions not in POSITIONS:
             raise ValueError(f"`positions` is {self.positions!r}; expected one of {', '.join(POSITIONS)}")
@@ -159,7 +159,7 @@ def grid_positions(config: TransformerConfig, image: ImageConfig) -> NoPositions
 def image_data2vec(config: Data2VecConfig, image: ImageConfig) -> Data2Vec:
     """The method on images (B, channels, size, size): a class token before one token a patch."""
     if config.extra_tokens != 1:
-        raise ValueError(f"`extra_tokens` is {config.extra_tokens}; expected 1, the class token of relative positions")
+        raise ValueError(f"`extra_tokens` is {config.extra_tokens}; expected 1: relative positions need a class token")
     dim = config.transformer.dim
     transformer = image_transformer(config.transformer, image)
     view = MaskedView(dim, config.input_dropout, config.channel_mask_before)

@@ -1,4 +1,4 @@
-"""What data2vec 2.0 has for images beside patches: sines of rows and columns, and pixels as a second target."""
+"""Parts of data2vec 2.0 for images: sinusoidal positions of rows and columns, and pixels as a second target."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from ..core.positions.relative_positions import Grid
 
 
 def sines_of_grid(dim: int, grid: Grid) -> Tensor:
-    """Fixed positions (1, R·C, ``dim``): half the channels tell the column, half the row, each by sines and cosines."""
+    """Fixed positions (1, R·C, ``dim``): half the channels encode the column, half the row, each by sines and
+    cosines."""
     if dim % 4:
         raise ValueError(
-            f"`embed_dim` is {dim}; fixed positions need a multiple of 4, for sine and cosine of each axis"
+            f"`embed_dim` is {dim}; expected a multiple of 4: fixed positions need a sine and a cosine for each axis"
         )
     rates = 10_000 ** (-torch.arange(dim // 4, dtype=torch.float64) / (dim / 4))
     rows, columns = (torch.arange(side, dtype=torch.float64) for side in grid)
@@ -48,7 +49,7 @@ class PixelRegression:
     def targets(self, step: Step) -> Tensor:
         """(N, C) in fp32."""
         if step.source is None:
-            raise ValueError(f"the term `{self.name}` reads pixels, of which the step has none")
+            raise ValueError(f"the term `{self.name}` reads pixels, but the step has none")
         pixels = at_rows(patches_of(step.source.float(), self.patch), step.mask.in_source(step.copies))
         variance, mean = torch.var_mean(pixels, -1, keepdim=True)
         return (pixels - mean) / torch.sqrt(variance + 1e-6)

@@ -27,11 +27,11 @@ class PositionConv(nn.Sequential):
 
 
 class ConvPositions(nn.Sequential):
-    """``depth`` stacked convolutions that together span ``width`` frames, added to what they see.
+    """``depth`` stacked convolutions that together span ``width`` frames; their output is added to their input.
 
-    Padded frames are silenced before every convolution, so that a padded utterance equals the same one
-    alone; a ``leaky`` one silences them once only, as the reference does, and lets padding in.
-    Depth 1 is wav2vec 2.0's single weight-normalised convolution, unless ``stacked``: then it is a stack of one.
+    Padded frames are set to zero before every convolution, so that a padded utterance gives the same result as an
+    unpadded one; with ``leaky`` only before the first, as in the reference, which lets padding leak in. Depth 1 is
+    wav2vec 2.0's single weight-normalised convolution, unless ``stacked``: then it is a stack of one.
     """
 
     def __init__(

@@ -59,8 +59,8 @@ class TextEmbedder(nn.Module):
         if source.size(1) > self.text.max_positions:
             raise ValueError(
                 f"`src_tokens` has rows of {source.size(1)} tokens, this model has positions for "
-                f"{self.text.max_positions}: shorten them (`task.shorten_method=truncate`) or train with "
-                f"a larger `model.transformer.max_source_positions`"
+                f"{self.text.max_positions}: truncate them (`task.shorten_method=truncate`) or train with a larger "
+                "`model.transformer.max_source_positions`"
             )
         return Tokens(with_gradient(lambda: self.vectors(source, padding_mask), self.text.grad_mult), padding_mask)
 
@@ -80,7 +80,7 @@ class TextEmbedder(nn.Module):
 
 
 class PaddingInIds(TextEmbedder):
-    """The reference's: whatever it is told of padding, it looks for it in the ids, those that the teacher gets too."""
+    """The reference's embedder: it ignores the given padding and finds it in the ids, also for the teacher."""
 
     def forward(self, source: Tensor, padding_mask: Optional[Tensor] = None) -> Tokens:
         """Ids (B, T) -> tokens (B, T, C)."""
@@ -93,7 +93,7 @@ class MaskedElsewhere(Masker):
     def rows(self, sizes: Sequence[int], width: int, rngs: Sequence[Generator]) -> BoolRows:
         """Raises ValueError."""
         raise ValueError(
-            "text is masked where it is loaded: give `mask_indices`, or `target_tokens` of a masked-LM task"
+            "text is masked by the data loader: pass `mask_indices`, or `target_tokens` of a masked-LM task"
         )
 
 

@@ -28,13 +28,13 @@ Grid = Tuple[int, int]
 
 @dataclass(frozen=True)
 class VisibleConfig:
-    """What data2vec 2.0 adds to the method's settings, for one modality.
+    """Settings of data2vec 2.0 for one modality, in addition to the method's.
 
-    Its ``prenet``, if it has any, are layers of its own. A masked token that stays, and what positions read of one, is
-    zero, or with ``noisy`` views noise of the deviation ``noise``, as decoders read. ``keep`` is the share of masked
-    tokens that are encoded too. ``kind`` of the decoder is "convolution", "transformer" or "cross"; ``add_positions``
-    to its input where they are fixed is "no", "masked" or "all". The weights of the terms are those beside the
-    regression's ``loss``.
+    An optional ``prenet`` holds the modality's own layers. Masked tokens that are kept, and the input of position
+    convolutions at masked tokens, are zero, or with ``noisy`` views noise of standard deviation ``noise``, as in
+    decoders. ``keep`` is the share of masked tokens that are encoded too. ``kind`` of the decoder is "convolution",
+    "transformer" or "cross"; ``add_positions`` to its input, if they are fixed, is "no", "masked" or "all". The weights
+    are those of the terms other than the regression's ``loss``.
     """
 
     name: str = ""
@@ -136,7 +136,7 @@ def decoder(config: Data2VecConfig, visible: VisibleConfig, settings: DecoderCon
         )
         return TransformerDecoder(Transformer(layers, visible_parts(config).block), dim)
     if modality.table is None:
-        raise ValueError("a decoder that asks by position needs fixed positions; there are none")
+        raise ValueError("a decoder with cross-attention needs fixed positions, but there are none")
     return CrossAttendingDecoder(settings, dim, modality.table)
 
 
@@ -146,7 +146,7 @@ def masker(mask: Union[ExactMaskConfig, SpanMaskConfig], grid: Optional[Grid]) -
 
 
 def begin_extra_tokens(encoder: Encoder, zero: bool) -> None:
-    """The first at zero, or all as normal noise, which tells several apart."""
+    """The first is initialised to zero, or all to normal noise, so that several differ."""
     if encoder.extra_tokens is not None:
         with torch.no_grad():
             encoder.extra_tokens[:, 1 if zero else 0 :].normal_()

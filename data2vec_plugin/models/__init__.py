@@ -1,3 +1,3 @@
 """Registered fairseq models and their dataclasses: configuration -> core and modality."""
 
-import fairseq  # noqa: F401  first of all, because everything of ours registers when it is there
+import fairseq  # noqa: F401  first, because the plugin's modules register on import

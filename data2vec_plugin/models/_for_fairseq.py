@@ -10,7 +10,7 @@ import torch
 from fairseq.models import BaseFairseqModel
 from torch import Tensor, nn
 
-from ..config_keys import told_by_key
+from ..config_keys import errors_by_key
 from ..core.encoder import Encoder
 from ..core.masks.mask import Mask
 from ..core.model import Data2Vec
@@ -36,7 +36,7 @@ class EncoderAlone(nn.Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Data2VecOutput:
         """Raises ValueError."""
-        raise ValueError("this model was made for fine-tuning: its prediction head is gone, so it cannot pre-train")
+        raise ValueError("this model was built for fine-tuning, without a prediction head: it cannot pre-train")
 
     def follow(self, num_updates: int) -> None:
         """There is no teacher that would."""
@@ -71,7 +71,7 @@ class CheckpointedModel(BaseFairseqModel):
 
     layout = PartsLayout(SameNames(), ())
     keys: Mapping[str, str] = {}
-    """Which key a field of the method's settings was taken from."""
+    """The key from which each field of the method's settings was read."""
     fine_tuned = EncoderAlone
     """What is left of the method for fine-tuning."""
 
@@ -94,14 +94,14 @@ class CheckpointedModel(BaseFairseqModel):
         return self.method
 
     def remove_pretraining_modules(self, last_layer: Optional[int] = None) -> None:
-        """Keep the encoder alone, without the layers above ``last_layer`` (0-based), before fine-tuning."""
+        """Keep only the encoder, without the layers above ``last_layer`` (0-based), before fine-tuning."""
         self.method = self.fine_tuned(self.method)
         if last_layer is not None:
             self.encoder.transformer.keep_layers(last_layer)
 
     def pretrained(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:
-        """A step of the method; a setting that it refuses is told by its key."""
-        with told_by_key(self.keys):
+        """A step of the method; errors about a setting name its key."""
+        with errors_by_key(self.keys):
             output: Data2VecOutput = self.method(*args, **kwargs)
         return training_result(output, self.method)
 
@@ -142,7 +142,7 @@ class CheckpointedModel(BaseFairseqModel):
 
 
 def _loaded(model: CheckpointedModel, keys: Any) -> None:
-    """Called when the student is loaded: the teacher follows, and what does not fit is told by its plain name."""
+    """Called when the student is loaded: loads the teacher, and reports mismatches by their plain names."""
     for names in (keys.missing_keys, keys.unexpected_keys):
         names[:] = map(model.layout.plain_name, names)
     entry, model._saved_teacher = model._saved_teacher, None
@@ -178,14 +178,17 @@ def training_result(output: Data2VecOutput, method: Any) -> Dict[str, Any]:
 
 
 def mask_of_loader(mask: Any, *parts: Optional[Tensor]) -> Optional[Mask]:
-    """The mask that ``mask`` holds as a dict, which our loader draws; None where it says only whether to mask.
+    """The mask in ``mask`` if it is a dict, as drawn by this plugin's loader; None if it only says whether to mask.
 
-    Raises ValueError for a dict that is no mask, and for one beside the ``parts`` in which upstream gives a mask.
+    Raises ValueError for a dict that is not a mask, and for one together with the ``parts`` in which upstream passes a
+    mask.
     """
     if not isinstance(mask, Mapping):
         return None
     if any(part is not None for part in parts):
-        raise ValueError("`mask` holds a whole mask, and further arguments parts of one; expected one or the other")
+        raise ValueError(
+            "`mask` holds a complete mask, but other arguments hold parts of a mask; pass one or the other"
+        )
     return Mask.of(mask)
 
 

@@ -18,11 +18,11 @@ TEXT_KEYS = {
     "activation": "transformer.activation_fn",
 }
 IMAGE_KEYS = {**SHARED_KEYS, "heads": "num_heads", "dim": "embed_dim"}
-"""Which key a field of the method's settings was taken from."""
+"""The key from which each field of the method's settings was read."""
 
 
 def target_config(cfg: Any, **other: Any) -> TargetConfig:
-    """Which layers are averaged, and how they are normalised; ``other`` settings stand in place of a key's."""
+    """Which layers are averaged, and how they are normalised; ``other`` settings replace those of keys."""
     keys = {
         "top_k": cfg.average_top_k_layers,
         "signal": cfg.target_signal,
@@ -41,6 +41,7 @@ def teacher_config(cfg: Any, scope: str) -> TeacherConfig:
 
 
 def loss_config(cfg: Any, at_most_zero: Optional[float]) -> LossConfig:
-    """The loss. A ``loss_scale`` of 0 or less, which upstream reads otherwise in each model, means ``at_most_zero``."""
+    """The loss. A ``loss_scale`` of 0 or less, whose meaning differs between upstream's models, means
+    ``at_most_zero``."""
     scale = cfg.loss_scale
     return LossConfig(cfg.loss_beta, at_most_zero if scale is not None and scale <= 0 else scale)

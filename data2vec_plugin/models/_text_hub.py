@@ -10,8 +10,8 @@ from fairseq.models.roberta.hub_interface import RobertaHubInterface
 class TextHub(RobertaHubInterface):
     """``encode``, ``decode``, ``extract_features`` and ``predict`` of a text model that has been loaded.
 
-    ``loaded`` is what :func:`fairseq.hub_utils.from_pretrained` gives. Raises ValueError where ``bpe`` was not given,
-    nor does the task know how text becomes its symbols: every word would be unknown, and nobody would be told.
+    ``loaded`` is what :func:`fairseq.hub_utils.from_pretrained` gives. Raises ValueError if ``bpe`` was not given and
+    the task does not know how text becomes its symbols: every word would silently be unknown.
     """
 
     bpe: Any
@@ -22,8 +22,8 @@ class TextHub(RobertaHubInterface):
             return
         if not hasattr(self.task, "hub_subwords"):
             raise ValueError(
-                f"task `{loaded['args'].task._name}` does not say how text is cut into the dictionary's symbols: give "
-                f"`bpe`, such as bpe='sentencepiece' with sentencepiece_model=FILE"
+                f"task `{loaded['args'].task._name}` does not define how text is split into the dictionary's symbols: "
+                "pass `bpe`, such as bpe='sentencepiece' with sentencepiece_model=FILE"
             )
         self.bpe = _Joined(self.task.hub_subwords())
 

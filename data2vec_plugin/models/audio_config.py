@@ -1,6 +1,6 @@
-"""Configuration of ``data2vec_audio``: upstream's keys and defaults to the letter, then ours.
+"""Configuration of ``data2vec_audio``: exactly upstream's keys and defaults, then this plugin's own.
 
-A default decides what an absent key in somebody's YAML or checkpoint means, so none of upstream's changes.
+A default decides what an absent key in a user's YAML or checkpoint means, so none of upstream's is changed.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Any, Mapping, Optional, Tuple
 from fairseq.dataclass import FairseqDataclass
 from omegaconf import II
 
-from ..config_keys import CHANNEL_KEYS, FRAME_KEYS, key, told_by_key
+from ..config_keys import CHANNEL_KEYS, FRAME_KEYS, errors_by_key, key
 from ..core.config import Data2VecConfig, SpanMaskConfig, TargetConfig, TransformerConfig
 from ..modalities.audio import AudioConfig
 from ..modalities.conv_spec import parse_conv_layers
@@ -18,10 +18,10 @@ from ._method_keys import AUDIO_KEYS, loss_config, target_config, teacher_config
 
 @dataclass
 class Data2VecAudioConfig(FairseqDataclass):
-    """Keys of wav2vec 2.0's model, of upstream's data2vec_audio, and three of ours at the end."""
+    """Keys of wav2vec 2.0's model, of upstream's data2vec_audio, and three of this plugin's at the end."""
 
     extractor_mode: str = key(
-        "default", "norms in the feature extractor: default (group norm in layer 0) or layer_norm"
+        "default", "normalisation in the feature extractor: default (group norm in layer 0) or layer_norm"
     )
     encoder_layers: int = key(12, "number of Transformer layers")
     encoder_embed_dim: int = key(768, "channels of the encoder")
@@ -60,10 +60,10 @@ class Data2VecAudioConfig(FairseqDataclass):
     mask_prob: float = key(0.65, "share of frames covered by spans, before overlaps; 0 for no mask")
     mask_selection: str = key("static", "span lengths: static, uniform, normal or poisson")
     mask_other: float = key(0, "second parameter of the span lengths")
-    no_mask_overlap: bool = key(False, "keep spans apart")
-    mask_min_space: int = key(1, "frames between spans that may not overlap")
+    no_mask_overlap: bool = key(False, "spans must not overlap")
+    mask_min_space: int = key(1, "least number of frames between spans that must not overlap")
     require_same_masks: bool = key(True, "mask the same share of every row of a batch")
-    mask_dropout: float = key(0.0, "share of masked frames to show again")
+    mask_dropout: float = key(0.0, "share of masked frames that are unmasked again")
 
     mask_channel_length: int = key(10, "channels in a masked span")
     mask_channel_prob: float = key(0.0, "share of channels zeroed, before overlaps")
@@ -84,12 +84,12 @@ class Data2VecAudioConfig(FairseqDataclass):
     latent_temp: Tuple[float, float, float] = key((2, 0.5, 0.999995), "accepted; belongs to wav2vec 2.0's quantiser")
     max_positions: int = key(100000, "accepted; convolutional positions have no limit")
     checkpoint_activations: bool = key(False, "recompute activations in the backward pass, to save memory")
-    required_seq_len_multiple: int = key(2, "accepted; our attention needs no padding to a multiple")
+    required_seq_len_multiple: int = key(2, "accepted; this plugin's attention needs no padding to a multiple")
     crop_seq_to_multiple: int = key(1, "accepted; only 1")
     depthwise_conv_kernel_size: int = key(31, "accepted; belongs to conformer layers")
     attn_type: str = key("", "accepted; only the default")
     pos_enc_type: str = key("abs", "accepted; belongs to conformer layers")
-    fp16: bool = key(False, "accepted; the precision is common.fp16's or common.bf16's")
+    fp16: bool = key(False, "accepted; the precision is set by common.fp16 or common.bf16")
     adp_num: int = key(-1, "accepted; only -1, no adapters")
     adp_dim: int = key(64, "accepted; belongs to adapters")
     adp_act_fn: str = key("relu", "accepted; belongs to adapters")
@@ -110,12 +110,12 @@ class Data2VecAudioConfig(FairseqDataclass):
     ema_transformer_only: bool = key(True, "the teacher copies the encoder only and shares the feature extractor")
     ema_layers_only: bool = key(True, "as ema_transformer_only, and its position convolution is copied, not averaged")
     max_update: int = II("optimization.max_update")
-    min_target_var: float = key(0.1, "deviation of the targets under which training has collapsed")
-    min_pred_var: float = key(0.01, "deviation of the predictions under which training has collapsed")
+    min_target_var: float = key(0.1, "standard deviation of the targets below which training counts as collapsed")
+    min_pred_var: float = key(0.01, "standard deviation of the predictions below which training counts as collapsed")
 
-    target_signal: str = key("ffn", "what of a layer is the target: attention, ffn, ffn_residual or block")
+    target_signal: str = key("ffn", "layer signal used as target: attention, ffn, ffn_residual or block")
     reference_compat: bool = key(
-        False, "reproduce upstream's numeric faults: padding in positions and statistics, axes"
+        False, "reproduce upstream's numerical bugs: padding in positions and statistics, axes"
     )
     compile_encoder: bool = key(False, "run the encoder through torch.compile")
 
@@ -123,7 +123,7 @@ class Data2VecAudioConfig(FairseqDataclass):
 def method_config(cfg: Data2VecAudioConfig) -> Data2VecConfig:
     """The core's settings; raises ValueError for a value it cannot honour."""
     _refuse_unsupported(cfg)
-    with told_by_key(AUDIO_KEYS):
+    with errors_by_key(AUDIO_KEYS):
         return Data2VecConfig(
             transformer=TransformerConfig(
                 layers=cfg.encoder_layers,
@@ -153,7 +153,7 @@ def method_config(cfg: Data2VecAudioConfig) -> Data2VecConfig:
 
 def span_masks(cfg: Data2VecAudioConfig, keys: Mapping[str, str], **more: Any) -> SpanMaskConfig:
     """Masks whose fields have these ``keys``; raises ValueError, by the key, for a value that cannot be."""
-    with told_by_key(keys):
+    with errors_by_key(keys):
         return SpanMaskConfig(**{name: getattr(cfg, key.partition(".")[2]) for name, key in keys.items()}, **more)
 
 

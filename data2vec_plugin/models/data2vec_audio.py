@@ -52,10 +52,10 @@ class Data2VecAudioModel(CheckpointedModel):
         """One step of pre-training, or features.
 
         ``source`` (B, samples); ``padding_mask`` (B, samples), True where padded; ``mask`` says whether to mask, or is
-        a whole mask as our loader draws it (:meth:`Mask.as_dict`). In parts, ``mask_indices`` (B, T) bool and
-        ``mask_channel_indices`` (B, C) or (B, T, C) bool replace the masks that are drawn otherwise, each its own;
-        ``mask_positions`` (N,) are the flat indices of ``mask_indices``, which spare a wait for the device.
-        ``layer`` stops after that layer (0-based). ``padding_count`` is upstream's and not needed. Raises ValueError
+        a complete mask as drawn by this plugin's loader (:meth:`Mask.as_dict`). Alternatively, ``mask_indices`` (B, T)
+        bool and ``mask_channel_indices`` (B, C) or (B, T, C) bool each replace the mask that would be drawn;
+        ``mask_positions`` (N,) are the flat indices of ``mask_indices``, which avoid a device synchronisation.
+        ``layer`` stops after that layer (0-based). ``padding_count`` is upstream's and not used. Raises ValueError
         for ``mask=False`` without ``features_only``: pre-training regresses what is masked.
         """
         if not (mask or features_only):
@@ -71,7 +71,7 @@ class Data2VecAudioModel(CheckpointedModel):
         return self.pretrained(source, padding_mask, given)
 
     def _drawn_frames(self, source: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
-        """The time mask (B, T) bool beside channels that the caller gives, as upstream draws it."""
+        """The time mask (B, T) bool for masked channels given by the caller, drawn as upstream does."""
         batch, samples = source.shape
         lengths = [samples] * batch if padding_mask is None else (~padding_mask).sum(1).tolist()
         sizes = [max(output_length(length, self.audio.conv_layers), 1) for length in lengths]

@@ -7,7 +7,7 @@ from fairseq.models import register_model
 from omegaconf import OmegaConf, open_dict
 from torch import Tensor, nn
 
-from ..config_keys import told_by_key
+from ..config_keys import errors_by_key
 from ..core.positions.relative_positions import interpolated_table, square_grid
 from ..core.update_rules import UpdateRule, check_layer_decay
 from ..interop.fairseq import vision_v1
@@ -42,7 +42,7 @@ class Data2VecImageClassificationModel(ImageClassifier):
     def __init__(self, cfg: Data2VecImageClassificationConfig, model: Any) -> None:
         super().__init__()
         check_values(cfg)
-        with told_by_key({"layer_decay": "model.layer_decay"}):
+        with errors_by_key({"layer_decay": "model.layer_decay"}):
             check_layer_decay(cfg.layer_decay)
         self.cfg = cfg
         self.mixing = mixing_config(cfg)
@@ -124,7 +124,7 @@ def check_size(size: int, patch: int, path: str) -> None:
     if size % patch:
         sizes = [near for near in (size // patch * patch, (size // patch + 1) * patch) if near]
         raise ValueError(
-            f"`task.input_size` is {size}, which patches of {patch} do not fill, as the pre-trained model has them "
+            f"`task.input_size` is {size}, which is not a multiple of the pre-trained model's patch size {patch} "
             f"(`model.model_path`, {path}); expected a multiple of {patch}, such as {' or '.join(map(str, sizes))}"
         )
 

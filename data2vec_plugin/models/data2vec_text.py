@@ -63,13 +63,13 @@ class Data2VecTextModel(CheckpointedModel):
         mask: Optional[Mapping[str, Tensor]] = None,
         **unused: Any,
     ) -> Union[Dict[str, Any], Features]:
-        """One step of pre-training, or features (B, T, C), or a head's output, with a dict of what else there is.
+        """One step of pre-training, or features (B, T, C), or a head's output, with a dict of further outputs.
 
-        ``src_tokens`` (B, T) are masked ids; ``target_tokens`` (B, T) the whole sentence, or, as fairseq's
-        ``masked_lm`` gives it, the hidden ids alone with padding between. ``mask`` holds the positions to regress as
-        our loader draws them (:meth:`Mask.as_dict`); in parts, ``mask_indices`` (B, T) bool names them, and
-        ``mask_positions`` (N,) are their flat indices, which spare a wait for the device, as does ``padded``: whether
-        there is padding at all. Further keys of fairseq's samples are not needed.
+        ``src_tokens`` (B, T) are masked ids; ``target_tokens`` (B, T) the full sentence, or, as from fairseq's
+        ``masked_lm``, only the hidden ids with padding between them. ``mask`` holds the positions to regress as drawn
+        by this plugin's loader (:meth:`Mask.as_dict`); alternatively, ``mask_indices`` (B, T) bool names them, and
+        ``mask_positions`` (N,) are their flat indices, which avoid a device synchronisation, as does ``padded``:
+        whether there is any padding. Other keys of fairseq's samples are not used.
         """
         padding_mask = self._padding(src_tokens, padded)
         if features_only or classification_head_name is not None:
@@ -97,9 +97,9 @@ class Data2VecTextModel(CheckpointedModel):
     def _mask(
         self, src_tokens: Tensor, target_tokens: Tensor, indices: Optional[Tensor], positions: Optional[Tensor]
     ) -> Mask:
-        """What is regressed: the positions given, or those that a masked-LM task chose, also where the word stayed.
+        """The positions to regress: those given, or those chosen by a masked-LM task, including unchanged words.
 
-        A row whose ``target_tokens`` are the whole sentence does not tell; there the mask symbols are.
+        If ``target_tokens`` are the full sentence, the mask symbols are regressed.
         """
         if indices is None:
             pad = self.text.pad
@@ -122,7 +122,9 @@ class Data2VecTextModel(CheckpointedModel):
         if head is None:
             return encoded.x, extra
         if self.classification_heads is None or head not in self.classification_heads:
-            raise ValueError(f"there is no classification head `{head}`; fairseq's `sentence_prediction` registers it")
+            raise ValueError(
+                f"there is no classification head `{head}`; it is registered by fairseq's task `sentence_prediction`"
+            )
         return self.classification_heads[head](encoded.x), extra
 
     def extract_features(self, src_tokens: Tensor, return_all_hiddens: bool = False, **unused: Any) -> Features:

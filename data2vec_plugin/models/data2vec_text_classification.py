@@ -74,7 +74,7 @@ class Data2VecTextClassificationModel(BaseFairseqModel):
     ) -> Tuple[Tensor, Dict[str, Any]]:
         """Ids (B, T) -> a head's output (B, classes), at token level (B, T, classes); without a head (B, T, C).
 
-        The dict beside it holds the layers' outputs as ``inner_states`` (T, B, C) if ``return_all_hiddens``. With
+        The accompanying dict holds the layers' outputs as ``inner_states`` (T, B, C) if ``return_all_hiddens``. With
         `task.d2v2_multi` fairseq's main branch calls the ids ``source``.
         """
         tokens = src_tokens if source is None else source
@@ -89,7 +89,7 @@ class Data2VecTextClassificationModel(BaseFairseqModel):
         return self.classification_heads[classification_head_name](x), extra
 
     def features(self, tokens: Tensor, hiddens: bool) -> Tuple[Tensor, Dict[str, Any]]:
-        """Ids (B, T) -> (B, T, C), and what :meth:`forward` gives beside it."""
+        """Ids (B, T) -> (B, T, C), and the dict of :meth:`forward`."""
         if isinstance(self.model, Data2VecTextModel):
             x, extra = self.model(tokens, features_only=True, return_all_hiddens=hiddens)
             return x, extra
@@ -124,8 +124,9 @@ def check_dictionary(path: str, weights: MutableMapping[str, Any], dictionary: A
     size = vocabulary_size(weights)
     if size != len(dictionary):
         raise ValueError(
-            f"`model.model_path` is {path}: it was trained with a dictionary of {size} symbols, the data has one of "
-            f"{len(dictionary)} (<mask> included); prepare the data with the dict.txt that it was trained with"
+            f"`model.model_path` is {path}: it was trained with a dictionary of {size} symbols, but the data's "
+            f"dictionary has {len(dictionary)} (including <mask>); prepare the data with the dict.txt of the "
+            "pre-trained model"
         )
 
 

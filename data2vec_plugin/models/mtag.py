@@ -23,36 +23,38 @@ class MTAGModelConfig(FairseqDataclass):
 
     dim: int = key(64, "width of the nodes")
     heads: int = key(4, "attention heads")
-    layers: int = key(6, "layers; the published ablation has 8")
-    modalities: str = key("vision,text,audio", "what nodes are made of, apart by commas; others are left out")
-    vision_dim: int = key(0, "channels of vision; 0: as in the data")
-    text_dim: int = key(0, "channels of text; 0: as in the data")
-    audio_dim: int = key(0, "channels of audio; 0: as in the data")
-    outputs: int = key(0, "predicted numbers; 0: as many as the task's target needs")
-    time_aware_edges: bool = key(True, "tell past, present and future apart")
-    type_aware_edges: bool = key(True, "tell apart which modality speaks to which")
-    edge_direction: str = key("modality", "relations go by modality (paper), or by length (published code)")
+    layers: int = key(6, "number of layers; the published ablation has 8")
+    modalities: str = key("vision,text,audio", "modalities to use, separated by commas")
+    vision_dim: int = key(0, "channels of vision features; 0: as in the data")
+    text_dim: int = key(0, "channels of text features; 0: as in the data")
+    audio_dim: int = key(0, "channels of audio features; 0: as in the data")
+    outputs: int = key(0, "number of outputs; 0: as needed by the task's target")
+    time_aware_edges: bool = key(True, "separate edge types for past, present and future")
+    type_aware_edges: bool = key(True, "separate edge types for each pair of modalities")
+    edge_direction: str = key("modality", "assign relations by modality (paper), or by length (published code)")
     all_to_all: bool = key(False, "edges between all frames of a modality, not only neighbours")
-    prune_type: str = key("topk", "topk, random (in training alone) or none")
-    prune_keep: float = key(0.8, "share of the edges that the next layer sees")
-    prune_scope: str = key("graph", "rank the edges of each graph, or of the whole batch (published code)")
+    prune_type: str = key("topk", "topk, random (only in training) or none")
+    prune_keep: float = key(0.8, "share of the edges kept for the next layer")
+    prune_scope: str = key("graph", "rank edges within each graph, or within the batch (published code)")
     use_positions: bool = key(True, "add sinusoidal positions")
     use_ffn: bool = key(False, "two layers instead of one before the graph (paper)")
-    use_conv1d: bool = key(False, "a convolution over vision first")
+    use_conv1d: bool = key(False, "apply a convolution to vision first")
     input_dropout: float = key(0.1, "dropout of the nodes")
     attention_dropout: float = key(0.1, "dropout of attention weights")
-    residual: bool = key(False, "add what comes into a layer to what it gives")
-    activation: Optional[str] = key(None, "after each layer: lrelu, gelu or none")
-    remove_isolated: bool = key(False, "leave nodes without edges to others out of the mean")
-    layer_impl: str = key("auto", "dense, sparse or auto: the same numbers at another price")
-    model_path: Optional[str] = key(None, "weights to start from: ours, or a released MTAG checkpoint")
+    residual: bool = key(False, "residual connections")
+    activation: Optional[str] = key(None, "activation after each layer: lrelu, gelu or none")
+    remove_isolated: bool = key(False, "exclude nodes without edges to other nodes from the mean")
+    layer_impl: str = key("auto", "implementation of attention: dense, sparse or auto; the results are the same")
+    model_path: Optional[str] = key(
+        None, "weights to start from: a checkpoint of this plugin or a released MTAG checkpoint"
+    )
 
 
 def chosen_modalities(cfg: MTAGModelConfig) -> List[str]:
     """Names of the modalities; raises ValueError for one that is not known, twice there, or for none."""
     chosen = [name.strip() for name in cfg.modalities.split(",") if name.strip()]
     if not chosen or len(set(chosen)) < len(chosen) or set(chosen) - set(MODALITIES):
-        raise ValueError(f"`model.modalities` is {cfg.modalities!r}; expected some of {','.join(MODALITIES)}")
+        raise ValueError(f"`model.modalities` is {cfg.modalities!r}; expected one or more of {','.join(MODALITIES)}")
     return [name for name in MODALITIES if name in chosen]
 
 
@@ -133,7 +135,7 @@ def read_weights(path: str) -> Dict[str, Any]:
     from_release(weights)
     weights = {name[len("graph.") :] if name.startswith("graph.") else name: value for name, value in weights.items()}
     if "layers.0.att_l" not in weights:
-        raise ValueError(f"`model.model_path` is {path}, which holds no weights of MTAG")
+        raise ValueError(f"`model.model_path` is {path}, which does not hold MTAG weights")
     return weights
 
 
@@ -141,8 +143,8 @@ def check_sizes(cfg: MTAGModelConfig, weights: Dict[str, Any]) -> None:
     """Raise ValueError, naming every key, where a configuration is not that of the weights."""
     wrong = {name: value for name, value in sizes_of(weights).items() if getattr(cfg, name) != value}
     if wrong:
-        told = ", ".join(f"`model.{name}={value}`" for name, value in wrong.items())
-        raise ValueError(f"the weights of `model.model_path` want {told}; set these keys so")
+        required = ", ".join(f"`model.{name}={value}`" for name, value in wrong.items())
+        raise ValueError(f"the weights in `model.model_path` require {required}; set these keys")
 
 
 @register_model_architecture("mtag", "mtag_mosi")

@@ -1,6 +1,6 @@
-"""Configuration of ``data2vec_text``: upstream's keys and defaults to the letter, then ours.
+"""Configuration of ``data2vec_text``: exactly upstream's keys and defaults, then this plugin's own.
 
-A default decides what an absent key in somebody's YAML or checkpoint means, so none of upstream's changes.
+A default decides what an absent key in a user's YAML or checkpoint means, so none of upstream's is changed.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.models.transformer import TransformerConfig as FairseqTransformerConfig
 from omegaconf import II
 
-from ..config_keys import key, told_by_key
+from ..config_keys import errors_by_key, key
 from ..core.config import Data2VecConfig, TransformerConfig
 from ..modalities.text import TextConfig
 from ._method_keys import TEXT_KEYS, loss_config, target_config, teacher_config
@@ -25,13 +25,13 @@ class TextTransformerConfig(FairseqTransformerConfig):
 
 @dataclass
 class Data2VecTextConfig(FairseqDataclass):
-    """Keys of upstream's data2vec_text, and five of ours at the end."""
+    """Keys of upstream's data2vec_text, and five of this plugin's at the end."""
 
     max_positions: int = II("task.tokens_per_sample")
     head_layers: int = key(1, "linear layers of the prediction head")
     transformer: TextTransformerConfig = field(
         default_factory=lambda: TextTransformerConfig(),
-        metadata={"help": "fairseq's Transformer; its encoder is what we use"},
+        metadata={"help": "fairseq's Transformer, of which the encoder is used"},
     )
     load_checkpoint_heads: bool = key(False, "register the classification heads that a checkpoint has")
     loss_beta: float = key(0, "beta of the smooth L1 loss; 0 is the squared error")
@@ -47,12 +47,12 @@ class Data2VecTextConfig(FairseqDataclass):
     ema_anneal_end_step: int = II("optimization.max_update")
     ema_transformer_layers_only: bool = key(True, "the teacher copies the embeddings instead of averaging them")
 
-    min_target_var: float = key(0.1, "deviation of the targets under which training has collapsed")
-    min_pred_var: float = key(0.01, "deviation of the predictions under which training has collapsed")
-    target_signal: str = key("ffn", "what of a layer is the target: attention, ffn, ffn_residual or block")
-    norm_eps: float = key(1e-5, "what layer norms add to a variance; upstream's is 1e-5, others' models have less")
+    min_target_var: float = key(0.1, "standard deviation of the targets below which training counts as collapsed")
+    min_pred_var: float = key(0.01, "standard deviation of the predictions below which training counts as collapsed")
+    target_signal: str = key("ffn", "layer signal used as target: attention, ffn, ffn_residual or block")
+    norm_eps: float = key(1e-5, "epsilon of layer norms; 1e-5 in upstream, less in models of other libraries")
     reference_compat: bool = key(
-        False, "reproduce upstream's faults: a teacher that sees masked tokens only, padding in statistics"
+        False, "reproduce upstream's bugs: a teacher that sees masked tokens only, padding in statistics"
     )
 
 
@@ -60,7 +60,7 @@ def method_config(cfg: Data2VecTextConfig) -> Data2VecConfig:
     """The core's settings; raises ValueError for a value it cannot honour."""
     refuse_unsupported(cfg.transformer)
     transformer, encoder = cfg.transformer, cfg.transformer.encoder
-    with told_by_key(TEXT_KEYS):
+    with errors_by_key(TEXT_KEYS):
         return Data2VecConfig(
             transformer=TransformerConfig(
                 layers=encoder.layers,
@@ -88,7 +88,7 @@ def text_config(cfg: Data2VecTextConfig, dictionary: Any) -> TextConfig:
     """What text adds to them; raises ValueError for a dictionary without a mask symbol."""
     mask = dictionary.index("<mask>")
     if mask == dictionary.unk():
-        raise ValueError("the dictionary has no <mask>; tasks of masked language models and sentence prediction add it")
+        raise ValueError("the dictionary has no <mask>; use a masked-LM or sentence-prediction task, which add it")
     transformer = cfg.transformer
     positions = "learned" if transformer.encoder.learned_pos else "sinusoidal"
     return TextConfig(

@@ -1,6 +1,6 @@
-"""Configuration of ``data2vec_vision``: upstream's keys and defaults to the letter, then ours.
+"""Configuration of ``data2vec_vision``: exactly upstream's keys and defaults, then this plugin's own.
 
-A default decides what an absent key in somebody's YAML or checkpoint means, so none of upstream's changes.
+A default decides what an absent key in a user's YAML or checkpoint means, so none of upstream's is changed.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Optional
 from fairseq.dataclass import FairseqDataclass
 from omegaconf import II
 
-from ..config_keys import BLOCK_KEYS, key, told_by_key
+from ..config_keys import BLOCK_KEYS, errors_by_key, key
 from ..core.config import Data2VecConfig, TransformerConfig
 from ..core.masks.block_masking import BlockMaskConfig
 from ..modalities.image import ImageConfig
@@ -18,12 +18,12 @@ from ._method_keys import IMAGE_KEYS, loss_config, target_config, teacher_config
 
 @dataclass
 class Data2VecVisionConfig(FairseqDataclass):
-    """Keys of upstream's data2vec_vision, and seven of ours at the end."""
+    """Keys of upstream's data2vec_vision, and seven of this plugin's at the end."""
 
     layer_scale_init_value: float = key(1e-4, "initial scale of every residual branch, learned; 0 for none")
     num_mask_patches: int = key(75, "patches to mask in each image; the published runs mask 120 of 196")
-    min_mask_patches_per_block: int = key(16, "patches in a masked block, at least")
-    max_mask_patches_per_block: int = key(196, "patches in a masked block, at most")
+    min_mask_patches_per_block: int = key(16, "least number of patches in a masked block")
+    max_mask_patches_per_block: int = key(196, "most patches in a masked block")
     image_size: int = key(224, "pixels along each side of an image")
     patch_size: int = key(16, "pixels along each side of a patch")
     in_channels: int = key(3, "channels of an image")
@@ -38,7 +38,7 @@ class Data2VecVisionConfig(FairseqDataclass):
     loss_beta: float = key(0, "beta of the smooth L1 loss; 0 is the squared error")
     loss_scale: Optional[float] = key(None, "factor on the loss; None is 1/sqrt(embed_dim), values <= 0 are 1")
     average_top_k_layers: int = key(8, "K: how many of the teacher's top layers make the target")
-    end_of_block_targets: bool = key(True, "targets are the outputs of layers; false: of their feed-forward")
+    end_of_block_targets: bool = key(True, "targets are the outputs of layers; false: those of their feed-forward")
     layer_norm_target_layer: bool = key(False, "layer-normalise every target layer")
     instance_norm_target_layer: bool = key(False, "normalise every channel of every target layer over patches")
     batch_norm_target_layer: bool = key(False, "normalise every channel of every target layer over batch and patches")
@@ -49,15 +49,15 @@ class Data2VecVisionConfig(FairseqDataclass):
     ema_anneal_end_step: int = II("optimization.max_update")
     ema_transformer_only: bool = key(True, "the teacher copies the encoder only and shares the patch embedding")
 
-    min_target_var: float = key(0.1, "deviation of the targets under which training has collapsed")
-    min_pred_var: float = key(0.01, "deviation of the predictions under which training has collapsed")
+    min_target_var: float = key(0.1, "standard deviation of the targets below which training counts as collapsed")
+    min_pred_var: float = key(0.01, "standard deviation of the predictions below which training counts as collapsed")
     target_signal: Optional[str] = key(
-        None, "what of a layer is the target: attention, ffn, ffn_residual or block; None: as end_of_block_targets says"
+        None, "layer signal used as target: attention, ffn, ffn_residual or block; None: set by end_of_block_targets"
     )
-    rel_pos_bias: bool = key(True, "attention has a bias for relative positions; without, patches have no order")
-    norm_eps: float = key(1e-5, "what layer norms add to a variance; upstream's is 1e-5, others' models have less")
+    rel_pos_bias: bool = key(True, "attention has a bias for relative positions; without it, patches have no order")
+    norm_eps: float = key(1e-5, "epsilon of layer norms; 1e-5 in upstream, less in models of other libraries")
     checkpoint_activations: bool = key(False, "recompute activations in the backward pass, to save memory")
-    reference_compat: bool = key(False, "reproduce upstream's fault: predictions that bypass the prediction head")
+    reference_compat: bool = key(False, "reproduce upstream's bug: predictions that bypass the prediction head")
 
 
 def method_config(cfg: Data2VecVisionConfig) -> Data2VecConfig:
@@ -67,7 +67,7 @@ def method_config(cfg: Data2VecVisionConfig) -> Data2VecConfig:
             f"`model.num_heads` is {cfg.num_heads}, which does not divide `model.embed_dim` {cfg.embed_dim}; "
             f"expected a divisor"
         )
-    with told_by_key(IMAGE_KEYS):
+    with errors_by_key(IMAGE_KEYS):
         return Data2VecConfig(
             transformer=TransformerConfig(
                 layers=cfg.depth,
@@ -95,13 +95,13 @@ def method_config(cfg: Data2VecVisionConfig) -> Data2VecConfig:
 def image_config(cfg: Data2VecVisionConfig) -> ImageConfig:
     """What images add to them; raises ValueError for sizes that do not fit together."""
     positions = "shared" if cfg.shared_rel_pos_bias else "layers"
-    with told_by_key(BLOCK_KEYS):
+    with errors_by_key(BLOCK_KEYS):
         mask = BlockMaskConfig(cfg.num_mask_patches, cfg.min_mask_patches_per_block, cfg.max_mask_patches_per_block)
     if cfg.image_size == cfg.patch_size:
         raise ValueError(
-            f"`model.patch_size` and `model.image_size` are {cfg.patch_size}, an image of one patch, which leaves "
-            f"nothing to see once it is masked; expected two patches at least: raise `model.image_size` or lower "
-            f"`model.patch_size`"
+            f"`model.patch_size` and `model.image_size` are both {cfg.patch_size}: an image is one patch, and nothing "
+            "is visible once it is masked; expected at least two patches: raise `model.image_size` or lower "
+            "`model.patch_size`"
         )
     return ImageConfig(
         size=cfg.image_size,

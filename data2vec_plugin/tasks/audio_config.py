@@ -17,23 +17,23 @@ class AudioTaskConfig(FairseqDataclass):
     data: str = key(MISSING, "folder with the manifests (SPLIT.tsv)")
     labels: Optional[str] = key(None, "ending of the label files (ltr for SPLIT.ltr)")
     binarized_dataset: bool = key(False, "not supported: manifests are read as they are")
-    sample_rate: int = key(16_000, "samples a second that the audio must have")
-    normalize: bool = key(False, "normalise each clip to zero mean and unit variance; every data2vec model needs it")
+    sample_rate: int = key(16_000, "sample rate that the audio must have, in Hz")
+    normalize: bool = key(False, "normalise each clip to zero mean and unit variance; required by every data2vec model")
     enable_padding: bool = key(False, "pad short clips of a batch instead of cropping long ones")
     max_sample_size: Optional[int] = key(None, "crop clips to this many samples")
-    min_sample_size: Optional[int] = key(None, "leave out clips shorter than this many samples")
-    bad_audio_limit: int = key(10, "how many bad files each process leaves out; one more stops the run")
+    min_sample_size: Optional[int] = key(None, "skip clips shorter than this many samples")
+    bad_audio_limit: int = key(10, "number of unusable files that each process may skip; one more stops the run")
     num_batch_buckets: int = key(0, "accepted; only 0")
     tpu: bool = II("common.tpu")
     text_compression_level: str = key("none", "keep file names and labels compressed: none, low or high")
 
-    precompute_mask_indices: bool = key(False, "accepted; our task always draws masks in the loader")
+    precompute_mask_indices: bool = key(False, "accepted; this task always draws masks in the loader")
     inferred_w2v_config: Any = key(None, "accepted; masks follow the model's keys")
     multi_corpus_keys: Optional[str] = key(None, "not supported: list several folders in one manifest")
     multi_corpus_sampling_weights: Optional[str] = key(None, "not supported, as multi_corpus_keys")
-    rebuild_batches: bool = key(True, "accepted; crops are drawn when a batch is made")
+    rebuild_batches: bool = key(True, "accepted; crops are drawn when a batch is loaded")
     precompute_mask_config: Any = key(
-        None, "data2vec 2: masks are blocks as upstream's loader draws them, {} or with keys in place of the model's"
+        None, "data2vec 2: masks are blocks as upstream's loader draws them, {} or with keys that replace the model's"
     )
     post_save_script: Optional[str] = key(None, "not supported")
     subsample: float = key(1, "not supported: shorten the manifest")
@@ -45,13 +45,13 @@ class AsrTaskConfig(AudioTaskConfig):
     """What fine-tuning adds: fairseq's ``audio_finetuning``."""
 
     labels: Optional[str] = key("ltr", "ending of the label files (ltr for SPLIT.ltr)")
-    bad_audio_limit: int = key(0, "how many bad files each process leaves out; error rates would hide them")
-    eval_wer: bool = key(False, "error rate of sequence-to-sequence models in validation; CTC has it anyway")
+    bad_audio_limit: int = key(0, "number of unusable files that each process may skip; error rates do not show them")
+    eval_wer: bool = key(False, "error rate of sequence-to-sequence models in validation; CTC always reports it")
     eval_wer_config: GenerationConfig = field(
         default_factory=lambda: GenerationConfig(), metadata={"help": "beam search of eval_wer"}
     )
     eval_wer_tokenizer: Any = key(None, "tokenizer of eval_wer")
-    eval_wer_post_process: str = key("letter", "how eval_wer turns symbols into words")
+    eval_wer_post_process: str = key("letter", "post-processing of eval_wer from symbols to words")
     eval_bleu: bool = key(False, "BLEU of sequence-to-sequence models in validation")
     eval_bleu_detok: Optional[str] = key(None, "detokenizer of eval_bleu")
     eval_bleu_detok_args: str = key("{}", "arguments of eval_bleu_detok, JSON")
@@ -64,14 +64,16 @@ class AsrTaskConfig(AudioTaskConfig):
     train_split: str = II("dataset.train_subset")
 
     # of fairseq-generate; --beam, --nbest and --lm-weight are its own
-    lexicon: Optional[str] = key(None, "beam search for these words: each with its spelling a line")
+    lexicon: Optional[str] = key(None, "beam search over these words: a file with one word and its spelling per line")
     lm_model: Optional[str] = key(None, "n-gram language model for beam search: ARPA, or KenLM's binary")
-    word_score: Optional[float] = key(None, "beam search: added for each word of the lexicon (-1)")
-    sil_weight: Optional[float] = key(None, "beam search: added for each frame of the boundary | (0)")
-    beam_threshold: Optional[float] = key(None, "beam search: drop readings this far behind the best (50)")
-    beam_size_token: Optional[int] = key(None, "beam search: symbols that are tried in a frame (all)")
-    decoding: Optional[str] = key(None, "beam search with the options in this file of `data2vec lm tune`")
-    decoding_processes: Optional[int] = key(None, "processes for beam search (the processors, at most 16)")
+    word_score: Optional[float] = key(None, "beam search: score added for each word of the lexicon (-1)")
+    sil_weight: Optional[float] = key(None, "beam search: score added for each frame of the boundary | (0)")
+    beam_threshold: Optional[float] = key(
+        None, "beam search: drop hypotheses whose score is lower than the best by this much (50)"
+    )
+    beam_size_token: Optional[int] = key(None, "beam search: number of symbols tried per frame (all)")
+    decoding: Optional[str] = key(None, "beam search with the options in this file, written by `data2vec lm tune`")
+    decoding_processes: Optional[int] = key(None, "processes for beam search (number of CPUs, at most 16)")
 
 
 UNSUPPORTED = {
@@ -88,6 +90,4 @@ def refuse_unsupported(cfg: AudioTaskConfig, stock: str) -> None:
     for name, value in UNSUPPORTED.items():
         got = getattr(cfg, name)
         if got != value:
-            raise ValueError(
-                f"`task.{name}` is {got!r}; this task supports {value!r} only, `task._name={stock}` has it"
-            )
+            raise ValueError(f"`task.{name}` is {got!r}; this task supports {value!r} only; use `task._name={stock}`")

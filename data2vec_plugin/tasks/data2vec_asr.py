@@ -12,7 +12,7 @@ from fairseq.tasks.audio_finetuning import AudioFinetuningTask, LabelEncoder, la
 
 from ..checkpoints.saved_dictionary import check_same_symbols, saved_dictionary, where_they_differ
 from ..checkpoints.saved_file import read_checkpoint
-from ..config_keys import span_keys, told_by_key
+from ..config_keys import errors_by_key, span_keys
 from ..core.config import MOST_MASKED, SpanMaskConfig
 from ..data.audio.clips import CheckedAudioDataset, LoaderMasks, MaskedAudioDataset
 from ..data.audio.unlabelled import UnlabelledClips
@@ -48,7 +48,7 @@ def pretrained_fault(model_cfg: Any) -> str:
         return str(error)
     if found.model in SPEECH_MODELS or (found.model == MULTI and "speech" in found.modalities):
         return ""
-    return found.told(f"recognition starts from {', '.join(SPEECH_MODELS)}, or from {MULTI} for speech")
+    return found.message(f"recognition starts from {', '.join(SPEECH_MODELS)}, or from {MULTI} for speech")
 
 
 def check_masks(model_cfg: Any) -> None:
@@ -60,7 +60,7 @@ def check_masks(model_cfg: Any) -> None:
         share = getattr(model_cfg, prob, None) or 0  # omegaconf 2.0 gives None for a key that is not there
         if share > 0:
             apart = bool(getattr(model_cfg, f"no_{kind}_overlap", False))
-            with told_by_key(span_keys(kind)):
+            with errors_by_key(span_keys(kind)):
                 mask = SpanMaskConfig(share, getattr(model_cfg, length, None) or 10, no_overlap=apart)
             check_visible(mask, prob, length)
 
@@ -70,9 +70,9 @@ def check_visible(mask: SpanMaskConfig, prob: str, length: str) -> None:
     share = mask.expected_share()
     if share > MOST_MASKED:
         raise ValueError(
-            f"`model.{prob}` {mask.prob} with `model.{length}` {mask.length} hides {100 * share:.3g} % of the "
-            f"input (`model.apply_mask`); expected at most {100 * MOST_MASKED:g} %, since words are recognised "
-            f"from the rest: lower `model.{prob}`"
+            f"`model.{prob}` {mask.prob} with `model.{length}` {mask.length} hides {100 * share:.3g} % of the input "
+            f"(`model.apply_mask`); expected at most {100 * MOST_MASKED:g} %, because words are recognised from the "
+            f"rest: lower `model.{prob}`"
         )
 
 
@@ -119,7 +119,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         path = self._dictionary_path()
         if not os.path.isfile(path):
             raise ValueError(
-                f"dictionary {path} does not exist; make it with `data2vec labels`, or set `task.labels` (`--labels`)"
+                f"dictionary {path} does not exist; create it with `data2vec labels`, or set `task.labels` (`--labels`)"
             )
         return load_dictionary(Path(path))
 
@@ -134,7 +134,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
             given = self.state.state_dict.get(SAVED)
             if self._of_checkpoint and where_they_differ(saved, given) is not None:
                 raise ValueError(
-                    "the checkpoints of `--path` were trained with different dictionaries: decode them apart"
+                    "the checkpoints of `--path` were trained with different dictionaries: decode them separately"
                 )
             if isinstance(given, Dictionary) and given is not saved:
                 vars(given).update(vars(saved))
@@ -151,9 +151,9 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         if difference is not None:
             line, got, expected = difference
             logger.warning(
-                f"{path}, line {line}: symbol is {got}, the checkpoint's dictionary has {expected}: labels are encoded "
-                f"and decoded with the checkpoint's; make them with `data2vec labels --dict FILE`, FILE being the "
-                f"dictionary of its training"
+                f"{path}, line {line}: symbol is {got}, but the checkpoint's dictionary has {expected}; labels are "
+                "encoded and decoded with the checkpoint's dictionary: create them with `data2vec labels --dict "
+                "FILE`, where FILE is the dictionary of its training"
             )
 
     def check_checkpoint(self, path: str) -> None:
@@ -194,7 +194,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         path = Path(self.cfg.data) / f"{split}.{self.cfg.labels}"
         generation = current_generation()
         if generation is not None and not path.exists():
-            logger.warning(f"{path} does not exist: its clips are decoded, there are no T- lines and no error rates")
+            logger.warning(f"{path} does not exist: clips are decoded without T- lines and error rates")
             generation.unlabelled = True
             return UnlabelledClips(audio)
         labels = read_labels(path, audio.manifest, audio.entries)
@@ -242,6 +242,6 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         batches = self._generated.batches if self._generated is not None else None
         generation = current_generation() or Generation()
         generator = ctc_generator(self.cfg, args, self.target_dictionary, blank, batches, generation.closing)
-        generation.told = generator.summary
+        generation.description = generator.summary
         logger.info(f"decoding: {generator.summary}")
         return generator

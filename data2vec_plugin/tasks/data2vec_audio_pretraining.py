@@ -6,7 +6,7 @@ from typing import Any, Optional
 from fairseq.tasks import register_task
 from fairseq.tasks.audio_pretraining import AudioPretrainingTask
 
-from ..config_keys import FRAME_KEYS, told_by_key
+from ..config_keys import FRAME_KEYS, errors_by_key
 from ..data.audio.clips import LoaderMasks, SeededAudioDataset
 from ..data.sample_seeds import SampleSeeds
 from .audio_config import AudioTaskConfig, refuse_unsupported
@@ -35,7 +35,7 @@ class Data2VecAudioPretrainingTask(SpeechTask, AudioPretrainingTask):
         """
         model = super().build_model(model_cfg, from_checkpoint)
         if is_speech(model) and not from_checkpoint:
-            with told_by_key({**model.keys, **FRAME_KEYS}):
+            with errors_by_key({**model.keys, **FRAME_KEYS}):
                 model.config.check_pretraining()
         if is_speech(model) and model.config.mask.prob > 0:
             self.masks = loader_masks(model)

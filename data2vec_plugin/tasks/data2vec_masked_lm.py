@@ -10,7 +10,7 @@ from fairseq.tasks import register_task
 from fairseq.tasks.masked_lm import MaskedLMTask
 from numpy.typing import NDArray
 
-from ..config_keys import told_by_key
+from ..config_keys import errors_by_key
 from ..core.masks.masking import BatchMasker
 from ..core.masks.token_masking import TokenMasker
 from ..data.first_process import first_process_first
@@ -56,8 +56,8 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         path = Path(utils.split_paths(cfg.data)[0]) / "dict.txt"
         if not path.is_file():
             raise ValueError(
-                f"dictionary {path} does not exist; `fairseq-preprocess` writes it with its binaries, "
-                f"`data2vec subwords` for raw text"
+                f"dictionary {path} does not exist; create it with `fairseq-preprocess` together with binaries, or "
+                "with `data2vec subwords` for raw text"
             )
         return cls(cfg, load_dictionary(path))
 
@@ -65,7 +65,7 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         """Build the model; raises ValueError for settings that cannot pre-train."""
         model = super().build_model(model_cfg, from_checkpoint)
         if isinstance(getattr(model, "text", None), TextConfig) and not from_checkpoint:
-            with told_by_key(model.keys):
+            with errors_by_key(model.keys):
                 model.config.check_targets()
         if method_of(model, "TEXT") is not None:
             return self.learn_masks(model, check=not from_checkpoint)
@@ -117,9 +117,8 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         return Gpt2Bpe(*paths) if self.cfg.bpe == "gpt2" else Spaces()
 
     def hub_subwords(self) -> Subwords:
-        """What cuts text for fairseq's hub interface: as in training, with the files in `task.data` if others are gone.
-
-        Raises ValueError if the files are in neither place.
+        """The subword encoder for fairseq's hub interface: as in training, or with the files in `task.data` if the
+        original ones are gone. Raises ValueError if neither exist.
         """
         for name in ("sentencepiece_model", "gpt2_encoder_json", "gpt2_vocab_bpe"):
             path = getattr(self.cfg, name)
@@ -153,8 +152,8 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         odds[self.mask_idx] = 0
         if self.masks.random > 0 and not odds.sum() > 0:
             raise ValueError(
-                "no symbol may replace a hidden one: the counts in dict.txt are all 0; "
-                "turn `task.freq_weighted_replacement` off, or set `task.random_token_prob=0`"
+                "no symbol can replace a hidden one, because all counts in dict.txt are 0; set "
+                "`task.freq_weighted_replacement=false`, or `task.random_token_prob=0`"
             )
         return odds
 

@@ -13,10 +13,10 @@ StepOutput = Tuple[Any, Any, Dict[str, Any]]
 
 
 class EmptyBatches:
-    """Mixed in before one of fairseq's tasks whose batches may be empty: these count for nothing.
+    """A mixin for fairseq tasks whose batches may be empty: empty batches are not counted.
 
-    fairseq's trainer puts a stand-in in their place, whose loss and accuracy a single process would count.
-    `fairseq-validate` hands them over as they are.
+    fairseq's trainer replaces them by a dummy batch, whose loss and accuracy a single process would count.
+    `fairseq-validate` passes them on unchanged.
     """
 
     def train_step(self, sample: Any, *args: Any, **kwargs: Any) -> StepOutput:

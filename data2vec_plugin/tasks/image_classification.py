@@ -28,7 +28,7 @@ class ImageClassificationTask(EvaluatesAverage, ImageTask):
         self.num_classes: Optional[int] = None
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
-        """Build the model and learn how many classes it tells apart."""
+        """Build the model and read its number of classes."""
         self.num_classes = getattr(model_cfg, "num_classes", None)
         return super().build_model(model_cfg, from_checkpoint)
 
@@ -73,8 +73,8 @@ class ImageClassificationTask(EvaluatesAverage, ImageTask):
             if len(unseen):
                 raise ValueError(
                     f"{source.root}: split {split} has {len(unseen)} classes that split {self.cfg.train_split} lacks "
-                    f"(labels {_few([str(label) for label in unseen])}), of which nothing can be learned; number the "
-                    f"classes of both alike, or leave these out"
+                    f"(labels {_few([str(label) for label in unseen])}), which cannot be learned; number the classes "
+                    "of both splits in the same way, or remove these"
                 )
 
     def reduce_metrics(self, logging_outputs: List[Dict[str, Any]], criterion: Any) -> None:
@@ -91,14 +91,14 @@ def _check_alike(source: ImageSource, other: ImageSource) -> None:
     if ours is None or theirs is None:
         named, numbered = (other, source) if ours is None else (source, other)
         raise ValueError(
-            f"{numbered.root} numbers its classes, {named.root} names them, so nothing says which is which; "
-            f"write both alike"
+            f"{numbered.root} numbers its classes but {named.root} names them, so they cannot be matched; write both "
+            "in the same way"
         )
     missing, more = sorted(set(theirs) - set(ours)), sorted(set(ours) - set(theirs))
     raise ValueError(
-        f"{source.root} and {other.root} have other classes: {len(missing)} of the latter's are missing "
-        f"({_few(missing)}), {len(more)} are not in it ({_few(more)}); expected the same names in every split, "
-        f"since classes are numbered in their order"
+        f"{source.root} and {other.root} have different classes: the former lacks {len(missing)} ({_few(missing)}) "
+        f"and has {len(more)} that the latter lacks ({_few(more)}); expected the same names in every split, since "
+        "classes are numbered in sorted order"
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any, Optional
 
 from fairseq.tasks import register_task
 
-from ..config_keys import BLOCK_KEYS, told_by_key
+from ..config_keys import BLOCK_KEYS, errors_by_key
 from ..core.masks.block_masking import BlockMaskConfig, BlockMasker
 from ..core.masks.masking import BatchMasker
 from ..data.image.datasets import ImageDataset, MaskedImageDataset
@@ -47,7 +47,7 @@ class MaskingImageTask(ImageTask):
         if self.masks is not None:
             self.patches = patches_of(self.masks)
         if isinstance(getattr(model, "image", None), ImageConfig) and not from_checkpoint:
-            with told_by_key({**model.keys, **BLOCK_KEYS}):
+            with errors_by_key({**model.keys, **BLOCK_KEYS}):
                 model.config.check_targets()
                 model.method.masks.masker.check_share()
         return model
@@ -100,6 +100,6 @@ def block_masks(size: int, model_cfg: Any) -> Optional[BatchMasker]:
     if not patches:
         return None
     side = size // model_cfg.patch_size
-    with told_by_key(BLOCK_KEYS):
+    with errors_by_key(BLOCK_KEYS):
         config = BlockMaskConfig(patches, model_cfg.min_mask_patches_per_block, model_cfg.max_mask_patches_per_block)
         return BatchMasker(BlockMasker(config, side, side))

@@ -61,10 +61,10 @@ class ImageTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
 
 
 def require_packages() -> None:
-    """Raise ImportError, with the command that mends it, where pictures cannot be read."""
+    """Raise ImportError, with the command that installs what is missing, if images cannot be read."""
     for name in PACKAGES:
         if find_spec(name) is None:
-            raise ImportError(f"pictures need {name}, which is not installed: {for_package(name, torch.__version__)}")
+            raise ImportError(f"images require {name}, which is not installed: {for_package(name, torch.__version__)}")
 
 
 def check_size(size: int, model_cfg: Any) -> None:
@@ -80,6 +80,6 @@ def check_size(size: int, model_cfg: Any) -> None:
     patch = getattr(keys, "patch_size", None)
     if patch and size % patch:
         raise ValueError(
-            f"`task.input_size` is {size}, which patches of {patch} do not fill (`{prefix}patch_size`); "
-            f"expected a multiple of {patch}, such as {max(round(size / patch), 1) * patch}"
+            f"`task.input_size` is {size}, which is not a multiple of `{prefix}patch_size` {patch}; expected a "
+            f"multiple of {patch}, such as {max(round(size / patch), 1) * patch}"
         )

@@ -33,24 +33,24 @@ from .without_tokens import TaskWithoutTokens
 class MemeClassificationConfig(FairseqDataclass):
     """Keys of `meme_classification`."""
 
-    data: str = key(MISSING, "folder with SPLIT.tsv, or a folder SPLIT of two class folders, for every split")
-    positive: str = key("", "of two class folders the one whose pictures have label 1")
-    input_size: int = key(224, "pixels of a side of the square that a model sees")
-    fit: str = key(MIDDLE, "how pictures become squares: middle (cut out) or squash (published code)")
-    ocr: str = key(SIDECAR, "where text comes from that SPLIT.tsv lacks: sidecar (PICTURE.ocr), tesseract or none")
-    ocr_language: str = key("eng", "of tesseract, such as eng+spa")
+    data: str = key(MISSING, "folder with, for each split, SPLIT.tsv or a folder SPLIT of two class folders")
+    positive: str = key("", "name of the class folder whose images have label 1")
+    input_size: int = key(224, "side of the square input image, in pixels")
+    fit: str = key(MIDDLE, "how images are made square: middle (crop) or squash (published code)")
+    ocr: str = key(SIDECAR, "source of captions missing in SPLIT.tsv: sidecar (PICTURE.ocr), tesseract or none")
+    ocr_language: str = key("eng", "language of tesseract, such as eng+spa")
     ocr_options: str = key(OPTIONS, "of tesseract")
-    ocr_cache: Optional[str] = key(None, "folder where tesseract's texts are kept (DATA/ocr)")
-    feature_cache: Optional[str] = key(None, "folder where features of frozen encoders are kept (DATA/features)")
-    cache_features: bool = key(True, "make features of frozen encoders once, and not in every epoch")
-    smoothing: float = key(0.6, "of the accuracy over validations; 0: none")
-    bad_image_limit: int = key(0, "how many bad pictures each process leaves out; one more stops the run")
+    ocr_cache: Optional[str] = key(None, "folder in which tesseract's output is cached (DATA/ocr)")
+    feature_cache: Optional[str] = key(None, "folder in which features of frozen encoders are cached (DATA/features)")
+    cache_features: bool = key(True, "compute features of frozen encoders once instead of in every epoch")
+    smoothing: float = key(0.6, "smoothing of the accuracy over validations; 0: none")
+    bad_image_limit: int = key(0, "number of unusable images that each process may skip; one more stops the run")
     dictionary: Optional[str] = key(
-        None, "the caption encoder's dict.txt (beside its checkpoint, or where it was trained)"
+        None, "the caption encoder's dict.txt (default: next to its checkpoint, or from its training)"
     )
-    sentencepiece: Optional[str] = key(None, "its SentencePiece model (spm.model beside dict.txt)")
+    sentencepiece: Optional[str] = key(None, "its SentencePiece model (default: spm.model next to dict.txt)")
     gpt2_bpe: Optional[str] = key(None, "its folder with encoder.json and vocab.bpe")
-    symbols: bool = key(False, "captions are cut into the dictionary's symbols already")
+    symbols: bool = key(False, "captions are already split into the dictionary's symbols")
     cpu: bool = II("common.cpu")
     train_split: str = II("dataset.train_subset")
     seed: int = II("common.seed")
@@ -77,7 +77,8 @@ class MemeClassificationTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
         size = model.encoders[IMAGE].size if IMAGE in self.parts else self.cfg.input_size
         if size != self.cfg.input_size:
             raise ValueError(
-                f"`task.input_size` is {self.cfg.input_size}, but the picture's encoder has {size}; set it so"
+                f"`task.input_size` is {self.cfg.input_size}, but the image encoder requires {size}; set "
+                f"`task.input_size={size}`"
             )
         self.model = model
         return model
@@ -133,7 +134,7 @@ class MemeClassificationTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
         return MemeFeatureDataset(dataset, arrays)
 
     def arrays(self, dataset: MemeDataset, split: str, device: torch.device) -> Arrays:
-        """Features of a split, made on a device, or kept from before, as only those of frozen encoders are."""
+        """Features of a split, computed on a device or, for frozen encoders only, read from an earlier run."""
         encode = self.model.encoder_on(device)
         if not self.model.cfg.freeze:
             return features_of(dataset, encode)
@@ -153,8 +154,8 @@ class MemeClassificationTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
 
     def extent(self, dataset: Any, indices: NDArray[np.int64]) -> Extent:
         """Memes in an epoch."""
-        told = [bool(dataset.captions[index]) for index in indices]
-        return Extent(len(told), "memes", sum(told), "captions")
+        captioned = [bool(dataset.captions[index]) for index in indices]
+        return Extent(len(captioned), "memes", sum(captioned), "captions")
 
     def get_batch_iterator(self, dataset: Any, *args: Any, **kwargs: Any) -> ResumableIterator:
         """fairseq's own iterator, which on resume refuses other memes than it was saved with."""

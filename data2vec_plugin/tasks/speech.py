@@ -45,7 +45,8 @@ class SpeechTask(EmptyBatches, WatchedTask):
     def filter_indices_by_size(
         self, indices: Any, dataset: Any, max_positions: Any = None, ignore_invalid_inputs: bool = False
     ) -> Any:
-        """fairseq's own; clips of more samples than a batch may have, which would end in an assertion, are told."""
+        """fairseq's filter; clips of more samples than a batch may have are reported instead of failing an
+        assertion."""
         indices = super().filter_indices_by_size(  # type: ignore[misc]
             indices, dataset, max_positions, ignore_invalid_inputs
         )
@@ -57,7 +58,7 @@ class SpeechTask(EmptyBatches, WatchedTask):
             raise ValueError(too_long_fault(audio, too_long, len(indices), self._max_tokens))
         limit, longest = limit_of(self._max_tokens), longest_of(audio, too_long)
         more = f", and {len(too_long) - 1:,} more" if len(too_long) > 1 else ""
-        logger.warning(f"left out {len(too_long):,} of {len(indices):,} clips, because {limit}: {longest}{more}")
+        logger.warning(f"skipped {len(too_long):,} of {len(indices):,} clips, because {limit}: {longest}{more}")
         return fits
 
 
@@ -82,10 +83,10 @@ def visible_masks(model: Any, seeds: SampleSeeds, settings: Any, key: str) -> Op
 
 
 def speech_models(model: Any) -> List[Any]:
-    """The speech models of ours in a model, itself or below."""
+    """The data2vec speech models in a model, including itself."""
     return [module for module in model.modules() if hasattr(module, "method") and is_speech(module)]
 
 
 def is_speech(model: Any) -> bool:
-    """Whether a model of ours is one of speech."""
+    """Whether a data2vec model is a speech model."""
     return isinstance(getattr(model, "audio", None), AudioConfig)

@@ -5,7 +5,7 @@ from typing import Any, Optional
 
 from fairseq.tasks.masked_lm import MaskedLMConfig
 
-from ..config_keys import TOKEN_KEYS, key, told_by_key
+from ..config_keys import TOKEN_KEYS, errors_by_key, key
 from ..core.config import SpanMaskConfig
 from ..core.masks.token_masking import TokenMaskConfig
 
@@ -14,18 +14,22 @@ from ..core.masks.token_masking import TokenMaskConfig
 class MaskedTextConfig(MaskedLMConfig):
     """fairseq's ``masked_lm``; for raw text also how it becomes subwords."""
 
-    include_target_tokens: bool = key(True, "accepted; the teacher always sees the whole sentence")
+    include_target_tokens: bool = key(True, "accepted; the teacher always sees the full sentence")
     include_index: bool = key(True, "accepted; belongs to data2vec 2")
-    skip_masking: bool = key(False, "data2vec 2: rows come whole, beside the model's masks; needs d2v2_multi")
-    d2v2_multi: bool = key(False, "rows as data2vec_multi reads them; so they are for such a model anyhow")
+    skip_masking: bool = key(
+        False, "data2vec 2: rows are not masked in place, masks come separately; requires d2v2_multi"
+    )
+    d2v2_multi: bool = key(False, "rows as data2vec_multi reads them; implied by such a model")
 
     # Any: `from_pretrained(…, bpe="sentencepiece")` puts the section of that encoder here
-    bpe: Any = key("none", "subwords of raw text: sentencepiece, gpt2, or none if its symbols are apart already")
+    bpe: Any = key(
+        "none", "subwords of raw text: sentencepiece, gpt2, or none if text is already in symbols"
+    )
     sentencepiece_model: Optional[str] = key(None, "model file of bpe=sentencepiece; DATA/spm.model if not given")
     gpt2_encoder_json: Optional[str] = key(None, "encoder.json of bpe=gpt2; DATA/encoder.json if not given")
     gpt2_vocab_bpe: Optional[str] = key(None, "vocab.bpe of bpe=gpt2; DATA/vocab.bpe if not given")
-    binarised_dir: Optional[str] = key(None, "where raw text is kept as binaries; DATA/binarised if not given")
-    encode_workers: int = key(2, "processes that turn raw text into subwords; 0 for none")
+    binarised_dir: Optional[str] = key(None, "folder of binaries made from raw text; DATA/binarised if not given")
+    encode_workers: int = key(2, "processes that split raw text into subwords; 0: in the main process")
 
 
 SUBWORDS = ("none", "sentencepiece", "gpt2")
@@ -33,7 +37,7 @@ SUBWORDS = ("none", "sentencepiece", "gpt2")
 
 def mask_config(cfg: MaskedTextConfig) -> TokenMaskConfig:
     """The core's settings; raises ValueError for masks that hide nothing or everything."""
-    with told_by_key(TOKEN_KEYS):
+    with errors_by_key(TOKEN_KEYS):
         spans = SpanMaskConfig(
             prob=cfg.mask_prob,
             length=cfg.mask_multiple_length,
@@ -47,7 +51,7 @@ def mask_config(cfg: MaskedTextConfig) -> TokenMaskConfig:
 
 
 def name_of_subwords(bpe: Any) -> str:
-    """The kind of subwords, also where fairseq has put the whole section of an encoder in its place."""
+    """The kind of subwords, also if fairseq has replaced it by the whole section of an encoder."""
     return str(bpe["_name"] if hasattr(bpe, "keys") else bpe)
 
 
@@ -55,12 +59,12 @@ def check_supported(cfg: MaskedTextConfig) -> None:
     """Raise ValueError for a key that this task would have to ignore."""
     if cfg.skip_masking and not cfg.d2v2_multi:
         raise ValueError(
-            "`task.skip_masking` is true, which this task supports with `task.d2v2_multi: true` only: other models "
-            "read rows that are masked already"
+            "`task.skip_masking` is true, which this task supports only with `task.d2v2_multi: true`: other models "
+            "read masked rows"
         )
     if cfg.tokens_per_sample < 2:
         raise ValueError(
-            f"`task.tokens_per_sample` is {cfg.tokens_per_sample}; expected at least 2, one to hide and one to see"
+            f"`task.tokens_per_sample` is {cfg.tokens_per_sample}; expected at least 2, one masked and one visible"
         )
     if cfg.bpe not in SUBWORDS:
         raise ValueError(f"`task.bpe` is {cfg.bpe!r}; expected one of {', '.join(SUBWORDS)}")

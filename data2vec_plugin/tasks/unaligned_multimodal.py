@@ -28,13 +28,16 @@ class UnalignedMultimodalConfig(FairseqDataclass):
 
     data: str = key(MISSING, "folder with SPLIT.tsv and SPLIT.label, as `data2vec multimodal convert` writes it")
     target: str = key(REGRESSION, "regression (a number) or emotions (classes of some emotions)")
-    emotions: str = key("neutral,happy,sad,angry", "what a line of labels tells, by commas; one name: plain classes")
+    emotions: str = key(
+        "neutral,happy,sad,angry",
+        "names of the emotions in a line of labels, separated by commas; one name: plain classes",
+    )
     classes: int = key(2, "classes of each emotion")
-    label_min: float = key(-3.0, "least label of a regression")
-    label_max: float = key(3.0, "greatest label of a regression")
-    normalize: bool = key(False, "centre and scale channels by stats.npz")
-    max_edges: int = key(0, "edges of a batch's graphs at most, as dataset.batch_size bounds samples; 0: no bound")
-    bad_sample_limit: int = key(0, "how many bad files each process leaves out; one more stops the run")
+    label_min: float = key(-3.0, "smallest label of a regression")
+    label_max: float = key(3.0, "largest label of a regression")
+    normalize: bool = key(False, "standardise channels with stats.npz")
+    max_edges: int = key(0, "most edges in a batch's graphs, in addition to dataset.batch_size; 0: no limit")
+    bad_sample_limit: int = key(0, "number of unusable files that each process may skip; one more stops the run")
     positive_shares: Optional[List[float]] = field(
         default=None, metadata={"help": "share of positives of each emotion; none: counted in the training set"}
     )
@@ -47,7 +50,7 @@ class UnalignedMultimodalTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
     """Data sets of :class:`MultimodalDataset`; the model's channels and outputs are taken from them."""
 
     cfg: UnalignedMultimodalConfig
-    memory_knobs = "set `task.max_edges`, or lower it, or lower `dataset.batch_size`"
+    memory_knobs = "set or lower `task.max_edges`, or lower `dataset.batch_size`"
 
     def __init__(self, cfg: UnalignedMultimodalConfig) -> None:
         check_values(cfg)
@@ -70,7 +73,7 @@ class UnalignedMultimodalTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
         return model
 
     def channels(self, modalities: Sequence[str]) -> Dict[str, int]:
-        """Channels of modalities in the training data; raises UnusableFileError if no sample tells."""
+        """Channels of each modality in the training data; raises UnusableFileError if no sample has it."""
         folder = Path(self.cfg.data)
         split = Split.of(folder, self.cfg.train_split, self.target, modalities)
         found: Dict[str, int] = {}
@@ -79,7 +82,8 @@ class UnalignedMultimodalTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
             sample = next((sample for sample in split.samples if sample.lengths[place]), None)
             if sample is None:
                 raise UnusableFileError.of(
-                    split.path, f"no sample has {modality}; leave it out of `model.modalities`, or give its channels"
+                    split.path,
+                    f"no sample has {modality}; remove it from `model.modalities`, or set its number of channels",
                 )
             found[modality] = read_features(sample)[modality].shape[1]
         return found
@@ -103,7 +107,7 @@ class UnalignedMultimodalTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
         self.datasets[split] = dataset
 
     def positive_shares(self) -> Optional[List[float]]:
-        """Share of positives of each emotion, as configured or in the training set; None where neither tells."""
+        """Share of positives of each emotion, as configured or in the training set; None if there is neither."""
         if self.cfg.positive_shares is not None:
             return list(self.cfg.positive_shares)
         dataset = self.datasets.get(self.cfg.train_split)
@@ -132,7 +136,10 @@ def check_values(cfg: UnalignedMultimodalConfig) -> None:
     if cfg.target not in TARGETS:
         raise ValueError(f"`task.target` is {cfg.target!r}; expected {' or '.join(TARGETS)}")
     if cfg.target == EMOTIONS and (not emotion_list(cfg) or cfg.classes < 2):
-        raise ValueError(f"`task.emotions` is {cfg.emotions!r}, of {cfg.classes} classes; expected 1 or more of 2")
+        raise ValueError(
+            f"`task.emotions` is {cfg.emotions!r}, with {cfg.classes} classes; expected at least 1 emotion of at "
+            "least 2 classes"
+        )
     if cfg.label_min >= cfg.label_max:
         raise ValueError(f"`task.label_min` is {cfg.label_min}; expected less than `task.label_max`, {cfg.label_max}")
     shares = cfg.positive_shares

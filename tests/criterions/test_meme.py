@@ -70,7 +70,7 @@ def test_sets_without_a_class_or_a_sample() -> None:
     assert meme_scores([0.2, 0.9], [0, 0]) == {"accuracy": 0.5, "average_precision": 0}
     assert meme_scores([0.2, 0.9], [1, 1])["average_precision"] == 1
     for scores, labels in (([], []), ([0.1], [0, 1])):
-        with pytest.raises(ValueError, match="expected as many of both, and some"):
+        with pytest.raises(ValueError, match="expected the same number of both"):
             meme_scores(scores, labels)
 
 

@@ -118,5 +118,5 @@ def test_criterion_and_target_must_fit() -> None:
         regression(loss="l3")
     with pytest.raises(ValueError, match=r"`criterion\.class_weights` is 'some'"):
         emotion("some")
-    with pytest.raises(ValueError, match="needs two classes and a training set"):
+    with pytest.raises(ValueError, match="requires two classes and a training set"):
         emotion("inverse", None)(Outputs(torch.randn(2, 8)), sample(torch.zeros(2, 4, dtype=torch.long)))

@@ -57,7 +57,7 @@ IN_RUNS = (
     Fault(  # `from_pretrained(bpe=…)` cannot put the section of an encoder into the task
         "R4",
         "MaskedTextConfig",
-        'bpe: Any = key("none", "subwords of raw text: sentencepiece, gpt2, or none if its symbols are apart already")',
+        'bpe: Any = key("none", "subwords of raw text: sentencepiece, gpt2, or none if text is already in symbols")',
         'bpe: str = key("none", "subwords of raw text")',
         (f"{HUB}::test_subwords_are_given_as_fairseqs_readme_has_it",),
     ),

@@ -16,7 +16,7 @@ def printed(told: str, unlabelled: bool = False, line: str = STOCK) -> str:
     def stock(cfg: Any, output_file: Any) -> str:
         current = current_generation()
         assert current is not None
-        current.told, current.unlabelled = told, unlabelled
+        current.description, current.unlabelled = told, unlabelled
         print("H-1\t-0.5\tGenerate test with beam=5: A", file=output_file)
         if not unlabelled:
             print(line, file=output_file)

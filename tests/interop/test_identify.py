@@ -122,9 +122,9 @@ def test_names_of_weights(names: Any, kind: str, words: str, nested: bool) -> No
 
 
 def test_what_it_is_and_what_was_expected_make_a_sentence() -> None:
-    assert identify(of("roberta")).told("give another") == "it is of model `roberta` (RoBERTa); give another"
+    assert identify(of("roberta")).message("give another") == "it is of model `roberta` (RoBERTa); give another"
     beit = identify({"model": {"blocks.0.x": W, "patch_embed.proj.weight": W}})
-    assert beit.told("give another").endswith("; `data2vec_image_classification` takes them as its `model_path`")
+    assert beit.message("give another").endswith("; `data2vec_image_classification` takes them as its `model_path`")
 
 
 def test_the_encoder_says_what_it_hears_or_sees() -> None:

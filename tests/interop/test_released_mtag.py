@@ -85,10 +85,10 @@ def test_fairseqs_loading_takes_released_names_and_ours() -> None:
 
 def test_other_sizes_are_told_key_by_key(tmp_path: Path) -> None:
     torch.save(released(), tmp_path / "released.pt")
-    with pytest.raises(ValueError, match=r"`model.layers=3`, `model.outputs=1`; set these keys so"):
+    with pytest.raises(ValueError, match=r"`model.layers=3`, `model.outputs=1`; set these keys"):
         MTAGModel.build_model(config(layers=6, outputs=8, model_path=str(tmp_path / "released.pt")))
     torch.save({"weight": torch.zeros(2)}, tmp_path / "other.pt")
-    with pytest.raises(ValueError, match="holds no weights of MTAG"):
+    with pytest.raises(ValueError, match="does not hold MTAG weights"):
         MTAGModel.build_model(config(model_path=str(tmp_path / "other.pt")))
 
 

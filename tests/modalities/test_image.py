@@ -71,7 +71,7 @@ def test_patches_that_do_not_divide_an_image_are_refused(sizes: tuple[int, int])
 
 
 def test_an_image_of_one_patch_cannot_be_masked() -> None:
-    with pytest.raises(ValueError, match="1 x 1 patches, which leaves nothing to see"):
+    with pytest.raises(ValueError, match="1 x 1 patches, of which none is visible once one is masked"):
         model(patch=12)
 
 

@@ -146,7 +146,7 @@ def test_with_scope_layers_the_embeddings_are_copied(scope: str, copied: bool) -
 def test_text_comes_masked_or_not_at_all() -> None:
     made = model()
     assert not list(made.encoder.view.parameters())
-    with pytest.raises(ValueError, match="text is masked where it is loaded"):
+    with pytest.raises(ValueError, match="text is masked by the data loader"):
         made(rows()[0])
 
 

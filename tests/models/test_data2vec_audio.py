@@ -181,7 +181,7 @@ def test_too_short_a_clip_is_refused() -> None:
 def test_without_its_head_the_model_cannot_pretrain() -> None:
     model = tiny_model()
     model.remove_pretraining_modules()
-    with pytest.raises(ValueError, match="made for fine-tuning: its prediction head is gone"):
+    with pytest.raises(ValueError, match="built for fine-tuning, without a prediction head"):
         model(batch())
 
 
@@ -227,7 +227,7 @@ def test_a_whole_mask_is_what_its_parts_are() -> None:
 
 def test_a_mask_that_contradicts_itself_is_refused() -> None:
     model, indices = tiny_model(), hidden(range(5, 15))
-    with pytest.raises(ValueError, match="`mask` holds a whole mask, and further arguments parts of one"):
+    with pytest.raises(ValueError, match="`mask` holds a complete mask, but other arguments hold parts"):
         model(batch(), mask=Mask.given(indices).as_dict(), mask_indices=indices)
     positions = indices.flatten().nonzero().squeeze(1) + 1
     with pytest.raises(ValueError, match=r"`positions` of a mask are .* expected the ascending flat indices"):

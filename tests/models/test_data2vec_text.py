@@ -114,7 +114,7 @@ def test_given_indices_and_positions_are_the_mask() -> None:
     for other in (again, as_one):
         assert torch.equal(other["predictions"], result["predictions"])
     assert result["sample_size"] == 3
-    with pytest.raises(ValueError, match="`mask` holds a whole mask, and further arguments parts of one"):
+    with pytest.raises(ValueError, match="`mask` holds a complete mask, but other arguments hold parts"):
         tiny_text()(inputs["src_tokens"], original, mask=whole_mask, mask_indices=indices)
 
 
@@ -206,7 +206,7 @@ def test_heads_are_registered_replaced_and_asked_for_by_name(caplog: pytest.LogC
     assert logits.shape == (2, 3)
     assert not caplog.records
     model.register_classification_head("sentiment", num_classes=5, inner_dim=7)
-    assert "classification head `sentiment` is replaced by one of 5 classes" in caplog.text
+    assert "classification head `sentiment` is replaced by one with 5 classes" in caplog.text
     assert model.classification_heads is not None
     assert model.classification_heads.shape("sentiment") == (5, 7)
     with pytest.raises(ValueError, match=r"there is no classification head `topic`; .*`sentence_prediction`"):
@@ -227,7 +227,7 @@ def test_a_model_with_a_head_carries_no_teacher() -> None:
     assert "encoder._ema" not in model.state_dict()
     assert "encoder.regression_head.0.weight" in model.state_dict()  # as upstream's fine-tuned models have it
     assert torch.equal(model.encoder.embedder.embed_tokens.weight, saved.encoder.embedder.embed_tokens.weight)
-    with pytest.raises(ValueError, match="made for fine-tuning"):
+    with pytest.raises(ValueError, match="built for fine-tuning"):
         model(**stock_batch()[0])
 
 
@@ -240,7 +240,7 @@ def test_without_its_pretraining_parts_the_model_gives_features_alone() -> None:
     model.set_num_updates(1)
     assert model.method.teacher is None
     torch.testing.assert_close(model.extract_features(whole())[0], before)
-    with pytest.raises(ValueError, match="made for fine-tuning: its prediction head is gone"):
+    with pytest.raises(ValueError, match="built for fine-tuning, without a prediction head"):
         model(**inputs)
     with pytest.raises(ValueError, match=r"`model\._name=data2vec_text_classification`"):
         model.register_classification_head("sentiment")

@@ -191,7 +191,7 @@ def test_without_its_pretraining_parts_the_model_gives_features_alone(last: Any,
     model.set_num_updates(1)
     assert model.method.teacher is None
     torch.testing.assert_close(model(images(), mask=False)["x"], before)
-    with pytest.raises(ValueError, match="made for fine-tuning: its prediction head is gone"):
+    with pytest.raises(ValueError, match="built for fine-tuning, without a prediction head"):
         model(images())
 
 

@@ -77,7 +77,7 @@ def test_images_of_another_size_interpolate_the_positions(pretrained: Path) -> N
 
 
 def test_images_of_a_size_that_patches_do_not_fill_are_refused(pretrained: Path) -> None:
-    message = r"`task\.input_size` is 18, which patches of 4 do not fill.*checkpoint\.pt.*such as 16 or 20"
+    message = r"`task\.input_size` is 18, which is not a multiple of .* 4 .*checkpoint\.pt.*such as 16 or 20"
     with pytest.raises(ValueError, match=message):
         classifier(pretrained, image_size=18)
     with pytest.raises(ValueError, match=r"`task\.input_size` is 3, .* such as 4$"):

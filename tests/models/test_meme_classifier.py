@@ -150,7 +150,7 @@ def test_released_pixels_are_turned_around_and_left_as_they_are(encoders: Tuple[
         ({"modalities": "smell"}, r"`model\.modalities` is 'smell'"),
         ({"modalities": "image,image"}, r"`model\.modalities`"),
         ({"image_encoder": "resnet"}, r"`model\.image_encoder` is 'resnet'; expected data2vec or vgg16"),
-        ({"image_path": None}, r"`model\.image_path` is not given"),
+        ({"image_path": None}, r"`model\.image_path` is not set"),
         ({"dropout": 1.0}, r"`model\.dropout` 1"),
         ({"max_tokens": 2}, r"`model\.max_tokens` is 2"),
         ({"encoder_lr_scale": 0.0}, r"`model\.encoder_lr_scale` is 0"),
@@ -164,7 +164,7 @@ def test_keys_are_checked(encoders: Tuple[Path, Path], data: Path, keys: Dict[st
 def test_encoders_of_another_modality_or_size_are_refused(encoders: Tuple[Path, Path], data: Path) -> None:
     with pytest.raises(ValueError, match=r"`model\.image_path` is .*data2vec_text`, which reads text"):
         built((encoders[1], encoders[1]), data)
-    with pytest.raises(ValueError, match=r"`task\.input_size` is 32, but the picture's encoder has 16"):
+    with pytest.raises(ValueError, match=r"`task\.input_size` is 32, but the image encoder requires 16"):
         task_on(data, input_size=32).build_model(model_section(encoders))
 
 
@@ -208,9 +208,11 @@ def test_vgg_is_cut_before_its_last_relu(tmp_path: Path, monkeypatch: pytest.Mon
         assert torch.equal(encoder(img), expected)
         assert bool((expected < 0).any()) is not relu
     torch.save({"a": torch.zeros(1)}, tmp_path / "other.pth")
-    with pytest.raises(ValueError, match=r"`model\.image_path` is .*other\.pth, which is not torchvision's vgg16"):
+    with pytest.raises(
+        ValueError, match=r"`model\.image_path` is .*other\.pth, which does not hold torchvision's vgg16 weights"
+    ):
         classic_encoders.vgg_from(str(tmp_path / "other.pth"), False, False)
-    with pytest.raises(ValueError, match=r"gone\.pth; expected the file of torchvision's weights"):
+    with pytest.raises(ValueError, match=r"gone\.pth; expected torchvision's vgg16 weights file"):
         classic_encoders.vgg_from(str(tmp_path / "gone.pth"), False, False)
 
 
@@ -234,5 +236,5 @@ def test_bert_reads_by_its_own_tokenizer_and_leaves_padding_out(tmp_path: Path, 
     again = task_on(data).build_model(model.cfg, from_checkpoint=True).eval()
     again.load_state_dict(model.state_dict(), strict=True)
     assert torch.equal(again.encode(captions=captions)["text"], together)
-    with pytest.raises(ValueError, match=r"`model\.text_path` is .*; expected a folder of Hugging Face's BERT"):
+    with pytest.raises(ValueError, match=r"`model\.text_path` is .*; expected a Hugging Face folder of BERT"):
         task_on(data).build_model(model_section((data, data), text_encoder="bert", modalities="text"))

@@ -86,7 +86,7 @@ def test_the_student_begins_with_the_features_of_the_original(
     with torch.no_grad():
         ours = student.extract_features(batch())["x"]
     torch.testing.assert_close(ours, found["x"] if name == "wav2vec2" else found[0], rtol=1e-5, atol=1e-5)
-    assert f"of model `{name}`, which heard audio with `task.normalize=true`; left there: final_proj, " in caplog.text
+    assert f"of model `{name}`, which was trained with `task.normalize=true`; not loaded: final_proj, " in caplog.text
     square = ", post_extract_proj" if f"({DIM},10,5)" in make["conv_feature_layers"] else ""
     assert f"; new: final_proj{square}\n" in caplog.text
     assert train(run, "audio", range(2))  # with a teacher made of this student
@@ -104,7 +104,9 @@ def test_another_make_is_answered_with_every_key_to_set(tmp_path: Path) -> None:
     make = {**MAKES[1], "conv_feature_layers": "[(8,10,5)] + [(8,3,2)] * 1"}
     path = write(tmp_path / "given.pt", "wav2vec2", original("wav2vec2", make), make, old=False, half=False)
     other = "[(8,10,5)] + [(8,2,2)]"
-    with pytest.raises(ValueError, match="of model `wav2vec2` of another make than this run's; set ") as caught:
+    with pytest.raises(
+        ValueError, match="of model `wav2vec2`, whose configuration differs from this run's; set "
+    ) as caught:
         begun(path, conv_pos=19, encoder_layers=2, layer_norm_first=True, conv_feature_layers=other)
     told = str(caught.value).partition("; set ")[2]
     assert told == (
@@ -121,7 +123,7 @@ def test_keys_that_the_recipes_lack_are_told_with_a_plus(recipe: str) -> None:
 
 def test_a_resumed_run_is_none_of_theirs(tmp_path: Path) -> None:
     path = write(tmp_path / "last.pt", "hubert", original("hubert", MAKE), MAKE, old=False, half=False)
-    with pytest.raises(ValueError, match=r"of model `hubert` and cannot be gone on with.*`checkpoint\.finetune_from_m"):
+    with pytest.raises(ValueError, match=r"of model `hubert` and cannot be resumed.*`checkpoint\.finetune_from_m"):
         trainer("audio", Data2VecTrainer, **MAKE).load_checkpoint(path)
 
 

@@ -184,7 +184,7 @@ def test_heads_of_a_checkpoint_are_adopted_if_asked_for(adopt: bool, caplog: pyt
     assert torch.equal(heads["mine"].dense.weight, theirs["mine"].dense.weight)
     assert heads.shape("resized") == (5, DIM)
     assert not torch.equal(heads["resized"].dense.weight, theirs["resized"].dense.weight)
-    assert "classification head `resized` (4, 16) of the checkpoint is not this model's, left out" in caplog.text
+    assert "classification head `resized` (4, 16) of the checkpoint is not in this model, skipped" in caplog.text
     assert ("`theirs`" in caplog.text) != adopt
 
 

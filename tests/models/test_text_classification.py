@@ -95,7 +95,9 @@ def test_dropout_keys_override_the_checkpoints(pretrained: Path, name: str) -> N
 
 
 def test_another_dictionary_is_refused(pretrained: Path) -> None:
-    message = r"checkpoint\.pt: it was trained with a dictionary of 25 symbols, the data has one of 26 \(<mask> incl"
+    message = (
+        r"checkpoint\.pt: trained with a dictionary of 25 symbols, but the data's dictionary has 26 \(including <mask>"
+    )
     with pytest.raises(ValueError, match=message):
         built(pretrained, words=21)
 
@@ -181,7 +183,7 @@ def test_a_head_of_another_task_is_left_out(pretrained: Path, caplog: pytest.Log
     state = saved.state_dict()
     loaded.upgrade_state_dict(state)
     loaded.load_state_dict(state, strict=True)
-    assert f"classification head `{HEAD}` (7, {DIM}) of the checkpoint is not this model's, left out" in caplog.text
+    assert f"classification head `{HEAD}` (7, {DIM}) of the checkpoint is not in this model, skipped" in caplog.text
     assert torch.equal(loaded.classification_heads[HEAD].out_proj.weight, before)
 
 

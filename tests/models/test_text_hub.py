@@ -79,7 +79,7 @@ def check(hub: Any, folder: Path, kind: str) -> None:
 
 def test_a_task_that_does_not_know_how_text_is_cut_asks_for_it(tmp_path: Path) -> None:
     folder = saved(tmp_path, "sentencepiece", task="masked_lm")
-    with pytest.raises(ValueError, match=r"task `masked_lm` does not say how .*: give `bpe`"):
+    with pytest.raises(ValueError, match=r"task `masked_lm` does not define how .*: pass `bpe`"):
         Data2VecTextModel.from_pretrained(str(folder), "model.pt", str(folder))
     hub = Data2VecTextModel.from_pretrained(str(folder), "model.pt", str(folder), **options(folder, "sentencepiece"))
     assert hub.task.source_dictionary.unk() not in hub.encode(SENTENCE)

@@ -126,13 +126,13 @@ def test_a_loss_scale_of_nothing_or_less_is_none_at_all(value: Any, scale: Any) 
         ({"num_heads": 5}, "`model.num_heads` is 5, which does not divide `model.embed_dim` 16"),
         ({"num_heads": 0}, "`model.num_heads` is 0"),
         ({"patch_size": 5}, "`patch_size` is 5, which does not divide `image_size` 16"),
-        ({"patch_size": 16}, r"`model\.patch_size` and `model\.image_size` are 16, .* lower `model\.patch_size`"),
+        ({"patch_size": 16}, r"`model\.patch_size` and `model\.image_size` are both 16: .* lower `model\.patch_size`"),
         ({"target_signal": "output"}, "`target_signal` is 'output'"),
         ({"average_top_k_layers": 0}, "`average_top_k_layers` is 0"),
         ({"num_mask_patches": 0}, r"`model\.num_mask_patches` is 0"),
         (
             {"max_mask_patches_per_block": 1},
-            r"`model\.max_mask_patches_per_block` is 1, less than `model\.min_mask_patches_per_block`",
+            r"`model\.max_mask_patches_per_block` is 1, which is less than `model\.min_mask_patches_per_block`",
         ),
     ],
 )

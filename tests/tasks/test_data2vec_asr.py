@@ -90,7 +90,7 @@ def test_the_checkpoints_dictionary_spells_also_where_the_folders_was_given_out_
     batch = task.dataset("train").collater([task.dataset("train")[2]])
     assert given.string(batch["target"][0]) == "C |"
     assert batch["target"][0].tolist() == [4, 7]
-    assert "dict.ltr.txt, line 1: symbol is '|', the checkpoint's dictionary has 'C'" in caplog.text
+    assert "dict.ltr.txt, line 1: symbol is '|', but the checkpoint's dictionary has 'C'" in caplog.text
 
 
 def test_a_folder_with_the_checkpoints_dictionary_is_not_warned_of(

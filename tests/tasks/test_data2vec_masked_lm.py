@@ -240,7 +240,7 @@ def test_extent_is_counted_in_tokens(words: Path) -> None:
 
 def test_a_missing_dictionary_says_what_writes_one(words: Path) -> None:
     (words / "dict.txt").unlink()
-    message = r"dict\.txt does not exist; `fairseq-preprocess` .*`data2vec subwords` for raw text"
+    message = r"dict\.txt does not exist; create it with `fairseq-preprocess` .*`data2vec subwords` for raw text"
     with pytest.raises(ValueError, match=message):
         make_task(words)
 
@@ -259,7 +259,7 @@ def test_keys_and_defaults_are_fairseqs(words: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("skip_masking", True, r"`task\.skip_masking` is true, .*`task\.d2v2_multi: true` only"),
+        ("skip_masking", True, r"`task\.skip_masking` is true, .*`task\.d2v2_multi: true`"),
         ("tokens_per_sample", 1, r"`task\.tokens_per_sample` is 1; expected at least 2"),
         ("bpe", "wordpiece", r"`task\.bpe` is 'wordpiece'; expected one of none, sentencepiece, gpt2"),
         ("mask_prob", 0.0, r"`task\.mask_prob` is 0\.0, .* hides 0 % of the input"),

@@ -214,12 +214,16 @@ def test_it_says_how_many_pictures_there_are(data: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "settings", "fault"),
     [
-        ({"patch_size": 7, "image_size": 32}, {}, r"`task\.input_size` is 32, which patches of 7 .* such as 35"),
+        (
+            {"patch_size": 7, "image_size": 32},
+            {},
+            r"`task\.input_size` is 32, which is not a multiple of .* 7;.* 35",
+        ),
         ({"image_size": 224}, {}, r"`task\.input_size` is 32, `model\.image_size` 224"),
         (
             {"num_mask_patches": 6, "min_mask_patches_per_block": 9},
             {},
-            r"`model\.max_mask_patches_per_block` is 8, less than `model\.min_mask",
+            r"`model\.max_mask_patches_per_block` is 8, which is less than `model\.min_mask",
         ),
         ({}, {"input_size": 0}, r"`task\.input_size` is 0"),
         ({}, {"normalization_mean": [0.5]}, r"`task\.normalization_mean` is \[0\.5\]; expected three"),

@@ -68,7 +68,7 @@ def test_data_without_a_modality_is_told(tmp_path: Path) -> None:
     np.savez(tmp_path / "0.npz", vision=np.ones((2, 4)))
     (tmp_path / "train.tsv").write_text(".\nclip\t0.npz\t2\t0\t0\n")
     (tmp_path / "train.label").write_text("1\n")
-    with pytest.raises(UnusableFileError, match=r"no sample has text; leave it out of `model\.modalities`"):
+    with pytest.raises(UnusableFileError, match=r"no sample has text; remove it from `model\.modalities`"):
         task(tmp_path).build_model(section())
 
 

@@ -1,1 +1,1 @@
-"""What is hidden, and how it is drawn: spans, blocks of a grid, words."""
+"""Masks, and how they are drawn: spans, blocks of a grid, words."""

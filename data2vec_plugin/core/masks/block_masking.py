@@ -17,7 +17,7 @@ BoolGrid = NDArray[np.bool_]
 Block = Tuple[slice, slice]
 
 TRIES = 10
-"""How often a block is drawn anew that does not fit, before the mask is left as it is."""
+"""How often a block that does not fit is redrawn before the mask is used as it is."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class BlockMaskConfig:
         if self.min_patches < 1:
             raise SettingError("min_patches", self.min_patches, "at least 1")
         if self.max_patches < self.min_patches:
-            least = f"{self.max_patches}, less than `min_patches`, which is {self.min_patches}"
+            least = f"{self.max_patches}, which is less than `min_patches` {self.min_patches}"
             raise SettingError("max_patches", least, "at least as many")
         if not 0 < self.min_aspect <= 1:
             raise SettingError("min_aspect", self.min_aspect, "a ratio of sides in (0, 1]")
@@ -58,7 +58,7 @@ class BlockMasker(Masker):
         if height * width < 2:
             raise SettingError(
                 "grid",
-                f"{height} x {width} patches, which leaves nothing to see once one is masked",
+                f"{height} x {width} patches, of which none is visible once one is masked",
                 "at least two",
             )
         self.config = config
@@ -93,12 +93,12 @@ class BlockMasker(Masker):
             raise SettingError(
                 "patches",
                 f"{self.config.patches} of {height} x {width} patches, {100 * share:.3g} % of an image",
-                f"{100 * LEAST_MASKED:g} to {100 * MOST_MASKED:g} %, since what is hidden is regressed from what is "
-                f"not (120 of 196 are 61 %)",
+                f"{100 * LEAST_MASKED:g} to {100 * MOST_MASKED:g} %, since masked patches are regressed from visible "
+                "ones (120 of 196 are 61 %)",
             )
 
     def _block(self, mask: BoolGrid, remaining: int, rng: Generator) -> Optional[Block]:
-        """A rectangle that hides at least one more patch and no more than ``remaining``; None if none was met."""
+        """A rectangle that hides at least one more patch and no more than ``remaining``; None if none was found."""
         config = self.config
         most = min(remaining, config.max_patches)
         widest = -math.log(config.min_aspect)

@@ -1,6 +1,7 @@
-"""Masks of data2vec 2.0: blocks on a line or a grid, then single positions until exactly the share is hidden.
+"""Masks of data2vec 2.0: blocks on a line or a grid, then single positions, until exactly the requested share is
+hidden.
 
-Section 3.4 there: "inverse" blocks say what stays visible, so that what is seen hangs together.
+Section 3.4 of its paper: "inverse" blocks stay visible, so that visible tokens are contiguous.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ Shape = Tuple[int, ...]
 
 @dataclass(frozen=True)
 class ExactMaskConfig:
-    """A share ``prob`` of every row is hidden, in blocks of ``length`` on each axis; of 1, single positions.
+    """A share ``prob`` of every row is hidden, in blocks of ``length`` on each axis; 1 masks single positions.
 
     Blocks are drawn for a share larger by ``adjust``, since they overlap, and by ``dropout``, before positions are
-    hidden or shown at random until the share is met; ``adjacent`` hides what lies next to a block first. ``inverse``
-    blocks stay visible instead. ``separate`` blocks are tiles that do not overlap. A row that need not have the same
-    share as others (``same_share`` false) stays as its blocks are. With ``least``, each batch's share is drawn between
-    that and ``prob``.
+    hidden or shown at random until the share is reached; ``adjacent`` hides neighbours of a block first. ``inverse``
+    blocks stay visible instead. ``separate`` blocks are tiles that do not overlap. With ``same_share`` false, a row's
+    blocks are left as drawn, without adjusting the share. With ``least``, each batch's share is drawn between that and
+    ``prob``.
     """
 
     prob: float = 0.7
@@ -48,13 +49,14 @@ class ExactMaskConfig:
             raise SettingError(
                 "prob",
                 self.prob,
-                f"a share from {LEAST_MASKED:g} to {MOST_MASKED:g}, since what is hidden is regressed from what is not",
+                f"a share from {LEAST_MASKED:g} to {MOST_MASKED:g}, since masked positions are regressed from visible "
+                "ones",
             )
         if not 0 <= self.dropout < 1:
             raise SettingError("dropout", self.dropout, "a share in [0, 1)")
 
     def check_share(self) -> None:
-        """Nothing is left to check: the share is what is said."""
+        """Nothing to check: exactly this share is hidden."""
 
 
 class ExactMasker(Masker):
@@ -67,7 +69,7 @@ class ExactMasker(Masker):
     def __init__(self, config: ExactMaskConfig, grid: Optional[Tuple[int, int]] = None) -> None:
         if grid is not None and grid[0] * grid[1] < 2:
             raise SettingError(
-                "grid", f"{grid[0]} x {grid[1]} patches, which leaves nothing to see once one is masked", "at least two"
+                "grid", f"{grid[0]} x {grid[1]} patches, of which none is visible once one is masked", "at least two"
             )
         self.config = config
         self.grid = grid
@@ -86,7 +88,7 @@ class ExactMasker(Masker):
         return mask
 
     def share(self, rngs: Sequence[Generator]) -> float:
-        """What is hidden of each row of a batch."""
+        """The share of each row of a batch that is hidden."""
         least = self.config.least
         if least is None or not 0 <= least < self.config.prob or not rngs:
             return self.config.prob
@@ -102,13 +104,13 @@ class ExactMasker(Masker):
             mask = self.tiles(shape, chosen, rng) if config.separate else self.blocks(shape, chosen, rng)
         if config.same_share:
             size = math.prod(shape)
-            # of single positions the reference counts those that stay
+            # for single positions the reference counts the visible ones
             goal = size - int(size * (1 - prob)) if config.length == 1 else int(size * chosen)
             self.meet(mask, min(max(goal, 1), size - 1), rng)
         return ~mask if config.inverse and config.length > 1 else mask
 
     def blocks(self, shape: Shape, chosen: float, rng: Generator) -> Flags:
-        """Squares around centres that may fall together; what would leave the grid is pushed to its border."""
+        """Squares around centres that may coincide; squares that would leave the grid are moved to its border."""
         config, size = self.config, math.prod(shape)
         count = int(size * ((chosen + config.adjust) / config.length ** len(shape)) * (1 + config.dropout))
         centres = np.unravel_index(rng.integers(size, size=count), shape)

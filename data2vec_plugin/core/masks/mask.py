@@ -18,12 +18,11 @@ from ..pytree import pytree
 class Mask:
     """Positions hidden from the student.
 
-    ``indices`` is (B, T) bool; ``positions`` are the same as ascending flat indices into B·T (N,), so that
-    nothing has to be counted on the device; ``channels`` (B, C) or (B, T, C) bool zeroes whole channels.
-    Where the student encodes nothing but what it sees, ``visible`` (B, V) int64 are those positions in each row,
-    ascending (then those that are encoded though they are hidden), and ``absent`` (B, V) bool is True behind the last
-    of a row that has fewer; None if none has.
-    A row of input may be masked in several copies, which follow one another.
+    ``indices`` is (B, T) bool; ``positions`` are the same as ascending flat indices into B·T (N,), so that no count has
+    to be read from the device; ``channels`` (B, C) or (B, T, C) bool zeroes whole channels. If the student encodes
+    visible tokens only, ``visible`` (B, V) int64 holds their positions in each row, ascending (followed by those
+    encoded although hidden), and ``absent`` (B, V) bool is True after the last position of a row with fewer; None if
+    all rows have V. An input may be masked in several copies, in consecutive rows.
     """
 
     indices: Tensor
@@ -34,7 +33,7 @@ class Mask:
 
     @classmethod
     def of(cls, entries: Mapping[str, Tensor]) -> Mask:
-        """The mask that :meth:`as_dict` made such entries of; raises ValueError for others."""
+        """The mask with the entries of :meth:`as_dict`; raises ValueError for other entries."""
         names = [field.name for field in fields(cls)]
         if set(entries) - set(names) or "indices" not in entries:
             raise ValueError(
@@ -52,9 +51,10 @@ class Mask:
         visible: Optional[Tensor] = None,
         absent: Optional[Tensor] = None,
     ) -> Mask:
-        """A mask from outside. Without ``positions`` they are counted, which waits for a CUDA tensor.
+        """A mask given by a caller. Without ``positions`` they are computed, which synchronises with the device.
 
-        Raises ValueError where ``positions`` are not those of ``indices``, as far as that is known without waiting.
+        Raises ValueError where ``positions`` are not those of ``indices``, as far as this is known without a
+        synchronisation.
         """
         indices = indices.bool()
         if positions is None:
@@ -65,22 +65,23 @@ class Mask:
 
     @classmethod
     def of_rows(cls, rows: NDArray[np.bool_]) -> Mask:
-        """What a masker has drawn: (B, T), True where hidden."""
+        """The mask of rows drawn by a masker: (B, T), True where hidden."""
         return cls(torch.from_numpy(rows), torch.from_numpy(np.flatnonzero(rows)))
 
     def as_dict(self) -> Dict[str, Tensor]:
-        """The tensors by name, as a sample carries them: hosts move dicts to a device, and know no classes of ours."""
+        """The tensors by name, as a sample carries them: fairseq moves dicts to a device, but not this class."""
         entries = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: tensor for name, tensor in entries.items() if tensor is not None}
 
     def to(self, device: torch.device) -> Mask:
-        """The same on a device, without waiting for it."""
+        """The mask on a device, copied without waiting."""
         return Mask(**{name: tensor.to(device, non_blocking=True) for name, tensor in self.as_dict().items()})
 
     def with_visible(self, sizes: Optional[Sequence[int]] = None, keep: float = 0.0) -> Mask:
-        """The same with the visible positions of rows of these unpadded ``sizes``; waits for a device.
+        """The mask with the visible positions of rows of these unpadded ``sizes``; synchronises with the device.
 
-        A share ``keep`` of what is hidden is encoded too. Raises ValueError for a row of which nothing is visible.
+        A share ``keep`` of the hidden positions is encoded too. Raises ValueError for a row of which nothing is
+        visible.
         """
         hidden = gone = self.indices.cpu().numpy()
         if keep > 0:
@@ -91,7 +92,7 @@ class Mask:
         return replace(self, visible=torch.from_numpy(visible), absent=absent).to(self.indices.device)
 
     def in_source(self, copies: int) -> Tensor:
-        """``positions`` (N,) in the input, of which each row was masked in so many ``copies``."""
+        """``positions`` (N,) as flat indices into the input, each row of which was masked ``copies`` times."""
         if copies == 1:
             return self.positions
         width = self.indices.size(1)
@@ -122,7 +123,7 @@ def visible_positions(gone: NDArray[np.bool_], hidden: NDArray[np.bool_]) -> Tup
         row = int(counts.argmin())
         raise ValueError(
             f"the mask leaves nothing visible in row {row} of {len(gone)}, which has {gone.shape[1]} positions; "
-            f"expected one at least: lower the share that is masked, or leave such short rows out"
+            "expected at least one: lower the masked share, or leave out such short rows"
         )
     most = int(counts.max(initial=0))
     absent = np.arange(most) >= counts[:, None]
@@ -131,7 +132,7 @@ def visible_positions(gone: NDArray[np.bool_], hidden: NDArray[np.bool_]) -> Tup
 
 
 def first_of(hidden: NDArray[np.bool_], share: float) -> NDArray[np.bool_]:
-    """The first ``share`` of what each row hides, (B, T)."""
+    """The first ``share`` of the hidden positions of each row, (B, T)."""
     wanted = np.rint(hidden.sum(1, keepdims=True) * share)
     chosen: NDArray[np.bool_] = hidden & (hidden.cumsum(1) <= wanted)
     return chosen

@@ -1,9 +1,10 @@
-"""What draws masks, and span masks as pure functions of explicit generators (section 4.2; wav2vec 2.0, section 3.2).
+"""Base classes that draw masks, and span masks as pure functions of explicit generators (section 4.2; wav2vec 2.0,
+section 3.2).
 
 Sampling is NumPy's, on the host: the model receives ready indices and never waits for the device.
-A row's generator comes from (seed, epoch, sample id), so a mask's spans depend neither on batch nor on worker. What
-follows does depend on the batch: ``same_share`` trims to the smallest share in it, and draws what to drop from the last
-row's generator, as ``dropout`` does; recorded masks pin that.
+A row's generator comes from (seed, epoch, sample id), so a mask's spans depend neither on batch nor on worker. The
+later steps depend on the batch: ``same_share`` trims to its smallest share, and like ``dropout`` draws from the last
+row's generator; recorded masks pin this.
 """
 
 from __future__ import annotations
@@ -26,22 +27,22 @@ BoolRows = NDArray[np.bool_]
 
 
 def row_generator(seed: int, epoch: int, index: int, copy: int = 0) -> Generator:
-    """The generator of a mask of sample ``index`` in ``epoch``, its own; a sample may be masked in several copies."""
+    """A separate generator for each mask: of sample ``index`` in ``epoch``, for each ``copy`` of the sample."""
     return np.random.default_rng((seed, epoch, index, copy))
 
 
 def hashed_row_generator(seed: int, epoch: int, index: int) -> Generator:
-    """The same as the reference has it, and recorded masks: one of at most a million.
+    """The reference's generator, also used by recorded masks: one of at most a million.
 
-    Its remainder is one of floats, which leaves few of them: 1.28 million samples share 38,609 in an epoch.
+    It takes the remainder of a float, which leaves few distinct seeds: 1.28 million samples share 38,609 in an epoch.
     """
     return np.random.default_rng(int(hash((seed, epoch, index)) % 1e6))
 
 
 def batch_generators(rows: int) -> List[Generator]:
-    """Generators for a batch without sample ids: they follow torch's CPU seed, hence resume with it.
+    """Generators for a batch without sample ids: they follow torch's CPU seed, so they resume with it.
 
-    The trainer seeds every rank alike, so that the rank has to keep their masks apart.
+    The trainer uses the same seed on all ranks, so the rank is added to make their masks differ.
     """
     entropy = int(torch.randint(2**31, ()).item())
     distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
@@ -56,18 +57,19 @@ def span_mask(
     generators: Sequence[Generator],
     trim_to_count: bool = False,
 ) -> BoolRows:
-    """Mask spans in each row: ``sizes`` unpadded lengths, one generator a row -> (rows, width) bool.
+    """Mask spans in each row: ``sizes`` unpadded lengths, one generator per row -> (rows, width) bool.
 
-    No row is ever masked whole: one position stays visible. With ``same_share`` every row is trimmed, one
+    No row is masked entirely: at least one position stays visible. With ``same_share`` every row is trimmed, one
     position at a time, to the smallest share in the batch; ``trim_to_count`` trims to the smallest *count*,
-    as the reference does, which starves long rows when lengths differ. Nor does ``dropout`` show a masked row whole.
+    as the reference does, which masks too little of long rows when lengths differ. ``dropout`` keeps at least one
+    position masked.
     """
     check_generators(len(sizes), generators)
     rows = [_row_spans(size, config, rng) for size, rng in zip(sizes, generators)]
     mask = np.zeros((len(rows), width), dtype=bool)
     goals = _equal_goals(rows, sizes, config, trim_to_count)
     for row, (masked, goal, size) in enumerate(zip(rows, goals, sizes)):
-        # the reference equalises and drops with the last row's generator; recorded masks pin that
+        # the reference trims and drops with the last row's generator; recorded masks pin this
         mask[row, _resize(masked, goal, size, generators[-1])] = True
         if config.dropout > 0:
             hidden = np.flatnonzero(mask[row])
@@ -111,7 +113,7 @@ def _span_lengths(count: int, size: int, config: SpanMaskConfig, rng: Generator)
 def _separate_starts(size: int, lengths: Indices, space: int, rng: Generator) -> tuple[Indices, Indices]:
     """Starts of spans that keep ``space`` visible positions between them; spans that do not fit are left out.
 
-    Every arrangement is equally likely: the free positions are dealt out between the spans.
+    Every arrangement is equally likely: the free positions are distributed between the spans.
     """
     lengths = rng.permutation(lengths)
     needed = np.cumsum(lengths + space) - space
@@ -134,7 +136,7 @@ def _equal_goals(
     if trim_to_count or len(set(sizes)) == 1:
         count = choose(len(row) for row in rows)
         return [min(count, max(size - 1, 0)) for size in sizes]
-    shares = (len(row) / size for row, size in zip(rows, sizes) if size > 1)  # a row of one cannot be masked
+    shares = (len(row) / size for row, size in zip(rows, sizes) if size > 1)  # a single position cannot be masked
     share = choose(shares, default=0.0)
     return [min(round(share * size), max(size - 1, 0)) for size in sizes]
 
@@ -150,9 +152,9 @@ def _resize(masked: Indices, goal: Optional[int], size: int, rng: Generator) -> 
 
 
 class Masker(ABC):
-    """Draws the masks of a batch on the host; a subclass says how rows are masked.
+    """Draws the masks of a batch on the host; a subclass defines how rows are masked.
 
-    A row of fewer than ``shortest`` positions has none to hide beside one to see, or to see beside a span.
+    A row of fewer than ``shortest`` positions cannot have both a hidden (span of) and a visible position.
     """
 
     shortest = 2
@@ -162,7 +164,8 @@ class Masker(ABC):
     ) -> Mask:
         """Mask rows of the given unpadded ``sizes``, ``copies`` times each: (rows · copies, ``width``), on the CPU.
 
-        A row's copies follow one another, each by its own of ``rngs``. The width is the longest row's if not given.
+        The copies of a row are consecutive, each drawn from its own entry of ``rngs``. The width defaults to the
+        longest row's.
         """
         each = [size for size in sizes for _ in range(copies)]
         check_generators(len(each), rngs)
@@ -193,10 +196,10 @@ class SpanMasker(Masker):
 
 
 class BatchMasker:
-    """Masks batches, on the host: each row in so many ``copies``.
+    """Draws the masks of a batch on the host: each row ``copies`` times.
 
-    ``channels``, if any are to be masked, draws which of ``dim``. Where the student encodes ``visible_only``, masks say
-    what that is; a share ``keep`` of what is masked is among it.
+    ``channels`` optionally draws masked channels out of ``dim``. If the student encodes ``visible_only`` tokens, masks
+    hold their positions, including a share ``keep`` of the masked ones.
     """
 
     def __init__(
@@ -216,19 +219,19 @@ class BatchMasker:
         self.keep = keep
 
     def draw(self, sizes: Sequence[int], rngs: Sequence[Generator], width: Optional[int] = None) -> Mask:
-        """Mask rows of the given unpadded ``sizes``, on the CPU; a row's copies follow one another in ``rngs``."""
+        """Mask rows of the given unpadded ``sizes``, on the CPU; the copies of a row are consecutive in ``rngs``."""
         mask = self.masker.draw(sizes, rngs, self.copies, width)
         if self.channels is not None:
             mask.channels = self.channels.draw([self.dim] * len(rngs), rngs, width=self.dim).indices
         return self.with_visible(mask, sizes) if self.visible_only else mask
 
     def with_visible(self, mask: Mask, sizes: Sequence[int]) -> Mask:
-        """The mask of rows of these ``sizes`` with what it leaves visible, which is no padding."""
+        """The mask with its visible positions, padding excluded; ``sizes`` are the unpadded lengths."""
         copies = len(mask.indices) // max(len(sizes), 1)
         return mask.with_visible([size for size in sizes for _ in range(copies)], self.keep)
 
     def drawn(self, tokens: Tokens) -> Mask:
-        """A mask on the tokens' device where the loader brought none; torch's CPU generator is the seed."""
+        """A mask on the tokens' device if the batch has none, seeded by torch's CPU generator."""
         rows, width = tokens.x.size(0) * self.copies, tokens.x.size(1)
         mask = self.masker.draw(tokens.sizes(), batch_generators(rows), self.copies, width)
         mask.channels = self.drawn_channels(rows)
@@ -242,9 +245,9 @@ class BatchMasker:
 
 
 def check_hides(mask: Mask, padding_mask: Optional[Tensor]) -> None:
-    """Raise ValueError for a mask that hides nothing, with what is wrong: the rows, or the mask.
+    """Raise ValueError for a mask that hides nothing, naming the cause: too short rows, or the mask.
 
-    ``padding_mask`` (B, T) is True where the batch is padded; it is looked at only where nothing is hidden.
+    ``padding_mask`` (B, T) is True where the batch is padded; it is read only if nothing is hidden.
     """
     if mask.count > 0:
         return
@@ -253,8 +256,8 @@ def check_hides(mask: Mask, padding_mask: Optional[Tensor]) -> None:
         longest = int((~padding_mask).sum(1).max())
     batch = f"nothing is masked, so there is nothing to regress, in a batch of {rows} rows of at most {longest} tokens"
     if rows == 0 or longest < 2:
-        raise ValueError(f"{batch}: a row needs two, one to hide and one to see; leave shorter ones out")
-    raise ValueError(f"{batch}: the mask hides none of them; raise the share that is masked above 0")
+        raise ValueError(f"{batch}: a row needs at least two, one masked and one visible; leave out shorter rows")
+    raise ValueError(f"{batch}: the mask hides none of them; set the masked share above 0")
 
 
 def check_generators(rows: int, rngs: Sequence[Generator]) -> None:

@@ -1,4 +1,4 @@
-"""Which tokens of a text are hidden, and what the student sees in their place (section 4.3; BERT, section 3.1)."""
+"""Which tokens of a text are hidden, and what the student sees instead (section 4.3; BERT, section 3.1)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class TokenMaskConfig:
-    """Spans of tokens (or of whole words) to regress; of these a share ``keep`` stays as it is, a share ``random``
-    becomes another word, and the rest the mask symbol.
+    """Spans of tokens (or of whole words) to regress; a share ``keep`` of them is unchanged, a share ``random`` is
+    replaced by random words, and the rest by the mask symbol.
 
     BERT's masks are spans of one with 0.15, 0.1, 0.1; wav2vec's are spans of four with 0.35, 0, 0.
     """
@@ -35,9 +35,9 @@ class TokenMaskConfig:
 
 
 class TokenMasker:
-    """Masks one row of ids; ``replacements`` (V,) are the odds of each symbol to stand in for a hidden one.
+    """Masks one row of ids; ``replacements`` (V,) are the probabilities of each symbol as a random replacement.
 
-    ``word_starts`` (V,) tells the symbols that begin a word; with it whole words are hidden.
+    ``word_starts`` (V,) marks the symbols that begin a word; if given, whole words are hidden.
 
     >>> masker = TokenMasker(TokenMaskConfig(keep=0, random=0), mask_symbol=9)
     >>> ids, hidden = masker.sample(np.arange(4, 8), np.random.default_rng(0))
@@ -75,7 +75,7 @@ class TokenMasker:
         return seen, hidden
 
     def hidden(self, ids: Ids, rng: Generator) -> Flags:
-        """Spans over tokens, or over words (T,); a row that stays whole by chance hides one."""
+        """Spans over tokens, or over words (T,); a row without a drawn span hides one."""
         if self.word_starts is None:
             return self._runs(len(ids), rng)
         starts = self.word_starts[ids]
@@ -90,12 +90,12 @@ class TokenMasker:
 
 
 def shares_below(odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cumulative shares (V,), the last exactly 1, so that no draw falls on a symbol without odds.
+    """Cumulative shares (V,), the last exactly 1, so that no symbol with probability 0 is drawn.
 
-    Raises SettingError where no symbol has any.
+    Raises SettingError if all are 0.
     """
     sums = np.cumsum(odds, dtype=np.float64)
     if len(sums) == 0 or not sums[-1] > 0:
-        raise SettingError("replacements", "without odds for any symbol", "some symbol that may replace a hidden one")
+        raise SettingError("replacements", "all 0", "some symbol that may replace a hidden one")
     shares: NDArray[np.float64] = sums / sums[-1]
     return shares

@@ -1,1 +1,1 @@
-"""The loss: what the teacher gives as targets, and the terms that compare predictions with them."""
+"""The loss: targets from the teacher, and the terms that compare predictions with them."""

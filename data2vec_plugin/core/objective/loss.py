@@ -1,4 +1,4 @@
-"""The regression loss and the variances that tell whether it is trivially solved."""
+"""The regression loss, and the deviations that show whether training has collapsed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Targets: the average of the teacher's top-K normalised layer signals (section 3.3).
 
 Every normalisation is "subtract the mean, divide by the deviation" over some axes of (B, T, C);
-they differ only in the axes. Statistics that run over time or batch leave padded positions out.
+they differ only in the axes. Statistics over time or batch exclude padded positions.
 """
 
 from __future__ import annotations
@@ -45,17 +45,16 @@ def average_targets(
 ) -> Tensor:
     """Regression targets at the masked positions.
 
-    ``signals`` are the recorded layers, lowest first, each (B, T, C), of which the last ``top_k`` count; where
-    :func:`rows_suffice`, they may be (N, C), the masked positions already;
-    ``positions`` (N,) are flat indices into B·T; ``padding_mask`` (B, T) is True where padded.
-    Returns (N, C) in fp32.
+    ``signals`` are the recorded layers, lowest first, each (B, T, C), of which the last ``top_k`` are averaged; if
+    :func:`rows_suffice`, they may be (N, C), at masked positions only; ``positions`` (N,) are flat indices into B·T;
+    ``padding_mask`` (B, T) is True where padded. Returns (N, C) in fp32.
     """
     per_layer, averaged = normalisation_axes(config)
     if rows_suffice(config):
         rows_only = [_normalise_rows(if_whole(x, positions).float(), per_layer) for x in signals[-config.top_k :]]
         return _normalise_rows(mean_of(rows_only), averaged)
     rows = _Rows(positions, signals[0].size(1))
-    # Once no statistic over time is left to take, only the masked rows are worth computing.
+    # after the last statistic over time, only the masked rows are computed
     layers_rows_only = all(axes == CHANNEL for axes in averaged)
     layers = [
         _normalised(signal.float(), per_layer, padding_mask, rows if layers_rows_only else None)
@@ -68,14 +67,14 @@ def average_targets(
 
 
 def whole_targets(signals: Sequence[Tensor], config: TargetConfig, padding_mask: Optional[Tensor] = None) -> Tensor:
-    """The same of all positions: (B, T, C) in fp32."""
+    """Targets at all positions: (B, T, C) in fp32."""
     per_layer, averaged = normalisation_axes(config)
     layers = [_normalised(signal.float(), per_layer, padding_mask) for signal in signals[-config.top_k :]]
     return _normalised(mean_of(layers), averaged, padding_mask)
 
 
 def rows_suffice(config: TargetConfig) -> bool:
-    """Whether no statistic runs over time or batch, so that masked positions are all that must be known."""
+    """Whether no statistic runs over time or batch, so that only masked positions are needed."""
     per_layer, averaged = normalisation_axes(config)
     return all(axes == CHANNEL for axes in per_layer + averaged)
 
@@ -88,8 +87,8 @@ def mean_of(layers: Sequence[Tensor]) -> Tensor:
 def normalisation_axes(config: TargetConfig) -> Tuple[List[Axes], List[Axes]]:
     """Axes of the per-layer normalisations and of those after averaging, in the order of application.
 
-    The reference's speech model holds (T, B, C) unless batch or instance norm made it transpose, so that its group
-    norm and its averaged instance norm then run over the batch; ``reference_axes`` says to do the same.
+    The reference's speech model holds (T, B, C) unless batch or instance norm transposed it, so its group norm and its
+    averaged instance norm run over the batch; ``reference_axes`` reproduces this.
     """
     slipped = config.reference_axes and not (config.batch_norm or config.instance_norm)
     group: Axes = (0, 2) if slipped else TIME_AND_CHANNEL
@@ -122,7 +121,7 @@ def _normalised(
 
 
 def _normalise_rows(rows: Tensor, axes_list: Sequence[Axes]) -> Tensor:
-    """Layer-normalise (N, C) once for every entry: only channel statistics are left at this point."""
+    """Layer-normalise (N, C) once for every entry: only statistics over channels remain at this point."""
     for _ in axes_list:
         rows = torch.nn.functional.layer_norm(rows, rows.shape[-1:], eps=EPS)
     return rows
@@ -131,7 +130,7 @@ def _normalise_rows(rows: Tensor, axes_list: Sequence[Axes]) -> Tensor:
 def moments(x: Tensor, axes: Axes, padding_mask: Optional[Tensor] = None) -> Tuple[Tensor, Tensor]:
     """Mean and deviation, sqrt(variance + eps), of (B, T, C) over ``axes`` (kept as size 1).
 
-    Padded positions are left out of statistics that run over batch or time.
+    Statistics over batch or time exclude padded positions.
     """
     if padding_mask is None or axes == CHANNEL:
         variance, mean = torch.var_mean(x, axes, correction=0, keepdim=True)

@@ -1,7 +1,7 @@
-"""The terms of the loss. Each is made of the mask, the predictions and the teacher's signals.
+"""The terms of the loss, each computed from the mask, the predictions and the teacher's signals.
 
-A model holds a list of them. v1 has one, the regression of section 3.3; data2vec 2.0 adds the utterance's (section 3.2
-there).
+A model holds a list of them. data2vec 1 has one, the regression of section 3.3; data2vec 2.0 adds the utterance loss
+(section 3.2 of its paper).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from .targets import average_targets, rows_suffice, whole_targets
 
 @dataclass
 class Step:
-    """What a term is made of: ``signals`` of the teacher, lowest layer first, each (B, T, C) or (N, C).
+    """The inputs of a term: ``signals`` of the teacher, lowest layer first, each (B, T, C) or (N, C).
 
-    Each row of them is masked in so many ``copies``. ``outputs`` are the predictor's, ``student`` what it read,
-    ``source`` what the student's embedder read.
+    Each row of them is masked ``copies`` times. ``outputs`` are the predictor's, ``student`` is its input, ``source``
+    the input of the student's embedder.
     """
 
     mask: Mask
@@ -57,9 +57,10 @@ class Term(Protocol):
 
 
 class Average:
-    """Targets: the average of the teacher's top K normalised signals, made once a step for all terms that share it.
+    """Targets: the average of the teacher's top K normalised signals, computed once per step for all terms that share
+    it.
 
-    They are made of ``whole`` rows where a term wants more than what is masked, or the mask comes in many copies.
+    ``whole`` rows are computed if a term needs more than the masked positions, or if there are many copies of the mask.
     """
 
     def __init__(self, config: TargetConfig, whole: bool = False) -> None:
@@ -67,7 +68,7 @@ class Average:
         self.whole = whole
 
     def at_masked(self, step: Step) -> Tensor:
-        """(N, C) in fp32; statistics leave padding out."""
+        """(N, C) in fp32; statistics exclude padding."""
         if not self.whole and step.copies == 1:
             return average_targets(step.signals, self.config, step.mask.positions, self.padding(step))
         return at_rows(self.of_all(step), step.mask.in_source(step.copies))
@@ -79,14 +80,14 @@ class Average:
         return step.kept[self]
 
     def padding(self, step: Step) -> Optional[Tensor]:
-        """What statistics leave out, (B, T)."""
+        """The positions that statistics exclude, (B, T)."""
         return step.padding_mask
 
 
 class Regression:
     """Smooth L1 between predictions and the average of the teacher's top K normalised signals.
 
-    ``output`` says which of the predictor's; terms may share an ``average``.
+    ``output`` is the index of the predictor's output; terms may share an ``average``.
     """
 
     def __init__(
@@ -121,9 +122,10 @@ class Regression:
 
 
 class Utterance(Regression):
-    """What the last extra token became regresses the mean of the targets over the whole input.
+    """The output of the last extra token regresses the mean of the targets over the full input.
 
-    It counts as the mean over rows does, times as many as are masked, by which all terms are divided in the end.
+    The loss is the mean over rows times the number of masked positions, since all terms are divided by that number in
+    the end.
     """
 
     def __call__(self, step: Step) -> Scored:
@@ -136,7 +138,7 @@ class Utterance(Regression):
         """(R, C)."""
         extra = None if step.student is None else step.student.extra
         if extra is None:
-            raise ValueError(f"the term `{self.name}` reads an extra token, of which the encoder has none")
+            raise ValueError(f"the term `{self.name}` reads an extra token, but the encoder has none")
         return extra[:, -1]
 
     def targets(self, step: Step) -> Tensor:
@@ -150,5 +152,5 @@ class Utterance(Regression):
         return mean.repeat_interleave(step.copies, 0)
 
     def divisor(self, token: Tensor) -> int:
-        """Of what the loss is a mean."""
+        """The number of rows by which the loss is divided."""
         return token.size(0)

@@ -1,1 +1,1 @@
-"""Senses of order that are no single modality's: biases of attention on a grid or a line."""
+"""Positions shared by several modalities: attention biases on a line or a grid."""

@@ -1,6 +1,7 @@
 """Attention with linear biases (Press et al., 2022) on a line or a square grid, symmetric, its scale learned or not.
 
-data2vec 2.0 has it for speech (section 3.4 there): what is far away counts less, in each head to another degree.
+data2vec 2.0 uses it for speech (section 3.4 of its paper): distant tokens get less attention, to a degree that differs
+by head.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ DISTANCES = ("manhattan", "euclidean")
 
 @dataclass(frozen=True)
 class AlibiConfig:
-    """``heads`` of which the first ``biased`` have a slope; places on a line, or on a grid with so many columns.
+    """``heads`` of which the first ``biased`` have a slope; positions on a line, or on a grid with ``columns``.
 
-    The ``scale`` of all slopes may be ``learned``: one value, or one ``per_head``, or of each of ``layers``. With
-    ``longest`` there is a learned value for every two of so many places instead, which slopes begin.
+    The ``scale`` of all slopes may be ``learned``: one value, or one ``per_head``, or one for each of ``layers``. With
+    ``longest``, there is instead a learned value for each pair of that many positions, initialised by the slopes.
     """
 
     heads: int
@@ -46,7 +47,7 @@ class AlibiConfig:
 
 
 class Alibi(nn.Module):
-    """Biases of attention by how far apart two tokens stand; tokens that are not of the input have none."""
+    """Attention biases by the distance of two tokens; extra tokens have none."""
 
     slopes: Tensor
 
@@ -75,7 +76,7 @@ class Alibi(nn.Module):
         return [apart * of_layer for of_layer in weights]
 
     def apart(self, tokens: Tokens) -> Tensor:
-        """How far apart tokens stand (R or 1, 1, V, V), or what was learned of that (R or 1, H, V, V)."""
+        """Distances of tokens (R or 1, 1, V, V), or the learned biases (R or 1, H, V, V)."""
         count, order = tokens.x.size(1) - tokens.extra, tokens.order
         if order is None:
             order = torch.arange(count, device=tokens.x.device).unsqueeze(0)
@@ -84,15 +85,15 @@ class Alibi(nn.Module):
         return self.alibi_bias[0][:, order.unsqueeze(2), order.unsqueeze(1)].transpose(0, 1)
 
     def check_reach(self, count: int) -> None:
-        """Raise ValueError for more tokens than there are learned values for; hidden ones have a place too."""
+        """Raise ValueError for more tokens, hidden ones included, than there are learned values for."""
         if self.alibi_bias is not None and count > self.alibi_bias.size(-1):
             raise ValueError(
-                f"there are {count} tokens, but this model learned biases of attention for {self.alibi_bias.size(-1)} "
-                f"places: give shorter inputs, or train with a larger `alibi_max_pos`"
+                f"there are {count} tokens, but this model learned attention biases for {self.alibi_bias.size(-1)} "
+                "positions: use shorter inputs, or train with a larger `alibi_max_pos`"
             )
 
     def distances(self, order: Tensor) -> Tensor:
-        """How far apart places are: (R, V) -> (R, V, V)."""
+        """Distances between positions: (R, V) -> (R, V, V)."""
         columns = self.config.columns
         along = (order,) if columns is None else (order // columns, order % columns)
         apart = [(places.unsqueeze(2) - places.unsqueeze(1)).abs() for places in along]
@@ -103,7 +104,7 @@ class Alibi(nn.Module):
 
 
 class AlibiPositions(nn.Module):
-    """Another sense of order, ``signal``, and biases of attention beside it."""
+    """Another kind of positions, ``signal``, together with ALiBi's attention biases."""
 
     signal: Positions
     alibi: Optional[Alibi]
@@ -114,13 +115,14 @@ class AlibiPositions(nn.Module):
         self.alibi = alibi
 
     def added(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
-        """Tokens with the signal: (B, T, C) -> (B, T, C); raises ValueError for more than biases were learned for."""
+        """Tokens with the signal: (B, T, C) -> (B, T, C); raises ValueError for more tokens than biases were learned
+        for."""
         if self.alibi is not None:
             self.alibi.check_reach(x.size(1))
         return self.signal.added(x, padding_mask)
 
     def biases(self, tokens: Tokens, layers: Sequence[nn.Module]) -> Biases:
-        """Those of ALiBi, where there is any."""
+        """The biases of ALiBi, if there are any."""
         return (None,) if self.alibi is None else self.alibi(tokens)
 
 

@@ -1,4 +1,4 @@
-"""What gives an encoder a sense of order."""
+"""The interface of positions in an encoder."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from ..outputs import Tokens
 
 Biases = Sequence[Optional[Tensor]]
-"""What attention adds to its scores, broadcasting to (B, H, T, T): one for all layers, or one for each."""
+"""Biases added to attention scores, broadcasting to (B, H, T, T): one for all layers, or one for each."""
 
 
 class Positions(Protocol):
-    """A modality's sense of order, as a part of the encoder."""
+    """The positions of a modality, a part of the encoder."""
 
     def added(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
         """Tokens with their positions: (B, T, C) -> (B, T, C)."""
@@ -23,7 +23,7 @@ class Positions(Protocol):
 
 
 class NoPositions(nn.Module):
-    """No sense of order, or one that the tokens brought along."""
+    """No positions, or positions that the tokens already contain."""
 
     def added(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
         """Tokens as they are."""

@@ -16,7 +16,7 @@ CLASS_ENTRIES = 3
 class RelativePositionBias(nn.Module):
     """One learned value for each offset between two patches and each head, for a class token and then the patches.
 
-    ``table`` ((2R-1)·(2C-1)+3, H) starts at zero; which of its rows applies to which pair of tokens is no state.
+    ``table`` ((2R-1)·(2C-1)+3, H) starts at zero; the index from pairs of tokens to its rows is not part of the state.
     """
 
     index: Tensor
@@ -28,7 +28,7 @@ class RelativePositionBias(nn.Module):
 
     def forward(self) -> Tensor:
         """The bias of attention (1, H, 1+R·C, 1+R·C)."""
-        # attention kernels want the keys' axis contiguous
+        # attention kernels require a contiguous key axis
         return self.table[self.index].permute(2, 0, 1).contiguous().unsqueeze(0)
 
 

@@ -1,1 +1,1 @@
-"""What a student that saw visible tokens only makes of the hidden ones."""
+"""Predictions of hidden tokens by a student that saw only visible ones."""

@@ -1,4 +1,4 @@
-"""A decoder that asks visible tokens for what is hidden, by position alone (data2vec 2.0's variant for images)."""
+"""A decoder whose queries are positions, with cross-attention to visible tokens (data2vec 2.0's variant for images)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEADS, RATIO = 8, 4
 
 
 class CrossAttention(nn.Module):
-    """Attention of one sequence to another of other width."""
+    """Attention of one sequence to another of a different width."""
 
     def __init__(self, dim: int, seen_dim: int) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class CrossAttention(nn.Module):
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, seen: Tokens) -> Tensor:
-        """(R, T, C) and what is seen (R, V, C') -> (R, T, C)."""
+        """(R, T, C) and visible tokens (R, V, C') -> (R, T, C)."""
         q, k, v = (
             part.unflatten(-1, (HEADS, -1)).transpose(1, 2)  # type: ignore[no-untyped-call]
             for part in (self.q_proj(x), *self.kv_proj(seen.x).chunk(2, -1))
@@ -52,7 +52,7 @@ class Mlp(nn.Module):
 
 
 class CrossBlock(nn.Module):
-    """Cross attention and feed-forward, with norms after; the first block's questions do not add to its answers."""
+    """Cross-attention and feed-forward with post-norm; the first block has no residual of its queries."""
 
     def __init__(self, dim: int, seen_dim: int, residual: bool) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class CrossBlock(nn.Module):
         self.mlp = Mlp(dim)
 
     def forward(self, x: Tensor, seen: Tokens) -> Tensor:
-        """(R, T, C) and what is seen -> (R, T, C)."""
+        """(R, T, C) and visible tokens -> (R, T, C)."""
         attended = self.attn(x, seen)
         x = self.norm1(x + attended if self.residual else attended)
         normed: Tensor = self.norm2(x + self.mlp(x))
@@ -71,7 +71,7 @@ class CrossBlock(nn.Module):
 
 
 class CrossAttendingDecoder(nn.Module):
-    """Positions (1, T, C) ask in ``blocks`` what is visible."""
+    """Positions (1, T, C) attend to visible tokens in ``blocks``."""
 
     questions: Tensor
 
@@ -84,7 +84,7 @@ class CrossAttendingDecoder(nn.Module):
         self.apply(init_bert)
 
     def forward(self, x: Tensor, mask: Mask, padding_mask: Optional[Tensor] = None) -> Tensor:
-        """(R, T, C), of which only what is visible is read -> (N, C)."""
+        """(R, T, C), of which only visible tokens are read -> (N, C)."""
         seen = Tokens(x, padding_mask, mask.visible, mask.absent).gathered()
         answers = self.input_proj(self.questions.to(x.dtype)).expand(x.size(0), -1, -1)
         for block in self.blocks:

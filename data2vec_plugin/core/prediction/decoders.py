@@ -1,6 +1,6 @@
-"""Decoders of data2vec 2.0: convolutions over time or over a grid, or a Transformer (section 3.2 there).
+"""Decoders of data2vec 2.0: convolutions over time or over a grid, or a Transformer (section 3.2 of its paper).
 
-Each reads (R, T, C) with noise in hidden places, and gives (N, C) at those.
+Each reads (R, T, C) with noise at hidden positions, and returns (N, C) at these.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .visible_decoder import at_hidden
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """``layers`` of ``dim`` channels; for convolutions their ``kernel`` and ``groups``, and what follows them.
+    """``layers`` of ``dim`` channels; for convolutions their ``kernel`` and ``groups``.
 
-    ``projections`` linear layers end it, the first of several ``ratio`` times as wide as ``dim``.
+    ``projections`` linear layers follow; if there are several, the first is ``ratio`` times as wide as ``dim``.
     """
 
     dim: int = 384
@@ -44,7 +44,7 @@ class DecoderConfig:
 class ConvDecoder(nn.Module):
     """Convolutions of the same length, each with a norm, GELU and, where its input is as wide, a residual.
 
-    On a ``grid`` of (rows, columns) they are two-dimensional. Padding is silenced before each.
+    On a ``grid`` of (rows, columns) they are two-dimensional. Padding is set to zero before each.
     """
 
     def __init__(self, config: DecoderConfig, dim: int, grid: Optional[Tuple[int, int]] = None) -> None:
@@ -84,7 +84,7 @@ class ConvDecoder(nn.Module):
 
 
 def projection(config: DecoderConfig, dim: int) -> nn.Module:
-    """Linear layers with GELU between them; a single one stands alone."""
+    """Linear layers with GELU between them; a single one is returned without a Sequential."""
     width, layers = config.dim, nn.Sequential()
     for index in range(config.projections - 1):
         wider = int(width * config.ratio) if index == 0 else width

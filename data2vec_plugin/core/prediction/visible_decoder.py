@@ -13,11 +13,12 @@ from ..view import noise_like
 
 
 class VisibleDecoder(nn.Module):
-    """Noise where nothing was visible, then a decoder: a modality's ``own``, one ``shared`` by several, or both.
+    """Fills hidden positions with noise, then decodes: by a modality's ``own`` decoder, one ``shared`` by several, or
+    both.
 
-    A decoder reads (R, T, C), the mask and what is padded, and gives (N, C) at hidden positions, an output of its own;
-    the shared one's is the first. ``further`` makes one more of the first, if it is given. The ``table`` (1, T, C) of
-    positions is added to the noise, or to all (``add_to_all``), where there is one.
+    Each decoder reads (R, T, C), the mask and the padding, and returns one output (N, C) at hidden positions; the
+    shared one's comes first. An optional ``further`` module computes one more output from the first. An optional
+    ``table`` (1, T, C) of positions is added to the noise, or to all tokens (``add_to_all``).
     """
 
     restores = True
@@ -43,7 +44,7 @@ class VisibleDecoder(nn.Module):
         self.register_buffer("table", table, persistent=False)
 
     def forward(self, student: EncoderOutput, mask: Mask, padding_mask: Optional[Tensor] = None) -> Tuple[Tensor, ...]:
-        """What the student made of visible tokens (R, V, C) -> each output (N, C) at hidden positions."""
+        """The student's output at visible tokens (R, V, C) -> each output (N, C) at hidden positions."""
         if padding_mask is not None:
             padding_mask = self.seen_padding(padding_mask, mask)
         x, decoders = self.dropout(student.x), [each for each in (self.shared, self.own) if each is not None]
@@ -58,13 +59,13 @@ class VisibleDecoder(nn.Module):
         return padding_mask if copies == 1 else padding_mask.repeat_interleave(copies, 0)
 
     def restored(self, visible: Tensor, mask: Mask) -> Tensor:
-        """(R, V, C) -> (R, T, C), noise where there was nothing to see."""
+        """(R, V, C) -> (R, T, C), with noise at hidden positions."""
         rows, width = mask.indices.shape
         if mask.visible is None:
-            raise ValueError("`visible` of the mask is not known: a decoder reads what is visible")
+            raise ValueError("`visible` of the mask is not set, but a decoder needs the visible positions")
         starts = torch.arange(rows, device=visible.device).unsqueeze(1) * width
         places = mask.visible + starts
-        if mask.absent is not None:  # what is not there goes to a row that is cut off
+        if mask.absent is not None:  # absent entries are written to a row that is cut off
             places = places.masked_fill(mask.absent, rows * width)
         noise = self.drawn_noise(visible, rows * width + (mask.absent is not None))
         x = noise.index_copy(0, places.view(-1), visible.reshape(-1, visible.size(-1)))[: rows * width]
@@ -75,7 +76,7 @@ class VisibleDecoder(nn.Module):
         return noise_like(visible.new_empty(count, visible.size(-1)), self.noise)
 
     def placed(self, x: Tensor, mask: Mask) -> Tensor:
-        """With positions, where they are wanted: (R, T, C) -> (R, T, C)."""
+        """With positions, if configured: (R, T, C) -> (R, T, C)."""
         if self.table is None:
             return x
         table = self.table.to(x.dtype)

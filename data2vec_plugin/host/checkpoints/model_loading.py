@@ -63,7 +63,7 @@ def unloadable(path: str) -> str:
 
     found = identify_file(path)
     if not found.model:
-        return f"checkpoint {path}: {found.told(OURS_ONLY)}"
+        return f"checkpoint {path}: {found.message(OURS_ONLY)}"
     registered = {**MODEL_REGISTRY, **ARCH_MODEL_REGISTRY}
     unknown = [name for name in (found.model, found.encoder) if name and name not in registered]
     if unknown:

@@ -60,7 +60,7 @@ def build_on_multi(encoder: Any, cfg: Any, output_size: Any = None) -> None:
         state = read_checkpoint(cfg.w2v_path)
         found = identify(state)
         if SPEECH not in found.modalities:
-            raise ValueError(f"`model.w2v_path` is {cfg.w2v_path}: {found.told('recognition starts from speech')}")
+            raise ValueError(f"`model.w2v_path` is {cfg.w2v_path}: {found.message('recognition starts from speech')}")
         cfg.w2v_args = recognisers_args(cfg, state)
         weights = None if cfg.no_pretrained_weights else dict(state["model"])
     with open_dict(cfg.w2v_args):

@@ -45,9 +45,9 @@ def mismatch(trainer: Any, filename: str, error: Exception) -> str:
     state, model = read_checkpoint(filename), trainer.get_model()
     found = identify(state)
     if found.model and found.model != trainer.cfg.model._name:
-        reason = found.told(f"this run trains `{trainer.cfg.model._name}`")
+        reason = found.message(f"this run trains `{trainer.cfg.model._name}`")
     elif "model" not in state:
-        reason = found.told("expected a checkpoint of a training")
+        reason = found.message("expected a checkpoint of a training")
     else:
         saved = state["model"]
         if hasattr(model, "upgrade_state_dict"):

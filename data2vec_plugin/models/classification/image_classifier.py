@@ -46,7 +46,7 @@ class ImageClassifier(BaseFairseqModel):
 
     def pooled(self, img: Tensor) -> Tensor:
         """One vector an image: (B, C)."""
-        raise NotImplementedError(f"{type(self).__name__} must say what is classified")
+        raise NotImplementedError(f"{type(self).__name__} must implement what is classified")
 
     def logits(self, img: Tensor) -> Tensor:
         """Images -> scores of the classes (B, classes), from what is pooled, normalised where there is a norm."""
@@ -68,7 +68,7 @@ class ImageClassifier(BaseFairseqModel):
 def result(img: Tensor, loss: Tensor) -> Dict[str, Any]:
     """What a criterion reads; the loss has upstream's name.
 
-    It is there by itself too: torch's old backward hooks, fairseq's search for NaN, want a tensor in a dict.
+    The output is a tensor in a dict, which torch's old backward hooks and fairseq's search for NaN expect.
     """
     return {"losses": {"regression": loss}, "sample_size": img.size(0), "loss": loss.detach()}
 

@@ -32,7 +32,7 @@ class ClassificationHeads(nn.ModuleDict):
     def register(self, name: str, num_classes: int, inner_dim: Optional[int] = None) -> None:
         """Add a head, or replace one of the same name, which is said."""
         if name in self:
-            logger.warning(f"classification head `{name}` is replaced by one of {num_classes} classes")
+            logger.warning(f"classification head `{name}` is replaced by one with {num_classes} classes")
         inner = inner_dim or self.dim
         self[name] = self.kind(input_dim=self.dim, inner_dim=inner, num_classes=num_classes, **self.options)
 
@@ -54,7 +54,7 @@ class ClassificationHeads(nn.ModuleDict):
             if name not in self and adopt:
                 self.register(name, *shape)
             if name not in self or self.shape(name) != shape:
-                logger.warning(f"classification head `{name}` {shape} of the checkpoint is not this model's, left out")
+                logger.warning(f"classification head `{name}` {shape} of the checkpoint is not in this model, skipped")
                 for key in [key for key in state if key.startswith(f"{below}{name}.")]:
                     del state[key]
         for key, value in self.state_dict().items():

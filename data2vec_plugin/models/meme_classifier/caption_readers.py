@@ -21,7 +21,7 @@ class CaptionReader(Protocol):
     pad: int
 
     def row(self, caption: str, longest: int) -> List[int]:
-        """Ids of a caption, at most ``longest``, marks included; an empty caption has its marks alone."""
+        """Ids of a caption, at most ``longest``, special symbols included; an empty caption has only these."""
 
 
 class Data2VecReader:

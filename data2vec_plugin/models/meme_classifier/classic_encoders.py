@@ -17,14 +17,14 @@ from .meme_encoders import Args, Pixels, TextEncoder
 
 VGG_SIZE, VGG_DIM = 224, 4096
 BEFORE_RELU, BEHIND_RELU = 4, 5
-"""So many modules of VGG's classifier give the second vector of 4,096 channels."""
+"""The number of modules of VGG's classifier up to the second vector of 4,096 channels."""
 RELEASED_TOKENS = 50
 """48 word pieces between two marks, as in the published code."""
 TOKENIZER = (VOCABULARY, "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json")
 
 
 class VggImage(nn.Module):
-    """VGG-16 up to its second fully connected layer, without or with the ReLU behind it."""
+    """VGG-16 up to its second fully connected layer, without or with the ReLU after it."""
 
     size, dim = VGG_SIZE, VGG_DIM
 
@@ -47,13 +47,15 @@ def vgg_from(path: str, relu: bool, release_preprocessing: bool) -> VggImage:
     encoder = VggImage(relu, release_preprocessing)
     state = read_file(path) if Path(path).is_file() else None
     if not isinstance(state, dict):
-        raise ValueError(f"`model.image_path` is {path}; expected the file of torchvision's weights of vgg16")
+        raise ValueError(f"`model.image_path` is {path}; expected torchvision's vgg16 weights file")
     weights = {name: value for name, value in state.items() if not name.startswith("classifier.6.")}
     try:
         encoder.model.load_state_dict(weights)
     except RuntimeError as error:
         reason = explain(shapes(weights), own_shapes(encoder.model)) or str(error)
-        raise ValueError(f"`model.image_path` is {path}, which is not torchvision's vgg16: {reason}") from error
+        raise ValueError(
+            f"`model.image_path` is {path}, which does not hold torchvision's vgg16 weights: {reason}"
+        ) from error
     return encoder
 
 
@@ -83,13 +85,15 @@ def bert_from(path: str, files: Files, max_tokens: int) -> tuple[Dict[str, Any],
     try:
         from transformers import BertModel
     except ImportError as error:
-        raise ValueError("`model.text_encoder=bert` needs the package: pip install transformers") from error
+        raise ValueError(
+            "`model.text_encoder=bert` needs the package transformers: pip install transformers"
+        ) from error
     if VOCABULARY not in files and "tokenizer.json" not in files:
-        raise ValueError(f"`model.text_path` is {path}; expected a folder of Hugging Face's BERT, with its vocab.txt")
+        raise ValueError(f"`model.text_path` is {path}; expected a Hugging Face folder of BERT, with its vocab.txt")
     try:
         model = BertModel.from_pretrained(path, local_files_only=True, add_pooling_layer=False)
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"`model.text_path` is {path}, which holds no BERT: {reason}") from error
+        raise ValueError(f"`model.text_path` is {path}, which does not hold a BERT model: {reason}") from error
     args = {"config": model.config.to_json_string()}
     return args, BertText(args, model, files, max_tokens)

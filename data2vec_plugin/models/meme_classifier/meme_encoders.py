@@ -1,4 +1,5 @@
-"""Encoders of data2vec's for pictures and captions, each a vector a sample, out of a checkpoint or out of ours."""
+"""data2vec encoders of pictures and captions, one vector per sample, from pre-trained checkpoints or a meme
+classifier's."""
 
 from __future__ import annotations
 
@@ -68,17 +69,19 @@ class TextEncoder(nn.Module):
 
     def make_reader(self, files: Files) -> CaptionReader:
         """What cuts captions."""
-        raise NotImplementedError(f"{type(self).__name__} must say how captions are read")
+        raise NotImplementedError(f"{type(self).__name__} must implement how captions are read")
 
     def states(self, ids: Tensor, padding_mask: Tensor) -> Tensor:
         """Vectors (B, T, C) of tokens (B, T)."""
-        raise NotImplementedError(f"{type(self).__name__} must encode tokens")
+        raise NotImplementedError(f"{type(self).__name__} must implement the encoding of tokens")
 
     @property
     def reader(self) -> CaptionReader:
         """Made when first needed; raises ValueError if no file was loaded."""
         if self.files is None:
-            raise ValueError("this model reads captions once its weights are loaded, with which its subwords are kept")
+            raise ValueError(
+                "this model cannot read captions before its weights are loaded, which include its subword model"
+            )
         if self._reader is None:
             self._reader = self.make_reader(self.files)
         return self._reader
@@ -156,7 +159,7 @@ def described(checkpoint: Checkpoint) -> Args:
     """The encoder's section of the configuration, with nothing left to interpolate, and whether it was fine-tuned."""
     found: Any = OmegaConf.to_container(OmegaConf.create(checkpoint.root).model, resolve=True)
     if checkpoint.name == MULTI:
-        (found["supported_modality"],) = (name for name, told in CAPITALS.items() if told == checkpoint.modality)
+        (found["supported_modality"],) = (name for name, known in CAPITALS.items() if known == checkpoint.modality)
     return {"model": dict(found), "fine_tuned": checkpoint.fine_tuned}
 
 

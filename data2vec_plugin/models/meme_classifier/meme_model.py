@@ -40,7 +40,7 @@ class MemeClassifierModel(BaseFairseqModel):
 
     @classmethod
     def build_model(cls, cfg: MemeClassifierConfig, task: Any = None) -> MemeClassifierModel:
-        """Encoders of the pre-trained files, or, in a checkpoint of ours, as it says; raises ValueError for others."""
+        """Encoders from the pre-trained files, or from a saved meme classifier; raises ValueError for others."""
         check_values(cfg)
         encoders: Dict[str, nn.Module] = {}
         for part in chosen_parts(cfg):
@@ -75,7 +75,7 @@ class MemeClassifierModel(BaseFairseqModel):
         missing = [name for name in self.encoders if inputs[name] is None]
         if missing:
             raise ValueError(
-                f"got no {', '.join(missing)}; expected what `model.modalities` {self.cfg.modalities} says"
+                f"the input lacks {', '.join(missing)}, which `model.modalities` {self.cfg.modalities} requires"
             )
         return {name: encoder(inputs[name]) for name, encoder in self.encoders.items()}
 
@@ -104,13 +104,13 @@ class MemeClassifierModel(BaseFairseqModel):
     def digest(self, *others: Any) -> str:
         """Twelve hexadecimal digits of all that decides what features are, and of what others add."""
         cfg = self.cfg
-        told = (cfg.modalities, cfg.max_tokens, cfg.vgg_relu, cfg.release_preprocessing, *others)
-        found = hashlib.sha256(repr([str(each) for each in told]).encode())
+        parts = (cfg.modalities, cfg.max_tokens, cfg.vgg_relu, cfg.release_preprocessing, *others)
+        found = hashlib.sha256(repr([str(each) for each in parts]).encode())
         add_tensors(found, self.encoders.state_dict().items())
         return found.hexdigest()[:12]
 
     def get_extra_state(self) -> Tensor:
-        """Accuracies of all validations so far, by split: a run that goes on goes on smoothing them."""
+        """Accuracies of all validations so far, by split: a resumed run continues to smooth them."""
         return packed({VALIDATIONS: json.dumps(self.validations).encode()})
 
     def set_extra_state(self, state: Tensor) -> None:
@@ -119,7 +119,7 @@ class MemeClassifierModel(BaseFairseqModel):
 
     @property
     def wants_statistics(self) -> bool:
-        """Whether features are to be standardised, and nobody has said by what."""
+        """Whether features are to be standardised, but no statistics have been set."""
         return self.cfg.freeze and self.cfg.standardize and not bool(self.standardizer.told)
 
     def update_rules(self) -> Dict[str, UpdateRule]:

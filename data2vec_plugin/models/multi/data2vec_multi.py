@@ -51,7 +51,7 @@ class EncodersAlone(nn.Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Raises ValueError."""
-        raise ValueError("this model was made for fine-tuning: its decoders are gone, so it cannot pre-train")
+        raise ValueError("this model was built for fine-tuning, without decoders: it cannot pre-train")
 
     def follow(self, num_updates: int) -> None:
         """There is no teacher that would."""
@@ -89,8 +89,8 @@ class Data2VecMultiModel(CheckpointedModel):
         dictionary = getattr(getattr(task, "text_task", None) or task, "source_dictionary", None)
         if dictionary is None:
             raise ValueError(
-                "`model.supported_modality` is TEXT, or not set, and the task has no dictionary; expected a task of "
-                "text, such as masked_lm, or another modality"
+                "`model.supported_modality` is TEXT or not set, but the task has no dictionary; use a text task, "
+                "such as masked_lm, or set another modality"
             )
         return cls(cfg, modalities, dictionary)
 
@@ -111,7 +111,7 @@ class Data2VecMultiModel(CheckpointedModel):
         return encoded.x[:, 0]
 
     def layer_rules(self) -> Dict[str, UpdateRule]:
-        """Learning rates by layer of what is fine-tuned, where they differ: those of layers alone."""
+        """Layer-wise learning rates of a fine-tuned model, if they differ between layers."""
         if self.layer_decay == 1:
             return {}
         return {name: UpdateRule(scale) for name, scale in layer_scales(self, self.layer_decay).items() if scale != 1}
@@ -223,7 +223,7 @@ class Data2VecMultiModel(CheckpointedModel):
         )
 
     def remove_pretraining_modules(self, modality: Optional[str] = None, keep_decoder: bool = False) -> None:  # type: ignore[override]
-        """Keep the encoders alone, or that of one ``modality``, before fine-tuning."""
+        """Keep only the encoders, or that of one ``modality``, before fine-tuning."""
         self.method = EncodersAlone(self.method, None if modality is None else self.mode_name(modality))  # type: ignore[assignment]
         self.layout = ModalitiesLayout(next(iter(self.method.methods)))  # type: ignore[union-attr, arg-type]
         embedders = [method.encoder.embedder for method in self.method.methods.values()]  # type: ignore[union-attr, operator]

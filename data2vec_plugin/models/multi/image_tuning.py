@@ -62,7 +62,7 @@ def rules(
 
 
 def fit_sines(weights: MutableMapping[str, Any], model: Data2VecMultiModel) -> None:
-    """Put the model's own table of positions, which nothing trains, in the place of one for another size of images."""
+    """Replace a table of positions for another image size by the model's own, which is not trained."""
     own = {name: value for name, value in model.named_parameters() if name.endswith(SINES)}
     for name in own.keys() & weights.keys():
         if own[name].shape != weights[name].shape:

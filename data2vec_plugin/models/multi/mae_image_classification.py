@@ -8,7 +8,7 @@ from fairseq.models import register_model
 from omegaconf import OmegaConf, open_dict
 from torch import Tensor, nn
 
-from ...config_keys import told_by_key
+from ...config_keys import errors_by_key
 from ...core.update_rules import UpdateRule, check_layer_decay
 from ...interop.identify import MULTI, sections
 from ..classification.image_classifier import ImageClassifier
@@ -100,10 +100,10 @@ def check_mae_values(cfg: Any, model: Any) -> None:
     """Raise ValueError for what nothing can be learned with, or this model has not."""
     check_values(cfg)
     if cfg.layer_decay:
-        with told_by_key({"layer_decay": "model.layer_decay"}):
+        with errors_by_key({"layer_decay": "model.layer_decay"}):
             check_layer_decay(cfg.layer_decay)
     if cfg.mixup_mode != "batch":
-        raise ValueError(f"`model.mixup_mode` is {cfg.mixup_mode!r}; expected 'batch': one draw for all of a batch")
+        raise ValueError(f"`model.mixup_mode` is {cfg.mixup_mode!r}; expected 'batch' (one draw per batch)")
     if mode_of(cfg) is PredictionMode.CLS_TOKEN and model.encoder.extra_tokens is None:
         raise ValueError(
             "`model.prediction_mode` is CLS_TOKEN, but the pre-trained model has no extra token "

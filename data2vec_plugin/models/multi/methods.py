@@ -5,7 +5,7 @@ from typing import Any, Optional, Sequence
 
 from torch import nn
 
-from ...config_keys import modality_keys, told_by_key
+from ...config_keys import errors_by_key, modality_keys
 from ...core.config import Data2VecConfig, SpanMaskConfig, TransformerConfig
 from ...core.masks.exact_masking import ExactMaskConfig
 from ...core.model import Data2Vec
@@ -38,12 +38,12 @@ MULTI_KEYS = {
     "biased": "num_alibi_heads",
     "distance": "alibi_distance",
 }
-"""Which key a field of the method's settings was taken from."""
+"""The key from which each field of the method's settings was read."""
 
 
 def several_modalities(cfg: Data2VecMultiConfig, modalities: Sequence[Modality], dictionary: Any) -> SeveralModalities:
     """The methods of ``modalities``, which share layers; text needs the ``dictionary``."""
-    with told_by_key(MULTI_KEYS):
+    with errors_by_key(MULTI_KEYS):
         transformer = Transformer(shared_config(cfg), visible_parts(method_config(cfg)).block)
         decoder = None
         if cfg.shared_decoder is not None:
@@ -59,7 +59,7 @@ def one_modality(
     keys = getattr(cfg.modalities, modality.name.lower())
     config = method_config(cfg, keys)
     parts = {Modality.AUDIO: audio_parts, Modality.IMAGE: image_parts, Modality.TEXT: text_parts}[modality]
-    with told_by_key(modality_keys(modality.name)):
+    with errors_by_key(modality_keys(modality.name)):
         visible = visible_config(cfg, keys, modality)
     made = visible_data2vec(config, visible, transformer, parts(cfg, keys, dictionary), shared)
     begin(made, cfg, modality)
@@ -168,7 +168,8 @@ def alibi_config(cfg: Data2VecMultiConfig, keys: Any) -> AlibiConfig:
     on_grid = getattr(keys, "alibi_dims", 1) == 2
     if keys.learned_alibi and keys.alibi_max_pos is None:
         raise ValueError(
-            "`learned_alibi` is true, but `alibi_max_pos` is not set; say for how many tokens biases are learned"
+            "`learned_alibi` is true, but `alibi_max_pos` is not set; set it to the number of tokens for which "
+            "biases are learned"
         )
     return AlibiConfig(
         heads=cfg.num_heads,
@@ -193,7 +194,7 @@ def mask_config(keys: Any, modality: Modality) -> Any:
 
 
 def exact_mask_config(keys: Any, adjacent: bool = False, separate: bool = False) -> ExactMaskConfig:
-    """Blocks and then single positions, until the share is met."""
+    """Blocks and then single positions, until the share is reached."""
     return ExactMaskConfig(
         prob=keys.mask_prob,
         length=keys.mask_length,
@@ -263,8 +264,8 @@ def pixel_regression(cfg: Data2VecMultiConfig, image: ImageConfig) -> PixelRegre
     pixels = image.patch**2 * image.channels
     if pixels != cfg.embed_dim:
         raise ValueError(
-            f"`recon_loss` is {cfg.recon_loss}, which needs as many channels as a patch has values: `embed_dim` is "
-            f"{cfg.embed_dim}, a patch of `patch_size` {image.patch} has {pixels}"
+            f"`recon_loss` is {cfg.recon_loss}, which requires as many channels as a patch has values: `embed_dim` is "
+            f"{cfg.embed_dim}, but a patch of `patch_size` {image.patch} has {pixels}"
         )
     loss = replace(loss_config(cfg, cfg.loss_scale), weight=cfg.recon_loss)
     settings = method_config(cfg).targets

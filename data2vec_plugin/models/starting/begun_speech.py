@@ -14,14 +14,14 @@ HELD = (
     *("extractor_mode", "conv_feature_layers", "conv_pos", "pos_conv_depth"),
     *("encoder_layers", "encoder_embed_dim", "encoder_ffn_embed_dim", "encoder_attention_heads"),
 )
-"""Keys that the recipes `audio_*` hold; hydra wants a plus before any other."""
+"""Keys that the recipes `audio_*` hold; hydra requires a plus before any other key."""
 
 
 def begin_with(path: str, checkpoint: Dict[str, Any], anew: bool, cfg: Any, own: Mapping[str, Any]) -> None:
-    """Replace the weights of such a checkpoint by a student's, in place; any other checkpoint stays as it is.
+    """Replace the weights of such a checkpoint by a student's, in place; any other checkpoint is unchanged.
 
-    ``own`` is the student's state in upstream's layout. Raises ValueError with the keys to set if the student is
-    configured otherwise, and if the run is not ``anew`` but a resumed one.
+    ``own`` is the student's state in upstream's layout. Raises ValueError with the keys to set if the student's
+    configuration differs, and if the run is not ``anew`` but resumed.
     """
     name = identify(checkpoint).model
     if name not in LEFT:
@@ -29,11 +29,13 @@ def begin_with(path: str, checkpoint: Dict[str, Any], anew: bool, cfg: Any, own:
     theirs, task = sections(checkpoint)
     if not anew:
         raise ValueError(
-            f"{path} is of model `{name}` and cannot be gone on with as `data2vec_audio`; to begin with its weights, "
-            f"set `checkpoint.finetune_from_model={path}` and an empty `checkpoint.save_dir`"
+            f"{path} is of model `{name}` and cannot be resumed as `data2vec_audio`; to start from its weights, set "
+            f"`checkpoint.finetune_from_model={path}` and an empty `checkpoint.save_dir`"
         )
     if differing := contradictions(theirs, cfg):
-        raise ValueError(f"{path} is of model `{name}` of another make than this run's; set {' '.join(differing)}")
+        raise ValueError(
+            f"{path} is of model `{name}`, whose configuration differs from this run's; set {' '.join(differing)}"
+        )
     try:
         start = student_start(name, checkpoint["model"], own)
     except ValueError as error:
@@ -41,8 +43,8 @@ def begin_with(path: str, checkpoint: Dict[str, Any], anew: bool, cfg: Any, own:
     checkpoint["model"] = start.state
     normalize = str(task.get("normalize", False)).lower()
     logger.info(
-        f"the student begins with {path}, of model `{name}`, which heard audio with `task.normalize={normalize}`; "
-        f"left there: {', '.join(start.left) or 'nothing'}; new: {', '.join(start.new)}"
+        f"the student starts from {path}, of model `{name}`, which was trained with `task.normalize={normalize}`; not "
+        f"loaded: {', '.join(start.left) or 'nothing'}; new: {', '.join(start.new)}"
     )
 
 
@@ -60,5 +62,5 @@ def contradictions(theirs: Mapping[str, Any], ours: Any) -> List[str]:
 
 
 def _word(key: str) -> str:
-    """A key of the model as it is typed behind one of our recipes."""
+    """A key of the model as typed on the command line after one of this plugin's recipes."""
     return f"model.{key}" if key in HELD else f"+model.{key}"

@@ -29,13 +29,13 @@ def refuse_other(path: str, found: Identity, model: str, modality: str = "") -> 
         return
     second = f"`{MULTI}` for {modality}"
     wanted = second if model == MULTI else f"`{model}`, or from {second}"
-    raise ValueError(f"`model.model_path` is {path}: {found.told(f'fine-tuning starts from {wanted}')}")
+    raise ValueError(f"`model.model_path` is {path}: {found.message(f'fine-tuning starts from {wanted}')}")
 
 
 def build_pretrained(section: Any, modality: str, task: Any = None) -> Any:
     """The encoder that a pre-trained model's ``section`` describes, of one modality, with fresh weights."""
     if section.get("_name") == MULTI:
-        capitals = next(name for name, told in CAPITALS.items() if told == modality)
+        capitals = next(name for name, known in CAPITALS.items() if known == modality)
         dictionary = getattr(task, "source_dictionary", None)
         task = SimpleNamespace(source_dictionary=dictionary, supported_modalities=[capitals])
     model = models.build_model(section, task, from_checkpoint=True)
@@ -44,9 +44,9 @@ def build_pretrained(section: Any, modality: str, task: Any = None) -> Any:
 
 
 def load_pretrained(model: Any, weights: Mapping[str, Any], modality: str, fit: Any = None) -> None:
-    """The pre-trained weights but for what fine-tuning has not: heads, and what is of another modality.
+    """The pre-trained weights without those that fine-tuning does not have: heads, and other modalities.
 
-    ``fit`` gets them under the names in memory, and the model, to change what is of another size.
+    ``fit`` gets them under their names in memory, and the model, to adapt weights of another size.
     """
     own = {name: value for name, value in weights.items() if is_wanted(name, (modality,))}
     model.upgrade_state_dict(own)

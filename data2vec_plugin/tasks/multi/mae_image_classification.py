@@ -15,8 +15,8 @@ from ..image_config import ImageClassificationConfig
 class MaeImageClassificationTaskConfig(ImageClassificationConfig):
     """Upstream's keys, and those of our ``image_classification``, whose defaults are what upstream does."""
 
-    local_cache_path: Optional[str] = key(None, "accepted where it is not set; pictures are not copied")
-    rebuild_batches: bool = key(True, "accepted; the order of each epoch is another in any case")
+    local_cache_path: Optional[str] = key(None, "accepted if not set; images are not copied")
+    rebuild_batches: bool = key(True, "accepted; each epoch is always shuffled differently")
 
 
 class PluralDataset(LabelledImageDataset):
@@ -41,7 +41,7 @@ class MaeImageClassificationTask(ImageClassificationTask):
     def __init__(self, cfg: MaeImageClassificationTaskConfig) -> None:
         if cfg.local_cache_path is not None:
             raise ValueError(
-                f"`task.local_cache_path` is {cfg.local_cache_path}; pictures are not copied here: leave it out, and "
-                f"name a fast disk by `task.data`"
+                f"`task.local_cache_path` is {cfg.local_cache_path}; images are not copied here: remove this key, and "
+                "let `task.data` point to a fast disk"
             )
         super().__init__(cfg)

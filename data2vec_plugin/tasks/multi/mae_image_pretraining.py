@@ -35,7 +35,8 @@ class MaeImagePretrainingTask(MaskingImageTask):
         """As every image task, if the pictures' key is the model's; raises ValueError for another."""
         if self.cfg.key != "source" and method_of(model, "IMAGE") is not None:
             raise ValueError(
-                f"`{self.section}.key` is {self.cfg.key}; expected `source`, as what data2vec_multi reads pictures"
+                f"`{self.section}.key` is {self.cfg.key}; expected `source`, the name under which data2vec_multi "
+                "reads images"
             )
         return super().learn_masks(model, check)
 
@@ -82,4 +83,4 @@ def check_supported(cfg: MaeImagePretrainingConfig, section: str) -> None:
     if cfg.dataset_type not in KINDS:
         raise ValueError(f"`{section}.dataset_type` is {cfg.dataset_type!r}; expected {' or '.join(KINDS)}")
     if cfg.subsample != 1:
-        raise ValueError(f"`{section}.subsample` is {cfg.subsample}; this task supports 1 only: give a smaller folder")
+        raise ValueError(f"`{section}.subsample` is {cfg.subsample}; this task supports 1 only: use a smaller folder")

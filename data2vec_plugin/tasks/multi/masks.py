@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import copy
 from typing import Any, Dict, Mapping, Optional
 
-from ...config_keys import modality_keys, told_by_key
+from ...config_keys import errors_by_key, modality_keys
 from ...core.masks.exact_masking import ExactMaskConfig, ExactMasker
 from ...core.masks.masking import BatchMasker
 from ...core.model import Data2Vec
@@ -28,20 +28,20 @@ def method_of(model: Any, modality: str) -> Optional[Data2Vec]:
         return None
     if modality not in several.methods:
         raise ValueError(
-            f"this task is of {modality}, but `model.supported_modality` is {', '.join(several.methods)}; "
-            f"set it to {modality}"
+            f"this task is for {modality}, but `model.supported_modality` is {', '.join(several.methods)}; set it to "
+            f"{modality}"
         )
     return several.of(modality)
 
 
 def masks_of(model: Any, modality: str, seeds: SampleSeeds, settings: Any, key: str) -> BatchMasker:
-    """What draws the masks of a modality: as the model says, or with ``settings`` as upstream's loader does.
+    """The masker of a modality: the model's, or with ``settings`` as in upstream's loader.
 
-    Those are `task.precompute_mask_config`, or another ``key``, whose own keys stand in place of the model's.
+    These are `task.precompute_mask_config`, or another ``key``, whose entries replace the model's.
     """
     method = method_of(model, modality)
     if method is None:
-        raise ValueError(f"a model of data2vec 2.0 is expected, not {type(model).__name__}")
+        raise ValueError(f"this task requires a data2vec 2.0 model, not {type(model).__name__}")
     seeds.of_before = OWN  # upstream's loader draws by numbers that no checkpoint holds
     if settings is None:
         return method.masks
@@ -63,14 +63,14 @@ def block_config(model_cfg: Any, modality: str, settings: Mapping[str, Any], key
     }
     for name, value in settings.items():
         if name not in values:
-            raise ValueError(f"`{key}.{name}` is no key of the loader's masks; expected one of {', '.join(values)}")
+            raise ValueError(f"`{key}.{name}` is not a key of the loader's masks; expected one of {', '.join(values)}")
         if name in theirs and value != theirs[name]:
             raise ValueError(
-                f"`{key}.{name}` is {value!r}, the model's is {theirs[name]!r}; leave it out, since masks are of the "
-                f"model's tokens"
+                f"`{key}.{name}` is {value!r}, but the model's is {theirs[name]!r}; remove it, since masks apply to "
+                "the model's tokens"
             )
         values[name] = value
-    with told_by_key({"prob": f"{key}.mask_prob", "length": f"{key}.mask_length", "dropout": f"{key}.mask_dropout"}):
+    with errors_by_key({"prob": f"{key}.mask_prob", "length": f"{key}.mask_length", "dropout": f"{key}.mask_dropout"}):
         return ExactMaskConfig(
             prob=values["mask_prob"],
             length=values["mask_length"],
@@ -87,7 +87,7 @@ def check_trains(model: Any, modality: str) -> None:
     method = method_of(model, modality)
     if method is None:
         return
-    with told_by_key({**model.keys, **modality_keys(modality)}):
+    with errors_by_key({**model.keys, **modality_keys(modality)}):
         method.config.check_targets()
         config: Any = method.masks.masker.config  # type: ignore[attr-defined]
         config.check_share()

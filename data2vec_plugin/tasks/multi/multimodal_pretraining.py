@@ -41,11 +41,12 @@ class MultimodalPretrainingTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
         self.seeds: Optional[SampleSeeds] = None
         self.tasks: Dict[str, Any] = {name: self.made(name) for name in KINDS if getattr(cfg, name) is not None}
         if not self.tasks:
-            raise ValueError("none of `task.audio`, `task.image` and `task.text` is set; expected one at least")
+            raise ValueError("none of `task.audio`, `task.image` and `task.text` is set; expected at least one")
         for name in self.tasks:
             if not getattr(cfg, f"{name}_ratio") > 0:
                 raise ValueError(
-                    f"`task.{name}_ratio` is {getattr(cfg, f'{name}_ratio')}; expected more than 0, or no `task.{name}`"
+                    f"`task.{name}_ratio` is {getattr(cfg, f'{name}_ratio')}; expected more than 0 (to leave the "
+                    f"modality out, remove `task.{name}`)"
                 )
 
     def made(self, name: str) -> Any:
@@ -72,15 +73,17 @@ class MultimodalPretrainingTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
         model = super().build_model(model_cfg, from_checkpoint)
         for name, task in self.tasks.items():
             if method_of(model, name.upper()) is None:
-                raise ValueError(f"`model._name` is {type(model).__name__}'s; several modalities need data2vec_multi")
+                raise ValueError(
+                    f"the model is a {type(model).__name__}, but several modalities require "
+                    "`model._name=data2vec_multi`"
+                )
             task.learn_masks(model, check=not from_checkpoint)
         return model
 
     def train_step(self, sample: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
-        """fairseq's own; what the batch's modality has no part of gets a gradient of zero.
-
-        So it has in half precision and where several processes train; alone it would have none, and neither decay nor
-        move on.
+        """fairseq's step; parameters that the batch's modality does not use get zero gradients. This already holds in
+        half precision and with several processes; otherwise they would have no gradient, hence no weight decay and no
+        momentum.
         """
         output = super().train_step(sample, model, *args, **kwargs)
         for parameter in model.parameters():

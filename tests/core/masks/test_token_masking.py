@@ -149,7 +149,7 @@ def test_bad_shares_are_refused(keep: float, random: float) -> None:
 def test_random_words_need_symbols_to_draw_from() -> None:
     with pytest.raises(ValueError, match=r"`random` is 0\.1; expected 0 where there are no symbols"):
         masker(replacements=None)
-    with pytest.raises(ValueError, match="`replacements` is without odds for any symbol"):
+    with pytest.raises(ValueError, match="`replacements` is all 0"):
         masker(replacements=np.zeros(SYMBOLS))
     masker(TokenMaskConfig(random=0), replacements=None)
     masker(TokenMaskConfig(random=0), replacements=np.zeros(SYMBOLS))

@@ -63,7 +63,7 @@ def test_learned_biases_begin_as_slopes_and_end_at_their_limit() -> None:
     plain, learned = Alibi(AlibiConfig(2, 2)), Alibi(AlibiConfig(2, 2, longest=6))
     torch.testing.assert_close(learned(tokens(5))[0], plain(tokens(5))[0])
     assert isinstance(learned.alibi_bias, nn.Parameter)
-    with pytest.raises(ValueError, match="7 tokens, but this model learned biases of attention for 6 places"):
+    with pytest.raises(ValueError, match="7 tokens, but this model learned attention biases for 6 positions"):
         AlibiPositions(NoPositions(), learned).added(torch.zeros(1, 7, 4), None)  # however few of them are visible
 
 

@@ -109,7 +109,7 @@ def test_without_a_teacher_it_starts_from_the_student(
         upstream / f"{kind}.pt", tmp_path / "checkpoint.pt", lambda state: state["model"].pop(TEACHERS[kind])
     )
     run = resumed(path, kind)
-    assert "no teacher: it starts from the loaded student" in caplog.text
+    assert "no teacher: the teacher starts as a copy of the loaded student" in caplog.text
     model = run.get_model()
     assert torch.equal(
         model.method.ensure_teacher().fp32["encoder.transformer.layers.0.fc1.weight"],

@@ -38,5 +38,5 @@ def test_batches_have_upstreams_names(tmp_path: Path) -> None:
 
 
 def test_a_cache_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"`task\.local_cache_path` is /tmp; pictures are not copied here"):
+    with pytest.raises(ValueError, match=r"`task\.local_cache_path` is /tmp; images are not copied here"):
         make_task(tmp_path, local_cache_path="/tmp")

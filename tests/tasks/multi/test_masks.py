@@ -173,14 +173,14 @@ CANNOT = [
     (speech, {"of": {"mask_prob": 0.0}}, r"`model\.modalities\.audio\.mask_prob` is 0\.0, .* hides 0 %"),
     (text, {"of": {"mask_prob": 1.0}}, r"`model\.modalities\.text\.mask_prob` is 1\.0; expected a share from"),
     (pictures, {"of": {"mask_prob": 0.001}}, r"`model\.modalities\.image\.mask_prob` is 0\.001; expected a share"),
-    (pictures, {"of": {"patch_size": 16}}, r"1 x 1 patches, which leaves nothing to see once one is masked"),
+    (pictures, {"of": {"patch_size": 16}}, r"1 x 1 patches, of which none is visible once one is masked"),
     (text, {"settings": {"average_top_k_layers": 3}}, r"`average_top_k_layers` is 3, but the encoder has 2 layers"),
     (speech, {"settings": {"clone_batch": 0}}, r"`clone_batch` is 0; expected at least 1"),
-    (speech, {"precompute_mask_config": {"mask_prop": 1}}, r"`task\.precompute_mask_config\.mask_prop` is no key"),
+    (speech, {"precompute_mask_config": {"mask_prop": 1}}, r"`task\.precompute_mask_config\.mask_prop` is not a key"),
     (speech, {"precompute_mask_config": {"mask_prob": 1.5}}, r"`task\.precompute_mask_config\.mask_prob` is 1\.5"),
     (speech, {"precompute_mask_config": {"clone_batch": 3}}, r"`task\.precompute_mask_config\.clone_batch` is 3, the"),
     (pictures, {"of": {"input_size": 32}}, r"`task\.input_size` is 16, `model\.modalities\.image\.input_size` 32"),
-    (text, {"settings": {"supported_modality": "IMAGE"}}, r"this task is of TEXT, .* is IMAGE"),
+    (text, {"settings": {"supported_modality": "IMAGE"}}, r"this task is for TEXT, .* is IMAGE"),
 ]
 
 
