@@ -31,21 +31,21 @@ def load(
     truncate: bool = False,
     modality: Optional[str] = None,
 ) -> FrozenEncoder:
-    """The encoder of a checkpoint, to be called from Python: ``load(path).encode(waveform)``.
+    """Load the encoder of a checkpoint for use from Python: ``load(path).encode(waveform)``.
 
     Args:
-        checkpoint: a file of ours or of upstream's, pre-trained or fine-tuned.
+        checkpoint: a checkpoint of this plugin or of upstream, pre-trained or fine-tuned.
         device: cpu, cuda or cuda:N; a GPU by default if there is one.
         teacher: compute with the average of the weights (EMA), which a pre-trained checkpoint holds.
-        dictionary: of text: its dict.txt, unless it lies beside the checkpoint or where that was trained.
-        sentencepiece: of text: the .model that cuts it, unless it is found beside the dictionary.
+        dictionary: of text: its dict.txt, unless it is next to the checkpoint or in the data folder of its training.
+        sentencepiece: of text: the .model file of its subwords, unless it is next to the dictionary.
         gpt2_bpe: of text: the folder with encoder.json and vocab.bpe, likewise.
-        symbols: the text is cut into the dictionary's symbols already.
-        truncate: cut text of more tokens than the model has positions, instead of refusing it.
-        modality: speech, text or image, of a checkpoint that is of several.
+        symbols: the text is already split into the dictionary's symbols.
+        truncate: truncate text of more tokens than the model has positions, instead of raising.
+        modality: speech, text or image, for a checkpoint of several modalities.
 
     Raises:
-        ValueError: the file is no checkpoint with an encoder of data2vec, or a text's files are not found.
+        ValueError: the file is not a checkpoint with a data2vec encoder, or files needed for text are missing.
     """
     from .features.frozen_encoder import FrozenEncoder
     from .features.text_files import Given

@@ -13,19 +13,19 @@ NAME = "data2vec_compat"
 
 
 def install() -> None:
-    """Patches what fairseq, hydra and omegaconf need; calling it again does nothing.
+    """Applies the patches that fairseq, hydra and omegaconf need; calling it again does nothing.
 
     Raises:
-        ModuleNotFoundError: `data2vec_compat` is neither installed nor beside the plugin.
+        ModuleNotFoundError: `data2vec_compat` is neither installed nor next to the plugin.
     """
     patches().install()
 
 
 def patches() -> ModuleType:
-    """The module `data2vec_compat`, installed or from beside this package's folder.
+    """The module `data2vec_compat`, installed or next to this package's folder.
 
     Raises:
-        ModuleNotFoundError: it is in neither place.
+        ModuleNotFoundError: it is in neither location.
     """
     try:
         import data2vec_compat

@@ -1,4 +1,4 @@
-"""Keys of registered dataclasses: how ours are declared, what a misspelt or a bad one is told."""
+"""Keys of registered dataclasses: how they are declared, and errors for misspelt keys and bad values."""
 
 from contextlib import contextmanager
 from dataclasses import field
@@ -43,7 +43,7 @@ def modality_keys(modality: str) -> Dict[str, str]:
 
 @contextmanager
 def errors_by_key(keys: Mapping[str, str]) -> Iterator[None]:
-    """A setting that the core refuses is told by the key that it was taken from."""
+    """Context in which errors of core settings name the key from which the setting was read."""
     try:
         yield
     except SettingError as error:
@@ -63,7 +63,7 @@ def merge_with_parent(stock: Any, dc: Any, cfg: Any, *args: Any, **kwargs: Any) 
     try:
         return stock(dc, cfg, *args, **kwargs)
     except ConfigKeyError as error:
-        told = message(dc, cfg)
-        if not told:
+        error_message = message(dc, cfg)
+        if not error_message:
             raise
-        raise UnknownKeyError(told) from error
+        raise UnknownKeyError(error_message) from error

@@ -47,9 +47,9 @@ FINE_TUNED = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint says of its encoder: its name, its configuration, the task's, its weights.
+    """The encoder in a checkpoint: its name, its configuration, the task's, its weights.
 
-    ``model`` is the section of the model as a whole and ``head`` what it has beside its encoder, empty unless it is
+    ``model`` is the section of the whole model and ``head`` the part outside the encoder, empty unless it is
     ``fine_tuned``. ``state`` is the task's, which holds dictionaries. ``modalities`` are speech, text or image.
     """
 
@@ -69,7 +69,7 @@ class Checkpoint:
     def modality(self) -> str:
         """speech, text or image; raises ValueError where it is of several and none was chosen."""
         if len(self.modalities) != 1:
-            raise ValueError(f"checkpoint {self.path} is of {', '.join(self.modalities)}; say by `--modality` which")
+            raise ValueError(f"checkpoint {self.path} is of {', '.join(self.modalities)}; select one with `--modality`")
         return self.modalities[0]
 
     def of(self, modality: Optional[str]) -> Checkpoint:
@@ -95,12 +95,13 @@ class Checkpoint:
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint; raises ValueError if there is none, or if it holds no encoder of ours."""
+    """Read a checkpoint; raises ValueError if it does not exist or does not hold a data2vec encoder."""
     return checkpoint_of(path, read_checkpoint(path))
 
 
 def checkpoint_of(path: Path, state: Mapping[str, Any]) -> Checkpoint:
-    """What has been read from ``path``, or would be saved there; raises ValueError if it holds no encoder of ours."""
+    """A checkpoint already loaded from ``path``, or to be saved there; raises ValueError if it does not hold a data2vec
+    encoder."""
     found = identify(state)
     check_identity(path, found)
     outer, name = configuration(path, state.get("cfg") or state.get("args")), found.model
@@ -115,12 +116,12 @@ def checkpoint_of(path: Path, state: Mapping[str, Any]) -> Checkpoint:
     if not root.get("model"):
         raise ValueError(
             f"checkpoint {path} is of model `{name}`, but lacks `model.{key}`, the configuration of its encoder; save "
-            f"it again with this package, or give the pre-trained checkpoint"
+            "it again with this package, or use the pre-trained checkpoint"
         )
     if root["model"].get("_name") != found.encoder:
         raise ValueError(
             f"checkpoint {path}: its `model.{key}` names two models, `{found.encoder}` and "
-            f"`{root['model'].get('_name')}`; save it again with one"
+            f"`{root['model'].get('_name')}`; save it again with one of them"
         )
     given = {key: outer["model"][key] for key in own if outer["model"].get(key) is not None}
     root["model"] = with_own(root["model"], given)
@@ -156,7 +157,7 @@ def section_of(path: Path, state: Mapping[str, Any], name: str) -> Dict[str, Any
     """An entry of a checkpoint that holds others by name; empty if there is none, ValueError if it is anything else."""
     found = state.get(name)
     if found is not None and not (isinstance(found, Mapping) and all(isinstance(key, str) for key in found)):
-        raise UnusableFileError.of(path, f"its `{name}` is a {type(found).__name__}, no dictionary of names")
+        raise UnusableFileError.of(path, f"its `{name}` is a {type(found).__name__}, expected a dictionary")
     return dict(found or {})
 
 
@@ -167,13 +168,13 @@ def updates(state: Mapping[str, Any]) -> int:
 
 
 def check_identity(path: Path, found: Identity) -> None:
-    """Raise ValueError unless a checkpoint holds an encoder of ours."""
+    """Raise ValueError unless a checkpoint holds a data2vec encoder."""
     lacks_its_encoder = found.model in FINE_TUNED and found.encoder in ("", found.model)
     if found.encoder not in ENCODERS and not lacks_its_encoder:
         known = ", ".join([*ENCODERS, *FINE_TUNED])
         raise ValueError(f"checkpoint {path}: {found.message(f'expected a data2vec encoder, of model {known}')}")
     if found.encoder not in MODEL_REGISTRY and not lacks_its_encoder:
-        raise ValueError(f"checkpoint {path}: it is {found.words}, which this version of the package lacks")
+        raise ValueError(f"checkpoint {path}: it is {found.words}, which this version of the package does not have")
 
 
 def plain(cfg: Any) -> Dict[str, Any]:
@@ -198,7 +199,8 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
         raise misfit(checkpoint, str(error)) from error
     if teacher and model.method.teacher is None:
         raise ValueError(
-            f"`--teacher`: checkpoint {checkpoint.path} holds no teacher (`_ema`), as after fine-tuning; leave it out"
+            f"`--teacher`: checkpoint {checkpoint.path} holds no teacher (`_ema`), as is usual after fine-tuning; "
+            "remove `--teacher`"
         )
     return model.eval()
 
@@ -225,7 +227,7 @@ def configuration_errors(path: Path) -> Iterator[None]:
         raise
     except Exception as error:  # omegaconf's, torch's and Python's, as odd as the values
         reason = " ".join(str(error).split())[:500] or type(error).__name__
-        raise UnusableFileError.of(path, f"no model can be built of its configuration: {reason}") from error
+        raise UnusableFileError.of(path, f"no model can be built from its configuration: {reason}") from error
 
 
 def with_weights(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> Tuple[Any, Dict[str, Any]]:
@@ -257,7 +259,7 @@ def untrained(root: Mapping[str, Any], dictionary: Any = None, modalities: Seque
 
     A model of several modalities is built for those of ``modalities``, or if there are none as its configuration says.
 
-    Raises ValueError for any model but an encoder of ours, which no configuration of it could make run anything.
+    Raises ValueError for any other model than a data2vec encoder, whose configuration cannot run code.
     """
     cfg = OmegaConf.create(dict(root)).model  # with its root, for what it interpolates
     if cfg.get("_name") not in ENCODERS:

@@ -1,4 +1,4 @@
-"""What `data2vec export` writes into an ONNX file beside the graph, so that whoever runs it needs nothing else."""
+"""The metadata that `data2vec export` writes into an ONNX file, so that nothing else is needed to run it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCES = {"speech": "source", "text": "tokens", "image": "pixels"}
 """The first input by modality; what has rows of several lengths has ``lengths`` (B,), too."""
 LENGTHS = "lengths"
 OUTPUTS = {CTC: "log_probs", ENCODER: "features"}
-"""The first output; rows of several lengths have ``frames`` (B,) behind it: how many are not padding."""
+"""The first output; rows of several lengths have a second output ``frames`` (B,): how many are not padding."""
 FRAMES = "frames"
 
 
@@ -34,9 +34,9 @@ class Exported:
         checkpoint: the file's name; ``digest``: of its configuration and weights.
         versions: of what made the file, by package.
         sample_rate: of speech, in Hz; ``normalize``: whether each clip is to have mean 0 and variance 1.
-        conv_layers: of speech, (channels, kernel, stride) of each convolution, which tell how many frames a clip has.
+        conv_layers: of speech, (channels, kernel, stride) of each convolution, from which the number of frames follows.
         hop: samples from a frame's beginning to the next one's; ``shortest``: samples that one frame needs.
-        like_only: padding changes what the model says, so that rows of a batch are to have one length.
+        like_only: padding changes the model's output, so the rows of a batch must have the same length.
         symbols: of CTC, by row of the output; ``blank`` is the row of CTC's blank.
         prepared: of text and images, how inputs are made, as JSON.
     """
@@ -70,23 +70,22 @@ def written(value: Any) -> str:
 
 
 def exported(path: Path, model: OnnxModel) -> Optional[Exported]:
-    """What a file of ours says; None of somebody else's.
+    """The metadata of a file exported by this package; None for other files.
 
-    Raises :class:`UnusableFileError` where it says too little, or what this version of the package does not know.
+    Raises :class:`UnusableFileError` if it is incomplete, or unknown to this version of the package.
     """
     version = model.metadata.get(FORMAT)
     if version is None:
         return None
     if version != VERSION:
         raise UnusableFileError.of(
-            path, f"its `{FORMAT}` is {version!r}, this package knows {VERSION}; update it, or export again"
+            path,
+            f"its `{FORMAT}` is {version!r}, but this package supports {VERSION}; update the package, or export again",
         )
     try:
         return _read(model.metadata)
     except (KeyError, ValueError, TypeError) as error:
-        raise UnusableFileError.of(
-            path, f"its metadata lack or garble what `data2vec export` writes ({error}); export again"
-        ) from error
+        raise UnusableFileError.of(path, f"its metadata are incomplete or damaged ({error}); export again") from error
 
 
 def _read(metadata: Mapping[str, str]) -> Exported:
@@ -97,7 +96,7 @@ def _read(metadata: Mapping[str, str]) -> Exported:
     if values["what"] not in OUTPUTS or values["modality"] not in SOURCES:
         raise ValueError(f"{values['what']} of {values['modality']}")
     if values["what"] == CTC and not 0 <= values.get("blank", 0) < len(values.get("symbols", ())):
-        raise ValueError("no symbol is the blank")
+        raise ValueError("no symbol is marked as the blank")
     return Exported(**values)
 
 

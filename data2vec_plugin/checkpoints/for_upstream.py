@@ -1,4 +1,5 @@
-"""A checkpoint of data2vec 2.0 -> one that upstream's own code loads: its keys, its names of today, nothing of ours."""
+"""A checkpoint of data2vec 2.0 -> one that upstream's code loads: its keys, its current names, nothing of this
+plugin."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ KEYS = {
         *("no_transform", "rebuild_batches", "precompute_mask_config", "subsample", "seed", "dataset_type"),
     ),
 }
-"""Tasks of ours that have another name there, and the keys that those know."""
+"""Tasks of this plugin with another name upstream, and the keys known there."""
 
 
 def to_upstream(source: Path, out: Path) -> List[str]:
@@ -36,16 +37,16 @@ def to_upstream(source: Path, out: Path) -> List[str]:
     checkpoint = open_checkpoint(source)
     if checkpoint.name != MULTI:
         raise ValueError(
-            f"{source} is of model `{checkpoint.name}`, whose checkpoints upstream reads as they are; `--to fairseq` "
-            f"takes one of `{MULTI}`, or a folder of Hugging Face's"
+            f"{source} is of model `{checkpoint.name}`, whose checkpoints upstream reads without conversion; `--to "
+            f"fairseq` converts checkpoints of `{MULTI}` and Hugging Face folders"
         )
     if out.exists():
-        raise ValueError(f"`--out`: {out} is there already; give another name")
+        raise ValueError(f"`--out`: {out} already exists; choose another name")
     signal = checkpoint.root["model"].get("target_signal")
     if signal not in (None, "block" if checkpoint.root["model"].get("end_of_block_targets") else "ffn"):
         raise ValueError(
-            f"{source} was trained with `model.target_signal: {signal}`, which upstream has not; expected targets as "
-            f"`model.end_of_block_targets` says"
+            f"{source} was trained with `model.target_signal: {signal}`, which upstream does not support; expected "
+            "targets set by `model.end_of_block_targets`"
         )
     state = read_checkpoint(source)
     state["cfg"], state["args"] = plain(state.get("cfg") or state.get("args")), None
@@ -56,9 +57,9 @@ def to_upstream(source: Path, out: Path) -> List[str]:
     state["last_optimizer_state"] = None
     with writing(out.parent), replacing(out) as part:
         torch.save(state, part)
-    notes = ["its optimizer starts anew there, since its moments lie in another order"]
+    notes = ["its optimizer starts fresh there, since its moments are in another order"]
     if checkpoint.root["model"].get("reference_compat") is not True:
-        notes.append("padding reaches what stands beside it there, so padded batches give other numbers than here")
+        notes.append("padding leaks into neighbouring frames there, so the results of padded batches differ")
     return [f"{source}: {MULTI} for {' and '.join(checkpoint.modalities)}", *notes, f"wrote {out}"]
 
 

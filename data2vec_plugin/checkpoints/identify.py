@@ -1,4 +1,4 @@
-"""The name under which scripts of before import what :mod:`.saved_file` has."""
+"""The former name of :mod:`.saved_file`, for existing scripts."""
 
 from .saved_file import identify_file as identify_file
 from .saved_file import read_checkpoint as read_checkpoint

@@ -1,4 +1,4 @@
-"""What checkpoints are, for people or as JSON, and the commands that go on from there; nothing in them is run."""
+"""Descriptions of checkpoints, as text or JSON, with commands for their next use; nothing in them is run."""
 
 import json
 import shlex
@@ -13,7 +13,7 @@ from .summary import summarise
 
 SHOWN_PATHS = 4
 USUAL_LABELS = "ltr"
-"""What task `data2vec_asr` takes if it is not told."""
+"""The default of task `data2vec_asr`."""
 
 NEXT: Dict[Tuple[str, str], Tuple[str, ...]] = {
     ("pretrained", "speech"): (
@@ -89,7 +89,7 @@ def show_json(facts: Dict[str, Any]) -> None:
 
 
 def show_table(facts: Dict[str, Any]) -> None:
-    """What a person wants to know, line by line; what a file does not tell is left out."""
+    """The facts of a file, line by line; unknown ones are omitted."""
     print_table(facts["file"], ("fact", "value"), [(name, text) for name, text in rows(facts) if text])
     for step in facts["next"]:
         print(f"  {step}")
@@ -119,7 +119,7 @@ def rows(facts: Dict[str, Any]) -> List[Row]:
         ("operators", counted(facts["opset"], "", "ONNX opset ")),
         ("exported from", facts["exported_from"] or ""),
         ("written by", facts["written_by"]),
-        ("paths not here", missing(facts)),
+        ("missing paths", missing(facts)),
     ]
 
 
@@ -146,5 +146,5 @@ def missing(facts: Dict[str, Any]) -> str:
     if not paths:
         return ""
     more = [f"and {len(paths) - SHOWN_PATHS} more"] if len(paths) > SHOWN_PATHS else []
-    needed = "only the dict.txt of `task.data` is needed" if facts["modality"] == "text" else "none is needed"
+    needed = "only the dict.txt in `task.data` is needed" if facts["modality"] == "text" else "none is needed"
     return "\n".join([*paths[:SHOWN_PATHS], *more, f"({needed})"])

@@ -13,7 +13,7 @@ from data2vec_compat.proxy import ModuleProxy
 
 @contextmanager
 def tensors_in_file() -> Iterator[None]:
-    """While this lasts, fairseq's loader maps files into memory; those of torch before 1.6 it reads as always."""
+    """Context in which fairseq's loader memory-maps files, except those written by torch before 1.6."""
     stock = checkpoint_utils.torch
 
     def load(f: Any, *args: Any, **kwargs: Any) -> Any:

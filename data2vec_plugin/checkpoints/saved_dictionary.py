@@ -22,9 +22,9 @@ def check_same_symbols(saved: Dictionary, path: str, ours: Dictionary, source: s
         return
     line, got, expected = difference
     raise ValueError(
-        f"{source}:{line}: symbol is {got}, expected {expected}, as in {path}, whose output layer has been trained "
-        f"on it: put the dictionary back with which it was trained (`data2vec labels --dict FILE` makes labels without "
-        f"another), or begin anew from the pre-trained model in another `checkpoint.save_dir`"
+        f"{source}:{line}: symbol is {got}, expected {expected}, as in {path}, whose output layer was trained with "
+        "it: restore the dictionary of its training (`data2vec labels --dict FILE` creates labels without a new "
+        "one), or start again from the pre-trained model in another `checkpoint.save_dir`"
     )
 
 

@@ -38,7 +38,7 @@ def read_file(path: Union[str, Path], **options: Any) -> Any:
 
 
 def read_mapped(path: Union[str, Path]) -> Any:
-    """The same with tensors that stay in the file, but for torch's format of before 1.6, which cannot be mapped."""
+    """The same with memory-mapped tensors, except for torch's format before 1.6, which cannot be mapped."""
     mapped = Path(path).is_file() and not is_old_format(str(path))
     return read_file(path, **({"mmap": True} if mapped else {}))
 

@@ -42,7 +42,7 @@ OUTPUTS = ("w2v_encoder.proj.weight", "head.weight")
 
 @dataclass
 class Summary:
-    """Facts of a file; what it does not tell is None, or empty."""
+    """Facts of a file; unknown ones are None or empty."""
 
     file: str
     bytes: int
@@ -128,7 +128,7 @@ def of_folder(path: Path, config: Mapping[str, Any]) -> Summary:
 
 
 def of_onnx(path: Path, model: OnnxModel) -> Summary:
-    """What an ONNX file says of itself, ours or somebody else's."""
+    """The metadata of an ONNX file, exported by this package or another."""
     summary = Summary(str(path), path.stat().st_size, "onnx", "an ONNX file", model=", ".join(model.outputs))
     summary.parameters = sum(model.parameters.values())
     summary.precision = ", ".join(precision for precision, _ in model.parameters.most_common())
@@ -136,9 +136,9 @@ def of_onnx(path: Path, model: OnnxModel) -> Summary:
     summary.written_by = model.producer
     facts = exported(path, model)
     if facts is None:
-        summary.advice = "it was not exported by this package, which does not run it"
+        summary.advice = "it was not exported by this package, which cannot run it"
         return summary
-    what = "a recogniser by CTC" if facts.what == CTC else "an encoder"
+    what = "a CTC recogniser" if facts.what == CTC else "an encoder"
     summary.words = f"an ONNX file of {what} on `{facts.model}` ({facts.modality})"
     summary.kind, summary.encoder, summary.modality = f"onnx-{facts.what}", facts.model, facts.modality
     summary.modalities, summary.symbols = (facts.modality,), len(facts.symbols) or None
@@ -173,11 +173,14 @@ def check_header(path: Path, entries: Mapping[str, Any]) -> None:
         given = entry if isinstance(entry, dict) else {}
         shape, place = whole_numbers(given.get("shape")), whole_numbers(given.get("data_offsets"))
         if shape is None or place is None or len(place) != 2 or not isinstance(given.get("dtype"), str):
-            raise UnusableFileError.of(path, f"its header says {str(entry)[:100]!r} of tensor `{name[:100]}`")
+            raise UnusableFileError.of(
+                path, f"its header has an invalid entry {str(entry)[:100]!r} for tensor `{name[:100]}`"
+            )
         start, end = place
         if not start <= end <= size or math.prod(shape) > 8 * (end - start):
             raise UnusableFileError.of(
-                path, f"tensor `{name[:100]}` of {shape} lies at {start:,} to {end:,} of {size:,} bytes; fetch it again"
+                path,
+                f"tensor `{name[:100]}` of {shape} lies at {start:,} to {end:,} of {size:,} bytes; download it again",
             )
 
 
@@ -196,7 +199,7 @@ def describe_weights(summary: Summary, weights: Mapping[str, Tensor]) -> None:
 
 
 def describe_configuration(summary: Summary, model: Mapping[str, Any], task: Mapping[str, Any]) -> None:
-    """What the configuration tells: width, heads, task, normalisation, where fine-tuning began."""
+    """Facts from the configuration: width, heads, task, normalisation, the start of fine-tuning."""
     inside = next((as_mapping(model[key]) for key in INSIDE if model.get(key) is not None), {})
     encoder = as_mapping(inside.get("model")) or inside or model
     summary.width = first_of(encoder, summary.encoder, WIDTHS)
@@ -204,8 +207,8 @@ def describe_configuration(summary: Summary, model: Mapping[str, Any], task: Map
     summary.task = str(task.get("_name") or "")
     summary.labels = task["labels"] if isinstance(task.get("labels"), str) else None
     if summary.modality == "speech" or "normalize" in task:
-        told = [section.get("normalize") for section in (task, model, as_mapping(inside.get("task")), inside)]
-        summary.normalize = next((value for value in told if isinstance(value, bool)), None)
+        values = [section.get("normalize") for section in (task, model, as_mapping(inside.get("task")), inside)]
+        summary.normalize = next((value for value in values if isinstance(value, bool)), None)
     start = model.get("w2v_path") or model.get("model_path")
     summary.fine_tuned_from = str(start) if start and summary.kind == "fine-tuned" else None
 
@@ -247,7 +250,7 @@ def describe_teacher(summary: Summary, weights: Mapping[str, Any]) -> None:
         summary.written_by += f" with this package, layout {layout}"
         summary.teacher_updates = followed
     elif summary.updates:
-        summary.teacher_updates = summary.updates - 1  # the last step is owed
+        summary.teacher_updates = summary.updates - 1  # its last step is still due
 
 
 def scalar(value: Any) -> Optional[int]:

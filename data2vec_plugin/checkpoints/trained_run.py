@@ -31,7 +31,7 @@ def checkpoint_of(run: Path) -> Path:
         return run
     found = [run / name for name in (BEST, LAST) if (run / name).is_file()]
     if not found:
-        raise ValueError(f"{run} holds neither {BEST} nor {LAST}; give a run's folder, or a checkpoint")
+        raise ValueError(f"{run} holds neither {BEST} nor {LAST}; use the folder of a run, or a checkpoint")
     return found[0]
 
 
@@ -45,7 +45,7 @@ def load_run(run: Path, model: str, recipes: str, task_keys: Mapping[str, Any]) 
     cfg = state.get("cfg") or {}
     name = (cfg.get("model") or {}).get("_name")
     if name != model:
-        raise ValueError(f"{path} is of model `{name}`; expected `{model}`, as `{recipes}` train it")
+        raise ValueError(f"{path} is of model `{name}`; expected `{model}`, as trained by `{recipes}`")
     overrides = {key: value for key, value in task_keys.items() if value is not None}
     models, saved, task = checkpoint_utils.load_model_ensemble_and_task([str(path)], arg_overrides=overrides)
     return TrainedRun(path, models[0].eval(), task, dict(saved.criterion), updates(state))

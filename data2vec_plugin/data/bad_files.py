@@ -46,13 +46,13 @@ class BadFiles:
         if len(self.indices) > self.limit:
             raise self.error(message + self._over_limit()) from cause
         if not known_before:
-            logger.warning(f"left out, {len(self.indices)} of at most {self.limit}: {message}")
+            logger.warning(f"skipped, {len(self.indices)} of at most {self.limit}: {message}")
 
     def _over_limit(self) -> str:
         if self.limit == 0:
-            return f" (`+task.{self.key}=…` lets training leave out so many files; it is 0)"
+            return f"  (set `+task.{self.key}=N` to let training skip up to N files; it is 0)"
         allowed = f"`task.{self.key}` = {self.limit} (`+task.{self.key}=…` changes it)"
-        return f"; that is one more than {allowed}. {self.summary()}"
+        return f"; this exceeds {allowed}. {self.summary()}"
 
     @property
     def indices(self) -> List[int]:
@@ -65,7 +65,7 @@ class BadFiles:
         """How many files were left out, by name."""
         names = [self.where(index) for index in self.indices]
         more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        return f"left out so far: {len(names)} of {len(self._known)} files: {', '.join(names[:SHOWN])}{more}"
+        return f"skipped so far: {len(names)} of {len(self._known)} files: {', '.join(names[:SHOWN])}{more}"
 
     def report_at_exit(self) -> None:
         """Log the summary when this process ends, if there is anything to say; also in a spawned process.

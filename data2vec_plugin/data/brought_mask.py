@@ -1,6 +1,6 @@
-"""A mask that a batch brings, on its way to our encoder through a module of fairseq's that would drop it.
+"""Passes the mask of a batch to this plugin's encoder, through a fairseq module that would drop it.
 
-fairseq's ``Wav2VecEncoder`` takes whatever a batch holds, and hands on the clips alone: hence one context variable.
+fairseq's ``Wav2VecEncoder`` accepts everything in a batch, but passes on only the clips: hence a context variable.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _brought: ContextVar[Optional[Entries]] = ContextVar("brought", default=None)
 
 @contextmanager
 def bringing(mask: Optional[Entries]) -> Iterator[None]:
-    """Within it an encoder of ours that is asked to mask takes this one; None lets it draw its own."""
+    """Within this context, a data2vec encoder that is to mask uses this mask; with None it draws its own."""
     before = _brought.set(mask)
     try:
         yield

@@ -14,10 +14,10 @@ LONGEST = timedelta(days=2)
 
 @contextmanager
 def first_process_first() -> Iterator[None]:
-    """Lets rank 0 through before the others, which then find what it has left on the disk.
+    """Lets rank 0 run before the others, which then find its results on the disk.
 
-    The others go on also if rank 0 fails, and meet the same error rather than wait; they fail as soon as it dies, since
-    the connection ends.
+    The others also continue if rank 0 fails, and raise the same error instead of waiting; they fail as soon as it dies,
+    since the connection ends.
     """
     together = torch.distributed.is_available() and torch.distributed.is_initialized()
     if not together:

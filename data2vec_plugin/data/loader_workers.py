@@ -1,7 +1,7 @@
-"""What a loader worker does beside loading: it says what it cannot hand over, and ends when its run does.
+"""Loader workers report a batch that they cannot pass on, and end when their run does.
 
-torch hands batches over through shared memory, in a thread of the worker's: where that is used up, the thread prints an
-error and drops the batch, for which the run then waits for ever. A killed run's workers live on for seconds.
+torch passes batches through shared memory, in a thread of the worker: when the memory is full, the thread prints an
+error and drops the batch, for which the run then waits forever. The workers of a killed run live on for seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _watching = threading.Event()
 
 
 class SharedMemoryError(RuntimeError):
-    """A loader worker cannot hand over its batch."""
+    """A loader worker cannot pass on its batch."""
 
 
 class InWorkers:
@@ -70,8 +70,9 @@ def _no_room(needed: int) -> str:
     there = shared_memory.room()
     found = f"{shared_memory.FOLDER} " + ("is not there" if there is None else f"has {there}")
     return (
-        f"a loader worker has no room for a batch of {needed / shared_memory.MIB:,.1f} MiB: {found}, which all workers "
-        f"share: {shared_memory.ENLARGE}, lower `dataset.num_workers` (0 needs none) or `dataset.max_tokens`"
+        f"a loader worker has not enough shared memory for a batch of {needed / shared_memory.MIB:,.1f} MiB: {found}, "
+        f"shared by all workers: {shared_memory.ENLARGE}, lower `dataset.num_workers` (0 needs none) or "
+        "`dataset.max_tokens`"
     )
 
 

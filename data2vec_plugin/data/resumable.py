@@ -11,7 +11,7 @@ from .bad_files import BadFileError
 from .loader_workers import InWorkers
 from .sample_seeds import SampleSeeds
 
-Met = Callable[[BadFileError], None]
+Report = Callable[[BadFileError], None]
 
 KEY = "data2vec_manifest"
 SHARDS = "data2vec_shards"
@@ -33,18 +33,18 @@ class ManifestChangedError(ValueError):
 
 
 class BatchesChangedError(ValueError):
-    """A run that stopped within an epoch goes on with the same data in other batches."""
+    """A run that stopped within an epoch is resumed with the same data in other batches."""
 
 
 class UntilBadFile(CountingIterator):  # type: ignore[misc]
     """fairseq's batches, for processes that have to end together.
 
-    A bad file too many is told to ``met``, not raised, and empty batches follow it. These count, too: ``n`` is the same
-    in all processes.
+    If there are too many bad files, the error is passed to ``report`` instead of raised, and empty batches follow.
+    These are counted, so that ``n`` is the same in all processes.
     """
 
-    def __init__(self, batches: CountingIterator, met: Met) -> None:
-        super().__init__(_then_nothing(batches, met), start=batches.n, total=len(batches))
+    def __init__(self, batches: CountingIterator, report: Report) -> None:
+        super().__init__(_then_nothing(batches, report), start=batches.n, total=len(batches))
         self.batches = batches
 
     def take(self, n: int) -> UntilBadFile:
@@ -54,11 +54,11 @@ class UntilBadFile(CountingIterator):  # type: ignore[misc]
         return self
 
 
-def _then_nothing(batches: CountingIterator, met: Met) -> Iterator[Any]:
+def _then_nothing(batches: CountingIterator, report: Report) -> Iterator[Any]:
     try:
         yield from batches
     except BadFileError as error:
-        met(error)
+        report(error)
         while True:
             yield {}
 
@@ -71,23 +71,21 @@ class ChecksPosition:
 
 
 class ResumableIterator(EpochBatchIterating):
-    """fairseq's epoch iterator, whose saved position also says of which data: a manifest, texts, pictures.
+    """fairseq's epoch iterator, whose saved position also identifies the data: a manifest, texts, images.
 
-    A checkpoint holds an epoch and a number of batches to pass over; in other data these would be other samples,
-    some seen twice and some never. Raises :class:`ManifestChangedError` on such a resume, also between epochs, where
-    most checkpoints are written. Where folders ``take_turns`` by epoch the next one's data is another by right, so
-    that between epochs nothing is asked.
-    In other batches of the same data it would be other samples, too: within an epoch, :class:`BatchesChangedError` is
-    raised where there are more of them, or fewer.
+    A checkpoint holds an epoch and a number of batches to skip; in other data these would be other samples, some seen
+    twice and some never. Raises :class:`ManifestChangedError` on such a resume, also between epochs, where most
+    checkpoints are written. Where folders ``take_turns`` by epoch the next epoch has other data by design, so nothing
+    is checked between epochs. Other batches of the same data would also mean other samples: within an epoch,
+    :class:`BatchesChangedError` is raised if their number has changed.
 
-    ``seeds`` are what samples are drawn by: a position says by which rule, and whoever goes on from it has that one.
-
-    ``met`` takes note of a file that ends the run, if that must not be raised here.
+    ``seeds`` are the generators of samples: a position also holds their rule, which a resumed run uses. ``report``
+    receives the error of a file that ends the run, if it must not be raised here.
     """
 
-    met: Optional[Met] = None
+    report: Optional[Report] = None
     batches: Optional[UntilBadFile] = None
-    """The current epoch's, if ``met`` is there."""
+    """The current epoch's, if ``report`` is set."""
 
     def __init__(
         self,
@@ -127,12 +125,12 @@ class ResumableIterator(EpochBatchIterating):
 
     @property
     def first_batch(self) -> Any:
-        """What stands in for a batch that holds nothing, marked as such: the first sample that can be used.
+        """The replacement of an empty batch, marked as such: the first usable sample.
 
-        fairseq's own is the first batch, which may hold nothing itself; that of a wrapper is the first that training
-        meets, which may too. One sample has to do, since fairseq asks in every epoch and every validation, and seldom
-        needs it. Files that cannot be used are passed over: whoever reads their batch will meet them. Raises ValueError
-        if there is no other.
+        fairseq uses the first batch, which may itself be empty; a wrapper uses the first batch of training, which may
+        be empty too. A single sample is enough, since fairseq requests it in every epoch and validation but seldom
+        needs it. Unusable files are skipped here and reported when their batch is read. Raises ValueError if there is
+        no usable file.
         """
         dataset, batches = self.iterator.dataset, self.iterator.frozen_batches
         if not len(batches) or getattr(dataset, "supports_prefetch", False):
@@ -145,16 +143,16 @@ class ResumableIterator(EpochBatchIterating):
             if batch:
                 return {**batch, STAND_IN: True}
         raise ValueError(
-            f"{self.manifest}: none of {len(dataset)} files can be used, expected one at least; the lines above say "
-            f"what is wrong with each"
+            f"{self.manifest}: none of {len(dataset)} files can be used, expected at least one; see the reasons in "
+            "the lines above"
         )
 
     def next_epoch_itr(self, *args: Any, **kwargs: Any) -> Any:
         """The batches of the next epoch."""
         batches = self.iterator.next_epoch_itr(*args, **kwargs)
-        if self.met is None:
+        if self.report is None:
             return batches
-        self.batches = UntilBadFile(batches, self.met)
+        self.batches = UntilBadFile(batches, self.report)
         return self.batches
 
     def end_of_epoch(self) -> bool:
@@ -170,19 +168,20 @@ class ResumableIterator(EpochBatchIterating):
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
         """Go to a saved position; raises :class:`ManifestChangedError` if it is of other data.
 
-        Raises :class:`BatchesChangedError` if it is of other batches; checkpoints that do not tell are believed.
+        Raises :class:`BatchesChangedError` if it is of other batches; checkpoints without this information are
+        accepted.
 
-        Of folders that take turns the beginning of an epoch is a position in any: fairseq saves it with the digest of
-        the epoch that has ended, and loads it into the next one's iterator.
-        Each process counts its own batches. On another number of processes the position is what all of them had
-        seen together, rounded down: a few samples may be seen twice in that epoch, none is left out.
+        For folders that take turns, the start of an epoch is accepted for any of them: fairseq saves it with the digest
+        of the finished epoch and loads it into the next one's iterator. Each process counts its own batches. With
+        another number of processes, the position is the total number of batches seen, rounded down: a few samples may
+        be seen twice in that epoch, none is skipped.
         """
         saved, position = state_dict.get(KEY, self.digest), state_dict.get("iterations_in_epoch", 0)
         if saved != self.digest and not (self.take_turns and position == 0):
             raise ManifestChangedError(
-                f"{self.manifest} is not the data that the checkpoint was trained on (digest {self.digest}, "
-                f"expected {saved}), so its position in the data means nothing: put the old data back, or begin with "
-                f"the new, at epoch 1 and with all that was learnt, by `checkpoint.reset_dataloader=true` in one launch"
+                f"{self.manifest} is not the data that the checkpoint was trained on (digest {self.digest}, expected "
+                f"{saved}), so its position in the data is not valid: restore the old data, or start with the new "
+                "data at epoch 1, keeping the trained weights: `checkpoint.reset_dataloader=true` in one launch"
             )
         ours = self.iterator.num_shards
         seen = position * state_dict.get(SHARDS, ours)
@@ -201,8 +200,8 @@ class ResumableIterator(EpochBatchIterating):
             return
         keys = ", ".join(f"`{key}`" for key in DECIDE_BATCHES)
         raise BatchesChangedError(
-            f"{self.manifest}: the checkpoint was saved after {seen:,} of {saved:,} batches of an epoch, which now has "
-            f"{found:,}, so that its position means other samples. Put back what has changed of {keys}; or begin with "
-            f"the new batches, at epoch 1 and with all that was learnt, by `checkpoint.reset_dataloader=true` in one "
-            f"launch"
+            f"{self.manifest}: the checkpoint was saved after {seen:,} of {saved:,} batches of an epoch, which now "
+            f"has {found:,}, so its position would mean other samples. Restore the previous values of {keys}; or "
+            "start with the new batches at epoch 1, keeping the trained weights: `checkpoint.reset_dataloader=true` "
+            "in one launch"
         )

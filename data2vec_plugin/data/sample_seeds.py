@@ -1,4 +1,4 @@
-"""What is drawn for a sample follows from (seed, epoch, id) alone, by the rule that its run began with."""
+"""Random draws of a sample depend only on (seed, epoch, id), by the rule with which its run started."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ RULES = (OWN, HASHED, BY_MODEL)
 
 
 class SampleSeeds:
-    """The generators of a run's samples. ``of_before`` is the rule of runs whose checkpoints do not tell theirs.
+    """The generators of a run's samples. ``of_before`` is the rule of runs whose checkpoints do not name one.
 
-    A new run has rule ``own``. The rule lies in shared memory: a run learns from its checkpoint how it began when its
-    data sets are there already, and perhaps their workers.
+    A new run has rule ``own``. The rule is kept in shared memory: when a run reads it from its checkpoint, its data
+    sets already exist, and perhaps their workers.
 
     >>> seeds = SampleSeeds(1)
     >>> seeds.of_mask(epoch=2, index=7).integers(1000) != seeds.of_view(epoch=2, index=7).integers(1000)
@@ -45,19 +45,16 @@ class SampleSeeds:
         return self.rule != BY_MODEL
 
     def go_on(self, saved: Optional[str]) -> None:
-        """Take the rule of a checkpoint that a run goes on from; None is one that does not tell.
-
-        Raises ValueError for a rule that is not known here.
-        """
+        """Use the rule of a resumed checkpoint; None if it names no rule. Raises ValueError for an unknown rule."""
         rule = self.of_before if saved is None else saved
         if rule not in RULES:
             raise ValueError(
-                f"the checkpoint's masks were drawn by the rule {rule!r}; expected one of {', '.join(RULES)}: go on "
-                f"with the version that wrote it, or begin its data anew by `checkpoint.reset_dataloader=true`"
+                f"the checkpoint's masks were drawn by the rule {rule!r}; expected one of {', '.join(RULES)}: resume "
+                "with the version that wrote it, or restart its data with `checkpoint.reset_dataloader=true`"
             )
         self._rule.fill_(RULES.index(rule))
         if rule != OWN:
-            logger.info(f"masks are drawn as when this run began (rule `{rule}`); new runs draw them otherwise")
+            logger.info(f"masks are drawn by the rule `{rule}` with which this run started; new runs use another")
 
     def of_mask(self, epoch: int, index: int, copy: int = 0) -> Generator:
         """What draws a mask of a sample."""

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 
 class SharedEpoch:
-    """Mixed into a data set whose samples follow the epoch.
+    """A mixin for data sets whose samples depend on the epoch.
 
-    fairseq keeps its data loader, and the loader its workers, from epoch to epoch: what they are to notice must be
-    shared memory. Where an epoch goes through the data more than once, a ``turn`` is added to it by whoever asks.
+    fairseq keeps its data loader, and the loader its workers, for all epochs: changes reach them only through shared
+    memory. If an epoch goes through the data more than once, callers add a ``turn`` to it.
     """
 
     turn = 0
@@ -45,7 +45,7 @@ class ShuffledEpoch(SharedEpoch):
 
     def __len__(self) -> int:
         """How many samples there are."""
-        raise NotImplementedError(f"{type(self).__name__} must say how many samples it has")
+        raise NotImplementedError(f"{type(self).__name__} must implement how many samples it has")
 
     def ordered_indices(self) -> NDArray[np.int64]:
         """All samples, in training in the epoch's order."""

@@ -1,1 +1,1 @@
-"""The one place that opens what people hand us: manifests, tables, dictionaries, text, audio, pictures, folders."""
+"""The only package that opens users' files: manifests, tables, dictionaries, text, audio, images, folders."""

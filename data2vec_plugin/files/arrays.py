@@ -35,7 +35,7 @@ def read_arrays(path: Union[str, os.PathLike[str]], packed: bool = True) -> Dict
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], durably: bool = False) -> None:
     """Write arrays, whole or not at all; ``durably`` as :func:`.writing.replacing` has it."""
-    save: Any = np.savez  # whose own keyword arguments are taken for the arrays' types
+    save: Any = np.savez  # its keyword arguments would be mistaken for the arrays' types
     with replacing(path, durably) as part, part.open("wb") as file:
         save(file, **arrays)
 
@@ -50,5 +50,5 @@ def _check_sizes(path: Union[str, os.PathLike[str]], content: io.BytesIO, packed
     claimed = sum(entry.file_size for entry in entries)
     if claimed > LARGEST:
         raise UnusableFileError.of(
-            path, f"claims {said_size(claimed)} of arrays; expected at most {said_size(LARGEST)}"
+            path, f"claims to hold {said_size(claimed)} of arrays; expected at most {said_size(LARGEST)}"
         )

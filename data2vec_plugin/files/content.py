@@ -15,18 +15,19 @@ _BLOCK = 2**22
 
 
 def content_digest(path: Path, known: Path) -> str:
-    """Twelve hexadecimal digits of a file's content; ``known`` is a JSON file that remembers those of a folder's.
+    """Twelve hexadecimal digits of a file's content; ``known`` is a JSON file that caches the digests of a folder's
+    files.
 
-    A file is taken for unchanged as long as the system's own time of its last change (ctime), which no program can set,
-    is the same, with its size, its time and its place on the disk. Whatever cannot be read in ``known`` is computed
-    anew; a folder that cannot be written is computed each time.
+    A file counts as unchanged while its ctime (which programs cannot set), size, modification time and inode are the
+    same. Unreadable entries of ``known`` are computed again; if the folder cannot be written, digests are computed each
+    time.
     """
     seen, stamp = _read(known), _stamp(path)
     entry = seen.get(path.name)
     if isinstance(entry, dict) and entry.get("stamp") == stamp and isinstance(entry.get("digest"), str):
         return str(entry["digest"])
     digest = digest_of(path)
-    if _stamp(path) == stamp:  # nobody wrote it meanwhile
+    if _stamp(path) == stamp:  # not written in the meantime
         _keep(known, {**seen, path.name: {"stamp": stamp, "digest": digest}})
     return digest
 

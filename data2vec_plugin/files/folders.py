@@ -1,4 +1,4 @@
-"""The one walk through folders that people hand us: what is listed, and what is passed over, counted and named."""
+"""The only walk through users' folders: lists files, and counts and names what it skips."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ logger = logging.getLogger(__name__)
 SYSTEM_NAMES = frozenset(
     ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "system volume information")
 )
-"""What Windows, macOS and storage systems leave in folders, in small letters; most of theirs begins with a dot."""
-HIDDEN = "hidden, or of the system"
-LEADS_BACK = "a link that leads back"
-BROKEN = "a link to nothing"
-ARCHIVE = "an archive, which is not looked into"
+"""Folders created by Windows, macOS and storage systems, in lower case; most others begin with a dot."""
+HIDDEN = "hidden or a system folder"
+LEADS_BACK = "a link to a parent folder"
+BROKEN = "a broken link"
+ARCHIVE = "an archive, which is not opened"
 PACKED = dict.fromkeys(
     (".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".zip", ".rar", ".7z", ".parquet", ".tfrecord"), ARCHIVE
 )
@@ -73,13 +73,11 @@ class _Folder(NamedTuple):
 class Walk:
     """Files below ``root`` that end in one of ``endings``, in either case.
 
-    Hidden files and folders are passed over, and so are those of the system, what is no regular file, and links to
-    nothing. Linked folders are entered, as often as links lead there, but never in circles. ``others`` gives the
-    reason for which files of other endings are counted, as ``{".heic": "a kind that is not read"}``; the folder
-    ``without`` is not entered. What was left out stands in :attr:`passed`.
-
-    Without ``follow_files`` it is not asked where links lead whose name ends as wanted, which takes a slow file system
-    long; whoever reads such a file will be told.
+    Hidden files and folders, system folders, broken links and anything but regular files are skipped. Linked folders
+    are entered, once per link, but never in circles. ``others`` gives the reason with which files of other endings are
+    counted, as ``{".heic": "a kind that is not read"}``; the folder ``without`` is not entered. Skipped files are in
+    :attr:`passed`. Without ``follow_files``, links with a matching name are not resolved, which is slow on some file
+    systems; errors appear when such a file is read.
     """
 
     def __init__(
@@ -165,7 +163,7 @@ class Walk:
         return stat.S_ISREG(mode)
 
     def _add_other(self, entry: os.DirEntry[str], name: str) -> None:
-        """Count a file of another kind if its name tells which, and a link to nothing, which may have been a folder."""
+        """Count a file of another known kind, and a broken link, which may have been a folder."""
         if entry.name.lower().endswith(self.endings):
             return  # it has been counted
         reason = self.others.get(os.path.splitext(entry.name)[1].lower())
@@ -175,7 +173,7 @@ class Walk:
             self.passed.add(reason, name)
 
     def _entered_as(self, entry: os.DirEntry[str], name: str, way: Tuple[str, ...]) -> Optional[str]:
-        """Where a folder really is, None if it is passed over."""
+        """The resolved path of a folder, None if it is skipped."""
         if not entry.is_symlink():
             real = os.path.join(way[-1], entry.name)
             return None if real == self.without else real
@@ -184,7 +182,7 @@ class Walk:
         if any(above == real or above.startswith(inside) for above in way):
             place = os.path.join(way[-1], entry.name)
             if place not in self._led_back:  # in a maze every way through meets it again
-                logger.warning(f"{entry.path} leads back to {real}; passed over")
+                logger.warning(f"{entry.path} links back to {real}; skipped")
                 self.passed.add(LEADS_BACK, name)
             self._led_back.add(place)
             return None

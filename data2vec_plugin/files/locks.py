@@ -1,4 +1,4 @@
-"""One writer a folder: whoever writes into it holds a lock, which ends with the process, however that ends."""
+"""One writer per folder: a writer holds a lock, which is released when its process ends, for whatever reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import IO, Dict, Iterator, Optional, Type
 
 LOCK = ".data2vec.lock"
-"""In the folder that is written; whoever was killed leaves it there, which keeps nobody out."""
+"""In the written folder; a killed process leaves the file there, which does not block others."""
 
 _held: Dict[str, str] = {}
 """What this process writes, by folder: the system's lock keeps other processes out, not this one."""
@@ -24,19 +24,18 @@ class FolderInUseError(ValueError):
 
 
 class FolderLock:
-    """Held from its making to :meth:`release`, or as a context.
+    """Held from its creation to :meth:`release`, or as a context.
 
     A lock of the process (POSIX): its forked children, such as loader workers that live on for a moment after it was
-    killed, do not hold it. It ends, too, where the process opens and closes the file otherwise. File systems that know
-    no locks (some network mounts) are written without. Folders that are made for it, and stay empty, go with it.
+    killed, do not hold it. It is also released if the process opens and closes the file elsewhere. File systems without
+    locks (some network mounts) are written without one. Folders created for it that stay empty are removed with it.
 
     Args:
-        folder: what is written.
-        replaced: another folder is to take its name, so that the lock lies beside it.
+        folder: the folder to write. replaced: another folder will get its name, so the lock is next to it.
 
     Raises:
-        FolderInUseError: somebody else writes there; the message says which command, and since when.
-        OSError: the folder cannot be made or written.
+        FolderInUseError: another process writes there; the message names its command and start time.
+        OSError: the folder cannot be created or written.
     """
 
     def __init__(self, folder: Path, replaced: bool = False) -> None:
@@ -72,7 +71,7 @@ class FolderLock:
             file.close()  # its holder took it away while we waited to open it
 
     def release(self) -> None:
-        """Let others write, and leave nothing behind; again does nothing."""
+        """Release the lock and remove its file; does nothing if called again."""
         if self._file is not None:
             self.path.unlink(missing_ok=True)  # while it is ours: a later one would be another's
             self._file.close()
@@ -131,4 +130,4 @@ def _this_command() -> str:
 
 def _in_use(folder: Path, holder: str) -> str:
     by = holder or "another command"
-    return f"{folder} is being written ({by}): wait for it or end it, or name another folder"
+    return f"{folder} is being written ({by}): wait for it, stop it, or use another folder"

@@ -21,7 +21,7 @@ LONGEST_TEXT = 1 << 22
 """Bytes of a name or of one entry of the metadata that are read."""
 NEWEST_LAYOUT = 64
 """A number of the file's layout above any that there will be for long; ONNX 1.20 writes 13."""
-AGAIN = "copy it again, or make it again with `data2vec export`"
+AGAIN = "copy it again, or create it again with `data2vec export`"
 
 # numbers of fields in the standard's messages
 LAYOUT, PRODUCER, GRAPH, OPERATORS, METADATA = 1, 2, 7, 8, 14
@@ -84,7 +84,7 @@ def read_onnx(path: Path) -> OnnxModel:
             elif isinstance(value, Span) and number == GRAPH:
                 graph = value
         if graph is None or not model.opsets:
-            raise UnusableFileError.of(path, f"is no ONNX file: it holds no graph, or no operators; {AGAIN}")
+            raise UnusableFileError.of(path, f"is not an ONNX file: it holds no graph or no operators; {AGAIN}")
         _read_graph(model, reader, graph)
     return model
 
@@ -128,11 +128,11 @@ class _Reader:
                 value = 0
                 place = self.file.tell() + (8 if kind == EIGHT_BYTES else 4)
             else:
-                raise UnusableFileError.of(self.path, f"is no ONNX file, or damaged at byte {place:,}; {AGAIN}")
+                raise UnusableFileError.of(self.path, f"is not an ONNX file, or damaged at byte {place:,}; {AGAIN}")
             if place > inside.end:
                 raise UnusableFileError.of(
                     self.path,
-                    f"is damaged or cut short: it tells of {place:,} bytes, {inside.end:,} are there; {AGAIN}",
+                    f"is damaged or truncated: it refers to {place:,} bytes, but has {inside.end:,}; {AGAIN}",
                 )
             yield key >> 3, value
 
@@ -146,7 +146,7 @@ class _Reader:
             number |= (byte[0] & 127) << shift
             if byte[0] < 128:
                 return number
-        raise UnusableFileError.of(self.path, f"is no ONNX file, or damaged at byte {self.file.tell():,}; {AGAIN}")
+        raise UnusableFileError.of(self.path, f"is not an ONNX file, or damaged at byte {self.file.tell():,}; {AGAIN}")
 
     def text(self, span: Span) -> str:
         """A name or a text."""

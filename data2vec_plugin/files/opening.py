@@ -1,4 +1,4 @@
-"""Files as bytes on a disk: whatever else has a name (pipes, sockets, devices) is told, and never waited for."""
+"""Opens regular files only: anything else (pipes, sockets, devices) raises an error instead of blocking."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ OF_THE_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def kind(mode: int) -> str:
-    """What the mode of a path that is no regular file says it is."""
-    return next((name for is_kind, name in KINDS if is_kind(mode)), "no regular file")
+    """The kind of a path that is not a regular file, by its mode."""
+    return next((name for is_kind, name in KINDS if is_kind(mode)), "not a regular file")
 
 
 def opened(path: Path) -> BinaryIO:
     """Open a file to read its bytes.
 
-    Raises :class:`UnusableFileError` for a path that is missing, may not be read, or is no regular file: such a one
+    Raises :class:`UnusableFileError` for a path that is missing, may not be read, or is not a regular file: such a one
     is not opened, since a pipe would be waited for, a device never end, and a tape be wound back.
     """
     try:
         _refuse_others(path, os.stat(path).st_mode)
-        # what took the file's place in between is not waited for
+        # do not block if the file has been replaced in between
         number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except UnusableFileError:
         raise
@@ -81,12 +81,12 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_part(path: Path, offset: int, length: int) -> bytes:
-    """``length`` bytes from ``offset`` on; raises :class:`UnusableFileError` if the file has not so many."""
+    """``length`` bytes from ``offset`` on; raises :class:`UnusableFileError` if the file is shorter."""
     with opened(path) as file:
         there = size_of(file) - offset
         if offset < 0 or length < 0 or there < length:
             raise UnusableFileError.of(
-                path, f"ends after {max(there, 0):,} of {length:,} bytes, which were said to begin at {offset:,}"
+                path, f"ends after {max(there, 0):,} of {length:,} bytes, which should begin at {offset:,}"
             )
         try:
             file.seek(offset)

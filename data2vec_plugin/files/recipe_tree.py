@@ -72,8 +72,8 @@ def copy(folder: Path, target: Path, force: bool) -> int:
     taken = [file.as_posix() for file in files if (target / file).exists()]
     if taken and not force:
         raise ValueError(
-            f"{target} has {', '.join(taken[:3])} already ({len(taken)} files); "
-            "give another folder, or --force to replace them"
+            f"{target} already has {', '.join(taken[:3])} ({len(taken)} files); choose another folder, or replace "
+            "them with --force"
         )
     for file in files:
         (target / file).parent.mkdir(parents=True, exist_ok=True)

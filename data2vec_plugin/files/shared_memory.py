@@ -8,7 +8,7 @@ from typing import NamedTuple, Optional
 
 FOLDER = "/dev/shm"
 MIB = 2.0**20
-ENLARGE = "make it larger (Docker: `--shm-size=8g`)"
+ENLARGE = "increase it (Docker: `--shm-size=8g`)"
 
 
 class Room(NamedTuple):

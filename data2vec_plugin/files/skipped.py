@@ -22,7 +22,7 @@ def tell_skipped(folder: Path, skipped: Dict[str, str]) -> None:
         return
     write_atomically(path, "".join(f"{line}\n" for line in skipped_lines(skipped)))
     print_skipped(skipped)
-    print(f"{path} lists all that were skipped", file=sys.stderr)
+    print(f"{path} lists all skipped files", file=sys.stderr)
 
 
 def print_skipped(skipped: Dict[str, str]) -> None:
@@ -35,5 +35,5 @@ def print_skipped(skipped: Dict[str, str]) -> None:
 
 
 def skipped_lines(skipped: Dict[str, str]) -> list[str]:
-    """Place and reason, with a tab between."""
+    """Path and reason, separated by a tab."""
     return [printable(f"{place}\t{' '.join(reason.split())}") for place, reason in skipped.items()]

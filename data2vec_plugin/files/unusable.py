@@ -1,4 +1,4 @@
-"""What is wrong with a file that somebody has handed us."""
+"""The error for unusable files of users."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Iterable, Optional, Union
 
 
 class UnusableFileError(ValueError):
-    """A file cannot be used, for a reason that lies in the file.
+    """A file that cannot be used because of its content.
 
-    Readers raise it `from` what they met; data sets catch it alone, so that a missing package or a fault of ours is
-    never taken for a bad file. One argument rebuilds it, which is how loader workers hand exceptions over.
+    Readers raise it `from` the original error; data sets catch only this one, so that a missing package or a bug of the
+    plugin is never mistaken for a bad file. It can be rebuilt from one argument, which loader workers need to pass on
+    exceptions.
     """
 
     path: str = ""

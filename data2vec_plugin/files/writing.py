@@ -13,7 +13,7 @@ from .locks import FolderLock
 
 @contextmanager
 def replacing(path: Path, durably: bool = False) -> Iterator[Path]:
-    """A name beside ``path`` to write to, which becomes ``path`` when all is well, and goes otherwise.
+    """A temporary path next to ``path`` to write to, renamed to ``path`` on success and deleted on failure.
 
     ``durably``: as :func:`replace_durably` does.
     """
@@ -31,9 +31,9 @@ def replacing(path: Path, durably: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder beside ``folder``, which takes its name and place when all is well, and goes otherwise.
+    """An empty folder next to ``folder``, which replaces it on success and is deleted on failure.
 
-    Raises :class:`FolderInUseError` if another command is about to do so.
+    Raises :class:`FolderInUseError` if another command is writing it.
     """
     folder = folder.resolve()
     part, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{kind}") for kind in ("part", "old"))
@@ -58,7 +58,7 @@ def write_atomically(path: Path, content: Union[str, bytes]) -> None:
 
 
 def replace_durably(part: Path, path: Path) -> None:
-    """Put a file that is whole into its place, so that a power cut leaves the old one or the new one."""
+    """Rename a complete file to its final path, so that after a power cut either the old or the new one exists."""
     _sync(part)
     part.replace(path)
     if os.name == "posix":

@@ -1,4 +1,4 @@
-"""Every place where fairseq is extended: its trainer, its reader of checkpoints, launching, watching."""
+"""All extensions of fairseq: its trainer, its checkpoint reader, launching, watching."""
 
 import os
 
@@ -8,7 +8,7 @@ if os.path.realpath(launching.__path__[0]) != os.path.realpath(os.path.join(__pa
     import logging  # which `data2vec --help` would pay for
 
     logging.getLogger(__name__).warning(
-        f"this is {os.path.dirname(__path__[0])}, but what must be there before it is imported comes from "
-        f"{launching.__path__[0]}, which Python finds by name: `pip install -e` this copy, or name that one by "
-        f"common.user_dir=data2vec_plugin"
+        f"this copy is {os.path.dirname(__path__[0])}, but its launching code was already loaded from "
+        f"{launching.__path__[0]}, which Python finds by name: `pip install -e` this copy, or use the other one with "
+        "common.user_dir=data2vec_plugin"
     )

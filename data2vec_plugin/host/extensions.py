@@ -1,7 +1,7 @@
-"""Every place of fairseq that is extended once our plugin is imported, and why.
+"""All functions of fairseq that are extended when the plugin is imported, and why.
 
-Each is a function, method or class that fairseq looks up by name when it needs it. A function of ours takes its place,
-and gets the one that was there as its first argument.
+Each is a function, method or class that fairseq looks up by name when it needs it. A function of this plugin replaces
+it, and receives the original as its first argument.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ COMMANDS = "fairseq_cli"
 
 @dataclass(frozen=True)
 class Extension:
-    """``name`` in fairseq's ``module`` (a method behind its class's name) becomes ``ours``, a name in this package."""
+    """``name`` in fairseq's ``module`` (a method as ``Class.method``) is replaced by ``ours``, a name in this
+    package."""
 
     module: str
     name: str
@@ -34,13 +35,13 @@ EXTENSIONS = (
         "fairseq_cli.train",
         "Trainer",
         "host.training.trainer.build_trainer",
-        "a run of ours has our trainer: fairseq tells a task neither what its run does nor what goes wrong in it",
+        "data2vec runs use this plugin's trainer: fairseq informs a task neither of the steps of its run nor of errors",
     ),
     Extension(
         "fairseq_cli.train",
         "train",
         "host.watching.stop.train_epoch",
-        "a run of ours that stops by itself saves first, and one that has ended makes no further update",
+        "a data2vec run that stops by itself saves first, and a finished one makes no further update",
     ),
     Extension(
         "fairseq.logging.progress_bar",
@@ -53,43 +54,45 @@ EXTENSIONS = (
         "fairseq_cli.generate",
         "_main",
         "host.generation.generate",
-        "a task is told that it decodes, and the last line says how: fairseq prints `--beam` whatever was done",
+        "the task knows that it decodes, and the last line reports how: fairseq always prints `--beam`",
     ),
     Extension(
         "fairseq.checkpoint_utils",
         "load_checkpoint_to_cpu",
         "host.checkpoints.reader.read",
-        "everything reads checkpoints by it: damage is found, other files are told, others' checkpoints are adapted",
+        "all checkpoints are read through it: damaged and other files are reported, checkpoints of other code are "
+        "adapted",
     ),
     Extension(
         "fairseq.checkpoint_utils",
         "load_model_ensemble_and_task",
         "host.checkpoints.model_loading.load_models",
-        "commands evaluate the averaged weights where training did, and say what they cannot load",
+        "commands evaluate the averaged weights if training did, and report checkpoints that they cannot load",
     ),
     Extension(
         "fairseq.checkpoint_utils",
         "save_checkpoint",
         "host.checkpoints.saving.save",
-        "a crash costs a run of ours no more than the updates since its last checkpoint",
+        "a crash costs a data2vec run no more than the updates since its last checkpoint",
     ),
     Extension(
         "fairseq.models.wav2vec.wav2vec2_asr",
         "Wav2VecEncoder.__init__",
         "host.checkpoints.contradictions.build_encoder",
-        "a recipe that contradicts a checkpoint of ours is told so in a line, not by a bare assertion",
+        "contradictions between a recipe and a data2vec checkpoint are reported in a message, not by a bare assertion",
     ),
     Extension(
         "fairseq.models.wav2vec.wav2vec2_asr",
         "Wav2VecEncoder.forward",
         "host.training.encoder_masks.encode",
-        "masks of fine-tuning are drawn where clips are loaded: the encoder between would draw others, and wait for it",
+        "masks of fine-tuning are drawn by the data loader: the encoder would draw others, and synchronise with the "
+        "device",
     ),
     Extension(
         "fairseq.dataclass.utils",
         "merge_with_parent",
         "config_keys.merge_with_parent",
-        "an unknown key is told with those that it resembles",
+        "an unknown key is reported together with similar ones",
     ),
 )
 
@@ -105,7 +108,7 @@ def extend_fairseq() -> None:
 
 
 def put(extension: Extension, names: Dict[str, Any]) -> None:
-    """Put ours into its place among the names of a module, once."""
+    """Replace the name in a module, once."""
     holder, _, method = extension.name.partition(".")
     stock = getattr(names[holder], method) if method else names[holder]
     if getattr(stock, MARK, False):

@@ -1,4 +1,5 @@
-"""A call of ``fairseq-generate``: its task is told, its last line says how it was decoded, processes end with it."""
+"""Extends ``fairseq-generate``: its task knows that it decodes, the last line reports how, and processes end with
+it."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ PACKAGE = __name__.partition(".")[0]
 
 
 def is_ours(task: Any, model: Any) -> bool:
-    """Whether a task of ours is trained, or a model that is ours or holds one, as fairseq's `wav2vec_ctc` may."""
+    """Whether a task or a model of this plugin is trained, or a model that contains one, such as fairseq's
+    `wav2vec_ctc`."""
     return isinstance(task, WatchedTask) or any(is_of_this_package(type(part)) for part in model.modules())
 
 

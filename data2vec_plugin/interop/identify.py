@@ -1,4 +1,4 @@
-"""What a loaded checkpoint is, in words: told by the names in its configuration, or by those of its weights."""
+"""Identifies a loaded checkpoint by the names in its configuration, or by those of its weights."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ INSIDE = ("w2v_args", "pretrained_model_args")
 
 
 class Signature(NamedTuple):
-    """Names of weights, each a pattern of which at least one must be found, that tell a model."""
+    """Names of weights that identify a model: patterns, at least one of which must match."""
 
     patterns: Tuple[str, ...]
     model: str
@@ -53,8 +53,8 @@ class Signature(NamedTuple):
 
 
 CONVERT = "convert it with `data2vec convert FOLDER --to fairseq --out FILE`"
-BEIT = "`data2vec_image_classification` takes them as its `model_path`"
-OURS_ONLY = "give a checkpoint with its configuration (`cfg` or `args`), as fairseq's trainer writes it"
+BEIT = "use them as `model_path` of `data2vec_image_classification`"
+OURS_ONLY = "use a checkpoint with its configuration (`cfg` or `args`), as written by fairseq's trainer"
 
 FAIRSEQ = (
     Signature((r"^modality_encoders\.",), "data2vec_multi"),
@@ -108,7 +108,7 @@ class Identity:
 def identify(state: Any) -> Identity:
     """What a loaded file is; looks at names only."""
     if not isinstance(state, Mapping):
-        return Identity("nothing", f"a {type(state).__name__} that was saved, no checkpoint", OURS_ONLY)
+        return Identity("nothing", f"a saved {type(state).__name__}, not a checkpoint", OURS_ONLY)
     model, _ = sections(state)
     name = str(model.get("_name") or "")
     if name:
@@ -139,7 +139,7 @@ def last_entry(state: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def of_model(name: str, model: Mapping[str, Any], weights: Iterable[str] = ()) -> Identity:
-    """What a checkpoint is whose configuration names its model; names of ``weights`` tell modalities."""
+    """The identity of a checkpoint whose configuration names its model; names of ``weights`` give the modalities."""
     inside = [as_mapping(model[key]) for key in INSIDE if model.get(key) is not None]
     encoder = next((str(found) for found in map(inner_name, inside) if found), "" if inside else name)
     label = f"`{name}`" if encoder in ("", name) else f"`{name}` on `{encoder}`"
@@ -186,7 +186,7 @@ def of_weights(names: Iterable[str]) -> Optional[Identity]:
     found = [str(name) for name in names]
     for signature in HUGGING_FACE:
         if _matches(signature, found):
-            return Identity("huggingface", f"the weights of Hugging Face's {signature.words}", CONVERT)
+            return Identity("huggingface", f"the weights of a Hugging Face {signature.words}", CONVERT)
     for signature in FAIRSEQ:
         if _matches(signature, found):
             what = signature.words or f"weights of `{signature.model}` ({TITLES[signature.model]})"
@@ -233,4 +233,4 @@ def _entry(section: Any, key: str) -> Any:
 def _listed(state: Mapping[str, Any]) -> str:
     names = [f"`{name}`" for name in list(state)[:3]]
     more = f" and {len(state) - 3} more" if len(state) > 3 else ""
-    return f"a saved dictionary of {', '.join(names)}{more}, no checkpoint" if names else "empty, no checkpoint"
+    return f"a saved dictionary of {', '.join(names)}{more}, not a checkpoint" if names else "empty, not a checkpoint"

@@ -31,9 +31,9 @@ def count_layers(names: Iterable[str]) -> Optional[int]:
 
 
 def check_layers(whose: str, section: Mapping[str, Any], names: Iterable[str]) -> None:
-    """Raise ValueError if a configuration claims more layers than its weights have, before anybody builds them.
+    """Raise ValueError if a configuration claims more layers than its weights have, before they are built.
 
-    ``section`` is that of a model of ours, whose other keys are checked with the shapes of its weights.
+    ``section`` is that of a data2vec model, whose other keys are checked by the shapes of its weights.
     """
     key = KEYS[str(section["_name"])]
     try:
@@ -43,10 +43,10 @@ def check_layers(whose: str, section: Mapping[str, Any], names: Iterable[str]) -
     counted = count_layers(names) or 0
     if isinstance(claimed, bool) or not isinstance(claimed, int):
         raise ValueError(
-            f"{whose}: `{key}` is {claimed!r}; expected a whole number, which its weights say is {counted}"
+            f"{whose}: `{key}` is {claimed!r}; expected a whole number ({counted} according to its weights)"
         )
     if claimed > counted:
         raise ValueError(
-            f"{whose} does not fit its own configuration: `{key}` is {claimed:,}, and its weights have {counted:,} "
-            f"layers; take both from one training"
+            f"{whose} does not fit its own configuration: `{key}` is {claimed:,}, but its weights have {counted:,} "
+            "layers; use configuration and weights of the same training run"
         )

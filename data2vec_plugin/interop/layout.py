@@ -18,7 +18,7 @@ class Layout(Protocol):
         """Bring to ours, the teacher's entry to ``_ema``."""
 
     def teacher_to_upstream(self, state: MutableMapping[str, Any]) -> None:
-        """The same for the teacher's own entries, which may be those of the encoder alone."""
+        """The same for the teacher's entries, which may be only those of the encoder."""
 
     def teacher_from_upstream(self, state: MutableMapping[str, Any]) -> None:
         """The reverse."""

@@ -28,19 +28,19 @@ def own_shapes(model: nn.Module) -> Shapes:
 
 
 def explain(saved: Shapes, ours: Shapes) -> str:
-    """What tells a checkpoint's weights from a model's; empty if names and shapes are the same."""
+    """How a checkpoint's weights differ from a model's; empty if names and shapes are the same."""
     common = saved.keys() & ours.keys()
     if 2 * len(common) < len(ours):
         return (
-            f"it is of another model: of our {len(ours)} weights it has {len(common)}; "
-            f"it holds {_some(sorted(saved.keys() - common))}"
+            f"it is of another model: it has {len(common)} of the {len(ours)} weights of this model, and holds "
+            f"{_some(sorted(saved.keys() - common))}"
         )
     different = [name for name in ours if name in common and saved[name] != ours[name]]
     if different and set(different) <= set(LABEL_WEIGHTS):
         name = different[0]
         return (
-            f"it has {saved[name][0]} output symbols, the dictionary {ours[name][0]}: "
-            f"use the dictionary that it was trained with"
+            f"it has {saved[name][0]} output symbols, but the dictionary has {ours[name][0]}: use the dictionary that "
+            "it was trained with"
         )
     if different:
         name = different[0]
@@ -51,7 +51,7 @@ def explain(saved: Shapes, ours: Shapes) -> str:
     missing, unknown = sorted(ours.keys() - common), sorted(saved.keys() - common)
     parts = [f"it lacks {_some(missing)}"] if missing else []
     if unknown:
-        parts.append(f"it holds {_some(unknown)}, which the model has not")
+        parts.append(f"it holds {_some(unknown)}, which are not in the model")
     return "; ".join(parts)
 
 

@@ -1,4 +1,5 @@
-"""Names of our parts (`core/model.py`) beside the plain ones that upstream's layouts and Hugging Face's start from."""
+"""Names of the parts in `core/model.py`, and the plain names from which upstream's and Hugging Face's layouts are
+derived."""
 
 from __future__ import annotations
 
@@ -73,7 +74,7 @@ class PartsLayout:
         return self.parts is not TEXT
 
     def first_place(self, name: str) -> int:
-        """Where a parameter's part stood in :data:`FIRST_ORDER`."""
+        """The index of a parameter's part in :data:`FIRST_ORDER`."""
         rest = name[len(METHOD) :]
         return next((place for place, part in enumerate(FIRST_ORDER) if rest.startswith(part)), len(FIRST_ORDER))
 
@@ -102,7 +103,7 @@ class PartsLayout:
 
 
 def name_encoder(state: MutableMapping[str, Any]) -> None:
-    """Put the encoder's name before a teacher's plain ones, in place, where its entry is of the encoder alone."""
+    """Prefix a teacher's plain names with the encoder's name, in place, if its entry is of the encoder only."""
     if not any(name.startswith(ENCODER) for name in state):
         for name in [name for name in state if not name.startswith("_")]:
             state[ENCODER + name] = state.pop(name)

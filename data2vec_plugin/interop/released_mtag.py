@@ -1,4 +1,4 @@
-"""Released MTAG checkpoints: names of their weights, and the sizes that these tell."""
+"""Released MTAG checkpoints: names of their weights, and the sizes derived from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ENCODER = re.compile(r"^dgnn\.((?:vision|text|audio)_fc|vision_conv)\.")
 HEAD = re.compile(r"^finalW\.")
 OURS = {"lin_l": "lin", "att_l": "att_l", "att_r": "att_r", "bias": "bias"}
 RELATIONS = {27: (True, True), 9: (False, True), 3: (True, False), 1: (False, False)}
-"""Whether time and modality tell edges apart, by how many relations there are."""
+"""Whether relations depend on time and on modality, from their number."""
 
 
 def is_released(weights: Mapping[str, Any], prefix: str = "") -> bool:
@@ -46,11 +46,13 @@ def renamed(name: str) -> str:
         return name[len("dgnn.") :]
     if HEAD.match(name):
         return f"head.{name[len('finalW.') :]}"
-    raise ValueError(f"the weights hold `{name}`, which no MTAG model has; expected those of a released checkpoint")
+    raise ValueError(
+        f"the weights hold `{name}`, which no MTAG model has; expected the weights of a released checkpoint"
+    )
 
 
 def sizes_of(weights: Mapping[str, Any]) -> Dict[str, Any]:
-    """Keys of the model `mtag` that weights under our names tell."""
+    """Keys of the model `mtag` derived from weights with this plugin's names."""
     relations, heads, _ = weights["layers.0.att_l"].shape
     time_aware, type_aware = RELATIONS[relations]
     first: Dict[str, Tuple[int, ...]] = {

@@ -22,9 +22,7 @@ class MaskedTextConfig(MaskedLMConfig):
     d2v2_multi: bool = key(False, "rows as data2vec_multi reads them; implied by such a model")
 
     # Any: `from_pretrained(…, bpe="sentencepiece")` puts the section of that encoder here
-    bpe: Any = key(
-        "none", "subwords of raw text: sentencepiece, gpt2, or none if text is already in symbols"
-    )
+    bpe: Any = key("none", "subwords of raw text: sentencepiece, gpt2, or none if text is already in symbols")
     sentencepiece_model: Optional[str] = key(None, "model file of bpe=sentencepiece; DATA/spm.model if not given")
     gpt2_encoder_json: Optional[str] = key(None, "encoder.json of bpe=gpt2; DATA/encoder.json if not given")
     gpt2_vocab_bpe: Optional[str] = key(None, "vocab.bpe of bpe=gpt2; DATA/vocab.bpe if not given")

@@ -67,7 +67,7 @@ def test_nothing_but_encoders_of_ours_is_built() -> None:
 
 def test_a_model_that_this_version_lacks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder_checkpoint, "ENCODERS", ("data2vec_smell",))
-    with pytest.raises(ValueError, match="`data2vec_smell`, which this version of the package lacks"):
+    with pytest.raises(ValueError, match="`data2vec_smell`, which this version of the package does not have"):
         open_checkpoint(write(tmp_path / "model.pt", {"model": {"_name": "data2vec_smell"}}))
 
 
@@ -86,7 +86,7 @@ def test_files_that_are_no_checkpoint(tmp_path: Path) -> None:
     ("key", "claimed", "message"),
     [
         ("encoder_ffn_embed_dim", 32, r"it is of another size: `encoder\.layers"),
-        ("encoder_layers", 5, "`encoder_layers` is 5, and its weights have 3 layers"),  # before they are built
+        ("encoder_layers", 5, "`encoder_layers` is 5, but its weights have 3 layers"),  # before they are built
     ],
     ids=["width", "layers"],
 )

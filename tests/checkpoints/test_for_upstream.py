@@ -80,7 +80,7 @@ def test_targets_that_upstream_has_not_are_refused(tmp_path: Path) -> None:
     state = loaded(OFFICIAL["audio"])
     state["cfg"]["model"]["target_signal"] = "attention"
     torch.save(state, tmp_path / "ours.pt")
-    with pytest.raises(ValueError, match=r"`model\.target_signal: attention`, which upstream has not"):
+    with pytest.raises(ValueError, match=r"`model\.target_signal: attention`, which upstream does not support"):
         to_upstream(tmp_path / "ours.pt", tmp_path / "out.pt")
 
 
@@ -91,5 +91,5 @@ def test_hugging_face_has_none(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_version_1_needs_no_conversion(tmp_path: Path) -> None:
     speech_checkpoint(tmp_path / "model.pt")
-    with pytest.raises(ValueError, match=r"of model `data2vec_audio`, .* takes one of `data2vec_multi`"):
+    with pytest.raises(ValueError, match=r"of model `data2vec_audio`, .* converts checkpoints of `data2vec_multi`"):
         to_upstream(tmp_path / "model.pt", tmp_path / "out.pt")

@@ -30,7 +30,7 @@ def test_what_torch_saved_is_identified(tmp_path: Path, content: Any, kind: str)
 @pytest.mark.parametrize("content", [[1, 2], torch.ones(1), "text", None])
 def test_what_is_no_dictionary_is_refused(tmp_path: Path, content: Any) -> None:
     torch.save(content, tmp_path / "file.pt")
-    with pytest.raises(ValueError, match=r"file\.pt: it is a \w+ that was saved, no checkpoint; give a checkpoint"):
+    with pytest.raises(ValueError, match=r"file\.pt: it is a saved \w+, not a checkpoint; use a checkpoint"):
         read_checkpoint(tmp_path / "file.pt")
 
 

@@ -136,8 +136,8 @@ def test_what_is_dropped_and_left_out_is_counted(
     ("columns", "rows", "message"),
     [
         (("id", "words"), [("a", "w1")], "no column `vision`, `text` or `audio`; expected a header such as"),
-        (("id", "text"), [("a", "w1"), ("a", "w2")], "line 3: `id` 'a' is that of line 2, too; rename one"),
-        (("id", "text", "label"), [("a", "w1", "")], "line 2: the `label` is empty; label every clip, or none"),
+        (("id", "text"), [("a", "w1"), ("a", "w2")], "line 3: `id` 'a' is already used in line 2; rename one"),
+        (("id", "text", "label"), [("a", "w1", "")], "line 2: the `label` is empty; label either all clips or none"),
         (("id", "text", "vision"), [("a", "w1", "no-folder")], "line 2: `vision`"),
         (("id", "text"), [("a", "")], "no clip is left: 0 of 1 clips, 1 dropped without any stream: a"),
     ],

@@ -57,7 +57,7 @@ def test_another_model_is_told_in_a_line(
     ("change", "message"),
     [
         (lambda weights: weights.pop("encoder.layer_norm.bias"), "it lacks `encoder.layer_norm.bias`"),
-        (lambda weights: weights.update(adapter=torch.zeros(1)), "no rule says what becomes of `adapter`"),
+        (lambda weights: weights.update(adapter=torch.zeros(1)), "there is no conversion rule for `adapter`"),
     ],
 )
 def test_every_weight_is_accounted_for(

@@ -47,7 +47,7 @@ def test_layers_are_counted_before_they_are_built(
     folder: Path, claimed: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with_config(folder, monkeypatch, num_hidden_layers=claimed)
-    assert f"`encoder_layers` is {claimed:,}, and its weights have 3 layers" in told(folder, capsys)
+    assert f"`encoder_layers` is {claimed:,}, but its weights have 3 layers" in told(folder, capsys)
 
 
 def with_config(folder: Path, monkeypatch: pytest.MonkeyPatch, **keys: Any) -> None:

@@ -186,7 +186,7 @@ def test_a_faulty_manifest_is_refused(tmp_path: Path, text: str, message: str) -
     (tmp_path / "bad.tsv").write_text(text)
     with pytest.raises(ValueError, match=message):
         run(tmp_path / "bad.tsv")
-    with pytest.raises(ValueError, match="no such manifest; write it with"):
+    with pytest.raises(ValueError, match="no such manifest; create it with"):
         run(tmp_path / "none.tsv")
 
 

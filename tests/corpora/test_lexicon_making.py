@@ -126,4 +126,4 @@ def test_a_model_of_subwords_that_cannot_be_read_is_told(tmp_path: Path, capsys:
     (tmp_path / "spm.model").write_text("no model")
     words = ["lm", "lexicon", str(tmp_path / "words.txt"), "--dict", str(tmp_path / "dict.txt")]
     assert main([*words, "--spm", str(tmp_path / "spm.model"), "--out", str(tmp_path / "lexicon.txt")]) == 1
-    assert "spm.model: no SentencePiece model" in capsys.readouterr().err
+    assert "spm.model: not a SentencePiece model" in capsys.readouterr().err

@@ -78,7 +78,7 @@ def test_workers_count_together(manifest: Path) -> None:
     kept: list[Dict[str, Any]] = [batch for batch in loader if batch]
     assert [batch["id"].tolist() for batch in kept] == [[0]]
     assert data.bad_files.indices == list(range(1, len(data)))
-    assert "left out so far: 6 of 7 files" in data.bad_files.summary()
+    assert "skipped so far: 6 of 7 files" in data.bad_files.summary()
 
 
 def _note_and_forget(known: torch.Tensor) -> None:

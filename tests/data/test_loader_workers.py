@@ -69,7 +69,7 @@ def test_a_run_in_a_small_container_ends_instead_of_waiting(tmp_path: Path) -> N
     command = ["unshare", "-m", "bash", "-c", mounted, "-", sys.executable, "-c", RUN, str(2**20), "0"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
-    assert "a loader worker has no room for a batch of 4.0 MiB: /dev/shm has 0." in done.stderr
+    assert "a loader worker has not enough shared memory for a batch of 4.0 MiB: /dev/shm has 0." in done.stderr
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks Linux which processes there are")

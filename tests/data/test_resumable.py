@@ -48,11 +48,11 @@ def test_goes_on_where_it_was(manifest: Path) -> None:
 
 def test_nothing_follows_a_file_that_is_noted_and_not_raised(manifest: Path) -> None:
     (manifest.parent / "c.wav").write_bytes(b"")
-    made, met = iterator(manifest), []
-    made.met = met.append
+    made, reported = iterator(manifest), []
+    made.report = reported.append
     batches = [[int(index) for index in batch.get("id", [])] for batch in made.next_epoch_itr(shuffle=False)]
     assert batches == [[0], [1], [], []]
-    (error,) = met
+    (error,) = reported
     assert "c.wav: cannot be read" in str(error)
     assert made.batches is not None
     assert made.batches.n == 4
@@ -66,7 +66,7 @@ def test_an_epoch_may_leave_its_remainder_out(tmp_path: Path, begun: int, seen: 
         write_manifest(tmp_path / "train.tsv", tmp_path, {"./" * number + "a.wav": 1_000 for number in range(7)})
     )
     if noting:
-        made.met = [].append
+        made.report = [].append
     made.load_state_dict({"epoch": 1, "iterations_in_epoch": begun, "shuffle": False})
     grouped = GroupedIterator(made.next_epoch_itr(), 3, skip_remainder_batch=True)
     assert sum(len(batches) for batches in grouped) == seen
@@ -181,5 +181,5 @@ def test_the_first_sample_that_can_be_used_stands_in(manifest: Path) -> None:
 def test_nothing_can_stand_in_where_every_sample_is_left_out(manifest: Path) -> None:
     for name in SIZES:
         (manifest.parent / name).write_text("this is no audio")
-    with pytest.raises(ValueError, match=r"train\.tsv: none of 4 files can be used, expected one at least"):
+    with pytest.raises(ValueError, match=r"train\.tsv: none of 4 files can be used, expected at least one"):
         _ = iterator(manifest, bad_limit=4).first_batch

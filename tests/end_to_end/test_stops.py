@@ -52,7 +52,7 @@ def test_the_files_left_out_are_named_once_more_when_the_process_ends(folder: Pa
     trained = [name for name, result in results.items() if result["updates"]]
     assert len(at_the_end) == len(trained)  # one line for the data of each run of this process, none of the workers'
     for line in at_the_end:
-        assert "left out so far: 2 of 24 files" in line
+        assert "skipped so far: 2 of 24 files" in line
         assert all(name in line for name in EMPTY)
 
 

@@ -57,7 +57,7 @@ def test_one_of_several_modalities(tmp_path: Path) -> None:
     assert (facts.kind, facts.modalities) == ("pretrained", ("speech", "text", "image"))
     told = {**vars(facts)}
     assert [step for step in next_steps(told) if "--modality image" in step]
-    with pytest.raises(ValueError, match=r"is of speech, text, image; say by `--modality` which"):
+    with pytest.raises(ValueError, match=r"is of speech, text, image; select one with `--modality`"):
         data2vec_plugin.load(path, device="cpu")
     with pytest.raises(ValueError, match=r"`--modality` is 'smell'"):
         data2vec_plugin.load(path, device="cpu", modality="smell")

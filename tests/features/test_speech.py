@@ -113,7 +113,7 @@ def test_fine_tuned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert features(tmp_path / "model.pt", data, tmp_path / "out") == 0
     assert_close(read(tmp_path / "out"), by_hand(model, data))
     assert features(tmp_path / "model.pt", data, tmp_path / "teacher", "--teacher") == 1
-    assert "holds no teacher (`_ema`), as after fine-tuning; leave it out" in capsys.readouterr().err
+    assert "holds no teacher (`_ema`), as is usual after fine-tuning; remove" in capsys.readouterr().err
 
 
 def test_manifest_and_list_and_zip_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def test_links_that_lead_back_are_told_and_not_followed(tmp_path: Path, caplog: 
     (root / "a" / "again").symlink_to(root)
     caplog.set_level(logging.WARNING)
     assert found(root) == [["a/1.jpg"]]
-    assert f"{root}/a/again leads back to {root}; passed over" in caplog.text
+    assert f"{root}/a/again links back to {root}; skipped" in caplog.text
 
 
 def test_mutual_links_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

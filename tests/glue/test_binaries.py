@@ -176,7 +176,7 @@ def test_a_faulty_dictionary_is_refused(tmp_path: Path, text: str, message: str)
 
 def test_faulty_subword_files_are_refused(tmp_path: Path, bytes_bpe: tuple[Path, Path]) -> None:
     with pytest.raises(
-        ValueError, match=r"encoder\.json: no such file; GPT-2's BPE has the files encoder\.json and vocab\.bpe"
+        ValueError, match=r"encoder\.json: no such file; GPT-2's BPE consists of the files encoder\.json and vocab\.bpe"
     ):
         gpt2_bpe(tmp_path)
     for name in ("encoder.json", "vocab.bpe"):

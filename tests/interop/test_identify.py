@@ -70,10 +70,14 @@ def of(name: str, **model: Any) -> Dict[str, Any]:
         (of("transformer_lm"), "other", "of model `transformer_lm`"),
         ({"args": Namespace(arch="wav2vec2", task="audio_pretraining")}, "other", "of model `wav2vec2` (wav2vec 2.0)"),
         ({"state": {}, "param_groups": []}, "optimizer", "the state of an optimizer, without a model"),
-        ({"a": 1, "b": 2, "c": 3, "d": 4}, "nothing", "a saved dictionary of `a`, `b`, `c` and 1 more, no checkpoint"),
-        ({}, "nothing", "empty, no checkpoint"),
-        ([1, 2], "nothing", "a list that was saved, no checkpoint"),
-        (W, "nothing", "a Tensor that was saved, no checkpoint"),
+        (
+            {"a": 1, "b": 2, "c": 3, "d": 4},
+            "nothing",
+            "a saved dictionary of `a`, `b`, `c` and 1 more, not a checkpoint",
+        ),
+        ({}, "nothing", "empty, not a checkpoint"),
+        ([1, 2], "nothing", "a saved list, not a checkpoint"),
+        (W, "nothing", "a saved Tensor, not a checkpoint"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -124,7 +128,7 @@ def test_names_of_weights(names: Any, kind: str, words: str, nested: bool) -> No
 def test_what_it_is_and_what_was_expected_make_a_sentence() -> None:
     assert identify(of("roberta")).message("give another") == "it is of model `roberta` (RoBERTa); give another"
     beit = identify({"model": {"blocks.0.x": W, "patch_embed.proj.weight": W}})
-    assert beit.message("give another").endswith("; `data2vec_image_classification` takes them as its `model_path`")
+    assert beit.message("give another").endswith("; use them as `model_path` of `data2vec_image_classification`")
 
 
 def test_the_encoder_says_what_it_hears_or_sees() -> None:

@@ -13,7 +13,10 @@ def test_the_same_needs_no_word() -> None:
 
 def test_another_model() -> None:
     other = {"decoder.embed_tokens.weight": (100, 4), "mask_emb": (4,)}
-    assert "of another model: of our 4 weights it has 1; it holds `decoder.embed_tokens.weight`" in explain(other, OURS)
+    assert (
+        "of another model: it has 1 of the 4 weights of this model, and holds `decoder.embed_tokens.weight`"
+        in explain(other, OURS)
+    )
 
 
 def test_another_size() -> None:
@@ -24,13 +27,13 @@ def test_another_size() -> None:
 
 def test_another_dictionary() -> None:
     other = {**OURS, "w2v_encoder.proj.weight": (30, 8)}
-    assert "30 output symbols, the dictionary 32" in explain(other, OURS)
+    assert "30 output symbols, but the dictionary has 32" in explain(other, OURS)
 
 
 def test_missing_and_unknown_weights() -> None:
     other = {**OURS, "extra": (1,)}
     del other["encoder.bias"]
-    assert explain(other, OURS) == "it lacks `encoder.bias`; it holds `extra`, which the model has not"
+    assert explain(other, OURS) == "it lacks `encoder.bias`; it holds `extra`, which are not in the model"
 
 
 def test_the_teachers_entry_is_no_weight() -> None:

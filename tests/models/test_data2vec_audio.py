@@ -207,7 +207,9 @@ def test_more_target_layers_than_layers_cannot_pretrain() -> None:
 
 def test_a_mask_that_hides_nothing_or_has_another_width_is_refused() -> None:
     model = tiny_model()
-    with pytest.raises(ValueError, match=rf"nothing is masked.* 2 rows of at most {FRAMES} tokens: .*raise the share"):
+    with pytest.raises(
+        ValueError, match=rf"nothing is masked.* 2 rows of at most {FRAMES} tokens: .*set the masked share"
+    ):
         model(batch(), mask_indices=torch.zeros(2, FRAMES, dtype=torch.bool))
     with pytest.raises(
         ValueError, match=rf"`indices` of the mask have shape \(2, {FRAMES + 1}\), expected \(2, {FRAMES}\)"

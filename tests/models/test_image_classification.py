@@ -211,7 +211,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path, cfg: Dict[str,
 @pytest.mark.parametrize(
     ("held", "message"),
     [
-        ({"weights": {}}, r"other\.pt: it is a saved dictionary of `weights`, no checkpoint; give a checkpoint"),
+        ({"weights": {}}, r"other\.pt: it is a saved dictionary of `weights`, not a checkpoint; use a checkpoint"),
         (
             {"model": {"fc.weight": torch.ones(1)}},
             r"other\.pt: its weights are not those of a `data2vec_vision` or BEiT",

@@ -130,7 +130,7 @@ def test_a_resumed_run_is_none_of_theirs(tmp_path: Path) -> None:
 def test_a_transformer_over_quantised_input_is_refused(tmp_path: Path) -> None:
     cfg: Any = Wav2Vec2Config(quantize_input=True, latent_vars=4, **MAKE)
     path = write(tmp_path / "given.pt", "wav2vec2", Wav2Vec2Model(cfg), MAKE, old=False, half=False)
-    with pytest.raises(ValueError, match=r"its weights do not fit: it lacks `post_extract_proj.*`input_quantizer"):
+    with pytest.raises(ValueError, match=r"its weights do not match: it lacks `post_extract_proj.*`input_quantizer"):
         begun(path, **MAKE)
 
 

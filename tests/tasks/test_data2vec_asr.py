@@ -56,7 +56,7 @@ def test_the_checkpoints_own_task_decides_about_normalisation(data: Path) -> Non
 
 def test_a_missing_dictionary_says_how_to_make_one(data: Path) -> None:
     (data / "dict.ltr.txt").unlink()
-    with pytest.raises(ValueError, match=r"dict\.ltr\.txt does not exist; make it with `data2vec labels`"):
+    with pytest.raises(ValueError, match=r"dict\.ltr\.txt does not exist; create it with `data2vec labels`"):
         _ = make_task(data).target_dictionary
 
 

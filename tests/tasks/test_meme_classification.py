@@ -126,7 +126,7 @@ def test_keys_are_checked(data: Path, keys: Dict[str, Any], message: str) -> Non
 
 def test_an_engine_that_is_not_there_is_told(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
-    with pytest.raises(ValueError, match=r"`task\.ocr` is tesseract, but there is not: .*the program tesseract"):
+    with pytest.raises(ValueError, match=r"`task\.ocr` is tesseract, which requires .*the program tesseract"):
         task_on(data, ocr="tesseract").load_dataset("valid")
 
 

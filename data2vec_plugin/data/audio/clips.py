@@ -84,7 +84,7 @@ class LoaderMasks:
         return self.masks.draw(self.frames(lengths), seeds.of_masks(epoch, ids, self.masks.copies))
 
     def frames(self, lengths: Sequence[int]) -> List[int]:
-        """Of each clip of so many samples."""
+        """For each clip of this many samples."""
         return [max(output_length(length, self.conv_layers), 1) for length in lengths]
 
 
@@ -107,7 +107,7 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
         wanted = options.pop("min_sample_size", None) or 0
         self.text_compressor = TextCompressor(options.pop("text_compression_level", TextCompressionLevel.none))
         buckets = options.pop("num_buckets", 0)
-        # fairseq's own reader of manifests, which is passed over, takes a byte order mark for a part of the folder
+        # fairseq's own manifest reader, which is bypassed, treats a byte order mark as part of the folder
         super(FileAudioDataset, self).__init__(sample_rate, min_sample_size=max(wanted, shortest), **options)
         self.root_dir = str(manifest_root(self.manifest))
         self.entries = len(lines)
@@ -131,7 +131,7 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
         if len(names) == self.entries:
             raise ValueError(f"{self.manifest}: all {len(names)} clips are {reason}: lower it, or use longer clips")
         shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-        logger.warning(f"{self.manifest}: left out {len(names)} of {self.entries} clips, {reason}: {shown}")
+        logger.warning(f"{self.manifest}: skipped {len(names)} of {self.entries} clips, {reason}: {shown}")
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
         """``id`` and ``source`` (samples,); the source of a file that is left out is None, fairseq's sign for it."""
@@ -141,7 +141,7 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
             source = self.postprocess(torch.from_numpy(samples.squeeze(1) if samples.shape[1] == 1 else samples), rate)
             self._check(source, index)
         except UnusableFileError as error:
-            self.bad_files.leave_out(index, f"{error.fault}; replace it or take it out", error)
+            self.bad_files.leave_out(index, f"{error.fault}; replace it or remove it", error)
             return {"id": index, "source": None}
         return {"id": index, "source": source}
 

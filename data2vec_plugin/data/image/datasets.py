@@ -34,11 +34,12 @@ class ImageFileError(BadFileError):
 
 @dataclass(frozen=True)
 class Order:
-    """Which pictures an epoch's batches hold: always the same, or ``shuffled`` anew.
+    """The images in an epoch's batches: always the same, or ``shuffled`` in each epoch.
 
-    fairseq keeps its batches and its loader from epoch to epoch. They hold places, therefore, and a place is another
-    picture in every epoch. With ``views`` above 1 that many places side by side are one picture, each time drawn by
-    itself (repeated augmentation; Hoffer et al., 2020). An epoch keeps its length, and is of one picture in ``views``.
+    fairseq keeps its batches and its loader for all epochs. Batches therefore hold positions, which map to different
+    images in each epoch. With ``views`` above 1, that many adjacent positions are one image, augmented independently
+    (repeated augmentation; Hoffer et al., 2020). The length of an epoch is unchanged, so it covers one image in
+    ``views``.
     """
 
     shuffled: bool = False
@@ -46,10 +47,10 @@ class Order:
 
     def __post_init__(self) -> None:
         if self.views < 1:
-            raise ValueError(f"`task.repeated_augmentation` is {self.views}; expected 1 (off) or more views a picture")
+            raise ValueError(f"`task.repeated_augmentation` is {self.views}; expected 1 (off) or more views per image")
 
     def ids(self, size: int, seed: int, epoch: int) -> Indices:
-        """Ids (``size``,) by place; that of view v of picture i is i + v · ``size``."""
+        """Ids (``size``,) by position; view v of image i has the id i + v · ``size``."""
         if not self.shuffled:
             return np.arange(size)
         shuffled = np.random.default_rng((seed, epoch)).permutation(size)
@@ -62,10 +63,9 @@ ALWAYS_ALIKE = Order()
 
 
 class ImageDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
-    """Pictures as ``img`` (3, size, size) by their place in an epoch; ``id`` tells picture and view.
+    """Images as ``img`` (3, size, size) by their position in an epoch; ``id`` identifies image and view.
 
-    A model gets them as ``key``.
-    Pictures that cannot be used are left out, counted and named, up to ``bad_limit`` of them; one more raises
+    A model gets them as ``key``. Up to ``bad_limit`` unusable images are skipped, counted and named; one more raises
     :class:`ImageFileError`.
     """
 
@@ -91,13 +91,13 @@ class ImageDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
         return len(self.source)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
-        """``id`` and ``img`` at a place; the ``img`` of a picture that is left out is None."""
+        """``id`` and ``img`` at a position; the ``img`` of a skipped image is None."""
         sample = int(self._ids()[index])
         picture = sample % len(self)
         try:
             image = decode(self.source.read(picture), self.source.name(picture))
         except UnusableFileError as error:
-            self.bad_files.leave_out(picture, f"{error.fault}; replace it or take it out", error)
+            self.bad_files.leave_out(picture, f"{error.fault}; replace it or remove it", error)
             return {"id": sample, "img": None}
         return {"id": sample, **self.looks(image, self.rng(sample))}
 
@@ -110,7 +110,7 @@ class ImageDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
         return np.random.default_rng((self.seed, self.epoch, sample))
 
     def _ids(self) -> Indices:
-        """Ids of the epoch by place; drawn once by every worker."""
+        """Ids of the epoch by position; drawn once by every worker."""
         if self._drawn[0] != self.epoch:
             self._drawn = (self.epoch, self.order.ids(len(self), self.seed, self.epoch))
         return self._drawn[1]
@@ -127,16 +127,16 @@ class ImageDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
         return {"id": torch.tensor(ids), "net_input": net_input, "ntokens": len(ids), "nsentences": len(ids)}
 
     def beside(self, ids: List[int]) -> Dict[str, Any]:
-        """What the model gets beside the pictures; nothing here."""
+        """Further inputs of the model; none here."""
         return {}
 
     def ordered_indices(self) -> Indices:
-        """All places."""
+        """All positions."""
         return np.arange(len(self))
 
 
 class MaskedImageDataset(ImageDataset):
-    """Pictures of so many ``patches``, with those that are hidden from the student; without ``masks`` it draws them."""
+    """Images of ``patches`` patches, with the mask of each; without ``masks`` the student draws them."""
 
     def __init__(
         self,
@@ -182,7 +182,7 @@ class LabelledImageDataset(ImageDataset):
 
     def __init__(self, source: ImageSource, *args: Any, **options: Any) -> None:
         if source.labels is None:
-            raise ValueError(f"{source.root} was opened without labels; open it with them")
+            raise ValueError(f"{source.root} was opened without labels, but labels are needed")
         super().__init__(source, *args, **options)
         self.labels: Indices = source.labels
 

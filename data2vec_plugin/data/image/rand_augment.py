@@ -57,7 +57,7 @@ def parse_rand_augment(text: Optional[str]) -> Optional[RandAugmentConfig]:
         )
     settings: Dict[str, float] = {match[1]: float(match[2]) for match in found if match}
     if settings.get("inc") != 1:
-        raise ValueError(f"`task.auto_augment` is {text!r}; only operations that get harder are known: add -inc1")
+        raise ValueError(f"`task.auto_augment` is {text!r}; only increasing operations are supported: add -inc1")
     return RandAugmentConfig(
         magnitude=settings.get("m", TOP),
         noise=settings.get("mstd", 0.0),

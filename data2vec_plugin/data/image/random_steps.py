@@ -1,7 +1,7 @@
-"""Random steps from a picture to a tensor, drawn from a generator that is given.
+"""Random steps from an image to a tensor, drawn from a given generator.
 
-torchvision's own draw from torch's global generator, which is the model's too: fairseq fills its buffer in a thread
-beside the one that trains, so that neither's draws could be repeated. What is done with a draw is torchvision's.
+torchvision's own steps use torch's global generator, as the model does: fairseq fills its buffer in a thread parallel
+to training, so neither's random numbers would be reproducible. The operations themselves are torchvision's.
 """
 
 from __future__ import annotations

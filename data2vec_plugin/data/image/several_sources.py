@@ -1,4 +1,4 @@
-"""Pictures of several places as one source."""
+"""Images from several folders as one source."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class ImageShards:
             indices.append(kept_index(path, folder))
             count = len(indices[-1].sizes)
             if count == 0:
-                raise ImageSourceError(f"{path} holds no picture; take it away, or write it again (KEY.jpg, KEY.cls)")
+                raise ImageSourceError(f"{path} holds no image; remove it, or write it again (KEY.jpg, KEY.cls)")
             if (found + count) // PROGRESS > found // PROGRESS:
                 logger.info(f"{self.root}: {found + count:,} pictures so far")
             found += count
@@ -65,8 +65,8 @@ class ImageShards:
             if not lengths.all():
                 name = os.fsdecode(index.names[int(np.argmin(lengths))])
                 raise ImageSourceError(
-                    f"{path}: {name} has no class; expected {sample_key(name)[0]}{CLASS} beside it, with a number "
-                    f"or a name"
+                    f"{path}: {name} has no class; expected {sample_key(name)[0]}{CLASS} next to it, with a number or "
+                    "a name"
                 )
             known: Set[bytes] = set()
             for place, label in enumerate(_each(index.classes)):
@@ -117,9 +117,9 @@ def numbered(classes: Iterable[bytes]) -> Tuple[NDArray[np.int64], Optional[List
     (array([1, 0, 1]), ['cat', 'dog'])
     """
     known: dict[bytes, int] = {}
-    met = np.fromiter((known.setdefault(name, len(known)) for name in classes), dtype=np.int64)
+    numbers = np.fromiter((known.setdefault(name, len(known)) for name in classes), dtype=np.int64)
     if all(name.isdigit() for name in known):
-        return np.array([int(name) for name in known], dtype=np.int64)[met], None
+        return np.array([int(name) for name in known], dtype=np.int64)[numbers], None
     ordered = sorted(known)
     ranks = {name: rank for rank, name in enumerate(ordered)}
-    return np.array([ranks[name] for name in known], dtype=np.int64)[met], [name.decode() for name in ordered]
+    return np.array([ranks[name] for name in known], dtype=np.int64)[numbers], [name.decode() for name in ordered]

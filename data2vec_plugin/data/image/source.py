@@ -15,7 +15,7 @@ from ...files.unusable import UnusableFileError
 NAMED = "SPLIT-NUMBER.tar, as train-000000.tar"
 """How archives are found."""
 PROGRESS = 100_000
-"""So many pictures are listed between two lines of the log."""
+"""The number of images listed between two lines of the log."""
 
 
 class ImageSourceError(UnusableFileError):

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 TAR = ".tar"
 INDEX = "index"
-"""Folder beside archives in which their index is kept."""
+"""Folder next to the archives, for their index."""
 
 
 def open_split(data: Path, split: str, labelled: bool, index_dir: Optional[str] = None) -> ImageSource:
@@ -30,9 +30,7 @@ def open_split(data: Path, split: str, labelled: bool, index_dir: Optional[str] 
         raise ImageSourceError(f"`task.data` is {data}; expected a folder that exists")
     folder, shards = data / split, split_shards(data, split)
     if folder.is_dir() and shards:
-        raise ImageSourceError(
-            f"split {split} is there twice, as {folder} and as {shards[0].name}; take one of them away"
-        )
+        raise ImageSourceError(f"split {split} exists twice, as {folder} and as {shards[0].name}; remove one of them")
     if shards:
         with first_process_first():
             return ImageShards(shards, labelled, Path(index_dir) if index_dir else data / INDEX)
@@ -40,10 +38,10 @@ def open_split(data: Path, split: str, labelled: bool, index_dir: Optional[str] 
         return ImageTree(folder, labelled)
     if labelled:
         raise ImageSourceError(
-            f"{data} has neither a folder {split} nor archives {split}-000000.tar; it has {_splits(data)}. "
-            f"Archives are to be called {NAMED}. Correct `task.data`, `dataset.train_subset` or `dataset.valid_subset`"
+            f"{data} has neither a folder {split} nor archives {split}-000000.tar; it has {_splits(data)}. Archives "
+            f"must be named {NAMED}. Correct `task.data`, `dataset.train_subset` or `dataset.valid_subset`"
         )
-    logger.warning(f"there is no {folder}: split {split} is every picture below {data}")
+    logger.warning(f"there is no {folder}: split {split} consists of all images below {data}")
     return ImageTree(data, labelled=False)
 
 

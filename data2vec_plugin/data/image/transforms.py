@@ -130,7 +130,8 @@ def middle_of_strip(picture: Image) -> Image:
 
 
 class ToTensor:
-    """A picture as normalised floats, in two passes over them where torchvision's own steps take five."""
+    """A picture as normalised floats, which reads the pixels twice, where torchvision's own steps read them five
+    times."""
 
     def __init__(self, normalization: Normalization) -> None:
         self.mean = 255 * torch.tensor(normalization.mean)[:, None, None]

@@ -19,11 +19,11 @@ logger = logging.getLogger(__name__)
 
 
 class ImageTree:
-    """All pictures below ``root``, sorted folder by folder; hidden files and folders are passed over.
+    """All images below ``root``, sorted folder by folder; hidden files and folders are skipped.
 
-    With ``labelled`` every folder in ``root`` is a class, numbered in the order of the sorted names, and what lies
-    in it at any depth is of that class. Raises :class:`ImageSourceError` where there is no picture, or no class, or
-    a class without a picture.
+    With ``labelled`` every folder in ``root`` is a class, numbered in sorted order of the names, and all images below
+    it have that class. Raises :class:`ImageSourceError` where there is no picture, or no class, or a class without a
+    picture.
     """
 
     def __init__(self, root: Path, labelled: bool) -> None:
@@ -43,14 +43,14 @@ class ImageTree:
         self.digest = source_digest(self._names, self.labels)
         logger.info(f"{root}: {len(self):,} pictures in {self._folders:,} folders")
         for line in self._walk.passed.lines():
-            logger.warning(f"{root}: passed over {line}")
+            logger.warning(f"{root}: skipped {line}")
 
     def _class_folders(self) -> List[str]:
         """The folders in the root, sorted; raises :class:`ImageSourceError` if there is none."""
         _, names = self._walk.here()
         if not names:
             raise ImageSourceError(
-                f"{self.root} holds no class folder; expected one folder a class, named after it, as in "
+                f"{self.root} holds no class folder; expected one folder per class, such as "
                 f"{self.root}/cat/1.jpg{self._passed_over()}"
             )
         return names
@@ -76,8 +76,8 @@ class ImageTree:
     def _check(self, found: int, folder: Path) -> None:
         if found == 0:
             raise ImageSourceError(
-                f"{folder} holds no picture ({', '.join(ENDINGS)}); put some there, take the folder away, "
-                f"or correct `task.data`{self._passed_over()}"
+                f"{folder} holds no picture ({', '.join(ENDINGS)}); add some, remove the folder, or correct "
+                f"`task.data`{self._passed_over()}"
             )
 
     def _passed_over(self) -> str:
@@ -85,8 +85,10 @@ class ImageTree:
         passed = self._walk.passed
         if not passed:
             return ""
-        named = f". Archives are read that lie in `task.data` and are called {NAMED}" if passed.counts[ARCHIVE] else ""
-        return f". Passed over: {passed}{named}"
+        named = (
+            (f". Archives are only read from `task.data`, with names such as {NAMED}") if passed.counts[ARCHIVE] else ""
+        )
+        return f". Skipped: {passed}{named}"
 
     def __len__(self) -> int:
         return len(self._names)

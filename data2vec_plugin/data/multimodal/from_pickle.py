@@ -19,11 +19,11 @@ logger = logging.getLogger(__name__)
 
 
 def convert_pickle(path: Path, out: Path, keep_padding: bool = False) -> Dict[str, Tuple[int, int]]:
-    """Write every split of a pickle to ``out``; how many samples each has, and how many were dropped.
+    """Write every split of a pickle to ``out``; returns the numbers of written and dropped samples of each.
 
-    A frame's position is its row, so that padding in front would shift it: it is cut off, unless ``keep_padding``. Rows
+    The position of a frame is its row, so leading padding would shift it: it is removed, unless ``keep_padding``. Rows
     of zeros between frames stay, as gaps in time. -inf, which COVAREP's features of silence hold, becomes 0. Raises
-    UnusableFileError for NaN, with its place, and for what is no such pickle.
+    UnusableFileError for NaN, with its index, and for other kinds of files.
     """
     splits = read_mult_pickle(path)
     moments, counts = Moments(), {}
@@ -49,7 +49,7 @@ def _write_split(
         raise UnusableFileError.of(path, f"`{split}` has no sample with a frame")
     written.finish()
     if written.dropped:
-        logger.warning(f"{path}, {split}: dropped {written.told_of_dropped()}")
+        logger.warning(f"{path}, {split}: dropped {written.dropped_summary()}")
     return len(written.rows), len(written.dropped)
 
 

@@ -37,7 +37,7 @@ def features_of(dataset: MemeDataset, encode: Encode, batch: int = 32) -> Arrays
                 ids += sample["id"].tolist()
                 found.append({name: vectors.float().cpu() for name, vectors in encode(sample["net_input"]).items()})
     if not found:
-        raise UnusableFileError.of(dataset.memes.path, "has no picture that can be used")
+        raise UnusableFileError.of(dataset.memes.path, "has no usable image")
     stacked = {name: torch.cat([each[name] for each in found]).numpy() for name in found[0]}
     return {IDS: np.array(ids, dtype=np.int64), **stacked}
 
@@ -47,13 +47,13 @@ def kept_features(folder: Path, name: str, make: Callable[[], Arrays], parts: Se
     path = folder / f"{name}.npz"
     kept = _read(path, parts)
     if kept is not None:
-        logger.info(f"{path}: {len(kept[IDS]):,} memes, whose features were kept")
+        logger.info(f"{path}: features of {len(kept[IDS]):,} memes read from the cache")
         return kept
     made = make()
     try:
         write_arrays(path, made)
     except OSError as error:
-        logger.warning(f"{path} cannot be written ({error.strerror}); features are made again next time")
+        logger.warning(f"{path} cannot be written ({error.strerror}); features are computed again next time")
     return made
 
 
@@ -67,7 +67,7 @@ def _read(path: Path, parts: Sequence[str]) -> Optional[Arrays]:
         if all(len(arrays[part]) == count and np.isfinite(arrays[part]).all() for part in parts):
             return arrays
     except (UnusableFileError, KeyError) as error:
-        logger.warning(f"{path} is damaged ({error}); features are made again")
+        logger.warning(f"{path} is damaged ({error}); features are computed again")
     return None
 
 
@@ -80,7 +80,7 @@ class MemeFeatureDataset(MemeDataset):
         self.rows = {int(number): row for row, number in enumerate(arrays[IDS])}
         self.parts = {name: torch.from_numpy(value) for name, value in arrays.items() if name != IDS}
         for index in sorted(set(range(len(self))) - set(self.rows)):
-            self.bad_files.leave_out(index, "could not be used when features were made")
+            self.bad_files.leave_out(index, "was unusable when features were computed")
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
         """``id``, and the ``row`` of its vectors, None for a picture that is left out."""

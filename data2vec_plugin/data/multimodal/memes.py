@@ -73,13 +73,13 @@ class Memes:
 
         Raises UnusableFileError for a sidecar that is no text.
         """
-        untold = [place for place, meme in enumerate(self.items) if meme.text is None]
-        pictures = [self.items[place].picture for place in untold]
+        unread = [place for place, meme in enumerate(self.items) if meme.text is None]
+        pictures = [self.items[place].picture for place in unread]
         texts: Sequence[Optional[str]] = [""] * len(pictures)
         if ocr != NONE:
             texts = read(pictures) if read is not None else [text_beside(picture) for picture in pictures]
         items = list(self.items)
-        for place, text in zip(untold, texts):
+        for place, text in zip(unread, texts):
             items[place] = replace(items[place], text=text)
         found = replace(self, items=items)
         found._tell_empty(ocr)
@@ -90,8 +90,8 @@ class Memes:
         empty = sum(not meme.text for meme in self.items)
         if lacking:
             logger.warning(
-                f"{self.path}: {len(lacking):,} of {len(self.items):,} pictures have no text beside them "
-                f"({', '.join(lacking[:SOME])}); `task.ocr=tesseract` reads it"
+                f"{self.path}: {len(lacking):,} of {len(self.items):,} images have no text file "
+                f"({', '.join(lacking[:SOME])}); `task.ocr=tesseract` reads the text from the images"
             )
         logger.info(f"{self.path}: {len(self.items):,} memes, {empty:,} with an empty caption (`task.ocr` is {ocr})")
 
@@ -102,8 +102,8 @@ def _of_classes(folder: Path, positive: str) -> List[Meme]:
     if len(classes) != 2 or positive not in classes or labels is None:
         raise UnusableFileError.of(
             folder,
-            f"has the class folders {', '.join(classes)}; expected two, and in `task.positive` the one whose pictures "
-            f"are labelled 1; it is {positive!r}",
+            f"has the class folders {', '.join(classes)}; expected two, and in `task.positive` the name of the one "
+            f"with label 1; it is {positive!r}",
         )
     marked = labels == classes.index(positive)
     return [Meme(Path(tree.name(place)), int(mark)) for place, mark in enumerate(marked)]
@@ -137,14 +137,14 @@ class MemeDataset(ShuffledEpoch, AllBatches, CountedSamples, FairseqDataset):
         return str(self.memes.items[index].picture)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
-        """``id``, ``caption`` and ``img``; ``id`` alone for a picture that is left out."""
+        """``id``, ``caption`` and ``img``; only ``id`` for a skipped image."""
         sample: Dict[str, Any] = {"id": index, "caption": self.captions[index]}
         if self.transform is None:
             return sample
         try:
             picture = decode(read_picture(self.name_of(index)), self.name_of(index))
         except UnusableFileError as error:
-            self.bad_files.leave_out(index, f"{error.fault}; replace it or take it out", error)
+            self.bad_files.leave_out(index, f"{error.fault}; replace it or remove it", error)
             return {"id": index}
         return {**sample, "img": self.transform(picture)}
 

@@ -25,11 +25,11 @@ def check_engine() -> None:
     if find_spec("pytesseract") is None:
         missing.append("the package pytesseract (pip install pytesseract)")
     if shutil.which("tesseract") is None:
-        missing.append("the program tesseract, which pip does not bring (on Debian: apt install tesseract-ocr)")
+        missing.append("the program tesseract, which pip does not install (on Debian: apt install tesseract-ocr)")
     if missing:
         raise ValueError(
-            f"`task.ocr` is tesseract, but there is not: {'; '.join(missing)}. Install that, or set `task.ocr=sidecar` "
-            f"for text that lies in PICTURE{SIDECAR}, or `task.ocr=none`"
+            f"`task.ocr` is tesseract, which requires {'; '.join(missing)}. Install this, or set `task.ocr=sidecar` "
+            f"for text in PICTURE{SIDECAR}, or `task.ocr=none`"
         )
 
 
@@ -44,7 +44,7 @@ class Tesseract:
         self.folder, self.language, self.options = folder, language, options
 
     def texts(self, pictures: Sequence[Path]) -> List[str]:
-        """The text of each picture on one line; nothing for what is no picture, which whoever shows it will meet."""
+        """The text of each image on one line; empty for unusable images, which are reported when they are loaded."""
         with ThreadPoolExecutor() as pool:
             return list(pool.map(self.text, pictures))
 

@@ -22,8 +22,8 @@ GROUP = "data2vec_group"
 class RoundRobinIterator(ChecksPosition, EpochBatchIterator):  # type: ignore[misc]
     """fairseq's iterator over ``batches`` of indices by modality, in groups of ``group`` batches of one modality.
 
-    An epoch has ``ratios`` times as many batches of each, rounded up to whole groups: what is wanting is taken from
-    another round through the same data, which is drawn anew.
+    An epoch has ``ratios`` times as many batches of each, rounded up to whole groups: missing batches come from another
+    round through the same data, with new random draws.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class RoundRobinIterator(ChecksPosition, EpochBatchIterator):  # type: ignore[mi
         return math.ceil(max(int(batches * ratio), 1) / group) * group if batches else 0
 
     def of_modality(self, dataset: SeveralModalitiesDataset, name: str, rng: Any) -> List[List[int]]:
-        """An epoch's batches of a modality, as places; shuffled in each round if there is an ``rng``."""
+        """An epoch's batches of a modality, as positions; shuffled in each round if ``rng`` is given."""
         batches, chosen = self.by_modality[name], []
         for turn in range(math.ceil(self.counts[name] / max(len(batches), 1))):
             order = range(len(batches)) if rng is None else rng.permutation(len(batches))
@@ -74,7 +74,8 @@ class RoundRobinIterator(ChecksPosition, EpochBatchIterator):  # type: ignore[mi
         saved = state_dict.get(GROUP, self.group)
         if saved != self.group:
             raise ValueError(
-                f"the checkpoint was saved within an epoch whose updates were of {saved} batches, now they are of "
-                f"{self.group} (processes times `optimization.update_freq`), in another order; keep their product, or "
-                f"begin at epoch 1 with all that was learnt by `checkpoint.reset_dataloader=true` in one launch"
+                f"the checkpoint was saved within an epoch with {saved} batches per update, but this run has "
+                f"{self.group} (processes times `optimization.update_freq`), in another order; keep the product, or "
+                "restart the data at epoch 1 with the trained weights: `checkpoint.reset_dataloader=true` in one "
+                "launch"
             )

@@ -74,7 +74,7 @@ class SplitWriter:
         if None not in self.labels:
             write_atomically(self.out / f"{self.split}.label", "".join(f"{label}\n" for label in self.labels))
 
-    def told_of_dropped(self) -> str:
+    def dropped_summary(self) -> str:
         """How many of how many samples have no frame."""
         count = len(self.dropped)
-        return f"{count} of {count + len(self.rows)} samples, which have no frame, and labels"
+        return f"{count} of {count + len(self.rows)} samples, because they have no frames, and labels"

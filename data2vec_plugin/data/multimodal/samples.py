@@ -83,14 +83,16 @@ class Split:
         kept = [place for place, sample in enumerate(samples) if any(sample.lengths[index] for index in used)]
         dropped = len(samples) - len(kept)
         if dropped:
-            logger.warning(f"{path}: dropped {dropped} of {len(samples)} samples, which have no frame, and labels")
+            logger.warning(
+                f"{path}: dropped {dropped} of {len(samples)} samples, because they have no frames, and labels"
+            )
         if not kept:
-            raise UnusableFileError.of(path, f"no sample has a frame of {', '.join(modalities)}")
+            raise UnusableFileError.of(path, f"no sample has frames of {', '.join(modalities)}")
         return cls(path, [samples[place] for place in kept], [labels[place] for place in kept if labelled], dropped)
 
     @property
     def digest(self) -> str:
-        """Twelve digits that tell these samples from others."""
+        """A digest of twelve digits of these samples."""
         return samples_digest(self.path)
 
     def edges(self, modalities: Sequence[str], all_to_all: bool = False) -> Indices:
@@ -134,7 +136,7 @@ class MultimodalDataset(ShuffledEpoch, CountedSamples, FairseqDataset):
         return str(self.split.samples[index].file)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
-        """``id`` and ``features``, normalised, with ``frames`` telling them from rows of zeros; None if left out."""
+        """``id`` and normalised ``features``, with ``frames`` False for rows of zeros; None if skipped."""
         sample = self.split.samples[index]
         try:
             features = read_features(sample)
@@ -151,7 +153,7 @@ class MultimodalDataset(ShuffledEpoch, CountedSamples, FairseqDataset):
             expected = self.channels.setdefault(name, array.shape[1])
             if array.shape[1] != expected:
                 raise UnusableFileError.of(
-                    sample.file, f"`{name}` has {array.shape[1]} channels; others have {expected}, expected as many"
+                    sample.file, f"`{name}` has {array.shape[1]} channels; expected {expected}, as in the others"
                 )
 
     def _normalised(self, features: Dict[str, Features], frames: Mapping[str, Any]) -> Dict[str, Features]:
@@ -163,9 +165,8 @@ class MultimodalDataset(ShuffledEpoch, CountedSamples, FairseqDataset):
         }
 
     def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
-        """``net_input`` with ``modalities`` (B, L, channels) and ``frames`` (B, L), the latter for the host alone.
-
-        ``target`` is there where the split has labels.
+        """``net_input`` with ``modalities`` (B, L, channels) and ``frames`` (B, L), the latter on the host only.
+        ``target`` exists if the split has labels.
         """
         samples = [sample for sample in samples if sample["features"] is not None]
         if not samples:
@@ -207,7 +208,7 @@ class MultimodalDataset(ShuffledEpoch, CountedSamples, FairseqDataset):
 
 
 def _padded(samples: List[Dict[str, Any]], name: str) -> Tuple[Tensor, NDArray[np.bool_]]:
-    """A modality of a batch, padded behind with zeros, (B, L, channels), and which rows are frames, (B, L)."""
+    """A modality of a batch, padded at the end with zeros, (B, L, channels), and which rows are frames, (B, L)."""
     found = [sample["features"].get(name) for sample in samples]
     length = max(len(array) for array in found if array is not None)
     channels = next(array.shape[1] for array in found if array is not None)

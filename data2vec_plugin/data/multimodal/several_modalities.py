@@ -19,9 +19,9 @@ class Sample(NamedTuple):
 
 
 class SeveralModalitiesDataset(FairseqDataset):
-    """The data sets by modality. A place says modality, sample and round: another round is drawn anew.
+    """The data sets by modality. A position encodes modality, sample and round; each round has new random draws.
 
-    What a data set draws follows its epoch, of which each round therefore has one of its own.
+    Random draws of a data set depend on its epoch, so each round gets its own epoch number.
     """
 
     def __init__(self, datasets: Mapping[str, Any]) -> None:
@@ -41,7 +41,7 @@ class SeveralModalitiesDataset(FairseqDataset):
         return turn * self.total + self.starts[modality] + index
 
     def at(self, place: int) -> Tuple[str, int, int]:
-        """Modality, index and round of a place."""
+        """Modality, index and round of a position."""
         turn, rest = divmod(int(place), self.total)
         modality = [name for name, start in self.starts.items() if start <= rest and len(self.datasets[name])][-1]
         return modality, rest - self.starts[modality], turn
@@ -57,7 +57,9 @@ class SeveralModalitiesDataset(FairseqDataset):
             return {}
         ((modality, turn), *others) = {(sample.modality, sample.round) for sample in samples}
         if others:
-            raise ValueError(f"a batch is of {modality} and of {others[0][0]}; expected samples of one modality")
+            raise ValueError(
+                f"a batch holds samples of {modality} and of {others[0][0]}; expected samples of one modality"
+            )
         batch: Dict[str, Any] = self.in_round(modality, turn).collater([each.sample for each in samples])
         if batch:
             batch["net_input"]["mode"] = modality

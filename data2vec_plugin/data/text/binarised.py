@@ -1,4 +1,5 @@
-"""Raw text as fairseq's binaries: made on first use, kept beside the text, read again as long as nothing changed."""
+"""Raw text as fairseq's binaries: created on first use, stored next to the text, and reused while nothing has
+changed."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ ENDINGS = (".bin", ".idx")
 HEADER = 26
 """Bytes of an index without rows: a mark, a version, the kind of numbers, and how many rows there are."""
 KNOWN = "texts.json"
-"""Beside the binaries: what their texts hold, so that a large one is not read at each start."""
+"""Stored next to the binaries: digests of their texts, so that large texts are not read at each start."""
 UNKNOWN = 0.05
 """More than this share of unknown symbols: the dictionary is not the subword model's."""
 
@@ -62,7 +63,7 @@ def binarised(path: Path, subwords: Subwords, dictionary: Any, folder: Path, set
     fault = fault_of_binaries(prefix)
     if fault:
         if with_ending(prefix, ".idx").exists():
-            logger.warning(f"{prefix}: {fault}; the binaries of {path} are made anew")
+            logger.warning(f"{prefix}: {fault}; the binaries of {path} are created again")
         folder.mkdir(parents=True, exist_ok=True)
         _write(path, subwords, dictionary, prefix, workers)
     return prefix
@@ -100,7 +101,7 @@ def with_ending(prefix: Path, ending: str) -> Path:
 
 
 def _write(path: Path, subwords: Subwords, dictionary: Any, prefix: Path, workers: int) -> None:
-    """Encode line by line, with progress, and move the result to its place when it is whole."""
+    """Encode line by line, with progress, and move the result to its final path when it is complete."""
     from fairseq.data.indexed_dataset import make_builder
     from tqdm import tqdm
 
@@ -134,8 +135,8 @@ def _check(path: Path, lines: int, empty: int, symbols: int, unknown: int) -> No
     if unknown > UNKNOWN * words:
         raise UnusableFileError.of(
             path,
-            f"{100 * unknown / words:.0f} % of its symbols are not in dict.txt, which was made for another subword "
-            f"model or another language; make one with `data2vec subwords`, or set `task.bpe`",
+            f"{100 * unknown / words:.0f} % of its symbols are not in dict.txt, which was probably made for another "
+            "subword model or language; create one with `data2vec subwords`, or set `task.bpe`",
         )
 
 

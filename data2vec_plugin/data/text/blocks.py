@@ -1,4 +1,4 @@
-"""Lines of ids -> blocks of at most so many tokens, each beginning with ``<s>``; faults told by name."""
+"""Lines of ids -> blocks of at most N tokens, each beginning with ``<s>``; errors name the file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def load_lines(prefix: Path, dictionary: Any, source: Path, combine: bool = Fals
     """fairseq's binaries; raises ValueError if they are not there, or hold nothing."""
     data = with_ending(prefix, ".bin")
     if data.is_file() and data.stat().st_size == 0:
-        raise ValueError(f"{source} is empty: it has no line")
+        raise ValueError(f"{source} is empty")
     lines = data_utils.load_indexed_dataset(str(prefix), dictionary, combine=combine)
     if lines is None:
         raise ValueError(f"{source} is neither binarised (.bin and .idx, by fairseq-preprocess) nor raw text (.txt)")
@@ -60,7 +60,7 @@ def without_empty(lines: Any, source: Path) -> Any:
         raise ValueError(f"{source} has no text: {len(lines)} lines, all of them empty")
     if len(kept) == len(lines):
         return lines
-    logger.warning(f"{source}: left out {len(lines) - len(kept):,} empty lines of {len(lines):,}")
+    logger.warning(f"{source}: skipped {len(lines) - len(kept):,} empty lines of {len(lines):,}")
     return SomeLines(lines, kept)
 
 
@@ -93,17 +93,18 @@ def check_lengths(sizes: Any, limit: int, shorten: str, source: Path) -> None:
     if len(too_long) == 0:
         return
     longest = int(sizes.argmax())
-    told = f"{source}: {len(too_long):,} of {len(sizes):,} lines are longer than {limit} tokens"
+    message = f"{source}: {len(too_long):,} of {len(sizes):,} lines are longer than {limit} tokens"
     if shorten == "none":
         raise ValueError(
-            f"{told}, the longest is line {longest + 1} with {sizes[longest]:,}: set `task.shorten_method=truncate`, "
-            f"a larger `task.tokens_per_sample`, or `task.sample_break_mode=none`, which cuts lines anywhere"
+            f"{message}, the longest is line {longest + 1} with {sizes[longest]:,}: set "
+            "`task.shorten_method=truncate`, a larger `task.tokens_per_sample`, or "
+            "`task.sample_break_mode=none`, which splits lines anywhere"
         )
-    logger.warning(f"{told}; they are shortened (`task.shorten_method={shorten}`)")
+    logger.warning(f"{message}; they are shortened (`task.shorten_method={shorten}`)")
 
 
 def blocks_digest(sizes: Any, dictionary: Any) -> str:
-    """Tells one set of blocks from another: their number and sizes, and the dictionary."""
+    """Identifies a set of blocks: their number and sizes, and the dictionary."""
     digest = hashlib.sha1(np.ascontiguousarray(sizes, dtype=np.int64).tobytes())
     digest.update("\n".join(dictionary.symbols).encode())
     return digest.hexdigest()[:12]

@@ -56,7 +56,7 @@ class SentencePiece:
             self.processor.Load(str(model))
         except (RuntimeError, OSError) as error:
             raise ValueError(
-                f"{model}: no SentencePiece model ({error}); expected the .model file, not .vocab"
+                f"{model}: not a SentencePiece model ({error}); expected the .model file, not .vocab"
             ) from error
 
     def encode(self, text: str) -> List[str]:
@@ -85,7 +85,7 @@ class Gpt2Bpe:
         self.files = (encoder_json, vocab_bpe)
         for path in self.files:
             if not path.is_file():
-                raise ValueError(f"{path}: no such file; GPT-2's BPE has the files {' and '.join(GPT2_FILES)}")
+                raise ValueError(f"{path}: no such file; GPT-2's BPE consists of the files {' and '.join(GPT2_FILES)}")
         from fairseq.data.encoders.gpt2_bpe_utils import get_encoder
 
         try:
@@ -93,7 +93,7 @@ class Gpt2Bpe:
         except ImportError as error:
             raise ValueError("GPT-2's BPE needs the package regex: pip install regex") from error
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"{encoder_json} or {vocab_bpe.name} is damaged ({error}); get them again") from error
+            raise ValueError(f"{encoder_json} or {vocab_bpe.name} is damaged ({error}); download them again") from error
 
     def encode(self, text: str) -> List[str]:
         """Numbers of byte pairs, as text."""
@@ -102,8 +102,8 @@ class Gpt2Bpe:
         except KeyError as error:
             encoder_json, vocab_bpe = self.files
             raise ValueError(
-                f"{vocab_bpe} makes the symbol {error}, which {encoder_json} does not have; "
-                f"take both from the same model"
+                f"{vocab_bpe} produces the symbol {error}, which {encoder_json} does not have; use both files of the "
+                "same model"
             ) from error
 
     def decode(self, symbols: List[str]) -> str:

@@ -1,4 +1,4 @@
-"""Text for data2vec 2.0: whole blocks of tokens, beside masks that follow (seed, epoch, sample id, copy)."""
+"""Text for data2vec 2.0: unmasked blocks of tokens, with masks that depend on (seed, epoch, sample id, copy)."""
 
 from __future__ import annotations
 

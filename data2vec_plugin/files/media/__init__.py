@@ -1,1 +1,1 @@
-"""Audio, pictures and archives that people hand us."""
+"""Users' audio, images and archives."""

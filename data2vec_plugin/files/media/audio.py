@@ -93,7 +93,7 @@ def read_blocks(entry: str, frames: int = BLOCK) -> Iterator[NDArray[np.float32]
 
 @contextmanager
 def _opened(entry: str) -> Iterator[soundfile.SoundFile]:
-    """An entry whose header has been checked; a closed file behind it."""
+    """An opened entry whose header has been checked; the file is closed afterwards."""
     import soundfile
 
     with _bytes_of(entry) as (file, size):
@@ -113,14 +113,14 @@ def _opened(entry: str) -> Iterator[soundfile.SoundFile]:
 def _check_claim(entry: str, sound: soundfile.SoundFile, size: int) -> None:
     """Refuse a length that so few bytes cannot hold, or that would fill the memory."""
     if sound.frames == UNKNOWN:
-        raise UnknownFormatError.of(entry, "does not say how long it is, as a stream; write it again into a file")
+        raise UnknownFormatError.of(entry, "is a stream without a length in its header; convert it to a regular file")
     values = sound.frames * sound.channels
     if sound.frames > FRAMES_IN_A_BYTE * size or values > max(ALWAYS_ALLOWED, VALUES_IN_A_BYTE * size):
         hours = sound.frames / max(sound.samplerate, 1) / 3600
         raise UnusableFileError.of(
             entry,
-            f"the header claims {hours:.0f} h, the file has {said_size(size)} "
-            f"({sound.frames:,} samples, channels: {sound.channels})",
+            f"the header claims {hours:.0f} h, but the file has {said_size(size)} ({sound.frames:,} samples, "
+            f"channels: {sound.channels})",
         )
 
 
@@ -140,9 +140,9 @@ def _bytes_of(entry: str) -> Iterator[Tuple[BinaryIO, int]]:
 
 
 def split_entry(entry: str) -> Tuple[str, Optional[Tuple[int, int]]]:
-    """The file behind an entry, and where in it the audio begins and how many bytes it takes; None is all of it.
+    """The file of an entry, and offset and length of the audio in bytes; None for the whole file.
 
-    A file may be called like a part of an archive; if it is there, it is meant.
+    If a file exists whose name looks like a part of an archive, that file is used.
     """
     path, *numbers = entry.rsplit(":", 2)
     if len(numbers) != 2 or not all(number.isdecimal() and number.isascii() for number in numbers):
@@ -162,7 +162,7 @@ def _explained(entry: str, path: str, fault: str) -> UnusableFileError:
     """Say what the numbers mean to those who took them for samples."""
     if path.lower().endswith(ENDINGS):
         fault += (
-            "; the numbers behind a name are the offset and length, in bytes, of a file in a stored zip archive, not "
-            "samples of a clip: cut the clip out"
+            "; the numbers after the name are the offset and length in bytes of a file in an uncompressed zip "
+            "archive, not samples: to use a part of a recording, cut it out first"
         )
     return UnusableFileError.of(entry, fault)

@@ -46,9 +46,9 @@ def read_headers(sources: list[Source], threads: int, decode: bool) -> list[Head
 def read_header(source: Source, decode: bool = False) -> Header:
     """Read a file's length, rate and channels without its samples, unless `decode`."""
     if set(source.name) & set("\t\r\n") or source.name != source.name.strip():
-        return Header(source, fault="has a tab, line break or outer blank in its name")
+        return Header(source, fault="has a tab, a line break or a leading or trailing space in its name")
     if not is_utf8(source.name):
-        return Header(source, fault="has a name that is not UTF-8, as manifests are")
+        return Header(source, fault="has a name that is not UTF-8, which manifests require")
     try:
         info = read_info(str(source.file))
         frames = len(read_samples(str(source.file))[0]) if decode else info.frames
@@ -79,7 +79,7 @@ def in_threads(call: Callable[[Item], Result], items: Sequence[Item], threads: i
 
 
 def resample_all(headers: list[Header], out: Path, rate: int, threads: int) -> tuple[Path, list[Header]]:
-    """Write every file as mono FLAC at `rate` below `out`, its transcripts beside it.
+    """Write every file as mono FLAC at `rate` below `out`, with its transcript next to it.
 
     Raises:
         ValueError: a file is outside the root, or two differ in their extension only.
@@ -93,7 +93,7 @@ def resample_all(headers: list[Header], out: Path, rate: int, threads: int) -> t
     for header in headers:
         name = header.source.name
         if Path(name).is_absolute():
-            raise ValueError(f"--resample-to: {name} is outside the root; give DIR above all files")
+            raise ValueError(f"--resample-to: {name} is outside the root; use a DIR that contains all files")
         twin = names.setdefault(str(Path(name).with_suffix("")), name)
         if twin != name:
             raise ValueError(f"--resample-to: {twin} and {name} would become one file; rename one")
@@ -106,7 +106,7 @@ def resample(header: Header, out: Path, rate: int) -> Header:
     A file of so few samples that none is left is not written, and its own header returned with that fault.
     """
     import soundfile
-    import soxr  # works beside any torch; torchaudio has no release for torch 2.12 and later
+    import soxr  # works with any torch; torchaudio has no release for torch 2.12 and later
 
     name = Path(header.source.name).with_suffix(".flac")
     source, target = header.source.file, out / name

@@ -45,7 +45,7 @@ def info_by_ffmpeg(path: str) -> AudioInfo:
     said = done.stderr.decode("utf-8", "replace")
     stream, length = STREAM.search(said), LENGTH.search(said)
     if stream is None:
-        raise UnusableFileError.of(path, _reason(said) if "Stream #" not in said else "holds no sound")
+        raise UnusableFileError.of(path, _reason(said) if "Stream #" not in said else "has no audio stream")
     rate = int(stream[1])
     seconds = sum(float(part) * unit for part, unit in zip(length.groups(), (3600, 60, 1))) if length else 0.0
     return AudioInfo(round(seconds * rate), rate, 1)
@@ -64,7 +64,7 @@ def blocks_by_ffmpeg(path: str, frames: int = BLOCK) -> Iterator[NDArray[np.floa
             return  # the exit code says why
         magic, offset, _, encoding, _, channels = HEADER.unpack(start)
         if magic != b".snd" or encoding != FLOAT32 or not channels:
-            raise UnusableFileError.of(path, f"ffmpeg wrote something else than AU of floats ({start!r})")
+            raise UnusableFileError.of(path, f"ffmpeg wrote something other than AU with floats ({start!r})")
         output.read(offset - HEADER.size)
         while piece := output.read(frames * channels * 4):
             whole = len(piece) // (4 * channels) * channels
@@ -91,4 +91,4 @@ def _running(path: str, command: List[str]) -> Iterator[IO[bytes]]:
 def _reason(said: str) -> str:
     """ffmpeg's last words."""
     lines = [line.strip() for line in said.splitlines() if line.strip() and "At least one output" not in line]
-    return f"cannot be read, by ffmpeg neither ({lines[-1][:200] if lines else 'it says nothing'})"
+    return f"cannot be read, not even by ffmpeg ({lines[-1][:200] if lines else 'no message'})"

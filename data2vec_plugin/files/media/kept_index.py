@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 LAYOUT = 2
 """Of the kept index; another number makes old ones be written anew."""
 LOOKED_AT = 64
-"""Places in an archive that a start compares; all of them if the file is not the one that was indexed."""
+"""Number of offsets in an archive to verify at a start; all of them if the file is not the indexed one."""
 EDGE = 4096
 """Bytes at either end of what lies between two pictures that are compared: headers and classes."""
 SIGNED = 1 << 63
@@ -41,11 +41,11 @@ def kept_index(path: Path, folder: Path) -> TarIndex:
         stat = os.fstat(file.fileno())
         digest = hashlib.sha256(f"{LAYOUT} {path.name} {stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()[:12]
         kept = folder / f"{path.stem}-{digest}.npz"
-        # a file of the same size and time may be another one: its inode tells, or the time of its last change
+        # a file of the same size and time may be another one: compare its inode and ctime
         stamp = np.array([stat.st_dev % SIGNED, stat.st_ino % SIGNED, stat.st_ctime_ns], dtype=np.int64)
         index = _load(kept, file, stamp)
         if index is None:
-            logger.info(f"{path}: looking for its pictures")
+            logger.info(f"{path}: indexing its images")
             index = read_index(path)
             _save(index, marks(file, index, range(len(index.names) + 1)), stamp, kept)
     return index
@@ -69,7 +69,7 @@ def marks(file: BinaryIO, index: TarIndex, places: Iterable[int]) -> Marks:
 
 
 def _load(kept: Path, file: BinaryIO, stamp: NDArray[np.int64]) -> Optional[TarIndex]:
-    """What was kept, if it fits the archive; what does not is told."""
+    """The saved index, if it matches the archive; otherwise the reason is logged."""
     if not os.path.lexists(kept):
         return None
     try:
@@ -78,7 +78,7 @@ def _load(kept: Path, file: BinaryIO, stamp: NDArray[np.int64]) -> Optional[TarI
     except UnusableFileError as error:
         fault = error.fault
     if fault:
-        logger.warning(f"{kept} is of no use ({fault}); it is made anew")
+        logger.warning(f"{kept} cannot be used ({fault}) and is created again")
         return None
     if of.tolist() != stamp.tolist():
         _save(index, known, stamp, kept)
@@ -92,7 +92,7 @@ def _other_content(file: BinaryIO, index: TarIndex, known: Marks, same_file: boo
         return "its arrays are of unequal length"
     places = np.unique(np.linspace(0, count - 1, LOOKED_AT).astype(int)) if same_file else np.arange(count)
     if (marks(file, index, places.tolist()) != known[places]).any():
-        return "the archive has another content than the one that was indexed, of the same size and time"
+        return "the content of the archive has changed since it was indexed, with the same size and time"
     return ""
 
 
@@ -112,7 +112,7 @@ def _read(kept: Path) -> Tuple[TarIndex, Marks, NDArray[np.int64]]:
         )
         return index, _numbers(found["marks"]), _numbers(found["stamp"])
     except (KeyError, ValueError, IndexError) as error:
-        raise UnusableFileError.of(kept, f"is no index ({error})") from error
+        raise UnusableFileError.of(kept, f"is not an index ({error})") from error
 
 
 def _numbers(array: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -123,14 +123,14 @@ def _numbers(array: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _names(buffer: NDArray[np.uint8], ends: NDArray[np.int64]) -> FileNames:
     if buffer.dtype != np.uint8 or buffer.ndim != 1 or (np.diff(_numbers(ends), prepend=0) < 0).any():
-        raise ValueError("names that do not follow each other")
+        raise ValueError("name offsets that do not increase")
     if (int(ends[-1]) if len(ends) else 0) != len(buffer):
-        raise ValueError("names that end elsewhere")
+        raise ValueError("name offsets that do not end with the names")
     return FileNames.from_arrays(buffer, ends)
 
 
 def _save(index: TarIndex, known: Marks, stamp: NDArray[np.int64], kept: Path) -> None:
-    """Keep an index; where that is not allowed, say so and go on without."""
+    """Save an index; if the folder cannot be written, log this and continue without."""
     arrays: Dict[str, NDArray[Any]] = {
         "names": index.names.buffer,
         "name_ends": index.names.ends,
@@ -145,6 +145,6 @@ def _save(index: TarIndex, known: Marks, stamp: NDArray[np.int64], kept: Path) -
         write_arrays(kept, arrays, durably=True)  # else a power cut may leave the name without the content
     except OSError as error:
         logger.warning(
-            f"the index cannot be kept as {kept} ({error}), so every start looks through the archives again; "
-            f"set `+task.index_dir=FOLDER` to one that may be written"
+            f"the index cannot be saved as {kept} ({error}), so the archives are indexed again at every start; set "
+            "`+task.index_dir=FOLDER` to a writable folder"
         )

@@ -23,7 +23,7 @@ UNREAD = dict.fromkeys(
         *(".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".jfif", ".pbm", ".pnm", ".tga", ".ico", ".svg", ".eps"),
         *(".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".exr", ".hdr", ".dcm"),
     ),
-    "a kind of picture that is not read (convert it to JPEG or PNG)",
+    "an unsupported image format (convert it to JPEG or PNG)",
 )
 """For ``others`` of a walk: endings of pictures that are not listed."""
 
@@ -72,7 +72,7 @@ def as_rgb(image: Image, name: str) -> Image:
     if image.mode in TRANSPARENT_MODES or "transparency" in image.info:
         return _over_white(image)
     if image.mode not in OPAQUE_MODES:
-        raise UnusableFileError.of(name, f"has colours of mode {image.mode}; expected {', '.join(OPAQUE_MODES)}")
+        raise UnusableFileError.of(name, f"has colour mode {image.mode}; expected {', '.join(OPAQUE_MODES)}")
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
@@ -85,11 +85,11 @@ def _decoded(data: bytes, name: str) -> Image:
     except (ImportError, MemoryError):
         raise
     except Exception as error:
-        shown = "no picture of a kind that is read" if isinstance(error, Image.UnidentifiedImageError) else error
+        shown = "not an image in a supported format" if isinstance(error, Image.UnidentifiedImageError) else error
         raise UnusableFileError.of(name, f"cannot be read ({shown})") from error
     if picture.width * picture.height > max(ALWAYS_ALLOWED, PIXELS_IN_A_BYTE * len(data)):
         raise UnusableFileError.of(
-            name, f"claims {picture.width:,} x {picture.height:,} pixels, the file has {said_size(len(data))}"
+            name, f"claims {picture.width:,} x {picture.height:,} pixels, but the file has {said_size(len(data))}"
         )
     try:
         picture.load()

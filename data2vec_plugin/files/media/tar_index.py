@@ -41,23 +41,23 @@ class TarIndex:
     classes: FileNames
 
     def fault(self, archive_size: int) -> str:
-        """Why this can be no index of an archive of so many bytes; empty if it may be one."""
+        """Why this cannot be the index of an archive of ``size`` bytes; empty if it can."""
         count = len(self.names)
         if not (len(self.offsets) == len(self.sizes) == len(self.classes) == count):
             return "its arrays are of unequal length"
         begins, ends = self.offsets, self.offsets + self.sizes
         # a sum that is too large for 64 bits comes out negative
         if count and not (begins.min() >= 0 and self.sizes.min() >= 0 and (begins <= ends).all()):
-            return "it holds negative places"
+            return "it holds negative offsets"
         if count and not ((begins[1:] >= ends[:-1]).all() and ends[-1] <= archive_size):
-            return "it holds places outside the archive"
+            return "it holds offsets outside the archive"
         return ""
 
 
 def read_index(path: Path) -> TarIndex:
-    """Go through an archive from header to header; the pictures themselves are passed over.
+    """Go through an archive from header to header, skipping the images themselves.
 
-    Raises :class:`UnusableFileError` for what is no whole, plain tar archive, and for a member that cannot be used.
+    Raises :class:`UnusableFileError` if it is not a complete, uncompressed tar archive, and for an unusable member.
     """
     names: List[bytes] = []
     classes: List[bytes] = []
@@ -86,7 +86,7 @@ def sample_key(name: str) -> Tuple[str, str]:
 
 
 class _Headers:
-    """An archive as tarfile reads it: its headers alone, of which none may be endless."""
+    """An archive as read by tarfile: only its headers, with a limit on their length."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -97,12 +97,12 @@ class _Headers:
         """What a header claims, up to the limit."""
         self.left -= size
         if self.left < 0:
-            raise tarfile.ReadError(f"the headers of a member take more than {said_size(LONGEST_HEADER)}")
+            raise tarfile.ReadError(f"the headers of a member are longer than {said_size(LONGEST_HEADER)}")
         return self.file.read(size)
 
 
 class _Members:
-    """The files of an archive, one at a time; hidden ones are passed over."""
+    """The files of an archive, one at a time; hidden ones are skipped."""
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path = path
@@ -149,19 +149,19 @@ class _Members:
         if member.isfile() and member.issparse():
             raise UnusableFileError.of(self.path, f"{member.name} is stored sparse; write the archive without --sparse")
         if member.isfile() and member.offset_data + member.size > self.size:
-            raise self._broken(f"{member.name} claims {member.size:,} bytes, the archive has {self.size:,}")
+            raise self._broken(f"{member.name} claims {member.size:,} bytes, but the archive has {self.size:,}")
 
     def _check_end(self, offset: int) -> None:
-        """Refuse what is not followed by zeros alone; tarfile takes whatever is no header for the end."""
+        """Refuse archives whose end is not followed by zeros only; tarfile treats any invalid header as the end."""
         rest = read_part(self.path, offset, max(0, min(self.size - offset, 1 << 16)))
         if len(rest) < tarfile.BLOCKSIZE or rest.strip(b"\0"):
-            raise self._broken("it does not end as one")
+            raise self._broken("its end is missing")
 
     def _broken(self, fault: object) -> UnusableFileError:
         return UnusableFileError.of(
             self.path,
-            f"is no whole tar archive: {fault}. Write it again, not compressed, since a compressed one cannot be read "
-            f"out of order",
+            f"is not a complete tar archive: {fault}. Write it again, uncompressed: compressed archives do not allow "
+            "random access",
         )
 
 
@@ -182,8 +182,7 @@ def _parts(path: Path, key: str, members: Iterator[tarfile.TarInfo]) -> Tuple[Op
             if picture is not None:
                 raise UnusableFileError.of(
                     path,
-                    f"sample {key} has two pictures, {picture.name} and {member.name}; expected one, "
-                    f"and a key for every sample",
+                    f"sample {key} has two images, {picture.name} and {member.name}; expected one image per key",
                 )
             picture = member
     return picture, label

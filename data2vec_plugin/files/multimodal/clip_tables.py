@@ -56,7 +56,7 @@ def read_clips(path: Path) -> ClipTable:
     labelled = "label" in columns
     for clip in clips:
         if labelled and not clip.label:
-            raise UnusableFileError.of(path, "the `label` is empty; label every clip, or none", clip.line)
+            raise UnusableFileError.of(path, "the `label` is empty; label either all clips or none", clip.line)
     return ClipTable(path, modalities, labelled, clips)
 
 
@@ -71,4 +71,6 @@ def _check_names(path: Path, clips: List[Clip]) -> None:
     for clip in clips:
         first = lines.setdefault(clip.name, clip.line)
         if first != clip.line:
-            raise UnusableFileError.of(path, f"`id` {clip.name!r} is that of line {first}, too; rename one", clip.line)
+            raise UnusableFileError.of(
+                path, f"`id` {clip.name!r} is already used in line {first}; rename one", clip.line
+            )

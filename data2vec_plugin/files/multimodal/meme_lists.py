@@ -1,7 +1,7 @@
-"""Lists of memes: pictures with a label, and the text in them.
+"""Lists of memes: images with a label, and their text.
 
 ``SPLIT.tsv`` has the pictures' folder in its first line, then ``picture <TAB> label`` or
-``picture <TAB> label <TAB> text``. A label is 0 or 1. Text that no list holds may lie beside a picture, in
+``picture <TAB> label <TAB> text``. A label is 0 or 1. Text that is not in the list may be next to an image, in
 ``PICTURE.ocr``.
 """
 
@@ -20,7 +20,7 @@ SIDECAR = ".ocr"
 
 @dataclass(frozen=True)
 class Meme:
-    """A picture with its label; ``text`` is None where nobody has said it, empty where there is none."""
+    """A picture with its label; ``text`` is None if unknown, empty if the image has no text."""
 
     picture: Path
     label: int

@@ -1,7 +1,7 @@
-"""Pickles of CMU-MOSI, CMU-MOSEI and IEMOCAP as they were published with MulT, read without running what is in them.
+"""Pickles of CMU-MOSI, CMU-MOSEI and IEMOCAP as they were published with MulT, read without running code in them.
 
-``{split: {"vision": (N, L, F), "text": …, "audio": …, "labels": …, "id": …}}``, padded with rows of zeros in front or
-behind.
+``{split: {"vision": (N, L, F), "text": …, "audio": …, "labels": …, "id": …}}``, padded with rows of zeros at the
+beginning or the end.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def read_mult_pickle(path: Path) -> Dict[str, Arrays]:
         raise
     except pickle.UnpicklingError as error:
         raise UnusableFileError.of(
-            path, f"refused ({error}): only NumPy's arrays are expected, and loading it could run code"
+            path, f"refused ({error}): only NumPy arrays are allowed, and loading it could run code"
         ) from error
     except (*ODD, *MALFORMED) as error:
-        raise UnusableFileError.of(path, f"is no pickle, or damaged ({error})") from error
+        raise UnusableFileError.of(path, f"is not a pickle, or damaged ({error})") from error
     if not isinstance(loaded, Mapping) or not set(SPLITS) & set(loaded):
         raise UnusableFileError.of(path, f"holds {_described(loaded)}; expected a dict of {', '.join(SPLITS)}")
     return {split: _checked(path, split, loaded[split]) for split in SPLITS if split in loaded}

@@ -49,7 +49,7 @@ def read_samples(path: Path) -> List[Sample]:
 
     Raises UnusableFileError, naming the line, for a manifest that is missing, empty or malformed.
     """
-    lines = lines_of(path, "write one with `data2vec multimodal convert`, or point `task.data` at its folder")
+    lines = lines_of(path, "create one with `data2vec multimodal convert`, or set `task.data` to its folder")
     root = path.parent / Path(lines[0].strip()) if lines else path.parent
     samples = [_sample(path, root, number, line) for number, line in enumerate(lines[1:], start=2)]
     if not samples:
@@ -108,15 +108,15 @@ def read_classes(path: Path, count: int, targets: int, classes: int) -> List[Lis
 def _label_lines(path: Path, count: int) -> List[str]:
     lines = lines_of(path, "every sample needs a label")
     if len(lines) != count:
-        raise UnusableFileError.of(path, f"has {len(lines)} lines for {count} samples of the manifest beside it")
+        raise UnusableFileError.of(path, f"has {len(lines)} lines, but the manifest next to it has {count} samples")
     return lines
 
 
 def read_features(sample: Sample) -> Dict[str, Features]:
     """Features (frames, channels) of each modality that a sample has.
 
-    Raises UnusableFileError if the file cannot be read, disagrees with its line in the manifest, or holds what is no
-    number: NaN and infinities, named by their place.
+    Raises UnusableFileError if the file cannot be read, disagrees with its line in the manifest, or holds NaN or
+    infinities, named by their index.
     """
     arrays = _arrays(sample.file)
     features = {}
@@ -125,8 +125,8 @@ def read_features(sample: Sample) -> Dict[str, Features]:
         if array.ndim != 2 or len(array) != length:
             raise UnusableFileError.of(
                 sample.file,
-                f"`{modality}` has shape {array.shape}; expected ({length}, channels), as line {sample.line} of the "
-                f"manifest says",
+                f"`{modality}` has shape {array.shape}; expected ({length}, channels), according to line "
+                f"{sample.line} of the manifest",
             )
         if length:
             features[modality] = finite(array, sample.file, modality)
@@ -134,7 +134,7 @@ def read_features(sample: Sample) -> Dict[str, Features]:
 
 
 def finite(array: NDArray[Any], path: Path, name: str) -> Features:
-    """An array as fp32; raises UnusableFileError, naming the place, for what is no number."""
+    """An array as fp32; raises UnusableFileError for values that are not numbers, naming their index."""
     if array.dtype.kind not in "fiu":
         raise UnusableFileError.of(path, f"`{name}` holds {array.dtype}; expected numbers")
     values = array.astype(np.float32)
@@ -143,8 +143,8 @@ def finite(array: NDArray[Any], path: Path, name: str) -> Features:
         place = tuple(int(index) for index in wrong[0])
         raise UnusableFileError.of(
             path,
-            f"`{name}` is {values[place]} at {list(place)}, and {len(wrong) - 1:,} more values are no numbers; "
-            f"expected finite features",
+            f"`{name}` is {values[place]} at index {list(place)}, and {len(wrong) - 1:,} more values are not finite; "
+            "expected finite features",
         )
     return values
 

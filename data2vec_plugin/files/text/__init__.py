@@ -1,1 +1,1 @@
-"""Text that people hand us: lines, tables, manifests, dictionaries, transcripts, JSON."""
+"""Users' text files: lines, tables, manifests, dictionaries, transcripts, JSON."""

@@ -1,4 +1,4 @@
-"""A table of tab-separated rows that is written on as work goes on: what stands in it counts, also after a crash."""
+"""A table of tab-separated rows that is appended to as work proceeds: its rows remain valid after a crash."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class AppendedTable(Generic[Row]):
         return cell.isdigit() or not _is_number(column)
 
     def _wrong(self, number: int, line: str) -> ValueError:
-        return ValueError(f"{self.path}, line {number}: got {line!r}, expected {self.header!r}; give another `--out`")
+        return ValueError(f"{self.path}, line {number}: got {line!r}, expected {self.header!r}; choose another `--out`")
 
     def add(self, rows: Iterable[Row]) -> None:
         """Note rows at the table's end."""

@@ -61,8 +61,8 @@ def _refuse_others(path: Path, start: bytes) -> None:
         first = start.split(b"\n")[0].decode("utf-8", "replace")
         raise UnusableFileError.of(
             path,
-            f"begins with {shown(first)}; expected an n-gram language model: an ARPA file, in which a line is \\data\\ "
-            f"(`data2vec lm build` writes one), or KenLM's binary",
+            f"begins with {shown(first)}; expected an n-gram language model: an ARPA file, which contains a line "
+            "\\data\\ (`data2vec lm build` writes one), or KenLM's binary",
         )
 
 
@@ -84,7 +84,7 @@ def _check_counts(path: Path, content: mmap.mmap, counts: Dict[int, int]) -> Non
 
 
 def _filled_lines(content: mmap.mmap, start: int, end: int) -> int:
-    """Lines of a part, without the empty ones before and behind."""
+    """Lines of a section, without the empty ones before and after."""
     while start < end and content[start : start + 1].isspace():
         start += 1
     while end > start and content[end - 1 : end].isspace():
@@ -96,7 +96,7 @@ def _filled_lines(content: mmap.mmap, start: int, end: int) -> int:
 
 def _cut_short(path: Path, fault: str) -> UnusableFileError:
     return UnusableFileError.of(
-        path, f"{fault}: it is cut short or was edited; write it again, or fetch it anew and compare the sizes"
+        path, f"{fault}: it is truncated or was edited; create it again, or download it again and compare the sizes"
     )
 
 

@@ -34,11 +34,11 @@ def tab_separated(path: Path) -> Iterator[Cells]:
 def read_table(path: Path, required: Iterable[str]) -> List[Row]:
     """The rows below the header, empty lines left out. A tab in the header makes the table tab-separated.
 
-    With commas, what holds a comma, a quote or a line break stands in quotes.
+    With commas, values that contain a comma, a quote or a line break must be quoted.
 
     Raises:
-        UnusableFileError: the file is missing or no table; a column is missing or there twice; a row lacks a required
-            value, or has more cells than the header.
+        UnusableFileError: the file is missing or not a table; a column is missing or occurs twice; a row lacks a
+        required value, or has more cells than the header.
     """
     required = list(required)
     header = next((line for _, line in numbered_lines(path)), "")
@@ -64,8 +64,8 @@ def _comma_separated(path: Path) -> Iterator[Cells]:
         except csv.Error as error:
             raise UnusableFileError.of(
                 path,
-                f"is not CSV ({error}): a quote is not closed, or stands within a value; double a quote within quotes, "
-                f"or separate the columns by tabs, where quotes are text",
+                f"is not valid CSV ({error}): a quote is not closed, or is inside a value; double quotes inside "
+                "quoted values, or separate the columns by tabs, where quotes are plain text",
                 begin,
             ) from error
         yield begin, cells
@@ -89,8 +89,8 @@ def _row(path: Path, line: int, cells: List[str], columns: List[str], required: 
     if any(cell.strip() for cell in cells[len(columns) :]):
         raise UnusableFileError.of(
             path,
-            f"{len(cells)} cells, but the header has {len(columns)} ({', '.join(columns)}); put what holds a comma in "
-            f"quotes, and take tabs out of a text",
+            f"{len(cells)} cells, but the header has {len(columns)} ({', '.join(columns)}); quote values that contain "
+            "commas, and remove tabs from texts",
             line,
         )
     values = [cell.strip() for cell in cells] + [""] * (len(columns) - len(cells))

@@ -16,7 +16,7 @@ from ..unusable import UnusableFileError, shown
 from .text_lines import numbered_lines
 
 OVERWRITE = "#fairseq:overwrite"
-"""Behind a count: the symbol may have come before, and the earlier id is not used any more."""
+"""After a count: allows a symbol that occurred before; its earlier id is no longer used."""
 ENTRY = re.compile(rf"(?P<symbol>.*)[ \t](?P<count>[+-]?[0-9]{{1,18}})(?P<flag>[ \t]+{OVERWRITE})?", re.DOTALL)
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 """What fairseq puts before a file's symbols, in this order."""
@@ -43,7 +43,7 @@ def read_entries(path: Path) -> List[Entry]:
     """
     lines = [(number, line.rstrip()) for number, line in numbered_lines(path) if line.strip()]
     if not lines:
-        raise UnusableFileError.of(path, "is empty; expected a symbol and its count a line")
+        raise UnusableFileError.of(path, "is empty; expected a symbol and its count per line")
     if _is_bare(lines):
         entries = [Entry(number, line.strip(), 1) for number, line in lines]
     else:
@@ -79,7 +79,7 @@ def _check_duplicates(path: Path, entries: List[Entry]) -> None:
             continue
         raise UnusableFileError.of(
             path,
-            f"duplicate symbol {entry.symbol!r}, which {f'line {line} has' if line else 'fairseq has'} already; take "
-            f"the line out, unless a model was trained with it: then write `{OVERWRITE}` behind its count",
+            f"duplicate symbol {entry.symbol!r}, which {f'line {line} has' if line else 'fairseq has'} already; "
+            f"remove the line, unless a model was trained with it: then write `{OVERWRITE}` after its count",
             entry.line,
         )

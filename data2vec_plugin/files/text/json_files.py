@@ -1,4 +1,4 @@
-"""JSON files that people hand us, or download."""
+"""JSON files given by users or downloaded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..unusable import UnusableFileError
 from .text_lines import read_text
 
 LARGEST = 20 * 2**20
-"""Bytes; a larger one takes thirty times its size in memory, and none that people hand us is."""
+"""In bytes; parsing needs thirty times the size in memory, and no expected file is larger."""
 
 
 def read_json(path: Path) -> Dict[str, Any]:
@@ -24,7 +24,7 @@ def read_json(path: Path) -> Dict[str, Any]:
     except json.JSONDecodeError as error:
         raise UnusableFileError.of(path, f"is not JSON ({error.msg}, column {error.colno})", error.lineno) from error
     except (RecursionError, ValueError) as error:  # of objects in objects, and of the digits of a number
-        raise UnusableFileError.of(path, "is not JSON: too deep, or with a number that is too long") from error
+        raise UnusableFileError.of(path, "is not JSON: nested too deeply, or with a number that is too long") from error
     if not isinstance(content, dict):
         raise UnusableFileError.of(path, f"holds a {type(content).__name__}; expected an object, in braces")
     return content

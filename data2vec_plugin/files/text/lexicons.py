@@ -18,7 +18,7 @@ class Spelling(NamedTuple):
 
 
 def read_lexicon(path: Path) -> List[Spelling]:
-    """All spellings, in the file's order; blank lines are passed over.
+    """All spellings, in the file's order; blank lines are skipped.
 
     Raises :class:`UnusableFileError`, with the line, for a word without a spelling, and for a file without words.
     """
@@ -30,12 +30,12 @@ def read_lexicon(path: Path) -> List[Spelling]:
         if not symbols:
             raise UnusableFileError.of(
                 path,
-                f"got {shown(line)}, a word without a spelling; expected it behind the word, `CAT<TAB>C A T |`",
+                f"got {shown(line)}, a word without a spelling; expected a spelling after the word, `CAT<TAB>C A T |`",
                 number,
             )
         spellings.append(Spelling(number, word, tuple(symbols)))
     if not spellings:
-        raise UnusableFileError.of(path, "holds no words; expected a word and its spelling a line, `CAT<TAB>C A T |`")
+        raise UnusableFileError.of(path, "holds no words; expected a word and its spelling per line, `CAT<TAB>C A T |`")
     return spellings
 
 
@@ -46,7 +46,7 @@ def check_spellings(path: Path, spellings: List[Spelling], known: set[str]) -> N
             if symbol not in known:
                 raise UnusableFileError.of(
                     path,
-                    f"{spelling.word} is spelled with {symbol!r}, which is none of the model's {len(known)} symbols; "
-                    f"make a lexicon for them with `data2vec lm lexicon --dict FILE`, or take the word out",
+                    f"{spelling.word} is spelled with {symbol!r}, which is not one of the model's {len(known)} "
+                    "symbols; create a lexicon for them with `data2vec lm lexicon --dict FILE`, or remove the word",
                     spelling.line,
                 )

@@ -1,6 +1,6 @@
-"""fairseq's TSV manifests: the folder, then a clip a line, ``relative/path<TAB>number of samples``.
+"""fairseq's TSV manifests: the folder, then one clip per line, ``relative/path<TAB>number of samples``.
 
-A byte order mark, Windows' line ends, blanks around a count and empty lines at the end are passed over; an empty line
+A byte order mark, Windows' line ends, blanks around a count and empty lines at the end are ignored; an empty line
 elsewhere is an error, since the n-th label belongs to the n-th clip. A path may be absolute, and may be
 ``archive.zip:offset:length``, the bytes of a file in an archive that is not compressed.
 """
@@ -62,7 +62,7 @@ def read_manifest(path: Path) -> Manifest:
     """Read a whole manifest; raises ValueError as :func:`manifest_entries` does, and if there is no clip in it."""
     clips = tuple(Clip(entry.path, entry.frames) for entry in manifest_entries(path))
     if not clips:
-        raise UnusableFileError.of(path, "lists no audio; write it with `data2vec manifest DIR`")
+        raise UnusableFileError.of(path, "lists no audio; create it with `data2vec manifest DIR`")
     return Manifest(manifest_root(path), clips)
 
 
@@ -78,8 +78,8 @@ def manifest_entries(path: Path) -> Iterator[Entry]:
         if not (name and COUNT.fullmatch(frames.strip())):
             raise UnusableFileError.of(
                 path,
-                f"got {shown(line)}; expected `relative/path<TAB>number of samples`; write the manifest again with "
-                f"`data2vec manifest`",
+                f"got {shown(line)}; expected `relative/path<TAB>number of samples`; create the manifest again with "
+                "`data2vec manifest`",
                 number,
             )
         yield Entry(number, name, int(frames))
@@ -104,7 +104,7 @@ def check_manifest(path: Path) -> List[Entry]:
     """
     entries = list(manifest_entries(path))
     if not entries:
-        raise UnusableFileError.of(path, f"lists no audio; write it with `data2vec manifest DIR --out {path.parent}`")
+        raise UnusableFileError.of(path, f"lists no audio; create it with `data2vec manifest DIR --out {path.parent}`")
     root = manifest_root(path)
     for entry in entries[:: max(1, len(entries) // SPOT_CHECKS)]:
         file, _ = split_entry(os.path.join(root, entry.path))
@@ -112,7 +112,7 @@ def check_manifest(path: Path) -> List[Entry]:
             raise UnusableFileError.of(
                 path,
                 f"{file} does not exist; if the audio has moved, correct the folder in line 1 of the manifest, or "
-                f"write it again with `data2vec manifest`",
+                "create it again with `data2vec manifest`",
                 entry.line,
             )
     return entries
@@ -121,7 +121,7 @@ def check_manifest(path: Path) -> List[Entry]:
 def _lines(path: Path) -> Iterator[Tuple[int, str]]:
     if not path.is_file():
         raise UnusableFileError.of(
-            path, f"no such manifest; write it with `data2vec manifest DIR --out {path.parent}`, or name another folder"
+            path, f"no such manifest; create it with `data2vec manifest DIR --out {path.parent}`, or use another folder"
         )
     return numbered_lines(path)
 
@@ -129,5 +129,7 @@ def _lines(path: Path) -> Iterator[Tuple[int, str]]:
 def _check_root(path: Path, line: str) -> str:
     """The first line; raises UnusableFileError for one that is a clip's, which would be lost."""
     if "\t" in line:
-        raise UnusableFileError.of(path, f"got {shown(line)}; expected the folder that the paths below start from", 1)
+        raise UnusableFileError.of(
+            path, f"got {shown(line)}; expected the folder to which the paths below are relative", 1
+        )
     return line.strip()

@@ -25,7 +25,7 @@ def raw_lines(path: Path) -> Iterator[Tuple[int, bytes]]:
 def decoded(path: Path, number: int, line: bytes) -> str:
     """The text of line ``number``, from 1, without its end and without a byte order mark.
 
-    Raises :class:`UnusableFileError`, with line and place, for a byte that is not UTF-8.
+    Raises :class:`UnusableFileError`, with line and column, for a byte that is not UTF-8.
     """
     if number == 1 and line.startswith(BYTE_ORDER_MARK):
         line = line[len(BYTE_ORDER_MARK) :]
@@ -42,7 +42,7 @@ def decoded(path: Path, number: int, line: bytes) -> str:
 
 
 def numbered_lines(path: Path, seen: Optional[Callable[[int], object]] = None) -> Iterator[Tuple[int, str]]:
-    """Numbers from 1 and texts of the lines, one at a time; ``seen`` is told how many bytes each has.
+    """Numbers from 1 and texts of the lines, one at a time; ``seen`` is called with the number of bytes of each.
 
     Raises :class:`UnusableFileError` for a file that cannot be opened, or a byte that is not UTF-8.
     """

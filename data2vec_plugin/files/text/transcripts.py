@@ -20,19 +20,21 @@ def read_labels(path: Path, manifest: Path, entries: int) -> List[str]:
     if not path.is_file():
         raise UnusableFileError.of(
             path,
-            f"this label file does not exist; make it with `data2vec labels {manifest}`, or set `task.labels` to the "
-            f"ending of the one you have",
+            f"this label file does not exist; create it with `data2vec labels {manifest}`, or set `task.labels` to "
+            "the ending of an existing one",
         )
     labels = read_lines(path)
     if len(labels) != entries:
         raise UnusableFileError.of(
             path,
-            f"has {len(labels)} lines, but {manifest} lists {entries} files: line N of the one belongs to line N + 1 "
-            f"of the other; write both again with `data2vec manifest` and `data2vec labels`",
+            f"has {len(labels)} lines, but {manifest} lists {entries} files: line N of the labels belongs to line N + "
+            "1 of the manifest; create both again with `data2vec manifest` and `data2vec labels`",
         )
     for number, label in enumerate(labels, start=1):
         if not label.strip():
-            raise UnusableFileError.of(path, f"empty label; give it a transcript or take it out of {manifest}", number)
+            raise UnusableFileError.of(
+                path, f"empty label; add a transcript, or remove the clip from {manifest}", number
+            )
     return labels
 
 
@@ -59,13 +61,13 @@ def read_utterances(folder: Path) -> Dict[str, str]:
         for number, line in numbered_lines(file):
             name, *words = BLANKS.split(line.strip(), maxsplit=1)
             if name in texts:
-                raise UnusableFileError.of(file, f"{name} has a transcript already", number)
+                raise UnusableFileError.of(file, f"{name} already has a transcript", number)
             if name:
                 texts[name] = words[0] if words else ""
     return texts
 
 
 def read_beside(clip: Path) -> Optional[str]:
-    """The text in a ``.txt`` of the clip's name beside it, or None where there is none."""
+    """The text of a ``.txt`` file next to the clip with the same name, or None if there is none."""
     path = clip.with_suffix(".txt")
     return read_text(path) if path.is_file() else None

@@ -1,8 +1,8 @@
-"""The average of a model's weights, which ``ema.store_ema`` keeps in checkpoints, is what is evaluated.
+"""Evaluates the average of a model's weights, which ``ema.store_ema`` stores in checkpoints.
 
-fairseq keeps it, hands it to tasks that ask for it, and evaluates the last weights all the same. Here a task validates
-the average, and `fairseq-validate` loads what training's validation scored. Resuming and fine-tuning read checkpoints
-otherwise, and get the weights themselves.
+fairseq stores it and passes it to tasks on request, but evaluates the last weights. Here a task validates the average,
+and `fairseq-validate` loads the weights that validation during training used. Resuming and fine-tuning load the weights
+themselves.
 """
 
 from __future__ import annotations

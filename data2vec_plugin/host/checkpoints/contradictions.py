@@ -1,4 +1,4 @@
-"""What a recipe for speech says otherwise than the checkpoint that it starts from, in a line that names both."""
+"""Contradictions between a recipe for speech and the checkpoint from which it starts, reported with both values."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def of_normalisation(cfg: Any) -> str:
     was, now = str(trained).lower(), str(cfg.normalize).lower()
     return (
         f"`task.normalize` is {now}, but checkpoint {cfg.w2v_path} was trained with `task.normalize: {was}`: add "
-        f"`task.normalize={was}`; to go on with clips as the checkpoint has not seen them, add `+model.normalize={was}`"
+        f"`task.normalize={was}`; to continue with clips unlike those of its training, add `+model.normalize={was}`"
     )
 
 
@@ -60,13 +60,13 @@ def of_sample_rate(cfg: Any) -> str:
     if trained is None or now is None or trained == now:
         return ""
     return (
-        f"`task.sample_rate` is {now}, but checkpoint {cfg.w2v_path} was trained on {trained} samples a second: "
-        f"resample the audio and add `+task.sample_rate={trained}`, or expect to train a front end anew"
+        f"`task.sample_rate` is {now}, but checkpoint {cfg.w2v_path} was trained on {trained} samples per second: "
+        f"resample the audio and add `+task.sample_rate={trained}`, or pre-train at the new rate"
     )
 
 
 def _pretrained_task(cfg: Any) -> Any:
-    """The task's configuration in a checkpoint of ours; nothing of other models, of which fairseq is the judge."""
+    """The task's configuration in a data2vec checkpoint; empty for other models, which fairseq checks."""
     pretrained = cfg.w2v_args
     if not OmegaConf.is_config(pretrained) or pretrained.model._name not in OURS:
         return {}

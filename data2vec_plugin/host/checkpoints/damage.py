@@ -13,21 +13,22 @@ _BLOCK = 2**20
 
 
 def damage(path: str) -> Optional[FileKind]:
-    """What of a checkpoint was changed after it was written, by a power cut or a bad block; None where none shows.
+    """The part of a checkpoint that was changed after writing, by a power cut or a bad block; None if none is found.
 
-    ``path`` is one of torch's, by its first bytes.
-
-    torch never looks at the checksums, so that a hole in a tensor trains on in silence, and one in the pickles looks
-    like an attack. Reading the file once more takes 0.3 s for each GB on one core, half of what loading takes, and the
-    load that follows finds it in the cache. torch's format of before 1.6 has no checksums, nor have files that were
-    written with `torch.serialization.set_crc32_options(False)`: these are taken as they are, and so is what is remote.
+    ``path`` must begin like a torch checkpoint. torch never verifies checksums, so a damaged tensor is silently used,
+    and a damaged pickle looks like an attack. Reading the file once more takes 0.3 s for each GB on one core, half of
+    the loading time, and the following load finds it in the cache. torch's format before 1.6 has no checksums, nor have
+    files written with `torch.serialization.set_crc32_options(False)`: these are not checked, and neither are remote
+    files.
     """
     if not os.path.isfile(path) or is_old_format(path):
         return None
     with zipfile.ZipFile(path) as archive:
         checked = (member for member in archive.infolist() if member.CRC)
         name = next((member.filename for member in checked if not _is_whole(archive, member)), None)
-    return None if name is None else FileKind("damaged", f"damaged: `{name}` in it is not what was written", AGAIN)
+    return (
+        None if name is None else FileKind("damaged", f"damaged: the checksum of `{name}` in it does not match", AGAIN)
+    )
 
 
 def _is_whole(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:

@@ -1,6 +1,6 @@
-"""A run of upstream's goes on, or an old one of ours, whose parameters had another order.
+"""Resumes runs of upstream, and old runs of this plugin, whose parameters had another order.
 
-The optimizer's state is handed to our parameters, or the optimizer starts fresh.
+The optimizer's state is mapped to the parameters of this run, or the optimizer starts fresh.
 """
 
 from __future__ import annotations
@@ -41,9 +41,8 @@ def adapt(trainer: Any, anew: bool, path: str, state: Dict[str, Any]) -> None:
 
 
 def adopt_optimizer(trainer: Any, path: str, state: Dict[str, Any]) -> None:
-    """Make what a checkpoint says of its optimizer fit the trainer's, in place; our own checkpoints stay as they are.
-
-    Teacher, updates and learning rate go on in any case.
+    """Convert a checkpoint's optimizer state for the trainer, in place; this plugin's checkpoints are unchanged.
+    Teacher, updates and learning rate are resumed in any case.
     """
     model, weights = trainer.get_model(), state["model"]
     if not has_layouts(model) or is_ours(model, weights):
@@ -59,11 +58,12 @@ def adopt_optimizer(trainer: Any, path: str, state: Dict[str, Any]) -> None:
         taken = with_entries(state[STATE] if old else fresh, entries)
     except UnprovenOrderError as reason:
         logger.warning(
-            f"{path}: the optimizer starts fresh, because {reason}; weights, teacher, updates and learning rate go on"
+            f"{path}: the optimizer starts fresh, because {reason}; weights, teacher, updates and learning rate are "
+            "resumed"
         )
         taken = fresh
     else:
-        logger.info(f"{path}: the optimizer's state was taken over, parameter by parameter")
+        logger.info(f"{path}: the optimizer state was converted, parameter by parameter")
     if "loss_scale" in taken and "loss_scale" in state[STATE]:
         taken["loss_scale"] = state[STATE]["loss_scale"]
     state[STATE] = taken
@@ -72,7 +72,7 @@ def adopt_optimizer(trainer: Any, path: str, state: Dict[str, Any]) -> None:
 
 
 def has_layouts(model: Any) -> bool:
-    """Whether a model is one of ours, or holds one."""
+    """Whether a model is a data2vec model, or contains one."""
     return any(True for _ in layouts(model))
 
 
@@ -84,7 +84,7 @@ def layouts(model: Any) -> Iterator[Tuple[str, Any]]:
 
 
 def is_ours(model: Any, weights: Mapping[str, Any]) -> bool:
-    """Whether we saved these weights: they lie in the order in which we write, or a teacher of ours is with them."""
+    """Whether this plugin saved the weights: they are in its order, or a teacher of this plugin is saved with them."""
     formats = teacher_formats(model, weights)
     if formats:
         return FORMAT in formats or not any(layout.reordered for _, layout in layouts(model))
@@ -98,7 +98,7 @@ def teacher_formats(model: Any, weights: Mapping[str, Any]) -> List[int]:
 
 
 def reordered(trainer: Any, saved: Mapping[str, Any]) -> Dict[int, Dict[str, Any]]:
-    """The state of an optimizer whose parameters had their first order, for the places of today's.
+    """The state of an optimizer whose parameters had their former order, by position in the current order.
 
     Raises UnprovenOrderError for groups of other sizes than the trainer's.
     """
@@ -115,15 +115,15 @@ def reordered(trainer: Any, saved: Mapping[str, Any]) -> Dict[int, Dict[str, Any
 
 
 def first_place(model: Any, name: str) -> int:
-    """Where the part that a parameter is of stood in the first order."""
+    """The position of a parameter's part in the former order."""
     return max(layout.first_place(name[len(prefix) :]) for prefix, layout in layouts(model) if name.startswith(prefix))
 
 
 def positions(trainer: Any, state: Mapping[str, Any]) -> Dict[int, Dict[str, Any]]:
-    """The saved optimizer's state for the places of the trainer's; raises UnprovenOrderError if it cannot be told."""
+    """The saved optimizer state by the trainer's positions; raises UnprovenOrderError if the order is unknown."""
     theirs, ours = optimizer_names(state), names_in(trainer.cfg.optimizer)
     if theirs and theirs != ours:
-        raise UnprovenOrderError(f"its state is of {told(theirs)}, and this run's optimizer is {told(ours)}")
+        raise UnprovenOrderError(f"its state is of {described(theirs)}, but this run's optimizer is {described(ours)}")
     model = trainer.get_model()
 
     def translate(entries: MutableMapping[str, Any]) -> None:
@@ -136,7 +136,7 @@ def positions(trainer: Any, state: Mapping[str, Any]) -> Dict[int, Dict[str, Any
 
 
 def with_entries(saved: Mapping[str, Any], entries: Mapping[int, Dict[str, Any]]) -> Dict[str, Any]:
-    """An optimizer's state with these entries by place, those of a composite one counted through its parts."""
+    """An optimizer state with these entries by position, counted through the parts of a composite one."""
     parts, start, taken = several(saved), 0, dict(saved)
     if not parts:
         return {**saved, "state": dict(entries)}
@@ -172,7 +172,7 @@ def names_in(section: Any) -> Set[str]:
     return {name for group in section["groups"].values() for name in names_in(group["optimizer"])}
 
 
-def told(names: Set[str]) -> str:
+def described(names: Set[str]) -> str:
     """For people."""
     return ", ".join(f"`{name}`" for name in sorted(names))
 
@@ -205,7 +205,7 @@ def stretch(tensor: Tensor, originals: List[Parameter], named: List[Tuple[str, T
 
 
 def rename_history(trainer: Any, last: MutableMapping[str, Any]) -> None:
-    """fairseq takes an optimizer's state from a run of the same criterion, optimizer and kind of schedule alone.
+    """fairseq loads an optimizer state only from a run with the same criterion, optimizer and kind of schedule.
 
     A schedule follows from the number of updates, so one of another kind may begin with its own state.
     """

@@ -48,8 +48,8 @@ def _keep_known(path: str, group: str, section: Any) -> None:
     dropped = _keep_fields(section, registry[name]) if name in registry else []
     if dropped:
         _warn(
-            f"checkpoint {path}: `{group}` is `{name}`, which here has no {', '.join(f'`{key}`' for key in dropped)}: "
-            f"left out"
+            f"checkpoint {path}: `{group}` is `{name}`, which does not have "
+            f"{', '.join(f'`{key}`' for key in dropped)} here: ignored"
         )
 
 

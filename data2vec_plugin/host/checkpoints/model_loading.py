@@ -1,4 +1,5 @@
-"""fairseq's commands that take any checkpoint: told what one is that they cannot take, and where a dictionary is."""
+"""For fairseq's commands that accept any checkpoint: reports checkpoints that they cannot load, and finds
+dictionaries."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ def load_models(
         found = beside(filenames[0], error, arg_overrides or {})
         return load({**(arg_overrides or {}), "data": str(found)})
     except (ValueError, OSError):
-        raise  # in words already
+        raise  # already has a clear message
     except Exception as error:
         fault = next(filter(None, map(unloadable, filenames)), "")
         if not fault:
@@ -50,10 +51,10 @@ def beside(path: str, error: FileNotFoundError, given: Dict[str, Any]) -> Path:
     if not (folder / DICTIONARY).is_file():
         raise FileNotFoundError(
             error.errno,
-            f"{missing}, the dictionary that checkpoint {path} was trained with, is not here; put it beside the "
-            f"checkpoint, or name its folder as `data`",
+            f"{missing}, the dictionary with which checkpoint {path} was trained, is missing; put it next to the "
+            "checkpoint, or pass its folder as `data`",
         ) from error
-    logger.warning(f"{missing} is not here: taking {folder / DICTIONARY} for {path}")
+    logger.warning(f"{missing} is missing: using {folder / DICTIONARY} for {path}")
     return folder
 
 

@@ -1,8 +1,8 @@
-"""The one reader of checkpoints: the steps that each file takes on its way from the disk into fairseq.
+"""The one reader of checkpoints: the steps between a file on disk and fairseq.
 
-Everything of fairseq's that reads a checkpoint does so by ``load_checkpoint_to_cpu``, and so do we; it is extended
-here, and nowhere else. What a checkpoint means is the same for all, whoever reads; what it is read for is not, and the
-one thing that fairseq cannot hand from the caller down to here. Hence the one context variable, :func:`reading_for`.
+All code of fairseq and of this plugin reads checkpoints with ``load_checkpoint_to_cpu``, which is extended only here.
+The content of a checkpoint is the same for all readers; the purpose of reading is not, and fairseq cannot pass it from
+the caller to this function. Hence the context variable of :func:`reading_for`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def read(stock: Any, path: str, *args: Any, **kwargs: Any) -> Any:
 
     Raises UnreadableCheckpointError for another kind of file, and for one whose bytes are not those that were written.
     """
-    kind = _told_kind(path)
+    kind = _other_kind_of(path)
     _refuse_damaged(path, kind)
     state = _read(stock, path, kind, *args, **kwargs)
     keep_known_keys(path, state)
@@ -45,10 +45,10 @@ def read(stock: Any, path: str, *args: Any, **kwargs: Any) -> Any:
 
 @contextmanager
 def reading_for(change: Change) -> Iterator[None]:
-    """Within it, whatever is read goes through ``change`` as its last step.
+    """Context in which ``change`` is applied as the last step of reading.
 
-    The trainer reads, loads and forgets within one method, so what it reads is changed under its hands; and in a run of
-    several processes one reads, and the others get what became of it. Whoever evaluates reads many files so.
+    The trainer reads and loads within one method, so the state must be changed during reading; with several processes,
+    one reads and the others receive the result. Evaluation reads many files in this way.
     """
     before = _change.set(change)
     try:
@@ -57,8 +57,8 @@ def reading_for(change: Change) -> Iterator[None]:
         _change.reset(before)
 
 
-def _told_kind(path: str) -> Optional[FileKind]:
-    """What a local file is, if it is no checkpoint; raises UnreadableCheckpointError, but for who trusts the file."""
+def _other_kind_of(path: str) -> Optional[FileKind]:
+    """Raises UnreadableCheckpointError for a local file that is not a checkpoint, unless the user trusts the file."""
     kind = other_kind(path) if os.path.exists(path) else None
     if kind is not None and not trusted():
         raise unreadable(path, kind)

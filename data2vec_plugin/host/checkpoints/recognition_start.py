@@ -42,7 +42,7 @@ def is_on_multi(cfg: Any) -> bool:
     if cfg.w2v_args is None:
         try:
             return identify(read_mapped(cfg.w2v_path)).model == MULTI
-        except (ValueError, OSError):  # fairseq reads it next, and what is wrong with it is told there
+        except (ValueError, OSError):  # fairseq reads it next and reports errors
             return False
     inside = cfg.w2v_args
     return OmegaConf.is_config(inside) and "model" in inside and inside.model.get("_name") == MULTI
@@ -52,8 +52,8 @@ def build_on_multi(encoder: Any, cfg: Any, output_size: Any = None) -> None:
     """``Wav2VecEncoder.__init__`` on data2vec 2.0; raises ValueError for settings that it cannot have."""
     if not cfg.normalize:
         raise ValueError(
-            f"`task.normalize` is false, but {cfg.w2v_path or 'the encoder'} is of model `{MULTI}`, which hears "
-            f"normalised clips: add `task.normalize=true`"
+            f"`task.normalize` is false, but {cfg.w2v_path or 'the encoder'} is of model `{MULTI}`, which requires "
+            "normalised clips: add `task.normalize=true`"
         )
     weights: Optional[Dict[str, Any]] = None
     if cfg.w2v_args is None:
@@ -84,7 +84,7 @@ def build_on_multi(encoder: Any, cfg: Any, output_size: Any = None) -> None:
 
 
 def recognisers_args(cfg: Any, state: Mapping[str, Any]) -> Any:
-    """The configuration of a pre-trained checkpoint with the keys of recognition in the place of its own."""
+    """The configuration of a pre-trained checkpoint with its own keys replaced by those of recognition."""
     model, task = (plain(section) for section in sections(state))
     settings = encoder_settings(cfg)
     model["supported_modality"] = "AUDIO"
@@ -111,7 +111,9 @@ def encoder_settings(cfg: Any) -> Dict[str, Any]:
         value = getattr(cfg, key, only)
         value = getattr(value, "value", value)
         if value != only:
-            raise ValueError(f"`model.{key}` is {value}, but an encoder of `{MULTI}` has {only} alone; leave it out")
+            raise ValueError(
+                f"`model.{key}` is {value}, but an encoder of `{MULTI}` supports only {only}; remove this key"
+            )
     found: Dict[str, Any] = {key: getattr(cfg, key) for key in SAME_NAME if getattr(cfg, key, None) is not None}
     found.update(dict.fromkeys(OF_DROPOUT, cfg.dropout))
     found["prenet_layerdrop"] = cfg.layerdrop
@@ -130,11 +132,11 @@ def keep_data(args: Any, data: Any) -> None:
 
 
 def load(model: Any, weights: Dict[str, Any], average: bool, path: str) -> None:
-    """The pre-trained weights, or the ``average`` of them; strictly, but for what fine-tuning has not."""
+    """Load the pre-trained weights, or their ``average``; strictly, except for parts that fine-tuning does not have."""
     entry = weights.pop("_ema", None)
     if average:
         if not entry:
-            raise ValueError(f"`model.load_ema` is true, but {path} holds no average (`_ema`); leave it out")
+            raise ValueError(f"`model.load_ema` is true, but {path} holds no average (`_ema`); remove this key")
         weights.update(as_student(entry))
     model.upgrade_state_dict(weights)
     model.load_state_dict(weights, strict=True)
@@ -147,7 +149,10 @@ def freeze(encoder: Any, pattern: Any) -> None:
     names = model_names(encoder)
     found: List[nn.Parameter] = [value for name, value in names.items() if re.fullmatch(pattern, name)]
     if not found:
-        raise ValueError(f"`model.freeze_regex` is {pattern!r}, which fits no parameter, such as {next(iter(names))}")
+        raise ValueError(
+            f"`model.freeze_regex` is {pattern!r}, which matches no parameter; parameters have names such as "
+            f"{next(iter(names))}"
+        )
     for parameter in found:
         parameter.requires_grad_(False)
 

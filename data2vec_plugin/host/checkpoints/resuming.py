@@ -1,4 +1,4 @@
-"""From which checkpoint a run goes on: the one that was asked for, or the newest that can be read, or none at all."""
+"""Selects the checkpoint from which a run resumes: the requested one, the newest readable one, or none."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def newest_readable(trainer: Any, filename: str, load: Callable[[str], Any]) -> 
             raise
         first = reason = error
     for path in _newest_first(trainer.cfg.checkpoint):
-        logger.warning(f"{reason}; going on from {path} instead")
+        logger.warning(f"{reason}; resuming from {path} instead")
         try:
             return load(str(path))
         except UnreadableCheckpointError as error:
@@ -68,7 +68,8 @@ def mismatch_explained(trainer: Any, filename: str) -> Iterator[None]:
 
 
 def tell_other_seed(trainer: Any, path: str, state: Mapping[str, Any]) -> None:
-    """Warn of a run that goes on under another seed than its checkpoint's: what follows is another run's."""
+    """Warn about a run that is resumed with another seed than its checkpoint's: its random draws differ from then
+    on."""
     if not isinstance(trainer.task, WatchedTask):
         return
     saved = OmegaConf.select(OmegaConf.create({"cfg": state.get("cfg")}), "cfg.common.seed")
@@ -77,14 +78,14 @@ def tell_other_seed(trainer: Any, path: str, state: Mapping[str, Any]) -> None:
     seed = trainer.cfg.common.seed
     if saved != seed:
         logger.warning(
-            f"`common.seed` is {seed}, and {path} was saved with {saved}: order, crops and masks go on as another "
-            f"run's, and what is left of a begun epoch may be samples that it has seen. For the same run give "
+            f"`common.seed` is {seed}, but {path} was saved with {saved}: order, crops and masks continue with the "
+            "new seed, and the rest of a started epoch may repeat samples. To continue the same run, set "
             f"`common.seed={saved}`"
         )
 
 
 def _is_default(cfg: Any, filename: str) -> bool:
-    """Whether a run goes on by itself, so that the file is none that somebody named; a shard has no other."""
+    """Whether a run resumes automatically, from a file that the user did not name; a shard has no alternative."""
     return bool(cfg.restore_file == LAST) and filename == os.path.join(cfg.save_dir, LAST)
 
 
@@ -112,11 +113,12 @@ def _asked_for(cfg: Any, suffix: str) -> Tuple[str, Optional[str]]:
 
 def _missing(cfg: Any, key: str, path: str) -> str:
     given = getattr(cfg, key)
-    looked = "" if os.path.isabs(path) or "://" in path else f"; relative paths begin at {os.getcwd()}"
+    looked = "" if os.path.isabs(path) or "://" in path else f"; relative paths start at {os.getcwd()}"
     below = Path(cfg.save_dir) / path
-    meant = f"; `checkpoint.{key}={below}` is there" if looked and below.is_file() else ""
+    meant = f"; `checkpoint.{key}={below}` exists" if looked and below.is_file() else ""
     named = "" if path == given else f" (as {path}, for this process)"
     return (
-        f"`checkpoint.{key}` is {given!r}, which is no file here{named}{looked}{meant}. Give the checkpoint to go on "
-        f"from, or leave the key out to begin anew or to go on from {LAST} in `checkpoint.save_dir`"
+        f"`checkpoint.{key}` is {given!r}, which is not an existing file{named}{looked}{meant}. Set the key to the "
+        f"checkpoint to resume from, or remove the key to start a new run or resume from {LAST} in "
+        "`checkpoint.save_dir`"
     )

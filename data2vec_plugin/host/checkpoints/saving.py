@@ -1,8 +1,8 @@
-"""A crash must not cost more than the updates since the last checkpoint.
+"""Makes a crash cost no more than the updates since the last checkpoint.
 
-fairseq writes one checkpoint file by rename and copies it over the others in place: killed while it copies, or
-out of disk space, it leaves half a `checkpoint_last.pt`, from which the next start cannot go on. Often that file is
-the only one there is.
+fairseq writes one checkpoint file by rename and copies it over the others in place: if it is killed while copying, or
+runs out of disk space, it leaves a partial `checkpoint_last.pt`, from which the run cannot resume. Often that is the
+only checkpoint.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ logger = logging.getLogger(__name__)
 
 LAST = "checkpoint_last.pt"
 PREVIOUS = "checkpoint_previous.pt"
-"""No name that fairseq prunes: its patterns want the numbers of epochs, updates or scores."""
+"""A name that fairseq does not prune: its patterns require numbers of epochs, updates or scores."""
 
 
 def save(stock: Any, cfg: Any, trainer: Any, *args: Any, **kwargs: Any) -> Any:
-    """``save_checkpoint`` of `fairseq.checkpoint_utils`; a run of ours puts its files in their places by renaming."""
+    """``save_checkpoint`` of `fairseq.checkpoint_utils`; runs of this plugin move files to their final names by
+    renaming."""
     if not is_ours(trainer.task, trainer.get_model()):
         return stock(cfg, trainer, *args, **kwargs)
     with _careful_files():
@@ -42,7 +43,7 @@ class CarefulFiles(PathManager):  # type: ignore[misc]
 
     @staticmethod
     def copy(src_path: str, dst_path: str, overwrite: bool = False) -> Any:
-        """Copy beside the destination and rename; other file systems stay with fairseq's own way."""
+        """Copy next to the destination and rename; for other file systems, as in fairseq."""
         if not overwrite or not os.path.isfile(src_path) or not os.path.isdir(os.path.dirname(dst_path) or "."):
             return PathManager.copy(src_path, dst_path, overwrite)
         unfinished = f"{dst_path}.tmp"
@@ -53,9 +54,8 @@ class CarefulFiles(PathManager):  # type: ignore[misc]
 
     @staticmethod
     def rename(src: str, dst: str) -> Any:
-        """fairseq's own, which keeps what a new `checkpoint_last.pt` replaces as `checkpoint_previous.pt`.
-
-        Sharded checkpoints (`checkpoint_last-shard0.pt`) are left alone: one shard of another update is of no use.
+        """fairseq's saving, but a replaced `checkpoint_last.pt` is kept as `checkpoint_previous.pt`. Sharded
+        checkpoints (`checkpoint_last-shard0.pt`) are not kept: a single shard of another update is useless.
         """
         if os.path.basename(dst) == LAST and os.path.isfile(dst):
             _keep(Path(dst))

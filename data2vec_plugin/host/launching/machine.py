@@ -18,34 +18,34 @@ SLURM_NODES = ("SLURM_STEP_NODELIST", "SLURM_JOB_NODELIST")
 
 
 def settle_start(cfg: Any) -> None:
-    """Takes `distributed_port` back where Slurm has not started this process, so that fairseq starts one for each GPU.
+    """Resets `distributed_port` if Slurm has not started this process, so that fairseq starts one for each GPU.
 
-    The port, which `+run=slurm` sets, alone makes fairseq believe in Slurm; where Slurm's variables or its scontrol are
-    missing it then trains a single process without a word, whatever the world size.
+    The port, set by `+run=slurm`, is enough for fairseq to assume Slurm; if Slurm's variables or its scontrol are
+    missing, it then silently trains a single process, whatever the world size.
 
     Raises:
-        ValueError: processes were started that could not find each other.
+        ValueError: the started processes cannot find each other.
     """
     settings, tasks = cfg.distributed_training, int(os.environ.get("SUBMITIT_LOCAL_NTASKS", "1"))
     if tasks > 1 and not launched(cfg):
         raise ValueError(
-            f"`hydra.launcher.tasks_per_node` is {tasks}, and tasks of submitit_local would each train alone: "
-            f"leave it at 1, and fairseq starts a process for each of `hydra.launcher.gpus_per_node`"
+            f"`hydra.launcher.tasks_per_node` is {tasks}, but tasks of submitit_local train independently: leave it "
+            "at 1, and fairseq starts a process for each of `hydra.launcher.gpus_per_node`"
         )
     tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
     if tasks > 1 and _by_slurm() and "SLURM_PROCID" in os.environ and not _are_brought_together(cfg):
         raise ValueError(
-            f"Slurm has started {tasks} tasks, which would each train alone, into one `checkpoint.save_dir`: add "
-            f"`+run=slurm` (or `distributed_training.distributed_port=29671`), by which they train together, or start "
-            f"one task (`srun --ntasks 1`); tasks that are to train alone want folders of their own, and "
-            f"`env -u SLURM_PROCID` before the command"
+            f"Slurm has started {tasks} tasks, which would train independently into one `checkpoint.save_dir`: to "
+            "train together, add `+run=slurm` (or `distributed_training.distributed_port=29671`), or start one task "
+            "(`srun --ntasks 1`); to train independently, give each task its own folder and put `env -u "
+            "SLURM_PROCID` before the command"
         )
     if settings.distributed_port <= 0 or settings.distributed_init_method or by_torchrun():
         return
     if not _by_slurm():
         logger.info(
             f"`distributed_training.distributed_port` {settings.distributed_port} is for Slurm, which has not started "
-            f"this process: all processes start here"
+            "this process: all processes are started on this machine"
         )
         settings.distributed_port = -1
     elif settings.distributed_world_size > 1 and not shutil.which("scontrol"):
@@ -56,22 +56,23 @@ def settle_start(cfg: Any) -> None:
 
 
 def compare(cfg: Any) -> None:
-    """Trains in fp32 where a CPU was asked for, and says so; whatever else a recipe wants must be there.
+    """Switches to fp32 if the CPU was requested, and logs this; everything else that a recipe requires must be
+    available.
 
     Raises:
-        ValueError: the recipe wants GPUs, or more of them than there are.
+        ValueError: the recipe requires GPUs, or more of them than are visible.
     """
     halves = [key for key in HALVES if cfg.common[key]]
     wanted, visible = int(cfg.distributed_training.distributed_world_size), visible_gpus()
     if cfg.common.cpu:
         for key in halves:
-            logger.warning(f"`common.{key}` needs a GPU: training in fp32, because `common.cpu` is true")
+            logger.warning(f"`common.{key}` requires a GPU: training in fp32, because `common.cpu` is true")
             cfg.common[key] = False
     elif halves and not visible:
         raise ValueError(
-            f"no GPU is visible, and `common.{halves[0]}` needs one: add `common.cpu=true "
-            f"distributed_training.distributed_world_size=1` to train on the CPU, or look at CUDA_VISIBLE_DEVICES and "
-            f"`data2vec doctor`"
+            f"no GPU is visible, but `common.{halves[0]}` requires one: add `common.cpu=true "
+            "distributed_training.distributed_world_size=1` to train on the CPU, or check CUDA_VISIBLE_DEVICES and "
+            "`data2vec doctor`"
         )
     elif 0 < visible < wanted and _is_started_here(cfg):
         raise ValueError(_too_few(wanted, visible, int(cfg.optimization.update_freq[0])))
@@ -85,7 +86,7 @@ def _is_started_here(cfg: Any) -> bool:
 
 
 def _are_brought_together(cfg: Any) -> bool:
-    """Whether anything tells the processes that were started of each other."""
+    """Whether the started processes can find each other."""
     settings = cfg.distributed_training
     return bool(settings.distributed_port > 0 or settings.distributed_init_method or by_torchrun())
 
@@ -98,7 +99,7 @@ def _too_few(wanted: int, visible: int, update_freq: int) -> str:
     batch = wanted * update_freq
     here = next(count for count in range(visible, 0, -1) if batch % count == 0)
     return (
-        f"`distributed_training.distributed_world_size` is {wanted}, and {n_gpus(visible)} can be seen: "
-        f"add `distributed_training.distributed_world_size={here} optimization.update_freq='[{batch // here}]'`, which "
-        f"keeps the batch, or start the processes on several machines with torchrun or Slurm"
+        f"`distributed_training.distributed_world_size` is {wanted}, but {n_gpus(visible)} can be seen: add "
+        f"`distributed_training.distributed_world_size={here} optimization.update_freq='[{batch // here}]'`, which "
+        "keeps the batch size, or start the processes on several machines with torchrun or Slurm"
     )

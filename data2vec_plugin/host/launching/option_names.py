@@ -34,7 +34,7 @@ def name_options(module: ModuleType) -> bool:
 
 @contextlib.contextmanager
 def options_named(cfg: Any, groups: Tuple[str, ...]) -> Iterator[None]:
-    """What is raised and logged in it for a configuration of ours names options; under hydra, keys stay keys."""
+    """Context in which errors and logs of a data2vec configuration name options; under hydra, they name keys."""
     if not is_ours(cfg) or _under_hydra():
         yield
         return
@@ -84,7 +84,7 @@ def _rename(error: Any, groups: Tuple[str, ...]) -> None:
 
 
 class _LogOptions(logging.Filter):
-    """Lets every record pass; those of ours with options."""
+    """Passes every record; in those of this plugin, keys are replaced by options."""
 
     def __init__(self, groups: Tuple[str, ...]) -> None:
         super().__init__()

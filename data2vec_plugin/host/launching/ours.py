@@ -43,7 +43,7 @@ def has_keys(node: Any) -> bool:
 
 @contextlib.contextmanager
 def training() -> Iterator[None]:
-    """Marks the time in which a configuration of ours trains, for functions that are not given one."""
+    """Context in which a data2vec configuration trains, for functions that do not receive the configuration."""
     global _trainings
     _trainings += 1
     try:
@@ -53,10 +53,10 @@ def training() -> Iterator[None]:
 
 
 def trains() -> bool:
-    """Whether a configuration of ours trains in this process."""
+    """Whether a data2vec configuration trains in this process."""
     return _trainings > 0
 
 
 def is_imported() -> bool:
-    """Whether this process has imported the plugin, as fairseq's commands do for a `user_dir` of ours."""
+    """Whether this process has imported the plugin, as fairseq's commands do for `--user-dir data2vec_plugin`."""
     return PLUGIN in sys.modules

@@ -1,6 +1,6 @@
-"""hydra answers a misspelt override with the advice to append it, which makes a key that nobody reads.
+"""For a misspelt override, hydra's error advises to append it, which creates a key that is never read.
 
-A value that its grammar does not know, a path with an accent above all, it answers with the name of an exception.
+For a value outside its grammar, such as a path with an accent, it only shows the name of an exception.
 """
 
 import functools
@@ -52,15 +52,15 @@ def advise_quotes(module: ModuleType) -> bool:
             quoted = _in_quotes(error.override) if recipe_is_ours(self, config_name, overrides) else ""
             if not quoted:
                 raise
-            told = f"{error}\nPut the value in quotes, and all of it in the shell's: {quoted}"
-            raise OverrideParseException(error.override, told) from error.__cause__
+            message = f"{error}\nQuote the value, and quote the whole argument for the shell: {quoted}"
+            raise OverrideParseException(error.override, message) from error.__cause__
 
     loader.load_configuration = load_configuration
     return True
 
 
 def recipe_is_ours(loader: Any, config_name: Optional[str], overrides: Sequence[str]) -> bool:
-    """Whether a recipe that could not be composed is, as it lies there with its overrides, one of ours."""
+    """Whether a recipe that could not be composed is, with its overrides, a data2vec recipe."""
     if any(map(asks_for_us, overrides)):
         return True
     read = loader.repository.load_config
@@ -90,11 +90,11 @@ def _explained(merge: Callable[[], Any], cfg: Any, ours: Callable[[], bool]) -> 
     try:
         return merge()
     except ConfigCompositionException as error:
-        told = _what_was_meant(error.__cause__, cfg) if ours() else ""
-        if not told:
+        message = _what_was_meant(error.__cause__, cfg) if ours() else ""
+        if not message:
             raise
         # hydra prints the first line, ours in place of its advice, and what omegaconf said
-        raise ConfigCompositionException(f"{str(error).splitlines()[0]}\n{told}") from error.__cause__
+        raise ConfigCompositionException(f"{str(error).splitlines()[0]}\n{message}") from error.__cause__
 
 
 def _what_was_meant(cause: Any, cfg: Any) -> str:

@@ -1,4 +1,4 @@
-"""A checkpoint of ours that is loaded in Python, or by a command without `--user-dir`, brings the plugin along."""
+"""Imports the plugin when a data2vec checkpoint is loaded in Python, or by a command without `--user-dir`."""
 
 import functools
 from importlib import import_module
@@ -19,7 +19,7 @@ def import_for_checkpoints(module: ModuleType) -> bool:
     def load_model_ensemble_and_task(filenames: Sequence[str], *args: Any, **kwargs: Any) -> Any:
         if not is_imported() and any(map(needs_us, filenames)):
             module.load_model_ensemble_and_task = stock  # type: ignore[attr-defined]
-            import_module(PLUGIN)  # which puts its own reading of checkpoints in this place
+            import_module(PLUGIN)  # which replaces this function by its own reader
             return module.load_model_ensemble_and_task(filenames, *args, **kwargs)
         return stock(filenames, *args, **kwargs)
 
@@ -28,10 +28,9 @@ def import_for_checkpoints(module: ModuleType) -> bool:
 
 
 def needs_us(path: str) -> bool:
-    """Whether a checkpoint's configuration names our plugin, or a model or task of ours; tensors stay in the file.
+    """Whether a checkpoint's configuration names this plugin, or one of its models or tasks; tensors are not loaded.
 
-    Not where somebody else, such as upstream, has registered data2vec's models. What cannot be read is for fairseq to
-    complain of.
+    False if other code, such as upstream's, has registered data2vec's models. Unreadable files are reported by fairseq.
     """
     import zipfile
 

@@ -1,14 +1,14 @@
-"""A recipe says for how many GPUs it was made; on another machine its batch stays what it was.
+"""A recipe names the number of GPUs for which it was made; on another machine its batch size is kept.
 
     distributed_training: {distributed_world_size: "${gpus_here:16}"}
     optimization: {update_freq: "${keep_batch:16,1}"}
 
 `${gpus_here:N}` becomes the number of processes that will train: torchrun's, Slurm's, or a process for each visible
-GPU. `${keep_batch:N,F}` becomes the update_freq with which they see as much in an update as N GPUs with F. An override
-of either key on the command line counts, since the one reads what has become of the other.
+GPU. `${keep_batch:N,F}` becomes the update_freq with which they process as much per update as N GPUs with F. An
+override of either key on the command line is respected, since each reads the final value of the other.
 
-omegaconf 2.0 resolves such values whenever it merges something, long before the configuration is whole. So the
-resolvers guess and say nothing; what cannot be is told when fairseq takes the configuration over (`takeover.py`).
+omegaconf 2.0 resolves such values at every merge, long before the configuration is complete. So the resolvers guess and
+raise no errors; impossible values are reported when fairseq receives the configuration (`takeover.py`).
 """
 
 import logging
@@ -23,7 +23,8 @@ GPUS, BATCH = "gpus_here", "keep_batch"
 
 
 def register(module: ModuleType) -> bool:
-    """Registers both resolvers, with either generation of omegaconf; whoever does not name them never meets them."""
+    """Registers both resolvers, with either generation of omegaconf; configurations that do not name them are not
+    affected."""
     for name, resolver in ((GPUS, gpus_here), (BATCH, keep_batch)):
         if hasattr(module.OmegaConf, "register_new_resolver"):
             module.OmegaConf.register_new_resolver(name, _with_root(resolver), replace=True)
@@ -47,8 +48,8 @@ def settle(cfg: Any) -> None:
     if gpus:
         if not (launched(cfg) or cfg.common.cpu or visible_gpus()):
             raise ValueError(
-                f"no GPU is visible, and this recipe was made for {gpus[0]}: add `+run=cpu` to train on the CPU, "
-                f"or look at CUDA_VISIBLE_DEVICES and `data2vec doctor`"
+                f"no GPU is visible, but this recipe was made for {gpus[0]}: add `+run=cpu` to train on the CPU, or "
+                "check CUDA_VISIBLE_DEVICES and `data2vec doctor`"
             )
         cfg.distributed_training.distributed_world_size = gpus_here(cfg, *gpus)
     if batch:
@@ -58,11 +59,11 @@ def settle(cfg: Any) -> None:
         cfg.optimization.update_freq = keep_batch(cfg, *batch)
         if os.environ.get("RANK", "0") == "0" and os.environ.get("SLURM_PROCID", "0") == "0":
             ours = f"{n_gpus(here)} × {made_for * freq // here}"
-            logger.info(f"{n_gpus(made_for)} × {freq} → {ours} (update_freq keeps the batch)")
+            logger.info(f"{n_gpus(made_for)} × {freq} → {ours} (update_freq keeps the batch size)")
 
 
 def stated(section: Any, key: str, resolver: str) -> Tuple[int, ...]:
-    """The numbers given to a resolver in a recipe; none if something else has taken its place."""
+    """The numbers given to a resolver in a recipe; None if the value was overridden."""
     node = section._get_node(key)
     found = re.fullmatch(rf"\$\{{{resolver}:([\d, ]+)\}}", str(node._value() if node is not None else ""))
     return tuple(int(number) for number in found.group(1).split(",")) if found else ()
@@ -116,7 +117,7 @@ def _no_division(made_for: int, update_freq: int, here: int) -> str:
         if freq
     )
     return (
-        f"this recipe's batch is {n_gpus(made_for)} × {update_freq}, which {n_gpus(here)} cannot share out: "
+        f"this recipe's batch is {n_gpus(made_for)} × {update_freq}, which cannot be divided among {n_gpus(here)}: "
         f"train on {counts} (`distributed_training.distributed_world_size`), or set {freqs}"
     )
 
@@ -146,5 +147,5 @@ def visible_gpus() -> int:
 
 
 def n_gpus(count: int) -> str:
-    """In words."""
+    """A description such as "2 GPUs"."""
     return f"{count} GPU{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Jobs of a sweep must not save into one folder: a second one would go on from the first one's checkpoint."""
+"""Jobs of a sweep must not save into one folder: the second would resume from the first one's checkpoint."""
 
 import functools
 import os
@@ -89,6 +89,6 @@ def _shared(folder: str, jobs: List[List[str]]) -> str:
             names.append(f"${{{key}.0}}" if value.startswith("[") else f"${{{key}}}")
     return (
         f"two jobs of this sweep would save into `checkpoint.save_dir` {folder!r}, {' '.join(first)} and "
-        f"{' '.join(last)}, and go on from each other's checkpoints: give each job a folder of its own, "
-        f"as checkpoint.save_dir='{folder}/{'-'.join(names) or '${hydra:job.num}'}' does"
+        f"{' '.join(last)}, and resume from each other's checkpoints: give each job its own folder, for example with "
+        f"checkpoint.save_dir='{folder}/{'-'.join(names) or '${hydra:job.num}'}'"
     )

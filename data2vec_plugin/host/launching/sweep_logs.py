@@ -1,8 +1,8 @@
-"""Jobs of a sweep share a process, and what they leave open or behind in it must not reach the next one.
+"""Jobs of a sweep share a process: closes their logs, so that nothing reaches the next job.
 
-fairseq opens TensorBoard's writers, a run of W&B and log files for as long as the process lives, by names that are the
-same in every job: the curves of all jobs then lie in the first one's folder, one over the other. The best score of one
-job is the next one's to beat.
+fairseq opens TensorBoard's writers, a run of W&B and log files for the lifetime of the process, under the same names
+for every job: the curves of all jobs would be mixed in the first one's folder. The best score of one job would also be
+kept for the next.
 """
 
 import contextlib
@@ -67,12 +67,12 @@ class _OwnRun:
 
 
 def _run_of_wandb() -> Any:
-    """The run that is open; None without one, and where nobody has imported wandb."""
+    """The open W&B run; None if there is none or wandb has not been imported."""
     return getattr(sys.modules.get("wandb"), "run", None)
 
 
 def _end_curves(progress_bar: Any) -> None:
-    """Closes TensorBoard's writers, and forgets Aim's runs, which end when nobody holds them."""
+    """Closes TensorBoard's writers, and drops Aim's runs, which end when they are no longer referenced."""
     for writer in progress_bar._tensorboard_writers.values():
         writer.close()
     progress_bar._tensorboard_writers.clear()

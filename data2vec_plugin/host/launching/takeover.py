@@ -1,4 +1,4 @@
-"""`_hydra_main`, where fairseq takes over what hydra composed: before it does anything, a recipe meets its machine."""
+"""Wraps `_hydra_main`, which receives the composed configuration: the recipe is checked against the machine first."""
 
 import functools
 from types import ModuleType

@@ -1,7 +1,7 @@
-"""Keys that no dataclass of fairseq's knows: which they are, and what they may have been meant to be.
+"""Reports keys that no fairseq dataclass knows, with similar known keys.
 
-omegaconf tells one key at a time, without its section; and what `+` appends to a section that hydra has merged
-already, nobody ever looks at.
+omegaconf reports one key at a time, without its section; and keys that `+` appends to a section that hydra has already
+merged are never checked.
 """
 
 import difflib
@@ -23,13 +23,13 @@ def refuse_unknown_keys(cfg: Any) -> None:
     Raises:
         UnknownKeyError: a section has a key that would be without effect, or that fairseq could not merge.
     """
-    told = list(_misspelt_sections(cfg))
+    messages = list(_misspelt_sections(cfg))
     for name in _sections():
         node, dataclass = node_of(cfg, name), dataclass_of(name, chosen(cfg, name))
         if node is not None and dataclass is not None:
-            told += filter(None, [message(dataclass, node, name)])
-    if told:
-        raise UnknownKeyError("; ".join(told))
+            messages += filter(None, [message(dataclass, node, name)])
+    if messages:
+        raise UnknownKeyError("; ".join(messages))
 
 
 def message(dataclass: Any, cfg: Any, section: str = "") -> str:
@@ -42,7 +42,7 @@ def message(dataclass: Any, cfg: Any, section: str = "") -> str:
     name = cfg.get("_name", None)
     kind = dataclass if isinstance(dataclass, type) else type(dataclass)
     who = f"`{section}`" if plain else f"{section} `{name or kind.__name__}`"
-    return f"{who} has no such key: {_listed(unknown)}; correct it in the YAML or on the command line"
+    return f"{who} has no key {_listed(unknown)}; correct it in the YAML or on the command line"
 
 
 def chosen(cfg: Any, section: str) -> Optional[str]:
@@ -73,7 +73,7 @@ def _unknown(dataclass: Any, cfg: Any, prefix: str) -> Iterator[Unknown]:
 
 
 def _misspelt_sections(cfg: Any) -> Iterator[str]:
-    """Other sections may be anybody's; one that is almost fairseq's is not."""
+    """Other sections are allowed, unless their name resembles one of fairseq's."""
     for name in cfg:
         close = difflib.get_close_matches(str(name), list(_sections()), n=1, cutoff=0.8)
         if close and name not in _sections():

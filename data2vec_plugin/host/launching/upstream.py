@@ -30,9 +30,9 @@ def fit_to_release(cfg: Any) -> None:
 
 
 def take_our_task(cfg: Any) -> None:
-    """Has our task in the place of fairseq's where a recipe of data2vec 2.0 asks for its batches.
+    """Uses this plugin's task instead of fairseq's if a recipe requests data2vec 2.0's batches.
 
-    The release cannot make them; main can, but draws other masks after a resumption than it would have without.
+    The release does not support them; main does, but a resumed run draws other masks than an uninterrupted one.
     """
     from omegaconf import open_dict
 
@@ -40,15 +40,17 @@ def take_our_task(cfg: Any) -> None:
     key, ours = OF_DATA2VEC_2.get(task["_name"] if task is not None and "_name" in task else "", ("", ""))
     if not key or key not in task or task[key] in (None, False):
         return
-    logger.info(f"`task._name` is {task['_name']} with `{key}`: {ours} makes these batches, by the same keys")
+    logger.info(
+        f"`task._name` is {task['_name']} with `{key}`: using {ours}, which makes these batches with the same keys"
+    )
     with open_dict(task):
         task["_name"] = ours
 
 
 def compose_without(module: ModuleType) -> bool:
-    """Has hydra compose a recipe of ours without `optimization.debug_param_names`, if that is the release.
+    """Lets hydra compose a data2vec recipe without `optimization.debug_param_names` on the release.
 
-    Main logs an optimizer's parameters by it; the release has no such key, and hydra refuses it.
+    Main uses it to log an optimizer's parameters; the release has no such key, so hydra refuses it.
     """
     loader = module.ConfigLoaderImpl  # type: ignore[attr-defined]
     stock = loader.load_configuration
@@ -97,16 +99,14 @@ Fields = Tuple[Tuple[str, Any, Any], ...]
 RECOGNITION: Fields = (
     ("drop_path", float, _key(0.0, "probability to drop a residual branch of the encoder's last layer")),
     ("update_alibi", bool, _key(True, "train the factor on ALiBi's biases")),
-    ("zero_mask", bool, _key(False, "masked frames are zero; otherwise they are noise")),
-    ("load_ema", bool, _key(False, "begin with the average of the weights")),
-    ("layer_decay", float, _key(1.0, "learning rate of a layer, in parts of that above it; 1 for all alike")),
-    ("freeze_regex", Optional[str], _key(None, "parameters whose whole name fits are not trained")),
+    ("zero_mask", bool, _key(False, "masked frames are zero; otherwise noise")),
+    ("load_ema", bool, _key(False, "start from the average of the weights")),
+    ("layer_decay", float, _key(1.0, "learning rate of a layer relative to the layer above it; 1: the same for all")),
+    ("freeze_regex", Optional[str], _key(None, "parameters whose full name matches are not trained")),
 )
 MODELS: Dict[str, Fields] = {"wav2vec_ctc": RECOGNITION, "wav2vec_seq2seq": RECOGNITION}
 TASKS: Dict[str, Fields] = {
-    "sentence_prediction": (
-        ("d2v2_multi", bool, _key(False, "of data2vec 2.0: batches hold `source` and its padding")),
-    )
+    "sentence_prediction": (("d2v2_multi", bool, _key(False, "data2vec 2.0: batches hold `source` and its padding")),)
 }
 """What main has added to its own models and tasks, where it means the same for the release."""
 
@@ -180,7 +180,8 @@ def know_it_by_its_head(module: ModuleType) -> bool:
 
 
 class DecoderArguments(Namespace):
-    """What main's `ctc` hands to its decoder; in a process of ours the silence weight that is set first stays."""
+    """The settings that main's `ctc` passes to its decoder; in this plugin's processes the configured silence weight is
+    kept."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name != "sil_weight" or not hasattr(self, name) or not is_imported():

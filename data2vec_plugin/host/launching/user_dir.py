@@ -1,7 +1,7 @@
-"""`--user-dir` by package name, and a second copy of our plugin.
+"""Supports `--user-dir` by package name, and a second copy of the plugin.
 
-Stock fairseq takes a folder only, and raises "not globally unique" if the package is
-loaded from another place, which happens to anyone with a checkout and an installation.
+Stock fairseq takes a folder only, and raises "not globally unique" if the package is loaded from another path, which
+happens with both a checkout and an installation.
 """
 
 import functools
@@ -59,7 +59,7 @@ def _loaded_plugin(folder: str) -> Optional[str]:
         return None
     places = _folders(loaded)
     if os.path.realpath(folder) not in [os.path.realpath(place) for place in places]:
-        logger.info("user_dir=%s: %s is loaded from %s, which is used", folder, name, places[0])
+        logger.info("user_dir=%s: %s is already loaded from %s, which is used", folder, name, places[0])
     return name
 
 

@@ -11,7 +11,7 @@ from .ours import trains
 
 
 def name_the_field(module: ModuleType) -> bool:
-    """Says which key holds the folder, and what to do, in a training of ours."""
+    """In data2vec trainings, reports the key of an unwritable folder, and what to do."""
     stock = module.verify_checkpoint_directory
 
     @functools.wraps(stock)
@@ -30,7 +30,7 @@ def look_at_logs(cfg: Any) -> None:
     common, training = (getattr(cfg, section, cfg) for section in ("common", "distributed_training"))  # or argparse's
     file = getattr(common, "log_file", None)
     if file:
-        with _naming("common.log_file", file, "make its folder, or choose another file"):
+        with _naming("common.log_file", file, "create its folder, or choose another file"):
             open(file, "ab").close()
     folder = getattr(common, "tensorboard_logdir", None)
     if folder and "://" not in folder and not getattr(training, "distributed_rank", 0):
@@ -40,7 +40,7 @@ def look_at_logs(cfg: Any) -> None:
 
 
 @contextlib.contextmanager
-def _naming(key: str, path: str, advice: str = "choose another folder or free this one") -> Iterator[None]:
+def _naming(key: str, path: str, advice: str = "choose another folder, or make this one writable") -> Iterator[None]:
     """Names the key and its path in an error of the file system's."""
     try:
         yield

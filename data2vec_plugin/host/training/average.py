@@ -16,7 +16,7 @@ class WeightAverage(EMA):
     """
 
     def build_fp32_params(self, state_dict: Optional[Mapping[str, Any]] = None) -> None:
-        """Copies in fp32, of weights alone."""
+        """Copies in fp32, of weights only."""
         super().build_fp32_params(averaged(self.model.state_dict() if state_dict is None else state_dict))
 
     def _step_internal(self, new_model: Any, updates: Optional[int] = None) -> None:

@@ -8,6 +8,7 @@ from ...data.brought_mask import bringing
 
 
 def encode(stock: Any, encoder: Any, *args: Any, **kwargs: Any) -> Any:
-    """``Wav2VecEncoder.forward``, which leaves a batch's ``mask`` behind; our encoder would wait to draw another."""
+    """``Wav2VecEncoder.forward``, which drops a batch's ``mask``; the encoder would draw another and synchronise for
+    it."""
     with bringing(kwargs.pop("mask", None)):
         return stock(encoder, *args, **kwargs)

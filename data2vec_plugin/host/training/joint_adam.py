@@ -72,7 +72,7 @@ class JointAdam(Adam):
     def _state(self, parameter: Parameter) -> Dict[str, Any]:
         """A parameter's state, on its device, with one more step counted."""
         if parameter.grad is not None and parameter.grad.is_sparse:
-            raise RuntimeError("Adam cannot take sparse gradients; use a dense embedding")
+            raise RuntimeError("Adam does not support sparse gradients; use a dense embedding")
         state: Dict[str, Any] = self.state[parameter]
         if not state:
             state.update(step=0, exp_avg=torch.zeros_like(parameter), exp_avg_sq=torch.zeros_like(parameter))
@@ -84,7 +84,7 @@ class JointAdam(Adam):
 
 
 def portions(parameters: List[Parameter]) -> Iterator[List[Parameter]]:
-    """Those with a gradient, at most AT_A_TIME numbers together, or a larger one alone."""
+    """Parameters with a gradient, in chunks of at most AT_A_TIME numbers, or a single larger one."""
     portion: List[Parameter] = []
     held = 0
     for parameter in parameters:
@@ -100,5 +100,5 @@ def portions(parameters: List[Parameter]) -> Iterator[List[Parameter]]:
 
 
 def unbiased(step: int, beta1: float, beta2: float) -> float:
-    """What corrects both moments' bias towards zero after so many steps."""
+    """The bias corrections of both moments after ``step`` steps."""
     return math.sqrt(1 - beta2**step) / (1 - beta1**step)

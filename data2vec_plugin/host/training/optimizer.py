@@ -36,7 +36,7 @@ def rules_by_parameter(model: Any) -> Rules:
 
 
 def rules_of(model: Any) -> Dict[str, UpdateRule]:
-    """A model's own rules, or those of layers of an encoder of ours in a model of fairseq's; there may be none."""
+    """A model's own rules, or layer-wise rules of a data2vec encoder in a fairseq model; may be empty."""
     if hasattr(model, "update_rules"):
         own: Dict[str, UpdateRule] = model.update_rules()
         return own
@@ -65,14 +65,14 @@ def rules_of_copies(optimizer: Any, rules: Rules) -> Rules:
 def cut_up(optimizer: Any, sizes: List[Tuple[UpdateRule, int]], flat: Dict[Any, Parameter]) -> Rules:
     """Give the optimizer views into fp16's one flat parameter, one for each stretch of one rule, and return theirs.
 
-    ``sizes`` holds the rule and the size of every parameter, in the order of the model. Values and gradients stay where
-    they are: fairseq goes on copying gradients into the flat buffer and weights out of it. Raises ValueError where
-    there are several such buffers.
+    ``sizes`` holds the rule and the size of every parameter, in the order of the model. Values and gradients are not
+    moved: fairseq still copies gradients into the flat buffer and weights out of it. Raises ValueError if there are
+    several such buffers.
     """
     inner = list(torch_optimizers(optimizer))
     if len(flat) != 1 or len(inner) != 1:
         raise ValueError(
-            f"layer-wise learning rates need one flat buffer and one optimizer, but there are {len(flat)} and "
+            f"layer-wise learning rates require one flat buffer and one optimizer, but there are {len(flat)} and "
             f"{len(inner)}; set `common.fp16_no_flatten_grads=true`"
         )
     stretches = [(rule, sum(size for _, size in run)) for rule, run in groupby(sizes, key=lambda entry: entry[0])]

@@ -18,8 +18,8 @@ Group = Dict[str, Any]
 def regroup(optimizer: Optimizer, rule_of: Callable[[Parameter], UpdateRule]) -> None:
     """Split every group by the rules of its parameters, in the order in which these first appear.
 
-    Hence the same model gives the same groups, and the state of one run fits the next. A group's ``lr`` stays what the
-    schedule says, so that it is logged, saved and set as ever; the scale is applied for the time of a step.
+    Hence the same model has the same groups, and the state of one run can be loaded by the next. A group's ``lr`` stays
+    the schedule's, so that it is logged, saved and set as usual; the scale is applied during a step only.
     """
     optimizer.param_groups[:] = [part for group in optimizer.param_groups for part in split(group, rule_of)]
     optimizer.register_step_pre_hook(scale_rates)

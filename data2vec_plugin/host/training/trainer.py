@@ -1,4 +1,5 @@
-"""fairseq's trainer where a run is ours: it goes on from others' checkpoints, says what it does, stops together."""
+"""fairseq's trainer for data2vec runs: resumes from other code's checkpoints, logs its plan, stops all processes
+together."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ class Data2VecTrainer(Trainer):
     """Each method is fairseq's own, and what we add before or after it; tasks of fairseq's own are not announced."""
 
     announced = measured = False
-    met: Optional[BadFileError] = None
+    bad_file: Optional[BadFileError] = None
     """What this process cannot read, if several train; see :mod:`.watching.together`."""
 
     def _build_optimizer(self) -> None:
@@ -66,9 +67,9 @@ class Data2VecTrainer(Trainer):
         return output
 
     def load_checkpoint(self, filename: str, reset_optimizer: bool = False, *args: Any, **kwargs: Any) -> Any:
-        """Where it goes on, or what it begins with if ``reset_optimizer``; raises ValueError where it cannot.
+        """Resume from a checkpoint, or start from its weights with ``reset_optimizer``; raises ValueError if it cannot.
 
-        A damaged `checkpoint_last.pt` is passed over for the newest one that can be read.
+        A damaged `checkpoint_last.pt` is replaced by the newest one that can be read.
         """
         refuse_missing(self, filename)
         return newest_readable(self, filename, lambda path: self._load(path, reset_optimizer, *args, **kwargs))
@@ -90,7 +91,7 @@ class Data2VecTrainer(Trainer):
     def _aggregate_logging_outputs(self, logs: Any, *stats: Any, ignore: bool = False) -> Tuple[Any, List[Any]]:
         if not stops_together(self):
             return super()._aggregate_logging_outputs(logs, *stats, ignore=ignore)  # type: ignore[no-any-return]
-        stopping = int(self.met is not None)
+        stopping = int(self.bad_file is not None)
         logs, (*sums, stopping) = super()._aggregate_logging_outputs(logs, *stats, stopping, ignore=ignore)
         if stopping:
             stop_together(self)
@@ -98,7 +99,7 @@ class Data2VecTrainer(Trainer):
 
     def _reduce_and_log_stats(self, logging_outputs: Any, *args: Any, **kwargs: Any) -> Any:
         logged = super()._reduce_and_log_stats(logging_outputs, *args, **kwargs)
-        if logging_outputs is not None and not isinstance(self.task, WatchedTask):  # a task of ours does it itself
+        if logging_outputs is not None and not isinstance(self.task, WatchedTask):  # others do it
             let_observe(self.get_criterion(), logging_outputs)
         return logged
 
@@ -113,7 +114,7 @@ def build_trainer(stock: Any, cfg: Any, task: Any, model: Any, *args: Any, **kwa
 
 
 def announce(trainer: Any, iterator: Any) -> None:
-    """Log the plan, now that the training data is there, and keep the log beside the checkpoints."""
+    """Log the plan once the training data is loaded, and keep the log next to the checkpoints."""
     if trainer.data_parallel_rank != 0:
         return
     log = keep_log(trainer.cfg.checkpoint)

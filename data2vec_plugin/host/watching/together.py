@@ -2,7 +2,7 @@
 
 A process that raised alone would leave the others waiting for its gradients, to be killed with what they know.
 Instead it goes on with batches that hold nothing up to where all add up their logs, after the backward pass and before
-the step: there its trainer adds whether it has met a bad file, and all learn of it.
+the step: there its trainer adds whether it has encountered a bad file, so that all processes know.
 """
 
 from __future__ import annotations
@@ -35,21 +35,23 @@ def stops_together(trainer: Any) -> bool:
 
 
 def listen(trainer: Any, iterator: Any) -> Any:
-    """An iterator of a trainer's; one of several processes notes a bad file (``trainer.met``) instead of raising."""
+    """A trainer's iterator; one of several processes notes a bad file (``trainer.bad_file``) instead of raising."""
     if isinstance(iterator, ResumableIterator) and stops_together(trainer):
-        iterator.met = functools.partial(setattr, trainer, "met")
+        iterator.report = functools.partial(setattr, trainer, "bad_file")
     return iterator
 
 
 def stop_together(trainer: Any) -> NoReturn:
     """Raise SharedFileError with what all processes have met; each of them must call this."""
     in_update = trainer.model.training  # which is what train_step and valid_step begin with
-    raise SharedFileError(_all_messages(trainer, trainer.met), in_update) from trainer.met
+    raise SharedFileError(_all_messages(trainer, trainer.bad_file), in_update) from trainer.bad_file
 
 
-def _all_messages(trainer: Any, met: Optional[BadFileError]) -> str:
+def _all_messages(trainer: Any, error: Optional[BadFileError]) -> str:
     """What each process that met a bad file says of it, the same on all."""
     said = distributed_utils.all_gather_list(
-        None if met is None else met.own_words()[:LONGEST], trainer.data_parallel_process_group, max_size=5 * LONGEST
+        None if error is None else error.own_words()[:LONGEST],
+        trainer.data_parallel_process_group,
+        max_size=5 * LONGEST,
     )
     return "; ".join(f"process {rank + 1} of {len(said)}: {text}" for rank, text in enumerate(said) if text is not None)

@@ -62,9 +62,8 @@ GONE = ("encoder_mask",)
 
 
 class ModalitiesLayout(PartsLayout):
-    """The layout of a model of several modalities; what they share is the ``first`` one's in memory.
-
-    A teacher's entry has the blocks' names alone where it is of ``blocks_only``.
+    """The layout of a model of several modalities; shared parts belong to the ``first`` one in memory. With
+    ``blocks_only``, a teacher's entry has only the names of blocks.
     """
 
     TEACHER = TEACHER

@@ -1,4 +1,4 @@
-"""Which moment is whose: an optimizer's state that somebody else's code saved, brought to our parameters.
+"""Maps an optimizer state saved by other code to this plugin's parameters.
 
 fairseq saves moments by position in the list of parameters, or as one flat vector under fp16. That list has the order
 in which the model's weights were saved, so it names them; a moment is laid out as its parameter, so the table that
@@ -15,7 +15,7 @@ from torch import Tensor
 from ..mismatch import Shapes, shapes
 
 BUFFERS = ("version", "relative_position_index", "_float_tensor")
-"""Last words of the names of what upstream's models save beside their parameters."""
+"""Last parts of the names that upstream's models save in addition to their parameters."""
 
 GroupOf = Callable[[str, Tuple[int, ...], Collection[str]], str]
 """Which of several optimizers, by their names, has a parameter, by its name and shape."""
@@ -24,7 +24,7 @@ Named = Dict[str, Tensor]
 
 
 class UnprovenOrderError(ValueError):
-    """Why nobody can tell which parameter a saved moment belongs to."""
+    """It is unknown which parameter a saved moment belongs to; the message says why."""
 
 
 class State(NamedTuple):
@@ -46,13 +46,12 @@ def take_over(
     frozen: Collection[str] = (),
     group_of: Optional[GroupOf] = None,
 ) -> Dict[int, Dict[str, Any]]:
-    """The ``state`` of our optimizer, by position, from the ``saved`` state dict of another one.
+    """The ``state`` of this run's optimizer, by position, from the ``saved`` state dict of another one.
 
-    ``weights`` is the model's entry of the same checkpoint, in its saved order, ``translate`` brings such an entry to
-    our layout in place; ``held`` names the parameters in each of our optimizer's tensors, in order: one each, or
-    several in a flat one. What is ``frozen``, by its name in ``weights``, no optimizer knows of; ``group_of`` tells
-    whose a parameter is where they are several. Raises UnprovenOrderError unless every name and shape fits, theirs
-    and ours.
+    ``weights`` is the model's entry of the same checkpoint, in its saved order, ``translate`` converts such an entry to
+    this plugin's layout in place; ``held`` names the parameters in each tensor of the optimizer, in order: one each, or
+    several in a flat one. ``frozen`` parameters, by their names in ``weights``, are in no optimizer; ``group_of`` gives
+    the group of a parameter if there are several. Raises UnprovenOrderError unless all names and shapes match.
     """
     order = {name: shape for name, shape in parameters(weights).items() if name not in frozen}
     state = by_group(saved, order, group_of) if group_of is not None and several(saved) else by_name(saved, order)
@@ -82,7 +81,7 @@ def by_group(saved: Mapping[str, Any], order: Shapes, group_of: GroupOf) -> Stat
     for name, shape in order.items():
         group = group_of(name, shape, names)
         if group not in parts:
-            raise UnprovenOrderError(f"its state has the groups {', '.join(names)}, and `{name}` is of none of them")
+            raise UnprovenOrderError(f"its state has the groups {', '.join(names)}, and `{name}` is in none of them")
         parts[group][name] = shape
     state = State({}, {})
     for group, part in parts.items():
@@ -97,14 +96,14 @@ def by_name(saved: Mapping[str, Any], order: Shapes) -> State:
     groups = saved.get("param_groups")
     if groups is None or len(groups) != 1:
         found = "several optimizers" if groups is None else f"{len(groups)} groups of parameters"
-        raise UnprovenOrderError(f"its state is of {found}, whose order is not saved")
+        raise UnprovenOrderError(f"its state has {found}, whose order is not saved")
     positions = groups[0]["params"]
     shared = {"step": groups[0]["step"]} if "step" in groups[0] else {}  # where apex keeps it
     entries = [{**shared, **entry} if entry else {} for entry in map(saved["state"].get, positions)]
     if len(entries) == 1 < len(order):
         entries = split(entries[0], order)
     if len(entries) != len(order):
-        raise UnprovenOrderError(f"its state has {len(entries)} entries, and the weights are {len(order)} parameters")
+        raise UnprovenOrderError(f"its state has {len(entries)} entries, but there are {len(order)} parameters")
     state = State({}, {})
     for (name, shape), entry in zip(order.items(), entries):
         for field, value in entry.items():
@@ -125,7 +124,7 @@ def split(flat: Mapping[str, Any], order: Shapes) -> List[Dict[str, Any]]:
         if isinstance(value, Tensor) and value.dim() > 0:
             if value.numel() != sum(sizes):
                 raise UnprovenOrderError(
-                    f"`{field}` holds {value.numel():,} numbers, and the weights are {sum(sizes):,}"
+                    f"`{field}` holds {value.numel():,} numbers, but the weights have {sum(sizes):,}"
                 )
             parts = [part.view(shape) for part, shape in zip(value.reshape(-1).split(sizes), order.values())]
         for entry, part in zip(entries, parts):
@@ -136,7 +135,7 @@ def split(flat: Mapping[str, Any], order: Shapes) -> List[Dict[str, Any]]:
 def check_shape(field: str, name: str, got: Any, expected: Any) -> None:
     """Raise UnprovenOrderError for a moment that is not of its parameter's shape."""
     if got != expected:
-        raise UnprovenOrderError(f"`{field}` in the place of `{name}` has shape {got}, expected {expected}")
+        raise UnprovenOrderError(f"`{field}` at the position of `{name}` has shape {got}, expected {expected}")
 
 
 def check_same(theirs: Shapes, ours: Shapes) -> None:
@@ -145,7 +144,7 @@ def check_same(theirs: Shapes, ours: Shapes) -> None:
     if different:
         name, shape = different[0]
         owner, other = ("its model", "ours") if theirs.get(name) == shape else ("our model", "its")
-        raise UnprovenOrderError(f"{owner} has a parameter `{name}` {shape}, {other} has not")
+        raise UnprovenOrderError(f"{owner} has a parameter `{name}` {shape}, which {other} lacks")
 
 
 def gathered(state: State, part: Shapes) -> Dict[str, Any]:
@@ -157,7 +156,7 @@ def gathered(state: State, part: Shapes) -> Dict[str, Any]:
     for field, named in state.counts.items():
         values = {named[name][(0,) * named[name].dim()].item() for name in part if name in named}
         if len(values) > 1:
-            raise UnprovenOrderError(f"`{field}` differs between parameters for which ours keeps one number")
+            raise UnprovenOrderError(f"`{field}` differs between parameters for which this optimizer keeps one number")
         if values:
             entry[field] = values.pop()
     return entry

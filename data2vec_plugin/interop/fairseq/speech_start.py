@@ -24,7 +24,7 @@ SETTINGS = (
     *("encoder_layers", "encoder_embed_dim", "encoder_ffn_embed_dim", "encoder_attention_heads"),
     *("conv_pos", "conv_pos_groups", "pos_conv_depth"),
 )
-"""Keys of theirs and ours that must agree, or the same weights would compute something else."""
+"""Keys of both models that must agree, or the same weights would compute something else."""
 
 HEAD, PROJECTION = "final_proj.", "post_extract_proj."
 
@@ -52,7 +52,7 @@ def student_start(name: str, weights: Mapping[str, Any], own: Mapping[str, Any])
     head = {key: value for key, value in own.items() if key.startswith(HEAD)}
     wanted = {key: value for key, value in own.items() if isinstance(value, Tensor) and key not in head}
     if reason := explain(shapes(taken), shapes(wanted)):
-        raise ValueError(f"its weights do not fit: {reason}")
+        raise ValueError(f"its weights do not match: {reason}")
     return Start({**taken, **head}, modules(weights.keys() - given.keys()), modules({**head, **added}))
 
 

@@ -49,7 +49,7 @@ def from_upstream(state: MutableMapping[str, Any], prefix: str = "") -> None:
 
 
 def teacher_to_upstream(state: MutableMapping[str, Any]) -> None:
-    """Nothing to do: the teacher is the encoder alone, whose names are ours."""
+    """Nothing to do: the teacher is only the encoder, whose names are the same."""
 
 
 def teacher_from_upstream(state: MutableMapping[str, Any]) -> None:

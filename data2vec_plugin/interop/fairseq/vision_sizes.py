@@ -13,10 +13,10 @@ BLOCK = re.compile(r"encoder\.layers\.(\d+)\.fc1\.weight")
 
 
 def vision_sizes(state: Mapping[str, Any]) -> Dict[str, Any]:
-    """Keys of ``data2vec_vision``, read off the shapes of weights with our names.
+    """Keys of ``data2vec_vision``, derived from the shapes of weights with this plugin's names.
 
-    Raises ValueError for weights that are not such a model's, or have no table of relative positions, which alone
-    tells the number of heads and the size of images.
+    Raises ValueError for weights that are not such a model's, or have no table of relative positions, from which the
+    number of heads and the image size are derived.
     """
     layers = {int(found.group(1)) for found in map(BLOCK.fullmatch, state) if found}
     tables = [name for name in state if name.endswith(TABLE)]
@@ -24,8 +24,8 @@ def vision_sizes(state: Mapping[str, Any]) -> Dict[str, Any]:
         raise ValueError("its weights are not those of a `data2vec_vision` or BEiT model")
     if not tables:
         raise ValueError(
-            "its weights hold no table of relative positions, so nothing tells the number of heads; convert it into a "
-            "checkpoint with a configuration first"
+            "its weights hold no table of relative positions, so the number of heads is unknown; first convert it "
+            "into a checkpoint with a configuration"
         )
     dim, channels, patch, _ = state[PATCHES].shape
     rows, heads = state[tables[0]].shape

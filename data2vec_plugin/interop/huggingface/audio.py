@@ -17,7 +17,7 @@ MODEL_TYPE = "data2vec-audio"
 ARCHITECTURES = {"base": "Data2VecAudioModel", "ctc": "Data2VecAudioForCTC"}
 OTHER_HEADS: Sequence[str] = ()
 PRETRAINING = ("final_proj.weight", "final_proj.bias")
-"""The prediction head, which Hugging Face has no place for."""
+"""The prediction head, which Hugging Face's models do not have."""
 
 ENCODER: List[Rule] = [
     ("mask_emb", "masked_spec_embed"),
@@ -61,7 +61,7 @@ SAME_VALUE: Tuple[Rule, ...] = (
 ACTIVATIONS = {"gelu": "gelu", "relu": "relu", "tanh": "tanh", "linear": "linear"}
 OURS: Dict[str, Any] = {"extractor_mode": "layer_norm", "layer_norm_first": False, "layer_type": "transformer"}
 THEIRS: Dict[str, Any] = {"feat_extract_activation": "gelu", "layer_norm_eps": 1e-5, "add_adapter": False}
-"""Keys of ours, and of theirs, that the other side knows one value of."""
+"""Keys of both sides for which the other side supports one value only."""
 DEFAULTS: Dict[str, Any] = {
     "num_hidden_layers": 12,
     "hidden_size": 768,
@@ -82,7 +82,7 @@ DEFAULTS: Dict[str, Any] = {
     "conv_pos_kernel_size": 19,
     **THEIRS,
 }
-"""What an absent key of theirs means."""
+"""The values of absent Hugging Face keys."""
 
 
 def weights_to_hf(state: Mapping[str, Tensor], kind: str) -> Dict[str, Tensor]:
@@ -101,8 +101,8 @@ def config_to_hf(model: Mapping[str, Any], kind: str) -> Dict[str, Any]:
     depth = model["pos_conv_depth"]
     if depth < 2:
         raise ValueError(
-            f"`pos_conv_depth` is {depth}: wav2vec 2.0's weight-normalised position convolution has no place in "
-            f"{ARCHITECTURES[kind]}, which knows stacked ones only"
+            f"`pos_conv_depth` is {depth}: {ARCHITECTURES[kind]} supports only stacked position convolutions, not "
+            "wav2vec 2.0's weight-normalised one"
         )
     convolutions = parse_conv_layers(str(model["conv_feature_layers"]))
     channels, kernels, strides = (list(values) for values in zip(*convolutions))
@@ -146,11 +146,11 @@ def _check_values(config: Mapping[str, Any], expected: Mapping[str, Any]) -> Non
     for key, value in expected.items():
         if config[key] != value:
             raise ValueError(
-                f"`{key}` is {config[key]!r}, which the other side has no key for; only {value!r} converts"
+                f"`{key}` is {config[key]!r}, for which the other side has no key; only {value!r} can be converted"
             )
 
 
 def _looked_up(key: str, value: Any, table: Mapping[str, str]) -> str:
     if str(value) not in table:
-        raise ValueError(f"`{key}` is {value!r}, which does not convert; expected one of {', '.join(table)}")
+        raise ValueError(f"`{key}` is {value!r}, which cannot be converted; expected one of {', '.join(table)}")
     return table[str(value)]

@@ -43,7 +43,7 @@ def outputs(vocab: Mapping[str, int], tokens: Mapping[str, Any], blank: int, siz
     by_row = {row: symbol for symbol, row in vocab.items()}
     if sorted(vocab.values()) != list(range(size)) or blank not in by_row:
         raise ValueError(
-            f"its {len(vocab)} symbols do not name each of {size} outputs once, the blank {blank} among them"
+            f"its {len(vocab)} symbols do not name each of {size} outputs exactly once, including the blank {blank}"
         )
     # fairseq's unused padding symbol takes the row of their unused beginning
     roles = [by_row[blank], tokens.get("bos_token"), tokens.get("eos_token"), tokens.get("unk_token")]
@@ -54,7 +54,7 @@ def outputs(vocab: Mapping[str, int], tokens: Mapping[str, Any], blank: int, siz
     symbols = [WORDS if by_row[row] == delimiter else by_row[row] for row in others]
     unfit = [symbol for symbol in symbols if symbol in SPECIAL or not symbol or any(map(str.isspace, symbol))]
     if unfit or len(set(symbols)) < len(symbols):
-        raise ValueError(f"a dictionary of fairseq's cannot hold {unfit[0] if unfit else WORDS!r} as a symbol")
+        raise ValueError(f"a fairseq dictionary cannot hold the symbol {unfit[0] if unfit else WORDS!r}")
     return Outputs([*SPECIAL, *symbols], [*special, *others])
 
 

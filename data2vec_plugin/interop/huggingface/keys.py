@@ -34,7 +34,7 @@ def sections(values: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def but_for(implied: Mapping[str, Any], values: Mapping[str, Any]) -> Dict[str, Any]:
-    """The values but those that an absent key has: a key of ours, left out, does not trouble upstream's model.
+    """The values that differ from the defaults: default keys are omitted, so that upstream's model accepts the rest.
 
     >>> but_for({"norm_eps": 1e-5}, {"norm_eps": 1e-5, "depth": 2})
     {'depth': 2}
@@ -47,4 +47,4 @@ def refuse_beyond(known: Mapping[str, Any], config: Mapping[str, Any], whose: st
     for key, only in known.items():
         got = value_at(config, key)
         if got != only:
-            raise ValueError(f"`{prefix}{key}` is {got!r}; {whose} knows {only!r} only, so nothing there is its equal")
+            raise ValueError(f"`{prefix}{key}` is {got!r}, but {whose} supports only {only!r}")

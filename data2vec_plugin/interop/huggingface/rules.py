@@ -38,14 +38,14 @@ def renamed(state: Mapping[str, Value], rules: Sequence[Rule], dropped: Sequence
     for name, value in state.items():
         new = next(_matches(name, rules), None)
         if new is not None and new in result:
-            raise ValueError(f"`{name}` becomes `{new}`, as another weight does already")
+            raise ValueError(f"`{name}` maps to `{new}`, to which another weight is already mapped")
         if new is not None:
             result[new] = value
         elif next(_matches(name, [(pattern, "") for pattern in dropped]), None) is None:
             unknown.append(name)
     if unknown:
         more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
-        raise ValueError(f"no rule says what becomes of {', '.join(f'`{name}`' for name in unknown[:3])}{more}")
+        raise ValueError(f"there is no conversion rule for {', '.join(f'`{name}`' for name in unknown[:3])}{more}")
     return result
 
 

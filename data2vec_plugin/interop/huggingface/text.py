@@ -1,7 +1,7 @@
 """``data2vec_text`` as Hugging Face's ``Data2VecText``: names, weights and configuration, in both directions.
 
-Both are post-norm Transformers over learned positions that begin after the padding symbol. Theirs also embeds the type
-of a token, which is 0 unless a caller says otherwise; ours has no such thing.
+Both are post-norm Transformers over learned positions that begin after the padding symbol. Hugging Face's also embeds
+the type of a token, 0 by default; `data2vec_text` has no token types.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OTHER_HEADS: Sequence[str] = ("Data2VecTextForMaskedLM",)
 PAD, SPECIAL = 1, {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
 """What the first rows of the embedding stand for, in every dictionary of fairseq's."""
 TOP_K = 8
-"""Layers that make a target unless a configuration says otherwise; it may not exceed those that there are."""
+"""Default number of layers averaged for a target; at most the number of layers."""
 
 WORDS, POSITIONS = "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight"
 TYPES = "embeddings.token_type_embeddings.weight"
@@ -105,9 +105,9 @@ THEIRS: Dict[str, Any] = {
     "position_embedding_type": "absolute",
     "is_decoder": False,
 }
-"""Keys of ours, and of theirs, that the other side knows one value of."""
+"""Keys of both sides for which the other side supports one value only."""
 OUR_DEFAULTS: Dict[str, Any] = {"norm_eps": 1e-5}
-"""What an absent key of ours means that upstream has not."""
+"""The values of absent keys that upstream does not have."""
 DEFAULTS: Dict[str, Any] = {
     **THEIRS,
     "hidden_size": 768,
@@ -120,7 +120,7 @@ DEFAULTS: Dict[str, Any] = {
     "layer_norm_eps": 1e-12,
     "max_position_embeddings": 512,
 }
-"""What an absent key of theirs means."""
+"""The values of absent Hugging Face keys."""
 
 
 def weights_to_hf(state: Mapping[str, Tensor], kind: str) -> Dict[str, Tensor]:
@@ -148,8 +148,8 @@ def _fold_types(weights: Dict[str, Tensor], types: Tensor) -> None:
     """Add the vector of type 0, which every token gets, to those of the positions, which every token gets one of."""
     if not torch.equal(types, types[:1].expand_as(types)):
         raise ValueError(
-            f"`{TYPES}` tells {len(types)} types of tokens apart, which `data2vec_text` does not; if your tokenizer "
-            f"gives all tokens type 0, keep the first row alone and set `type_vocab_size` to 1"
+            f"`{TYPES}` has {len(types)} token types, which `data2vec_text` does not support; if your tokenizer "
+            "assigns type 0 to all tokens, keep only the first row and set `type_vocab_size` to 1"
         )
     if POSITIONS in weights and types[0].any():
         folded = weights[POSITIONS] + types[0]

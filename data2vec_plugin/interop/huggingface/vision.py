@@ -84,9 +84,9 @@ THEIRS: Dict[str, Any] = {
     "hidden_dropout_prob": 0.0,
     "use_absolute_position_embeddings": False,
 }
-"""Keys of theirs that ours knows one value of."""
+"""Hugging Face keys for which this plugin supports one value only."""
 OUR_DEFAULTS: Dict[str, Any] = {"norm_eps": 1e-5, "rel_pos_bias": True}
-"""What an absent key of ours means that upstream has not."""
+"""The values of absent keys that upstream does not have."""
 DEFAULTS: Dict[str, Any] = {
     **THEIRS,
     "hidden_size": 768,
@@ -104,9 +104,9 @@ DEFAULTS: Dict[str, Any] = {
     "use_relative_position_bias": False,
     "use_shared_relative_position_bias": False,
 }
-"""What an absent key of theirs means."""
+"""The values of absent Hugging Face keys."""
 TOP_K = 8
-"""Layers that make a target unless a configuration says otherwise; it may not exceed those that there are."""
+"""Default number of layers averaged for a target; at most the number of layers."""
 
 
 def weights_to_hf(state: Mapping[str, Tensor], kind: str) -> Dict[str, Tensor]:
@@ -150,7 +150,7 @@ def config_from_hf(hf: Mapping[str, Any], kind: str) -> Dict[str, Any]:
     dim, width = hf["hidden_size"], hf["intermediate_size"]
     if width % dim:
         raise ValueError(
-            f"`intermediate_size` is {width}; `data2vec_vision` knows multiples of `hidden_size` {dim} only"
+            f"`intermediate_size` is {width}; `data2vec_vision` supports only multiples of `hidden_size` {dim}"
         )
     shared, each = hf["use_shared_relative_position_bias"], hf["use_relative_position_bias"]
     if shared and each:
@@ -177,5 +177,5 @@ def _side(hf: Mapping[str, Any], key: str) -> int:
     value = hf[key]
     sides = list(value) if isinstance(value, (list, tuple)) else [value, value]
     if len(set(sides)) != 1:
-        raise ValueError(f"`{key}` is {sides}; `data2vec_vision` knows squares only")
+        raise ValueError(f"`{key}` is {sides}; `data2vec_vision` supports square images only")
     return int(sides[0])

@@ -190,7 +190,7 @@ def test_up_to_the_limit_they_are_left_out_by_all_workers_together(faulty: Path)
     assert data.bad_files.indices == [1, 2, 3]
     strict = masked(faulty, bad_limit=2)
     assert [strict[index]["img"] is None for index in range(3)] == [False, True, True]
-    with pytest.raises(ImageFileError, match=r"one more than `task\.bad_image_limit` = 2"):
+    with pytest.raises(ImageFileError, match=r"exceeds `task\.bad_image_limit` = 2"):
         strict[3]
 
 

@@ -136,12 +136,12 @@ def two_in_one(folder: Path) -> Path:
     [
         (no_class, r"0002\.jpg has no class; expected 0002\.cls"),
         (empty_class, r"0000\.jpg has no class"),
-        (two_pictures, r"sample 0000 has two pictures, 0000\.jpg and 0000\.png"),
+        (two_pictures, r"sample 0000 has two images, 0000\.jpg and 0000\.png"),
         (no_picture, "holds no picture"),
-        (compressed, "no whole tar archive"),
-        (cut_in_a_header, "no whole tar archive: it does not end as one"),
-        (two_in_one, "no whole tar archive: it does not end as one"),
-        (cut_short, "no whole tar archive"),
+        (compressed, "not a complete tar archive"),
+        (cut_in_a_header, "not a complete tar archive: its end is missing"),
+        (two_in_one, "not a complete tar archive: its end is missing"),
+        (cut_short, "not a complete tar archive"),
     ],
 )
 def test_what_is_wrong_with_an_archive_is_told(tmp_path: Path, make: Any, fault: str) -> None:

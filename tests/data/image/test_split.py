@@ -39,7 +39,7 @@ def test_the_index_may_lie_elsewhere(tmp_path: Path) -> None:
 def test_without_labels_a_folder_may_be_the_split_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_tree(tmp_path, {"cat": 2})
     assert len(open_split(tmp_path, "train", labelled=False)) == 2
-    assert "split train is every picture below" in caplog.text
+    assert "split train consists of all images below" in caplog.text
 
 
 def test_with_labels_it_may_not(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_the_digest_is_of_names_and_labels_not_of_the_place(root: Path, tmp_path
 
 def test_a_class_without_pictures_is_told(root: Path) -> None:
     (root / "eel").mkdir()
-    with pytest.raises(ImageSourceError, match=r"train/eel holds no picture \(\.jpg, .*take the folder away"):
+    with pytest.raises(ImageSourceError, match=r"train/eel holds no image \(\.jpg, .*remove the folder"):
         ImageTree(root, labelled=True)
     assert len(ImageTree(root, labelled=False)) == 6
 
@@ -84,8 +84,8 @@ def test_what_may_have_been_meant_is_told(tmp_path: Path) -> None:
     with pytest.raises(ImageSourceError, match="holds no picture") as caught:
         ImageTree(tmp_path, labelled=False)
     told = str(caught.value)
-    assert "1: a kind of picture that is not read (convert it to JPEG or PNG): cat.HEIC" in told
-    assert "Archives are read that lie in `task.data` and are called SPLIT-NUMBER.tar, as train-000000.tar" in told
+    assert "1: an unsupported image format (convert it to JPEG or PNG): cat.HEIC" in told
+    assert "Archives are only read from `task.data`, with names such as SPLIT-NUMBER.tar, as train-000000.tar" in told
 
 
 def test_a_long_list_shows_progress_over_all_folders(

@@ -84,8 +84,8 @@ def test_nan_is_named_by_sample_and_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is no pickle, or damaged"),
-        (b"text", "is no pickle, or damaged|refused"),
+        (b"", "is not a pickle, or damaged"),
+        (b"text", "is not a pickle, or damaged|refused"),
         (pickle.dumps([1, 2]), "holds list; expected a dict of train, valid, test"),
         (pickle.dumps({"train": {"text": np.zeros((1, 2, 3))}}), "`train` has text; expected vision, too"),
         (

@@ -40,7 +40,7 @@ def test_empty_captions_are_legal_and_counted(tmp_path: Path, caplog: pytest.Log
     with caplog.at_level(logging.INFO):
         found = memes.with_texts(SIDECAR)
     assert found.captions == ["", "", "w2 w3", "w3 w4 w5", "w4 w5 w6 w7", ""]
-    assert "1 of 6 pictures have no text beside them (0.png)" in caplog.text
+    assert "1 of 6 images have no text file (0.png)" in caplog.text
     assert "6 memes, 3 with an empty caption" in caplog.text
     assert memes.with_texts(NONE).captions == [""] * 6
     assert memes.with_texts("tesseract", lambda pictures: [path.name for path in pictures]).captions[2] == "2.png"
@@ -116,7 +116,7 @@ def test_features_are_made_once_and_stand_for_the_pictures(tmp_path: Path, caplo
     assert batch["id"].tolist() == [4, 2]
     assert batch["target"].tolist() == [0, 0]
     assert all(torch.allclose(batch["net_input"]["features"][name], value) for name, value in expected.items())
-    with pytest.raises(MemeFileError, match=r"3\.png: could not be used"):
+    with pytest.raises(MemeFileError, match=r"3\.png: was unusable"):
         MemeFeatureDataset(dataset(folder), again)
     (tmp_path / "kept" / "valid.npz").write_bytes(b"PK damaged")
     kept_features(tmp_path / "kept", "valid", lambda: arrays, ["image", "text"])
@@ -126,5 +126,5 @@ def test_features_are_made_once_and_stand_for_the_pictures(tmp_path: Path, caplo
 def test_a_split_without_a_usable_picture_is_told(tmp_path: Path) -> None:
     folder = write_memes(tmp_path / "lists", {"valid": 1})
     (folder / "valid" / "0.png").write_bytes(b"")
-    with pytest.raises(UnusableFileError, match="no picture that can be used"):
+    with pytest.raises(UnusableFileError, match="no usable image"):
         features_of(dataset(folder, limit=1), encode)

@@ -19,7 +19,7 @@ from data2vec_plugin.data.multimodal.ocr import Tesseract, check_engine
     ("package", "program", "told", "untold"),
     [
         (False, True, "pip install pytesseract", "apt install"),
-        (True, False, "the program tesseract, which pip does not bring", "pip install pytesseract"),
+        (True, False, "the program tesseract, which pip does not install", "pip install pytesseract"),
         (False, False, "pip install pytesseract.*apt install tesseract-ocr", "nothing else"),
     ],
 )
@@ -28,7 +28,7 @@ def test_what_is_missing_is_said(
 ) -> None:
     monkeypatch.setattr(ocr, "find_spec", lambda name: package or None)
     monkeypatch.setattr(shutil, "which", lambda name: "/bin/tesseract" if program else None)
-    with pytest.raises(ValueError, match=f"`task.ocr` is tesseract, but there is not: .*{told}") as error:
+    with pytest.raises(ValueError, match=f"`task.ocr` is tesseract, which requires .*{told}") as error:
         check_engine()
     assert untold not in str(error.value)
 

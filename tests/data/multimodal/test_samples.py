@@ -63,7 +63,7 @@ def test_samples_without_a_frame_go_with_their_labels(tmp_path: Path, caplog: An
     with caplog.at_level(logging.WARNING):
         split = Split.of(tmp_path, "train", Target(), MODALITIES)
     assert (split.labels, split.dropped) == ([1.0, 3.0], 1)
-    assert "dropped 1 of 3 samples, which have no frame, and labels" in caplog.text
+    assert "dropped 1 of 3 samples, because they have no frames, and labels" in caplog.text
     assert Split.of(tmp_path, "train", Target(), ["text"]).labels == [1.0]
 
 
@@ -84,7 +84,9 @@ def test_what_is_no_number_is_named_by_its_place(tmp_path: Path, value: float) -
 def test_lengths_must_be_the_manifests(tmp_path: Path) -> None:
     write(tmp_path)
     np.savez(tmp_path / "0.npz", vision=np.ones((2, 4)), text=np.ones((2, 6)), audio=np.ones((4, 3)))
-    with pytest.raises(MultimodalFileError, match=r"`vision` has shape \(2, 4\); expected \(3, channels\), as line 2"):
+    with pytest.raises(
+        MultimodalFileError, match=r"`vision` has shape \(2, 4\); expected \(3, channels\), according to line 2"
+    ):
         opened(tmp_path)[0]
 
 
@@ -93,7 +95,7 @@ def test_channels_must_be_alike(tmp_path: Path) -> None:
     np.savez(tmp_path / "1.npz", text=np.ones((2, 7)), audio=np.ones((1, 3)))
     data = opened(tmp_path)
     data[0]
-    with pytest.raises(MultimodalFileError, match="`text` has 7 channels; others have 6"):
+    with pytest.raises(MultimodalFileError, match="`text` has 7 channels; expected 6"):
         data[1]
 
 

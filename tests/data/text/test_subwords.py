@@ -63,7 +63,7 @@ def test_missing_and_damaged_files_are_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"spm\.model: no such file; expected a SentencePiece model"):
         SentencePiece(tmp_path / "spm.model")
     (tmp_path / "spm.model").write_text("no model")
-    with pytest.raises(ValueError, match=r"spm\.model: no SentencePiece model .*not \.vocab"):
+    with pytest.raises(ValueError, match=r"spm\.model: not a SentencePiece model .*not \.vocab"):
         SentencePiece(tmp_path / "spm.model")
     files = [tmp_path / name for name in GPT2_FILES]
     with pytest.raises(ValueError, match=r"encoder\.json: no such file; .* encoder\.json and vocab\.bpe"):

@@ -65,9 +65,9 @@ def test_what_libsndfile_does_not_read_goes_to_ffmpeg(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        ("sys.exit('moov atom not found')", r"film\.mp4: cannot be read, by ffmpeg neither \(moov atom not found\)"),
+        ("sys.exit('moov atom not found')", r"film\.mp4: cannot be read, not even by ffmpeg \(moov atom not found\)"),
         (f"{SOUND}; sys.stdout.flush(); sys.exit('x' * 10**6 + '\\nbroken at 1 s')", r"neither \(broken at 1 s\)"),
-        ("sys.stdout.write('no AU, but more than a header is long')", "ffmpeg wrote something else than AU"),
+        ("sys.stdout.write('no AU, but more than a header is long')", "ffmpeg wrote something other than AU"),
     ],
 )
 def test_what_ffmpeg_does_not_read_is_told(

@@ -52,11 +52,14 @@ def test_quotes_of_a_csv_hold_commas_and_line_breaks(tmp_path: Path) -> None:
         ("path,text\n", "has a header, but no lines"),
         ("path,text\na.wav\n", "line 2: the `text` is empty"),
         ("path,text\na.wav,\n", "line 2: the `text` is empty"),
-        ("path,text\na.wav,go, on\n", r"line 2: 3 cells, but the header has 2 \(path, text\); put what holds a comma"),
+        (
+            "path,text\na.wav,go, on\n",
+            r"line 2: 3 cells, but the header has 2 \(path, text\); quote values that contain commas",
+        ),
         ("path\ttext\na.wav\tgo\ton\n", "line 2: 3 cells, but the header has 2"),
-        ('path,text\na.wav,b\nb.wav,"go on\nc.wav,no\n', r"line 3: is not CSV \(.*\): a quote is not closed"),
-        ('path,text\na.wav,"go" on\n', r"line 2: is not CSV \("),
-        ('path,text\na.wav,"go on\nb.wav,"no"\n', r"line 2: is not CSV \("),
+        ('path,text\na.wav,b\nb.wav,"go on\nc.wav,no\n', r"line 3: is not valid CSV \(.*\): a quote is not closed"),
+        ('path,text\na.wav,"go" on\n', r"line 2: is not valid CSV \("),
+        ('path,text\na.wav,"go on\nb.wav,"no"\n', r"line 2: is not valid CSV \("),
     ],
 )
 def test_faults_are_told_with_their_line(tmp_path: Path, text: str, fault: str) -> None:

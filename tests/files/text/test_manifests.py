@@ -40,7 +40,7 @@ def test_empty_and_absent_manifests_say_how_to_make_one(tmp_path: Path) -> None:
     manifest = write_manifest(tmp_path / "train.tsv", tmp_path, {})
     with pytest.raises(ValueError, match="lists no audio"):
         check_manifest(manifest)
-    with pytest.raises(ValueError, match="no such manifest; write it with `data2vec manifest"):
+    with pytest.raises(ValueError, match="no such manifest; create it with `data2vec manifest"):
         check_manifest(tmp_path / "valid.tsv")
 
 
@@ -67,7 +67,7 @@ def test_a_count_is_a_number(tmp_path: Path, count: str) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "fault"),
     [
-        ("a.wav\t1\nb.wav\t1\n", 1, "expected the folder that the paths below start from"),
+        ("a.wav\t1\nb.wav\t1\n", 1, "expected the folder to which the paths below are relative"),
         ("/data\na.wav\t1\n\nb.wav\t1\n", 3, "got ''; expected"),
         ("/data\n\t1\n", 2, "expected `relative/path"),
     ],

@@ -58,8 +58,8 @@ def test_what_is_no_file_is_told_and_not_waited_for(tmp_path: Path) -> None:
     [
         ("{\n'a': 1}", r"a\.json, line 2: is not JSON \(.*, column 1\)"),
         ("[1]", r"a\.json: holds a list; expected an object"),
-        ('{"a": ' * 100_000, r"a\.json: is not JSON: too deep"),
-        ('{"a": ' + "9" * 5000 + "}", r"a\.json: is not JSON: too deep, or with a number that is too long"),
+        ('{"a": ' * 100_000, r"a\.json: is not JSON: nested too deeply"),
+        ('{"a": ' + "9" * 5000 + "}", r"a\.json: is not JSON: nested too deeply, or with a number that is too long"),
         ("", r"a\.json, line 1: is not JSON"),
     ],
 )

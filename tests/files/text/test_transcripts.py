@@ -44,5 +44,5 @@ def test_utterances_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "2.trans.txt").write_text("2-0  YES\n")
     assert read_utterances(tmp_path) == {"1-0": "GO ON", "1-1": "NO", "1-2": "", "2-0": "YES"}
     (tmp_path / "2.trans.txt").write_text("\n1-0 YES\n")
-    with pytest.raises(ValueError, match=r"2\.trans\.txt, line 2: 1-0 has a transcript already"):
+    with pytest.raises(ValueError, match=r"2\.trans\.txt, line 2: 1-0 already has a transcript"):
         read_utterances(tmp_path)

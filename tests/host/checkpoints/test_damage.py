@@ -103,7 +103,7 @@ def test_bytes_that_changed_in_a_whole_archive_are_damage(
     assert [name for name, _ in loaded] == ["checkpoint_1_100.pt"]
     last, best = (record.getMessage() for record in caplog.records)
     assert "checkpoint_last.pt cannot be read" in last
-    assert f"it is damaged: `checkpoint_last/{member}` in it is not what was written" in last
+    assert f"it is damaged: the checksum of `checkpoint_last/{member}` in it does not match" in last
     assert last.endswith("checkpoint_best.pt instead")
     assert "checkpoint_best.pt cannot be read" in best
     assert best.endswith("checkpoint_1_100.pt instead")

@@ -47,7 +47,7 @@ def assert_close(ours: Dict[str, Any], theirs: Dict[str, Any]) -> None:
 def test_a_run_of_upstreams_goes_on_as_if_unbroken(kind: str, upstream: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     run = resumed(upstream / f"{kind}.pt", kind)
-    assert "the optimizer's state was taken over" in caplog.text
+    assert "the optimizer state was converted" in caplog.text
     model = run.get_model()
     assert (run.get_num_updates(), model.method.teacher.num_updates) == (SAVED, SAVED - 1)  # B26
     unbroken: Dict[str, Any] = torch.load(upstream / f"{kind}_unbroken.pt")
@@ -74,9 +74,9 @@ def test_another_criterion_may_go_on(upstream: Path, tmp_path: Path) -> None:
 
 
 UNPROVEN: Dict[str, Callable[[Dict[str, Any]], Any]] = {
-    "of `sgd`, and this run's optimizer is `adam`": lambda state: state["cfg"]["optimizer"].update(_name="sgd"),
+    "of `sgd`, but this run's optimizer is `adam`": lambda state: state["cfg"]["optimizer"].update(_name="sgd"),
     "2 groups of parameters": lambda state: state["last_optimizer_state"]["param_groups"].append({"params": []}),
-    "entries, and the weights are": lambda state: state["last_optimizer_state"]["param_groups"][0]["params"].pop(),
+    "entries, but there are": lambda state: state["last_optimizer_state"]["param_groups"][0]["params"].pop(),
 }
 
 

@@ -26,8 +26,8 @@ def test_a_line_for_the_task_and_one_for_the_model(tmp_path: Path, caplog: pytes
     cfg, lines = load(tmp_path / "a.pt", {"task": TASK, "model": MODEL}, caplog)
     start = f"checkpoint {tmp_path / 'a.pt'}: "
     assert lines == [
-        f"{start}`task` is `audio_pretraining`, which here has no `zebra`, `gnu`: left out",
-        f"{start}`model` is `wav2vec2`, which here has no `lion`: left out",
+        f"{start}`task` is `audio_pretraining`, which does not have `zebra`, `gnu` here: ignored",
+        f"{start}`model` is `wav2vec2`, which does not have `lion` here: ignored",
     ]
     assert set(cfg.task) == {"_name", "data"}
     assert set(cfg.model) == {"_name", "encoder_layers"}

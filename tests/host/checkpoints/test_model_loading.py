@@ -55,9 +55,9 @@ def test_a_text_models_dictionary_may_lie_beside_it(tmp_path: Path, caplog: pyte
     text_checkpoint(tmp_path / "model.pt")
     models, _ = checkpoint_utils.load_model_ensemble([str(tmp_path / "model.pt")])
     assert isinstance(models[0], Data2VecTextModel)
-    assert f"gone/dict.txt is not here: taking {tmp_path / 'dict.txt'}" in caplog.text
+    assert f"gone/dict.txt is missing: using {tmp_path / 'dict.txt'}" in caplog.text
     (tmp_path / "dict.txt").unlink()
-    with pytest.raises(OSError, match=r"gone/dict\.txt, the dictionary that .*model\.pt was trained with, is not here"):
+    with pytest.raises(OSError, match=r"gone/dict\.txt, the dictionary with which .*model\.pt was trained, is missing"):
         checkpoint_utils.load_model_ensemble([str(tmp_path / "model.pt")])
     with pytest.raises(OSError, match=r"No such file or directory: 'mine/dict\.txt'"):
         checkpoint_utils.load_model_ensemble([str(tmp_path / "model.pt")], {"data": "mine"})

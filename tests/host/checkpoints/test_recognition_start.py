@@ -114,7 +114,7 @@ def test_what_fits_a_pattern_is_not_trained() -> None:
     frozen = {name for name, parameter in model.w2v_encoder.named_parameters() if not parameter.requires_grad}
     assert frozen
     assert all(".transformer.layers.0." in name for name in frozen)
-    with pytest.raises(ValueError, match=r"`model\.freeze_regex` is 'nothing', which fits no parameter"):
+    with pytest.raises(ValueError, match=r"`model\.freeze_regex` is 'nothing', which matches no parameter"):
         recogniser(freeze_regex="nothing")
 
 

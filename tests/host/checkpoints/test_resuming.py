@@ -62,10 +62,10 @@ def test_somebody_elses_run_passes_it_over_as_fairseq_does(tmp_path: Path) -> No
 
 def test_a_misspelt_file_names_key_file_and_way_out(tmp_path: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"`checkpoint\.restore_file` is '/x/nothere\.pt', which is no file here\. Give"
+        ValueError, match=r"`checkpoint\.restore_file` is '/x/nothere\.pt', which is not an existing file\. Set"
     ):
         load(tmp_path, restore_file="/x/nothere.pt")
-    with pytest.raises(ValueError, match="which is no file here"):
+    with pytest.raises(ValueError, match="which is not an existing file"):
         load(tmp_path, restore_file=str(tmp_path))  # a folder
 
 
@@ -83,7 +83,9 @@ def test_fairseq_looks_for_relative_names_where_it_was_started(tmp_path: Path, m
 
 def test_each_process_wants_its_own_shard(tmp_path: Path) -> None:
     (tmp_path / "a.pt").touch()
-    with pytest.raises(ValueError, match=r"a\.pt', which is no file here \(as .*a-shard1\.pt, for this process\)"):
+    with pytest.raises(
+        ValueError, match=r"a\.pt', which is not an existing file \(as .*a-shard1\.pt, for this process\)"
+    ):
         load(tmp_path, "-shard1", restore_file=str(tmp_path / "a.pt"))
     (tmp_path / "a-shard1.pt").touch()
     assert load(tmp_path, "-shard1", restore_file=str(tmp_path / "a.pt")) == [str(tmp_path / "a-shard1.pt")]
@@ -107,7 +109,7 @@ def test_a_repeated_launch_begins_with_the_same_file(tmp_path: Path) -> None:
 def test_what_is_remote_is_asked_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PathManager, "isfile", staticmethod(lambda path: path == "s3://a/b.pt"))
     assert load(tmp_path, restore_file="s3://a/b.pt") == ["s3://a/b.pt"]
-    with pytest.raises(ValueError, match=r"is 's3://a/c\.pt', which is no file here\. Give"):
+    with pytest.raises(ValueError, match=r"is 's3://a/c\.pt', which is not an existing file\. Set"):
         load(tmp_path, restore_file="s3://a/c.pt")
 
 

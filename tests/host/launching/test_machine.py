@@ -49,11 +49,11 @@ def test_on_a_cpu_that_was_asked_for_it_trains_in_fp32_and_says_so(
     cfg = compared(monkeypatch, 0, recipe(cpu=True, half=half))
     assert not cfg.common[half]
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert f"`common.{half}` needs a GPU: training in fp32" in caplog.text
+    assert f"`common.{half}` requires a GPU: training in fp32" in caplog.text
 
 
 def test_without_a_gpu_the_way_to_the_cpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match=r"no GPU is visible, and `common.fp16` needs one: add `common.cpu=true"):
+    with pytest.raises(ValueError, match=r"no GPU is visible, but `common.fp16` requires one: add `common.cpu=true"):
         compared(monkeypatch, 0, recipe())
 
 
@@ -160,7 +160,9 @@ STEP = {"SLURM_STEP_NODELIST": "node1", "SLURM_NTASKS": "2", "SLURM_PROCID": "1"
 def test_tasks_of_slurm_that_nothing_brings_together_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     started_by(monkeypatch, STEP)
     module, seen = patched(monkeypatch, 2)
-    with pytest.raises(ValueError, match=r"started 2 tasks, which would each train alone, .*: add `\+run=slurm` \(or"):
+    with pytest.raises(
+        ValueError, match=r"started 2 tasks, which would train independently .*, add `\+run=slurm` \(or"
+    ):
         module._hydra_main(recipe("${gpus_here:16}", "${keep_batch:16,1}"))
     assert not seen
 

@@ -68,7 +68,9 @@ def test_slurms_processes_count(monkeypatch: pytest.MonkeyPatch, tasks: str, wor
 
 def test_no_exact_division_offers_the_nearest_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
-    with pytest.raises(ValueError, match=r"16 GPUs × 1, which 3 GPUs cannot share out: train on 2 GPUs or 4 GPUs") as e:
+    with pytest.raises(
+        ValueError, match=r"16 GPUs × 1, which cannot be divided among 3 GPUs: train on 2 GPUs or 4 GPUs"
+    ) as e:
         resolved(16, 1)
     assert "optimization.update_freq='[5]' (94 % of the batch) or optimization.update_freq='[6]' (112 %" in str(e.value)
 

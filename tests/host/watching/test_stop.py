@@ -112,7 +112,7 @@ def test_an_update_that_all_processes_gave_up_is_read_again(
     run, met = Run(tmp_path, processes=2), []
     epochs = ResumableIterator(iterator(bad), tmp_path, "digest")
     epochs.load_state_dict({"epoch": 1, "iterations_in_epoch": begun, "shuffle": False})
-    epochs.met = met.append
+    epochs.report = met.append
     run.updates = GivenUp(met)
     with pytest.raises(SharedFileError, match=r"All [123] updates are in .*checkpoint_last\.pt, from which"):
         run.train(epochs)

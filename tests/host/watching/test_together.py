@@ -77,7 +77,7 @@ def test_stock_tasks_and_processes_that_seldom_meet_are_as_they_were(task: Any, 
     trainer.elsewhere = 1
     trainer.cfg.optimization.use_bmuf = bmuf
     assert trainer._aggregate_logging_outputs(LOGS, 7, 8, ignore=True) == (LOGS, [7, 9])
-    assert trainer.get_train_iterator().met is None
+    assert trainer.get_train_iterator().report is None
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -93,9 +93,9 @@ def test_one_that_met_nothing_stops_with_the_others(said: List[Any], training: b
 @pytest.mark.parametrize("method", ["get_train_iterator", "get_valid_iterator"])
 def test_one_that_met_a_file_says_so_to_all(said: List[Any], method: str) -> None:
     trainer, error = Cut(WatchedTask()), BadFileError("c.wav " + "é" * 50_000)
-    met = getattr(trainer, method)().met
-    assert met is not None
-    met(error)
+    report = getattr(trainer, method)().report
+    assert report is not None
+    report(error)
     with pytest.raises(SharedFileError, match=r"^process 2 of 3: b\.wav is empty; process 3 of 3: c\.wav éé") as raised:
         trainer._aggregate_logging_outputs(LOGS, 7, ignore=True)
     assert raised.value.__cause__ is error
@@ -104,4 +104,4 @@ def test_one_that_met_a_file_says_so_to_all(said: List[Any], method: str) -> Non
 def test_a_single_process_raises_where_it_reads() -> None:
     trainer = Cut(WatchedTask())
     trainer.data_parallel_world_size = 1
-    assert trainer.get_train_iterator().met is None
+    assert trainer.get_train_iterator().report is None

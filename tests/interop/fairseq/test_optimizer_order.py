@@ -115,8 +115,12 @@ def different_steps() -> Dict[str, Any]:
 @pytest.mark.parametrize(
     ("state", "sizes", "reason"),
     [
-        (wrong_shape(), [1] * COUNT, r"`exp_avg` in the place of `mask_emb` has shape \(3,\), expected \(1, 1, 16\)"),
-        (too_short(), [1] * COUNT, r"`exp_avg` holds 30 numbers, and the weights are [\d,]{5}"),
+        (
+            wrong_shape(),
+            [1] * COUNT,
+            r"`exp_avg` at the position of `mask_emb` has shape \(3,\), expected \(1, 1, 16\)",
+        ),
+        (too_short(), [1] * COUNT, r"`exp_avg` holds 30 numbers, but the weights have [\d,]{5}"),
         (different_steps(), [COUNT], "`step` differs between parameters"),
         ({"default": saved(flat=False)}, [COUNT], "of several optimizers"),
         (saved(flat=False), [1] * (COUNT - 1), r"its model has a parameter `.*` .*, ours has not"),

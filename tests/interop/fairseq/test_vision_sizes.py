@@ -22,7 +22,7 @@ def test_sizes_are_those_that_the_model_was_made_with(settings: Dict[str, Any]) 
 
 
 def test_weights_without_positions_tell_no_heads() -> None:
-    with pytest.raises(ValueError, match="no table of relative positions, so nothing tells the number of heads"):
+    with pytest.raises(ValueError, match="no table of relative positions, so the number of heads is unknown"):
         vision_sizes(plain_state(tiny_vision(rel_pos_bias=False)))
 
 

@@ -35,7 +35,7 @@ def test_a_prefix_goes_before_their_names_only() -> None:
 
 @pytest.mark.parametrize("name", ["masks", "xmask", "layers.x.fc1.weight", "layers.0.fc1", "layers.0.fc1xweight"])
 def test_a_name_that_no_rule_knows_is_an_error(name: str) -> None:
-    with pytest.raises(ValueError, match=f"no rule says what becomes of `{name}`$"):
+    with pytest.raises(ValueError, match=f"there is no conversion rule for `{name}`$"):
         renamed({"mask": 1, name: 2}, RULES)
 
 
@@ -49,5 +49,5 @@ def test_what_is_dropped_is_listed() -> None:
 
 
 def test_two_names_never_become_one() -> None:
-    with pytest.raises(ValueError, match="`b` becomes `c`, as another weight does already"):
+    with pytest.raises(ValueError, match="`b` maps to `c`, to which another weight is already mapped"):
         renamed({"a": 1, "b": 2}, [("a", "c"), ("b", "c")])

@@ -101,7 +101,7 @@ def test_the_type_of_all_tokens_becomes_part_of_their_positions() -> None:
 def test_types_that_differ_are_refused() -> None:
     state = weights_to_hf(in_memory(model()), "base")
     state[hf_text.TYPES] = torch.tensor([[0.0], [1.0]]).expand(2, DIM)
-    with pytest.raises(ValueError, match=r"`embeddings\.token_type_embeddings\.weight` tells 2 types of tokens apart"):
+    with pytest.raises(ValueError, match=r"`embeddings\.token_type_embeddings\.weight` has 2 token types"):
         weights_from_hf(state, "base")
 
 

@@ -132,9 +132,12 @@ def test_a_configuration_comes_back(positions: str) -> None:
     ("config", "message"),
     [
         ({"use_absolute_position_embeddings": True}, r"`use_absolute_position_embeddings` is True; `data2vec_vision`"),
-        ({"hidden_act": "relu"}, r"`hidden_act` is 'relu'; `data2vec_vision` knows 'gelu' only"),
-        ({"intermediate_size": 1000}, r"`intermediate_size` is 1000; `data2vec_vision` knows multiples of `hidden_s"),
-        ({"image_size": [224, 192]}, r"`image_size` is \[224, 192\]; `data2vec_vision` knows squares only"),
+        ({"hidden_act": "relu"}, r"`hidden_act` is 'relu', but `data2vec_vision` supports only 'gelu'"),
+        (
+            {"intermediate_size": 1000},
+            r"`intermediate_size` is 1000; `data2vec_vision` supports only multiples of `hidden_s",
+        ),
+        ({"image_size": [224, 192]}, r"`image_size` is \[224, 192\]; `data2vec_vision` supports square images only"),
         (
             {"use_relative_position_bias": True, "use_shared_relative_position_bias": True},
             r"`use_shared_relative_position_bias` and `use_relative_position_bias` are both true",

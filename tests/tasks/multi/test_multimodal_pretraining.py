@@ -147,7 +147,7 @@ def test_an_interrupted_epoch_goes_on_as_if_it_had_not_been(data: Path) -> None:
     saved = begun.state_dict()
     resumed.load_state_dict(saved)
     assert_alike(content(resumed.next_epoch_itr()), expected[3:])
-    with pytest.raises(ValueError, match=r"whose updates were of 1 batches, now they are of 4"):
+    with pytest.raises(ValueError, match=r"with 1 batches per update, but this run has 4"):
         iterator(made(data, update_freq=4), epoch=2).load_state_dict(saved)
     with pytest.raises(ManifestChangedError, match=r"audio.*, .*image.*, .*text is not the data"):
         iterator(made(data), epoch=2).load_state_dict({**saved, "data2vec_manifest": "other"})
