@@ -186,7 +186,7 @@ def of_weights(names: Iterable[str]) -> Optional[Identity]:
     found = [str(name) for name in names]
     for signature in HUGGING_FACE:
         if _matches(signature, found):
-            return Identity("huggingface", f"the weights of a Hugging Face {signature.words}", CONVERT)
+            return Identity("huggingface", f"Hugging Face weights of {signature.words}", CONVERT)
     for signature in FAIRSEQ:
         if _matches(signature, found):
             what = signature.words or f"weights of `{signature.model}` ({TITLES[signature.model]})"

@@ -20,7 +20,7 @@ LENGTH = 30_000
 FAULTS = {
     "text.wav": "cannot be read",
     "empty.wav": "cannot be read",
-    "cut.wav": "2000 samples on disk, 30000 in the manifest",
+    "cut.wav": "2000 samples on disk but 30000 in the manifest",
     "nan.wav": "NaN",
     "silent.wav": "is silent",
     "slow.wav": "8000, expected 16000",

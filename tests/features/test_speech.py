@@ -171,7 +171,7 @@ def test_bad_clips_are_skipped_by_name(tmp_path: Path, capsys: pytest.CaptureFix
         f"train.tsv:11: {data}/empty.wav: cannot be read",
         f"train.tsv:12: {data}/nan.wav: holds NaN or infinite samples",
         f"train.tsv:13: {data}/gone.wav: no such file",
-        f"train.tsv:14: {data}/cut.wav: 500 samples on disk, 5000 in the manifest: the file is truncated",
+        f"train.tsv:14: {data}/cut.wav: 500 samples on disk but 5000 in the manifest: the file is truncated",
         f"train.tsv:15: {data}/half.flac: ",
     ):
         assert line in told.err

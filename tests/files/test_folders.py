@@ -68,7 +68,7 @@ def test_mutual_links_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> N
     (tmp_path / "y" / "to_x").symlink_to("../x")
     assert found(tmp_path / "x") == [["1.jpg"], ["to_y/2.jpg"]]
     assert sorted(Walk(tmp_path, ENDINGS).files()) == ["x/1.jpg", "x/to_y/2.jpg", "y/2.jpg", "y/to_x/1.jpg"]
-    assert "leads back" in caplog.text
+    assert "links back" in caplog.text
 
 
 def test_a_folder_that_two_links_lead_to_is_listed_twice(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_copies_the_tree_and_replaces_only_by_force(configs: Path, tmp_path: Pat
     copied = (tmp_path / "mine/run/cpu.yaml").read_text()
     assert copied == (configs / "run/cpu.yaml").read_text()
     (tmp_path / "mine/audio_base.yaml").write_text("changed")
-    with pytest.raises(ValueError, match=r"has audio_base\.yaml, run/cpu\.yaml already.*--force"):
+    with pytest.raises(ValueError, match=r"already has audio_base\.yaml, run/cpu\.yaml.*--force"):
         run("--copy", tmp_path / "mine")
     assert (tmp_path / "mine/audio_base.yaml").read_text() == "changed"
     run("--copy", tmp_path / "mine", "--force")

@@ -111,9 +111,13 @@ def test_names_in_the_configuration(state: Any, kind: str, words: str) -> None:
         ),
         (("blocks.0.norm1.weight", "patch_embed.proj.weight"), "weights", "BEiT's weights without a configuration"),
         (("fc.weight", "fc.bias"), "weights", "2 weights without a configuration, such as `fc.weight`"),
-        (("data2vec_audio.encoder.layers.0.attention.k_proj.weight",), "huggingface", "Hugging Face's Data2VecAudio"),
-        (("embeddings.word_embeddings.weight",), "huggingface", "Hugging Face's text models"),
-        (("feature_projection.projection.weight",), "huggingface", "Hugging Face's speech models"),
+        (
+            ("data2vec_audio.encoder.layers.0.attention.k_proj.weight",),
+            "huggingface",
+            "Hugging Face weights of Data2VecAudio",
+        ),
+        (("embeddings.word_embeddings.weight",), "huggingface", "Hugging Face weights of text models"),
+        (("feature_projection.projection.weight",), "huggingface", "Hugging Face weights of speech models"),
     ],
 )
 @pytest.mark.parametrize("nested", [True, False])

@@ -39,7 +39,7 @@ def test_what_a_run_would_leave_out_is_a_warning(tmp_path: Path) -> None:
     sizes = {"a.wav": 8_000, "b.wav": 8_000}
     findings = headers(split_of(tmp_path, sizes, bad_limit=2))
     (warning,) = findings.of(WARNING)
-    assert "4000 samples on disk, 8000 in the manifest" in warning
+    assert "4000 samples on disk but 8000 in the manifest" in warning
     assert "(2 of 2 files that were looked at have such faults)" in warning
     assert not findings.of(ERROR)
     assert headers(split_of(tmp_path, sizes, bad_limit=1)).of(ERROR) == [warning]

@@ -37,7 +37,7 @@ def limit_of(max_tokens: Optional[int]) -> str:
 def too_long_fault(audio: CheckedAudioDataset, too_long: Any, total: int, max_tokens: Optional[int]) -> str:
     """Why a data set cannot be used with this limit, and what to do."""
     return (
-        f"{longest_of(audio, too_long)}, but {limit_of(max_tokens)}: raise it, or leave such clips "
-        f"({len(too_long):,} of {total:,}) out with `dataset.skip_invalid_size_inputs_valid_test=true` "
-        f"(`--skip-invalid-size-inputs-valid-test`)"
+        f"{longest_of(audio, too_long)}, but {limit_of(max_tokens)}: raise it, or skip such clips ({len(too_long):,} "
+        f"of {total:,}) with `dataset.skip_invalid_size_inputs_valid_test=true` "
+        "(`--skip-invalid-size-inputs-valid-test`)"
     )

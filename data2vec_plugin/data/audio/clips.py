@@ -52,8 +52,8 @@ def truncation_fault(found: int, stated: int, shortest: int) -> str:
     if found >= max(TRUNCATED * stated, shortest, 1):
         return ""
     return (
-        f"{found} samples on disk, {stated} in the manifest: "
-        f"the file is truncated, or the manifest old (run `data2vec manifest`)"
+        f"{found} samples on disk but {stated} in the manifest: the file is truncated, or the manifest is outdated "
+        "(run `data2vec manifest`)"
     )
 
 
@@ -167,7 +167,9 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
         if feats.dim() == 2 and not self._mixed_down:
             self._mixed_down.fill_(True)
             where = self.where(self._reading)
-            logger.warning(f"{where}: {feats.size(1)} channels, averaged into one; so are others like it")
+            logger.warning(
+                f"{where}: {feats.size(1)} channels, averaged into one; the same is done for other such files"
+            )
         fault = rate_fault(curr_sample_rate, self.sample_rate)
         if fault:
             raise UnusableFileError.of(self.entry(self._reading), fault)

@@ -66,7 +66,7 @@ def test_what_libsndfile_does_not_read_goes_to_ffmpeg(tmp_path: Path, monkeypatc
     ("script", "said"),
     [
         ("sys.exit('moov atom not found')", r"film\.mp4: cannot be read, not even by ffmpeg \(moov atom not found\)"),
-        (f"{SOUND}; sys.stdout.flush(); sys.exit('x' * 10**6 + '\\nbroken at 1 s')", r"neither \(broken at 1 s\)"),
+        (f"{SOUND}; sys.stdout.flush(); sys.exit('x' * 10**6 + '\\nbroken at 1 s')", r"ffmpeg \(broken at 1 s\)"),
         ("sys.stdout.write('no AU, but more than a header is long')", "ffmpeg wrote something other than AU"),
     ],
 )
@@ -80,7 +80,7 @@ def test_what_ffmpeg_does_not_read_is_told(
 
 def test_a_video_without_sound_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake(tmp_path, monkeypatch, "sys.stderr.write('  Stream #0:0: Video: h264, 25 fps\\n')")
-    with pytest.raises(UnusableFileError, match=r"film\.mp4: holds no sound"):
+    with pytest.raises(UnusableFileError, match=r"film\.mp4: has no audio stream"):
         sound_info(video(tmp_path))
 
 

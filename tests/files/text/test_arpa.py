@@ -46,7 +46,7 @@ def test_wherever_it_is_cut_it_is_told(tmp_path: Path, size: int) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        (WHOLE.replace("-0.2\tone </s>\n", ""), "lists 1 2-grams, but its header counts 2.*cut short"),
+        (WHOLE.replace("-0.2\tone </s>\n", ""), "lists 1 2-grams, but its header counts 2.*truncated"),
         (WHOLE.replace("ngram 1=4", "ngram 1=3"), "lists 4 1-grams, but its header counts 3"),
         (WHOLE.partition("\\2-grams")[0], "has no 2-grams"),
         (WHOLE.replace("\\end\\\n", ""), "does not end with"),

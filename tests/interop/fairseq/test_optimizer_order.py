@@ -122,8 +122,8 @@ def different_steps() -> Dict[str, Any]:
         ),
         (too_short(), [1] * COUNT, r"`exp_avg` holds 30 numbers, but the weights have [\d,]{5}"),
         (different_steps(), [COUNT], "`step` differs between parameters"),
-        ({"default": saved(flat=False)}, [COUNT], "of several optimizers"),
-        (saved(flat=False), [1] * (COUNT - 1), r"its model has a parameter `.*` .*, ours has not"),
+        ({"default": saved(flat=False)}, [COUNT], "has several optimizers"),
+        (saved(flat=False), [1] * (COUNT - 1), r"its model has a parameter `.*` .*, which ours lacks"),
     ],
     ids=["shape", "flat", "steps", "composite", "parameters"],
 )

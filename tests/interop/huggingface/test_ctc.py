@@ -35,11 +35,11 @@ def test_a_token_with_two_roles_has_one_row() -> None:
 @pytest.mark.parametrize(
     ("vocab", "blank", "message"),
     [
-        ({"a": 0, "b": 2}, 0, "its 2 symbols do not name each of 3 outputs once"),
-        ({"a": 0, "b": 1, "c": 1}, 0, "its 3 symbols do not name each of 3 outputs once"),
-        ({"a": 0, "b": 1, "c": 2}, 3, "the blank 3 among them"),
-        ({"<pad>": 0, "a b": 1, "c": 2}, 0, "cannot hold 'a b' as a symbol"),
-        ({"[PAD]": 0, "<pad>": 1, "c": 2}, 0, "cannot hold '<pad>' as a symbol"),
+        ({"a": 0, "b": 2}, 0, "its 2 symbols do not name each of 3 outputs exactly once"),
+        ({"a": 0, "b": 1, "c": 1}, 0, "its 3 symbols do not name each of 3 outputs exactly once"),
+        ({"a": 0, "b": 1, "c": 2}, 3, "including the blank 3"),
+        ({"<pad>": 0, "a b": 1, "c": 2}, 0, "cannot hold the symbol 'a b'"),
+        ({"[PAD]": 0, "<pad>": 1, "c": 2}, 0, "cannot hold the symbol '<pad>'"),
     ],
 )
 def test_what_fits_no_dictionary(vocab: Dict[str, int], blank: int, message: str) -> None:

@@ -131,7 +131,10 @@ def test_a_configuration_comes_back(positions: str) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"use_absolute_position_embeddings": True}, r"`use_absolute_position_embeddings` is True; `data2vec_vision`"),
+        (
+            {"use_absolute_position_embeddings": True},
+            r"`use_absolute_position_embeddings` is True, but `data2vec_vision`",
+        ),
         ({"hidden_act": "relu"}, r"`hidden_act` is 'relu', but `data2vec_vision` supports only 'gelu'"),
         (
             {"intermediate_size": 1000},
@@ -142,7 +145,10 @@ def test_a_configuration_comes_back(positions: str) -> None:
             {"use_relative_position_bias": True, "use_shared_relative_position_bias": True},
             r"`use_shared_relative_position_bias` and `use_relative_position_bias` are both true",
         ),
-        ({"use_mean_pooling": False}, r"`use_mean_pooling` is False; `data2vec_image_classification` knows True only"),
+        (
+            {"use_mean_pooling": False},
+            r"`use_mean_pooling` is False, but `data2vec_image_classification` supports only True",
+        ),
     ],
 )
 def test_what_we_cannot_be_is_named(config: Dict[str, Any], message: str) -> None:
