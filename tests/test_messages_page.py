@@ -67,4 +67,6 @@ def test_the_page_has_all_its_rows() -> None:
 
 def test_a_message_that_nobody_raises_is_noticed() -> None:
     assert not any("is not what anybody ever says" in message.text for message in known())
-    assert nearest("training has collapsed: … Resume from an earlier checkpoint with another one").text.startswith("training has collapsed: ")
+    assert nearest("training has collapsed: … Resume from an earlier checkpoint with another one").text.startswith(
+        "training has collapsed: "
+    )

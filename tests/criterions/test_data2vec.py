@@ -93,7 +93,7 @@ def test_collapse_stops_the_run_after_its_patience_and_names_the_knob() -> None:
     for _ in range(2):
         made.observe(flat)
     other.observe(flat)  # what one criterion has seen is not another's
-    with pytest.raises(CollapseError, match=r"target_var is 0\.\d+, under 0\.1 for 3 updates.*`optimization\.lr`"):
+    with pytest.raises(CollapseError, match=r"target_var is 0\.\d+, below 0\.1 for 3 updates.*`optimization\.lr`"):
         made.observe(flat)
 
 
@@ -137,7 +137,7 @@ def test_targets_that_do_not_vary_early_are_warned_of_once_a_time(caplog: pytest
     warned = [record.getMessage() for record in caplog.records if "_var is" in record.getMessage()]
     assert len(warned) == 1
     assert warned[0].startswith("target_var is 0.0")
-    assert "under 0.1 for 3 updates in a row at update 7; the teacher's targets hardly vary: lower `opt" in warned[0]
+    assert "below 0.1 for 3 updates in a row at update 7; the teacher's targets hardly vary: lower `opt" in warned[0]
 
 
 def test_predictions_alone_are_not_warned_of_early_and_what_was_early_does_not_count(

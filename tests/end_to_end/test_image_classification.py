@@ -118,7 +118,7 @@ def test_batches_without_a_good_picture_count_for_nothing(folder: Path) -> None:
     settings = ("+task.bad_image_limit=4", "dataset.train_subset=few", "dataset.valid_subset='torn,whole'")
     sizes = ("dataset.batch_size=1", "dataset.batch_size_valid=4", "checkpoint.best_checkpoint_metric=loss")
     log = train(folder, "torn", *settings, *sizes, "optimization.max_update=5")
-    assert "left out, 4 of at most 4: " in log.read_text()
+    assert "skipped, 4 of at most 4: " in log.read_text()
     assert len(series(log, "train_inner/gnorm")) == 5
     assert len(series(log, "train_inner/loss")) == 1
     validated = validate(folder, "torn", "--valid-subset", "torn,whole", "--batch-size", "1")

@@ -184,7 +184,7 @@ def test_faulty_subword_files_are_refused(tmp_path: Path, bytes_bpe: tuple[Path,
     symbols = json.loads((tmp_path / "encoder.json").read_text())
     del symbols["the"]
     (tmp_path / "encoder.json").write_text(json.dumps(symbols))
-    with pytest.raises(ValueError, match=r"vocab\.bpe makes the symbol 'the', which .*encoder\.json does not have"):
+    with pytest.raises(ValueError, match=r"vocab\.bpe produces the symbol 'the', which .*encoder\.json does not have"):
         gpt2_bpe(tmp_path)("the")
     (tmp_path / "encoder.json").write_text("{")
     with pytest.raises(ValueError, match="is damaged"):

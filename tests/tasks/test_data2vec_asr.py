@@ -133,7 +133,7 @@ def test_such_clips_are_left_out_and_counted_where_that_is_asked_for(
     )
     ids = [int(index) for batch in iterator.next_epoch_itr(shuffle=False) for index in batch["id"]]
     assert sorted(ids) == [1, 2]
-    assert "left out 1 of 3 clips" in caplog.text
+    assert "skipped 1 of 3 clips" in caplog.text
 
 
 def start(path: Path, content: Any) -> None:

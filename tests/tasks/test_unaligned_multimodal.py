@@ -77,7 +77,7 @@ def test_data_without_a_modality_is_told(tmp_path: Path) -> None:
     [
         ({"target": "rank"}, r"`task\.target` is 'rank'"),
         ({"target": "emotions", "emotions": ","}, r"`task\.emotions` is ','"),
-        ({"target": "emotions", "classes": 1}, r"of 1 classes"),
+        ({"target": "emotions", "classes": 1}, r"with 1 classes"),
         ({"label_min": 3.0}, r"`task\.label_min` is 3"),
         ({"positive_shares": [0.5]}, r"`task\.positive_shares` is \[0\.5\]"),
         ({"max_edges": -1}, r"`task\.max_edges` is -1"),

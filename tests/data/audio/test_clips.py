@@ -135,7 +135,7 @@ def test_short_clips_are_left_out_counted_and_named(tmp_path: Path, caplog: pyte
         write_clip(tmp_path / name, size)
     data = dataset(write_manifest(tmp_path / "train.tsv", tmp_path, sizes))
     assert len(data) == 1
-    assert "left out 1 of 2 clips" in caplog.text
+    assert "skipped 1 of 2 clips" in caplog.text
     assert "short.wav" in caplog.text
     assert data.where(0).endswith("long.wav")
 

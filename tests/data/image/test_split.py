@@ -52,7 +52,7 @@ def test_with_labels_it_may_not(tmp_path: Path) -> None:
 def test_both_are_one_too_many(tmp_path: Path) -> None:
     write_tree(tmp_path / "train", {"cat": 1})
     write_shard(tmp_path / "train-0.tar", samples(1))
-    with pytest.raises(ImageSourceError, match="split train is there twice"):
+    with pytest.raises(ImageSourceError, match="split train exists twice"):
         open_split(tmp_path, "train", labelled=False)
 
 

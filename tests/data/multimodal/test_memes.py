@@ -108,7 +108,7 @@ def test_features_are_made_once_and_stand_for_the_pictures(tmp_path: Path, caplo
     made = dataset(folder, limit=1)
     arrays = kept_features(tmp_path / "kept", "valid", lambda: features_of(made, encode, batch=2), ["image", "text"])
     assert arrays[IDS].tolist() == [0, 1, 2, 4, 5]
-    again = kept_features(tmp_path / "kept", "valid", lambda: pytest.fail("made again"), ["image", "text"])
+    again = kept_features(tmp_path / "kept", "valid", lambda: pytest.fail("computed again"), ["image", "text"])
     assert all(np.array_equal(again[name], value) for name, value in arrays.items())
     short = MemeFeatureDataset(dataset(folder, limit=1), again)
     batch = short.collater([short[index] for index in (4, 3, 2)])

@@ -105,7 +105,7 @@ def test_channels_must_be_alike(tmp_path: Path) -> None:
         ("1\n-2\n0.5\n3.5\n", r"train\.label, line 4: label 3.5 is out of range; expected -3 to 3"),
         ("1\nnan\n0.5\n3\n", r"line 2: label nan is out of range"),
         ("1\ngood\n0.5\n3\n", r"line 2: got 'good'; expected a number"),
-        ("1\n2\n3\n", r"has 3 lines for 4 samples"),
+        ("1\n2\n3\n", r"has 3 lines, but the manifest .* has 4 samples"),
     ],
 )
 def test_labels_that_are_none(tmp_path: Path, labels: str, message: str) -> None:
@@ -139,7 +139,7 @@ def test_manifests_that_are_none(tmp_path: Path, text: str, message: str) -> Non
     (tmp_path / "train.tsv").write_text(text)
     with pytest.raises(UnusableFileError, match=message):
         Split.of(tmp_path, "train", Target(), MODALITIES)
-    with pytest.raises(UnusableFileError, match=r"valid\.tsv: no such file; write one with"):
+    with pytest.raises(UnusableFileError, match=r"valid\.tsv: no such file; create one with"):
         Split.of(tmp_path, "valid", Target(), MODALITIES)
 
 

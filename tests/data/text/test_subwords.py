@@ -75,5 +75,5 @@ def test_missing_and_damaged_files_are_told(tmp_path: Path) -> None:
         Gpt2Bpe(*files)
     del symbols["the"]
     files[0].write_text(json.dumps(symbols))
-    with pytest.raises(ValueError, match=r"vocab\.bpe makes the symbol 'the', which .*encoder\.json does not have"):
+    with pytest.raises(ValueError, match=r"vocab\.bpe produces the symbol 'the', which .*encoder\.json does not have"):
         Gpt2Bpe(*files).encode("the")

@@ -71,4 +71,4 @@ def test_checkpoints_of_others_are_fairseqs_to_judge(checkpoint: Any, name: str)
 def test_another_sample_rate_is_warned_of(checkpoint: Any, caplog: pytest.LogCaptureFixture) -> None:
     path = checkpoint(True)
     Wav2VecEncoder(recipe(path, True, rate=8_000))
-    assert f"`task.sample_rate` is 8000, but checkpoint {path} was trained on 16000 samples a second" in caplog.text
+    assert f"`task.sample_rate` is 8000, but checkpoint {path} was trained on 16000 samples per second" in caplog.text

@@ -84,7 +84,7 @@ def test_a_damaged_last_checkpoint_is_passed_over(tmp_path: Path, caplog: pytest
     name, state = CutDown(cfg, loaded).resume()
     assert (name, state["step"]) == ("checkpoint_1_200.pt", 200)
     assert "checkpoint_last.pt cannot be read" in caplog.text
-    assert "going on from" in caplog.text
+    assert "resuming from" in caplog.text
     assert cfg.restore_file == "checkpoint_last.pt"
 
 

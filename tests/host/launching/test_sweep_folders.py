@@ -41,7 +41,7 @@ def test_hydra_stops_a_sweep_with_one_folder_before_its_first_job(
     (_, none, said), (_, both, nothing) = (json.loads(line.partition(" ")[2]) for line in lines)
     assert (none, both, nothing) == ([], ["runs/0", "runs/1"], "")
     assert "optimization.lr=[0.0003] and optimization.lr=[0.0005], and resume from each other's" in said
-    assert "as checkpoint.save_dir='outputs/audio_base/${optimization.lr.0}'" in said
+    assert "with checkpoint.save_dir='outputs/audio_base/${optimization.lr.0}'" in said
 
 
 def sweeper(user_dir: str = "data2vec_plugin", **hydra: Any) -> Any:

@@ -69,7 +69,7 @@ def test_an_override_without_plus_is_told_what_was_meant(recipe: str, override: 
 def test_a_path_that_hydras_grammar_does_not_know_is_told_of_quotes(path: str) -> None:
     with pytest.raises(OverrideParseException, match="Quote the value") as told:
         composed("audio_base", f"dataset.train_subset={path}")
-    command = str(told.value).splitlines()[-1].partition("the shell's: ")[2]
+    command = str(told.value).splitlines()[-1].partition("for the shell: ")[2]
     assert composed("audio_base", *shlex.split(command)).dataset.train_subset == path
 
 

@@ -49,7 +49,7 @@ def test_the_folder_of_curves_is_looked_at_where_they_are_drawn(tmp_path: Path) 
 def test_a_log_file_that_cannot_be_written_names_its_key(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "none" / "run.log", tmp_path / "file" / "run.log", tmp_path):
-        with pytest.raises(OSError, match=r"`common\.log_file` is '.*', which cannot be written \(.*make its folder"):
+        with pytest.raises(OSError, match=r"`common\.log_file` is '.*', which cannot be written \(.*create its folder"):
             looked_at(common={"log_file": str(path)})
     (tmp_path / "run.log").write_text("before\n")
     looked_at(common={"log_file": str(tmp_path / "run.log")})

@@ -178,7 +178,11 @@ CANNOT = [
     (speech, {"settings": {"clone_batch": 0}}, r"`clone_batch` is 0; expected at least 1"),
     (speech, {"precompute_mask_config": {"mask_prop": 1}}, r"`task\.precompute_mask_config\.mask_prop` is not a key"),
     (speech, {"precompute_mask_config": {"mask_prob": 1.5}}, r"`task\.precompute_mask_config\.mask_prob` is 1\.5"),
-    (speech, {"precompute_mask_config": {"clone_batch": 3}}, r"`task\.precompute_mask_config\.clone_batch` is 3, the"),
+    (
+        speech,
+        {"precompute_mask_config": {"clone_batch": 3}},
+        r"`task\.precompute_mask_config\.clone_batch` is 3, but the",
+    ),
     (pictures, {"of": {"input_size": 32}}, r"`task\.input_size` is 16, `model\.modalities\.image\.input_size` 32"),
     (text, {"settings": {"supported_modality": "IMAGE"}}, r"this task is for TEXT, .* is IMAGE"),
 ]
