@@ -18,23 +18,7 @@ LEFT_OUT = {"outputs", "site", "__pycache__"}
 
 NOT_YET = (
     "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "data2vec_plugin/checkpoints",
-    "data2vec_plugin/core",
-    "data2vec_plugin/criterions",
-    "data2vec_plugin/data",
-    "data2vec_plugin/files",
-    "data2vec_plugin/host",
     "data2vec_plugin/host/watching",
-    "data2vec_plugin/interop",
-    "data2vec_plugin/modalities",
-    "data2vec_plugin/models",
-    "data2vec_plugin/tasks",
-    "data2vec_plugin/__init__.py",
-    "data2vec_plugin/compat.py",
-    "data2vec_plugin/config_keys.py",
-    "data2vec_plugin/registration.py",
-    "docs/decisions",
 )
 """Files and folders that have not been read for their language yet."""
 

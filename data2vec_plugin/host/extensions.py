@@ -47,8 +47,8 @@ EXTENSIONS = (
         "fairseq.logging.progress_bar",
         "progress_bar",
         "host.watching.progress.progress_bar",
-        "where no format was chosen, the console of a run of ours has lines for people, and its log files JSON; every "
-        "epoch opens `common.log_file` once more, and writes each line as often as it is open",
+        "where no format was chosen, the console of a data2vec run has lines for people, and its log files JSON; "
+        "every epoch opens `common.log_file` once more, and writes each line as often as it is open",
     ),
     Extension(
         "fairseq_cli.generate",

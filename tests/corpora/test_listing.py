@@ -98,7 +98,7 @@ def test_a_name_that_is_not_utf8_is_skipped(corpus: Path, tmp_path: Path, capsys
         pytest.skip("this file system takes names in UTF-8 only")
     assert run(corpus, "--out", tmp_path / "data") == 0
     said = capsys.readouterr().err
-    assert "skipped 1: has a name that is not UTF-8, as manifests are: train-clean-100/caf\\udce9.wav" in said
+    assert "skipped 1: has a name that is not UTF-8, which manifests require: train-clean-100/caf\\udce9.wav" in said
     assert len(clips(tmp_path / "data" / "train-clean-100.tsv")) == 3
     os.rename(corpus, os.fsencode(corpus) + b"\xe9")
     with pytest.raises(ValueError, match=r"corpus\\udce9': this folder's name is not UTF-8"):
