@@ -50,7 +50,7 @@ class BadFiles:
 
     def _over_limit(self) -> str:
         if self.limit == 0:
-            return f"  (set `+task.{self.key}=N` to let training skip up to N files; it is 0)"
+            return f" (set `+task.{self.key}=N` to let training skip up to N files; it is 0)"
         allowed = f"`task.{self.key}` = {self.limit} (`+task.{self.key}=…` changes it)"
         return f"; this exceeds {allowed}. {self.summary()}"
 

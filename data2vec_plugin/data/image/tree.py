@@ -76,7 +76,7 @@ class ImageTree:
     def _check(self, found: int, folder: Path) -> None:
         if found == 0:
             raise ImageSourceError(
-                f"{folder} holds no picture ({', '.join(ENDINGS)}); add some, remove the folder, or correct "
+                f"{folder} holds no image ({', '.join(ENDINGS)}); add some, remove the folder, or correct "
                 f"`task.data`{self._passed_over()}"
             )
 

@@ -137,7 +137,7 @@ def two_in_one(folder: Path) -> Path:
         (no_class, r"0002\.jpg has no class; expected 0002\.cls"),
         (empty_class, r"0000\.jpg has no class"),
         (two_pictures, r"sample 0000 has two images, 0000\.jpg and 0000\.png"),
-        (no_picture, "holds no picture"),
+        (no_picture, "holds no image"),
         (compressed, "not a complete tar archive"),
         (cut_in_a_header, "not a complete tar archive: its end is missing"),
         (two_in_one, "not a complete tar archive: its end is missing"),

@@ -77,7 +77,7 @@ def test_nan_is_named_by_sample_and_place(tmp_path: Path) -> None:
     arrays["valid"]["text"][4, 2, 5] = np.nan
     path = tmp_path / "data.pkl"
     path.write_bytes(pickle.dumps(arrays))
-    with pytest.raises(UnusableFileError, match=r"`valid, text, sample 4` is nan at \[2, 5\]"):
+    with pytest.raises(UnusableFileError, match=r"`valid, text, sample 4` is nan at index \[2, 5\]"):
         convert_pickle(path, tmp_path / "out")
 
 

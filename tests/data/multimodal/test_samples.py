@@ -73,7 +73,7 @@ def test_what_is_no_number_is_named_by_its_place(tmp_path: Path, value: float) -
     text = np.ones((2, 6), np.float32)
     text[1, 3] = value
     np.savez(tmp_path / "1.npz", text=text, audio=np.ones((1, 3)))
-    with pytest.raises(MultimodalFileError, match=rf"1\.npz: `text` is {value} at \[1, 3\]"):
+    with pytest.raises(MultimodalFileError, match=rf"1\.npz: `text` is {value} at index \[1, 3\]"):
         opened(tmp_path)[1]
     data = opened(tmp_path, bad_limit=1)
     assert data[1]["features"] is None

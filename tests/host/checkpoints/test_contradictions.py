@@ -45,7 +45,7 @@ def test_the_line_to_add_is_named(checkpoint: Any, trained: bool, said: str, kin
     path = checkpoint(trained)
     with pytest.raises(ValueError, match=f"checkpoint {path} was trained with `task.normalize: {said}`") as told:
         Wav2VecEncoder(recipe(path, not trained, kind))
-    assert f"add `task.normalize={said}`; to go on" in str(told.value)
+    assert f"add `task.normalize={said}`; to continue" in str(told.value)
     assert str(told.value).endswith(f"add `+model.normalize={said}`")
     assert "\n" not in str(told.value)
 

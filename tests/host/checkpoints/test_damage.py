@@ -123,7 +123,8 @@ def test_a_damaged_pretrained_model_names_file_and_damage(tmp_path: Path) -> Non
     save(tmp_path, "pretrained.pt", 1, when=1)
     zero(tmp_path / "pretrained.pt", "data.pkl")
     with pytest.raises(
-        UnreadableCheckpointError, match=r"pretrained\.pt cannot be read .*damaged: `pretrained/data\.pkl`"
+        UnreadableCheckpointError,
+        match=r"pretrained\.pt cannot be read .*damaged: the checksum of `pretrained/data\.pkl`",
     ):
         checkpoint_utils.load_checkpoint_to_cpu(str(tmp_path / "pretrained.pt"))
 

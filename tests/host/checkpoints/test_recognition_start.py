@@ -122,7 +122,7 @@ def test_what_fits_a_pattern_is_not_trained() -> None:
     ("keys", "message"),
     [
         ({"normalize": False}, r"`task\.normalize` is false, but .*checkpoint\.pt is of model `data2vec_multi`"),
-        ({"mask_other": 2.0}, r"`model\.mask_other` is 2\.0, but an encoder of `data2vec_multi` has 0 alone"),
+        ({"mask_other": 2.0}, r"`model\.mask_other` is 2\.0, but an encoder of `data2vec_multi` supports only 0"),
         ({"layer_decay": 1.5}, r"layer_decay"),
     ],
 )

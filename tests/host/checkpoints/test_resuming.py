@@ -75,7 +75,7 @@ def test_fairseq_looks_for_relative_names_where_it_was_started(tmp_path: Path, m
         each.mkdir()
     monkeypatch.chdir(here)
     (folder / "checkpoint_best.pt").touch()
-    with pytest.raises(ValueError, match=rf"begin at {here}; `checkpoint\.restore_file={folder}/checkpoint_best\.pt`"):
+    with pytest.raises(ValueError, match=rf"start at {here}; `checkpoint\.restore_file={folder}/checkpoint_best\.pt`"):
         load(folder, restore_file="checkpoint_best.pt")
     (here / "checkpoint_best.pt").touch()
     assert load(folder, restore_file="checkpoint_best.pt") == ["checkpoint_best.pt"]
