@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...files.names import FileNames
 from ...files.unusable import UnusableFileError
 
-NAMED = "SPLIT-NUMBER.tar, as train-000000.tar"
+NAMED = "SPLIT-NUMBER.tar, such as train-000000.tar"
 """How archives are found."""
 PROGRESS = 100_000
 """The number of images listed between two lines of the log."""

@@ -86,7 +86,7 @@ class ImageTree:
         if not passed:
             return ""
         named = (
-            (f". Archives are only read from `task.data`, with names such as {NAMED}") if passed.counts[ARCHIVE] else ""
+            (f". Archives are only read from `task.data`, and must be named {NAMED}") if passed.counts[ARCHIVE] else ""
         )
         return f". Skipped: {passed}{named}"
 

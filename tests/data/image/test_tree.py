@@ -72,7 +72,7 @@ def test_a_class_without_pictures_is_told(root: Path) -> None:
     assert len(ImageTree(root, labelled=False)) == 6
 
 
-@pytest.mark.parametrize(("labelled", "fault"), [(True, "no class folder; expected one"), (False, "holds no picture")])
+@pytest.mark.parametrize(("labelled", "fault"), [(True, "no class folder; expected one"), (False, "holds no image")])
 def test_an_empty_folder_is_told(tmp_path: Path, labelled: bool, fault: str) -> None:
     with pytest.raises(ImageSourceError, match=fault):
         ImageTree(tmp_path, labelled)
@@ -81,11 +81,13 @@ def test_an_empty_folder_is_told(tmp_path: Path, labelled: bool, fault: str) -> 
 def test_what_may_have_been_meant_is_told(tmp_path: Path) -> None:
     for name in ("00000.tar", "cat.HEIC"):
         (tmp_path / name).touch()
-    with pytest.raises(ImageSourceError, match="holds no picture") as caught:
+    with pytest.raises(ImageSourceError, match="holds no image") as caught:
         ImageTree(tmp_path, labelled=False)
     told = str(caught.value)
     assert "1: an unsupported image format (convert it to JPEG or PNG): cat.HEIC" in told
-    assert "Archives are only read from `task.data`, with names such as SPLIT-NUMBER.tar, as train-000000.tar" in told
+    assert (
+        "Archives are only read from `task.data`, and must be named SPLIT-NUMBER.tar, such as train-000000.tar" in told
+    )
 
 
 def test_a_long_list_shows_progress_over_all_folders(

@@ -69,7 +69,7 @@ def test_fewer_gpus_are_told_what_keeps_the_batch(
     monkeypatch: pytest.MonkeyPatch, visible: int, gpus: int, freq: int, here: int, same: int
 ) -> None:
     line = f"distributed_training.distributed_world_size={here} optimization.update_freq='[{same}]'"
-    with pytest.raises(ValueError, match=f"is {gpus}, and {visible} GPUs? can be seen") as told:
+    with pytest.raises(ValueError, match=f"is {gpus}, but {visible} GPUs? can be seen") as told:
         compared(monkeypatch, visible, recipe(gpus, [freq]))
     assert line in str(told.value)
 
@@ -89,7 +89,7 @@ def test_processes_of_several_machines_are_not_counted_here(monkeypatch: pytest.
 
 
 def test_a_port_alone_is_not_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match=r"is 16, and 8 GPUs can be seen"):
+    with pytest.raises(ValueError, match=r"is 16, but 8 GPUs can be seen"):
         compared(monkeypatch, 8, recipe(port=29_500))
 
 
