@@ -16,23 +16,12 @@ CODE = ("data2vec_compat", "data2vec_plugin", "benchmarks", "examples", "docs")
 KINDS = ("*.py", "*.md", "*.yaml")
 LEFT_OUT = {"outputs", "site", "__pycache__"}
 
-NOT_YET = (
-    "CHANGELOG.md",
-    "data2vec_plugin/host/watching",
-)
-"""Files and folders that have not been read for their language yet."""
-
-
-def read_already(path: Path) -> bool:
-    name = path.relative_to(ROOT).as_posix()
-    return not any(name == each or name.startswith(f"{each}/") for each in NOT_YET)
-
 
 def files() -> List[Path]:
     found = [ROOT / "Makefile", *ROOT.glob("*.md")]
     for folder in (*CODE, "configs"):
         found += [path for kind in KINDS for path in (ROOT / folder).rglob(kind)]
-    return sorted(path for path in found if not LEFT_OUT & set(path.relative_to(ROOT).parts) and read_already(path))
+    return sorted(path for path in found if not LEFT_OUT & set(path.relative_to(ROOT).parts))
 
 
 ANY = re.compile(rf"\b(?:{'|'.join(usual_words.USUAL)})\b", re.IGNORECASE)

@@ -82,4 +82,4 @@ def test_a_run_whose_gradients_are_not_finite_ends_with_advice(results: Dict[str
     assert error.startswith("NonFiniteError: gradients are NaN or infinite at update ")
     assert "; batch (" in error
     assert "), samples " in error
-    assert "Likely knobs: lower `optimization.lr`" in error
+    assert "Try a lower `optimization.lr`" in error

@@ -62,7 +62,7 @@ def test_a_bad_file_costs_no_update_and_skips_no_clip(folder: Path, results: Dic
     assert error.startswith("AudioFileError: ")
     assert "`task.bad_audio_limit` = 1" in error
     assert error.endswith(
-        f"All {done} updates are in {folder}/bad/checkpoint_last.pt, from which the same command goes on"
+        f"All {done} updates are in {folder}/bad/checkpoint_last.pt, from which the same command resumes"
     )
     assert results["goes on"] == {"updates": UPDATES, "error": ""}
     log = (folder / "bad" / "train.log").read_text()

@@ -73,8 +73,8 @@ def test_both_save_and_name_the_file_and_go_on_exactly(folder: Path, results: An
     assert first == second
     assert re.match(rf"SharedFileError: process [12] of 2: {folder}/data/train\.tsv:9: .*train7\.wav", first["error"])
     done = first["updates"]
-    told = f"All {done} updates are in {last}, from which the same command goes on"
-    assert first["error"].endswith(told if done else "There is no checkpoint to go on from")
+    told = f"All {done} updates are in {last}, from which the same command resumes"
+    assert first["error"].endswith(told if done else "There is no checkpoint to resume from")
     assert results[f"goes on {seed}"] == [{"updates": UPDATES, "error": ""}] * 2
     assert f"{done} are done, {UPDATES - done} to go" in (last.parent / "train.log").read_text() or not done
     assert same_weights(last.parent, folder / f"unbroken{seed}")
@@ -88,6 +88,6 @@ def test_so_they_do_in_validation(folder: Path, results: Any) -> None:
     last = folder / "validation" / "checkpoint_last.pt"
     for end in results["validation"]:
         assert re.search(r"SharedFileError: process [12] of 2: .*dev_other\.tsv:\d+: ", end["error"])
-        assert end["error"].endswith(f"All 2 updates are in {last}, from which the same command goes on")
+        assert end["error"].endswith(f"All 2 updates are in {last}, from which the same command resumes")
     assert results["validation goes on"] == [{"updates": UPDATES, "error": ""}] * 2
     assert same_weights(folder / "validation", folder / "unbroken3")

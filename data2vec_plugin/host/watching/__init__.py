@@ -1,3 +1,3 @@
-"""What a run says of itself: a plan before its first update, and the likely knob when it cannot go on."""
+"""Logs of a run: a plan before its first update, and settings to change when it cannot continue."""
 
-import fairseq  # noqa: F401  first of all, because everything of ours registers when it is there
+import fairseq  # noqa: F401  first, because the plugin's modules register on import

@@ -1,4 +1,4 @@
-"""The likely knob, for a run that cannot go on."""
+"""Settings to change, for a run that cannot continue."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ def not_finite(trainer: Any, samples: Any) -> str:
     lr, common = trainer.get_lr(), trainer.cfg.common
     half = "`common.bf16=true` instead of fp16, or " if common.fp16 else ""
     return (
-        f"gradients are NaN or infinite at update {trainer.get_num_updates() + 1} (lr {lr:.3g}); "
-        f"{describe(samples)}. Likely knobs: {half}lower `optimization.lr`, a longer warm-up, "
-        f"`optimization.clip_norm=1`; the line above says in which module it began. Nothing before the last checkpoint "
-        f"is lost: start again with the changed key"
+        f"gradients are NaN or infinite at update {trainer.get_num_updates() + 1} (lr {lr:.3g}); {describe(samples)}. "
+        f"Try {half}a lower `optimization.lr`, a longer warm-up, or `optimization.clip_norm=1`; the line above names "
+        "the module where it started. Nothing before the last checkpoint is lost: start again with the changed key"
     )
 
 
 def out_of_memory(samples: Any, knobs: str) -> str:
-    """Advice for batches that do not fit; ``knobs`` are the task's."""
-    return f"out of memory; {describe(samples)}. Likely knobs: {knobs}"
+    """Advice for batches that do not fit; ``knobs`` are the task's suggestions."""
+    return f"out of memory; {describe(samples)}. Try this: {knobs}"
 
 
 def is_about_the_checkpoint(error: Exception, filename: str) -> bool:
-    """Whether fairseq failed because a checkpoint does not fit, or is none of a model's."""
+    """Whether fairseq failed because a checkpoint does not match the model, or is not a model's."""
     from ...checkpoints.saved_file import identify_file
 
     if "Cannot load model parameters" in str(error):
@@ -47,7 +46,7 @@ def mismatch(trainer: Any, filename: str, error: Exception) -> str:
     if found.model and found.model != trainer.cfg.model._name:
         reason = found.message(f"this run trains `{trainer.cfg.model._name}`")
     elif "model" not in state:
-        reason = found.message("expected a checkpoint of a training")
+        reason = found.message("expected a checkpoint of a training run")
     else:
         saved = state["model"]
         if hasattr(model, "upgrade_state_dict"):
@@ -55,15 +54,17 @@ def mismatch(trainer: Any, filename: str, error: Exception) -> str:
         reason = explain(plain_names(model, shapes(saved)), plain_names(model, own_shapes(model))) or str(
             error.__context__ or error
         )
-    return f"cannot go on from {filename}: {reason}. {_way_out(trainer.cfg.checkpoint, filename)}"
+    return f"cannot resume from {filename}: {reason}. {_way_out(trainer.cfg.checkpoint, filename)}"
 
 
 def _way_out(checkpoint: Any, filename: str) -> str:
-    """What to do about a checkpoint that does not fit; only what a run has saved itself may be in its way."""
+    """What to do about a checkpoint that does not match; depends on whether the run has saved it itself."""
     key = _given_by(checkpoint, filename)
     if key:
-        return f"It is `checkpoint.{key}`: give the size and settings that it was trained with, or another checkpoint"
-    return "To begin anew, choose another `checkpoint.save_dir`; to go on, give the settings that it was trained with"
+        return f"It is `checkpoint.{key}`: use the size and settings that it was trained with, or another checkpoint"
+    return (
+        "To start a new run, choose another `checkpoint.save_dir`; to resume, use the settings that it was trained with"
+    )
 
 
 def _given_by(checkpoint: Any, filename: str) -> str:

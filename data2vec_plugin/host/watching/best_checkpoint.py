@@ -1,4 +1,4 @@
-"""Whether the checkpoint that a run keeps as its best one is the best, as fairseq cannot know."""
+"""Checks whether the checkpoint that a run keeps as its best one is the best, which fairseq cannot know."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any, Optional
 
 HIGHER = {"acc", "accuracy", "bleu", "correlation", "f", "mcc", "pearson", "precision", "recall", "spearman", "top"}
 LOWER = {"cer", "err", "error", "loss", "ppl", "uer", "wer"}
-"""Words in the names of metrics that are better when they are higher or lower; numbers behind them do not count."""
+"""Words in the names of metrics that are better when they are higher or lower; numbers after them are ignored."""
 
 
 def kept_the_wrong_way(checkpoint: Any) -> Optional[str]:
-    """What is wrong with the section `checkpoint`, if it keeps the worst of all; None where names do not tell."""
+    """The error of a section `checkpoint` that keeps the worst checkpoint; None if this is unknown from the name."""
     metric, maximize = checkpoint.best_checkpoint_metric, checkpoint.maximize_best_checkpoint_metric
     better = better_when_higher(metric)
     if better is None or better == maximize:

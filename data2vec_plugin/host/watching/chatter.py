@@ -40,7 +40,7 @@ SAVED = re.compile(
 
 
 def is_chatter(record: logging.LogRecord) -> bool:
-    """Whether a record tells a person nothing."""
+    """Whether a record is of no use to a person."""
     beginnings = CHATTER.get(record.name, ())
     return record.levelno <= logging.INFO and record.getMessage().startswith(beginnings)
 

@@ -1,4 +1,4 @@
-"""What the console shows of a training or a `fairseq-generate` of ours; log files get everything.
+"""What the console shows of a data2vec training or `fairseq-generate`; log files get everything.
 
 fairseq prints the whole configuration (12,000 characters in a line) and the whole model: these go to log files only. If
 `common.log_format` is not set, the console is for people: short lines, statistics as text (see :mod:`.progress`), and
@@ -28,7 +28,7 @@ STOCK_FORMATS = (
     "%(asctime)s | %(levelname)s | %(name)s | %(message)s",
     "[%(asctime)s][%(name)s][%(levelname)s] - %(message)s",
 )
-"""fairseq's and hydra's: where a console has one of these, nobody has chosen another."""
+"""fairseq's and hydra's: a console with one of these has not been configured by the user."""
 OURS = ("data2vec_plugin", "data2vec_compat", "fairseq", "fairseq_cli")
 SHARED = "detected shared parameter: "
 """fairseq logs it for every bias that is None, too."""
@@ -54,7 +54,7 @@ class FileOnly(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self.ours = self.readable = False
-        """Whether the run that has begun last is ours, and whether its console is for people."""
+        """Whether the last started run is a data2vec run, and whether its console is for people."""
         self.kept: List[logging.LogRecord] = []
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -78,7 +78,7 @@ class FileOnly(logging.Filter):
 
 
 class ReadableFormatter(logging.Formatter):
-    """Writes a line for people: time, level from warnings on, text; a format that somebody has chosen is kept."""
+    """Writes a line for people: time, level from warnings on, text; a format chosen by the user is kept."""
 
     def __init__(self, chosen: Optional[logging.Formatter], colour: bool) -> None:
         self.chosen, self.colour = chosen, colour
@@ -113,7 +113,7 @@ def passes(record: logging.LogRecord) -> bool:
 def set_up_consoles(readable: bool) -> None:
     """Have the consoles of the root logger show lines for people, or what they showed before."""
     for handler in logging.getLogger().handlers:
-        if type(handler) is not logging.StreamHandler:  # a file, or somebody's own
+        if type(handler) is not logging.StreamHandler:  # a file, or a user's handler
             continue
         if isinstance(handler.formatter, ReadableFormatter):
             handler.setFormatter(handler.formatter.chosen)

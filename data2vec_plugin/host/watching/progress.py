@@ -82,7 +82,7 @@ def progress_bar(
 ) -> Any:
     """fairseq's progress bar; where no format was chosen and the console is for people, ours around that for JSON.
 
-    While a run of ours trains, the log file is opened once: fairseq opens it for each epoch, and repeats each line.
+    While a data2vec run trains, the log file is opened once: fairseq opens it for each epoch, and repeats each line.
     """
     if log_file is not None and not (trains() and is_open(fairseq_bars.logger, log_file)):
         kwargs["log_file"] = log_file

@@ -32,7 +32,7 @@ def scores(stats: Mapping[str, Any]) -> List[str]:
 
 
 def compared(value: float, best: Optional[float]) -> str:
-    """How a value stands beside the best one of the run, which includes it."""
+    """A value compared with the best one of the run, which includes it."""
     if best is None:
         return ""
     return " (best so far)" if value == best else f" (best {best:.4g})"
@@ -60,7 +60,7 @@ def as_number(value: Any) -> Optional[float]:
 
 
 def duration(seconds: float) -> str:
-    """A time that is left, as exactly as anybody wants it.
+    """A remaining time, rounded for people.
 
     >>> duration(75), duration(3 * 3600 + 300), duration(4 * 86400 + 7200)
     ('1:15', '3 h 5 min', '4 d 2 h')

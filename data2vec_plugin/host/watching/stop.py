@@ -24,7 +24,7 @@ from .together import SharedFileError
 logger = logging.getLogger(__name__)
 
 BEFORE = "checkpoint_before_collapse"
-"""What the last checkpoint is kept as, once weights that have collapsed take its place."""
+"""The name under which the last checkpoint is kept when collapsed weights replace it."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Place:
         return False
 
     def state_dict(self) -> Dict[str, Any]:
-        """The position from which a resumed run goes on."""
+        """The position from which a run is resumed."""
         return self.state
 
 
 def train_epoch(stock: Any, cfg: Any, trainer: Any, task: Any, epoch_itr: Any) -> Any:
-    """``train`` of `fairseq_cli.train`, which trains an epoch; a run of ours that stops in it saves first."""
+    """``train`` of `fairseq_cli.train`, which trains an epoch; a data2vec run that stops in it saves first."""
     with paced(cfg, trainer, epoch_itr):
         return _train_epoch(stock, cfg, trainer, task, epoch_itr)
 
@@ -59,9 +59,9 @@ def _train_epoch(stock: Any, cfg: Any, trainer: Any, task: Any, epoch_itr: Any) 
         return stock(cfg, trainer, task, epoch_itr)
     except (BadFileError, SharedFileError, CollapseError) as error:
         in_update = isinstance(error, SharedFileError) and error.in_update
-        told = stop(cfg.checkpoint, trainer, place(epoch_itr, begun, cfg, in_update), error)
+        saved = stop(cfg.checkpoint, trainer, place(epoch_itr, begun, cfg, in_update), error)
         said = error.own_words() if isinstance(error, BadFileError) else str(error)
-        error.args = (f"{said}. {told}",)
+        error.args = (f"{said}. {saved}",)
         raise
 
 
@@ -72,7 +72,7 @@ def has_ended(optimization: Any, trainer: Any) -> bool:
         return False
     logger.info(
         f"nothing is left to do: {done:,} updates are made, and `optimization.max_update` is {goal:,}; no checkpoint "
-        f"is written. With a larger one it goes on"
+        "is written. With a larger one the run continues"
     )
     return True
 
@@ -86,8 +86,9 @@ def taken(epoch_itr: Any) -> int:
 def place(epoch_itr: Any, begun: int, cfg: Any, in_update: bool = False) -> Place:
     """The end of the last whole update; micro-batches of the next may have been read already.
 
-    The epoch began, or went on, at batch ``begun``. ``in_update`` all of them have been read, and given up: an epoch's
-    last update may have fewer than the others, and what follows a bad file is counted in ``batches`` alone.
+    The epoch started, or was resumed, at batch ``begun``. With ``in_update`` all batches of the update have been read
+    and dropped: an epoch's last update may have fewer than the others, and batches after a bad file are only counted in
+    ``batches``.
     """
     freqs = cfg.optimization.update_freq
     freq = freqs[min(epoch_itr.epoch, len(freqs)) - 1]
@@ -106,15 +107,15 @@ def stop(cfg: Any, trainer: Any, at: Place, error: Exception) -> str:
     alone, collapsed = trainer.data_parallel_world_size == 1, isinstance(error, CollapseError)
     together = collapsed or isinstance(error, SharedFileError)
     if not (alone or together) or cfg.no_save or cfg.no_last_checkpoints or trainer.get_num_updates() == 0:
-        return f"The last checkpoint is {last}" if last.exists() else "There is no checkpoint to go on from"
+        return f"The last checkpoint is {last}" if last.exists() else "There is no checkpoint to resume from"
     kept = last.with_name(last.name.replace("checkpoint_last", BEFORE, 1))
     if collapsed and trainer.should_save_checkpoint_on_current_rank:
         keep(last, kept)
     checkpoint_utils.save_checkpoint(cfg, trainer, at, None)
     if not alone:
-        torch.distributed.barrier()  # whoever fails first ends the others, also the one that writes
+        torch.distributed.barrier()  # the first to fail ends the others, including the one that writes
     back = f"; `checkpoint.restore_file={kept}` goes back to the one before" if collapsed and kept.exists() else ""
-    return f"All {trainer.get_num_updates()} updates are in {last}, from which the same command goes on{back}"
+    return f"All {trainer.get_num_updates()} updates are in {last}, from which the same command resumes{back}"
 
 
 def keep(last: Path, kept: Path) -> None:

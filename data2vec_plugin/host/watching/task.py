@@ -1,4 +1,4 @@
-"""What a task of ours tells whoever watches its run."""
+"""The base class of this plugin's tasks: it reports data sizes, and explains errors of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .advice import not_finite, out_of_memory
 logger = logging.getLogger(__name__)
 
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
-"""How torch says so: on a GPU, on a CPU, and there on Windows."""
+"""Torch's messages: on a GPU, on a CPU, and on a CPU with Windows."""
 
 
 class NonFiniteError(FloatingPointError):
@@ -40,7 +40,7 @@ class Extent:
 
 
 class WatchedTask:
-    """A task of ours: it can say how much data a set holds, and what a batch is."""
+    """A task that reports how much data a set holds and describes batches."""
 
     memory_knobs: ClassVar[str] = (
         "lower `dataset.max_tokens` (and raise `optimization.update_freq` to keep the batch), "
@@ -51,7 +51,7 @@ class WatchedTask:
 
     def extent(self, dataset: Any, indices: NDArray[np.int64]) -> Extent:
         """How much the samples ``indices`` of ``dataset`` are, which are an epoch."""
-        raise NotImplementedError(f"{type(self).__name__} must say how much data it has")
+        raise NotImplementedError(f"{type(self).__name__} must implement how much data it has")
 
     def train_step(self, sample: Any, model: Any, criterion: Any, *args: Any, **kwargs: Any) -> Any:
         """fairseq's own; a batch that does not fit into memory is described before fairseq decides what to do."""
@@ -64,7 +64,8 @@ class WatchedTask:
             return super().valid_step(sample, model, criterion, *args, **kwargs)  # type: ignore[misc]
 
     def reduce_metrics(self, logging_outputs: List[Dict[str, Any]], criterion: Any) -> None:
-        """fairseq's own, which tells the criterion's class of the update; here the criterion itself hears of it."""
+        """fairseq's own, which passes the logs of an update to the criterion's class; here they are passed to the
+        criterion itself, too."""
         super().reduce_metrics(logging_outputs, criterion)  # type: ignore[misc]
         let_observe(criterion, logging_outputs)
 
@@ -77,7 +78,9 @@ def knobs_for(model: Any, knobs: str) -> str:
     copies = getattr(getattr(getattr(model, "module", model), "config", None), "copies", 1)
     if copies == 1:
         return knobs
-    return f"{knobs}; each input is masked {copies} times (`model.clone_batch`): fewer masks fit, but train otherwise"
+    return (
+        f"{knobs}; each input is masked {copies} times (`model.clone_batch`): fewer masks fit, but change the training"
+    )
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """A file that one of several processes cannot use ends all of them, before the update that it was read for.
 
-A process that raised alone would leave the others waiting for its gradients, to be killed with what they know.
-Instead it goes on with batches that hold nothing up to where all add up their logs, after the backward pass and before
-the step: there its trainer adds whether it has encountered a bad file, so that all processes know.
+If only one process raised, the others would wait for its gradients until they are killed, and lose their state. Instead
+it continues with empty batches until all add up their logs, after the backward pass and before the step: there its
+trainer adds whether it has encountered a bad file, so that all processes know.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LONGEST = 10_000
 
 
 class SharedFileError(ValueError):
-    """One process met a bad file too many, and all know it; ``in_update`` if for an update, which is not made."""
+    """One process found too many bad files, and all know it; ``in_update`` if in an update, which is not made."""
 
     def __init__(self, message: str, in_update: bool) -> None:
         super().__init__(message)
@@ -29,7 +29,8 @@ class SharedFileError(ValueError):
 
 
 def stops_together(trainer: Any) -> bool:
-    """Whether several processes train a task of ours, and add up their logs at each update; under BMUF they do not."""
+    """Whether several processes train a task of this plugin, and add up their logs at each update; under BMUF they do
+    not."""
     several = trainer.data_parallel_world_size > 1 and not trainer.cfg.optimization.use_bmuf
     return several and isinstance(trainer.task, WatchedTask)
 
@@ -42,13 +43,13 @@ def listen(trainer: Any, iterator: Any) -> Any:
 
 
 def stop_together(trainer: Any) -> NoReturn:
-    """Raise SharedFileError with what all processes have met; each of them must call this."""
+    """Raise SharedFileError with the bad files of all processes; each of them must call this."""
     in_update = trainer.model.training  # which is what train_step and valid_step begin with
     raise SharedFileError(_all_messages(trainer, trainer.bad_file), in_update) from trainer.bad_file
 
 
 def _all_messages(trainer: Any, error: Optional[BadFileError]) -> str:
-    """What each process that met a bad file says of it, the same on all."""
+    """The messages of all processes that found a bad file, the same on each."""
     said = distributed_utils.all_gather_list(
         None if error is None else error.own_words()[:LONGEST],
         trainer.data_parallel_process_group,

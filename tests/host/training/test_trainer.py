@@ -241,7 +241,7 @@ def test_out_of_memory_describes_the_batch(caplog: pytest.LogCaptureFixture) -> 
 def test_so_it_does_in_validation(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(RuntimeError, match="out of memory"):
         Task().valid_step(SAMPLE, None, None)
-    assert "batch (3, 1600), samples 4, 8, 15. Likely knobs: lower `dataset.max_tokens_valid`" in caplog.text
+    assert "batch (3, 1600), samples 4, 8, 15. Try this: lower `dataset.max_tokens_valid`" in caplog.text
 
 
 def test_so_it_does_once_when_the_optimizer_finds_no_memory(
@@ -307,14 +307,18 @@ def test_a_checkpoint_that_fits_may_be_refused_by_the_task(
 @pytest.mark.parametrize(
     ("name", "key", "words"),
     [
-        ("run/checkpoint_last.pt", "", r"To begin anew, choose another `checkpoint\.save_dir`; to go on, give the"),
+        (
+            "run/checkpoint_last.pt",
+            "",
+            r"To start a new run, choose another `checkpoint\.save_dir`; to resume, use the",
+        ),
         (
             "run/pretrained.pt",
             "finetune_from_model",
             r"It is `checkpoint\.finetune_from_model`: give .* or another checkpoint$",
         ),
-        ("pretrained.pt", "continue_once", r"It is `checkpoint\.continue_once`: give the size"),
-        ("pretrained.pt", "restore_file", r"It is `checkpoint\.restore_file`: give the size"),
+        ("pretrained.pt", "continue_once", r"It is `checkpoint\.continue_once`: use the size"),
+        ("pretrained.pt", "restore_file", r"It is `checkpoint\.restore_file`: use the size"),
     ],
 )
 def test_a_model_that_was_given_is_named_by_its_key_and_left_alone(
@@ -356,7 +360,7 @@ def test_a_checkpoint_of_something_else_is_told(
     torch.save({**trainer_state({}, {}), **saved} if "cfg" in saved else saved, path)
     settings = config(tmp_path)
     settings.model = SimpleNamespace(_name="data2vec_audio")
-    with pytest.raises(CheckpointMismatchError, match=rf"cannot go on from .*other\.pt: .*{words}"):
+    with pytest.raises(CheckpointMismatchError, match=rf"cannot resume from .*other\.pt: .*{words}"):
         trainer(Task(), settings, loading=error).load_checkpoint(str(path))
 
 

@@ -132,7 +132,7 @@ def test_an_epoch_that_ends_at_once_begins_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize("settings", [{"processes": 2}, {"no_save": True}, {"no_last_checkpoints": True}])
 def test_where_nothing_may_be_saved_it_says_what_there_is(tmp_path: Path, settings: Any) -> None:
     run = Run(tmp_path, **settings)
-    with pytest.raises(AudioFileError, match=r"There is no checkpoint to go on from$"):
+    with pytest.raises(AudioFileError, match=r"There is no checkpoint to resume from$"):
         run.train(iterator(bad=5))
     (tmp_path / "checkpoint_last.pt").touch()
     with pytest.raises(AudioFileError, match=r"The last checkpoint is .*checkpoint_last\.pt$"):
