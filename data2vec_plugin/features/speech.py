@@ -49,7 +49,7 @@ class SpeechReader:
             )
         stated = info.frames if item.samples is None else item.samples
         if info.frames < TRUNCATED * stated:
-            raise BadItemError(f"{info.frames} samples on disk, {stated} in the manifest: the file is truncated")
+            raise BadItemError(f"{info.frames} samples on disk but {stated} in the manifest: the file is truncated")
         self._check_length(info.frames)
         if info.channels > 1:
             self._mixed_down.append(item.place)

@@ -52,7 +52,7 @@ def _check_frames(
     findings.warn(
         f"`{split}`: {len(short):,} of {len(needed):,} clips have fewer frames than CTC needs for their labels, such "
         f"as {audio.where(int(short[0]))} ({there} frames, {wanted} needed): nothing is learned from them "
-        f"(`criterion.zero_infinity`), and they may have another clip's text; correct them or take them out"
+        f"(`criterion.zero_infinity`), and they may have another clip's text; correct them or remove them"
     )
 
 

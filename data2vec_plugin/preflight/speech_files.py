@@ -30,7 +30,7 @@ def check_headers(split: str, audio: CheckedAudioDataset, findings: Findings) ->
         return
     limit = audio.bad_files.limit
     more = f" ({len(faults)} of {len(chosen)} files that were looked at have such faults)" if len(faults) > 1 else ""
-    text = f"{faults[0]}; replace it or take it out{more}"
+    text = f"{faults[0]}; replace it or remove it{more}"
     (findings.refuse if len(faults) > limit else findings.warn)(text)
 
 

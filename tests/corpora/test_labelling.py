@@ -169,7 +169,7 @@ def test_a_faulty_table_is_refused(data: Path, tmp_path: Path, text: str, messag
 
 def test_an_id_with_two_transcripts_is_refused(data: Path) -> None:
     (data.parent / "corpus/dev/7/1/7-1.trans.txt").write_text("7-1-0000 GO\n7-1-0000 ON\n")
-    with pytest.raises(ValueError, match=r"7-1\.trans\.txt, line 2: 7-1-0000 has a transcript"):
+    with pytest.raises(ValueError, match=r"7-1\.trans\.txt, line 2: 7-1-0000 already has a transcript"):
         run(data)
 
 

@@ -192,7 +192,7 @@ def test_faulty_subword_files_are_refused(tmp_path: Path, bytes_bpe: tuple[Path,
     pytest.importorskip("sentencepiece")
     with pytest.raises(ValueError, match=r"none\.model: no such file"):
         sentencepiece(tmp_path / "none.model")
-    with pytest.raises(ValueError, match="no SentencePiece model"):
+    with pytest.raises(ValueError, match="not a SentencePiece model"):
         sentencepiece(tmp_path / "vocab.bpe")
 
 

@@ -131,7 +131,7 @@ def test_an_engine_that_is_not_there_is_told(data: Path, monkeypatch: pytest.Mon
 
 
 def test_subwords_are_looked_for_beside_the_checkpoint(encoders: Tuple[Path, Path], data: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="which subwords"):
+    with pytest.raises(ValueError, match="kind of subwords is unclear"):
         task_on(data, symbols=False).build_model(model_section(encoders))
     other = tmp_path / "dict.txt"
     other.write_text("a 1\nb 1\n")

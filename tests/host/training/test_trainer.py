@@ -315,7 +315,7 @@ def test_a_checkpoint_that_fits_may_be_refused_by_the_task(
         (
             "run/pretrained.pt",
             "finetune_from_model",
-            r"It is `checkpoint\.finetune_from_model`: give .* or another checkpoint$",
+            r"It is `checkpoint\.finetune_from_model`: use .* or another checkpoint$",
         ),
         ("pretrained.pt", "continue_once", r"It is `checkpoint\.continue_once`: use the size"),
         ("pretrained.pt", "restore_file", r"It is `checkpoint\.restore_file`: use the size"),
@@ -379,7 +379,7 @@ def test_a_run_that_goes_on_under_another_seed_says_so(
     run.cfg.common.seed = seed
     saved = {"cfg": OmegaConf.create({"common": {"seed": 1}}), "model": {}}
     run._take_up(False, "checkpoint_last.pt", saved)
-    assert ("`common.seed` is 2, and checkpoint_last.pt was saved with 1" in caplog.text) == warned
+    assert ("`common.seed` is 2, but checkpoint_last.pt was saved with 1" in caplog.text) == warned
     caplog.clear()
     run._take_up(True, "pretrained.pt", saved)  # a new run, which begins with its weights
     run._take_up(False, "checkpoint_last.pt", {"cfg": None, "model": {}})
