@@ -32,7 +32,7 @@ def write(path: Path, cfg: Dict[str, Any]) -> Path:
             {"model": {"_name": "wav2vec_ctc", "w2v_args": {"model": {"_name": "wav2vec2"}}}},
             r"is of model `wav2vec_ctc` on `wav2vec2` \(speech recognition by CTC\); expected a data2vec encoder",
         ),
-        ({"model": {}}, r"is a saved dictionary of `args`, `cfg`, `model` and 4 more, no checkpoint; give a"),
+        ({"model": {}}, r"is a saved dictionary of `args`, `cfg`, `model` and 4 more, not a checkpoint; use a"),
     ],
 )
 def test_other_models_are_refused(tmp_path: Path, cfg: Dict[str, Any], message: str) -> None:
@@ -72,7 +72,7 @@ def test_a_model_that_this_version_lacks_is_told(tmp_path: Path, monkeypatch: py
 
 
 def test_files_that_are_no_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no\.pt does not exist; give the \.pt file of a training"):
+    with pytest.raises(ValueError, match=r"no\.pt does not exist; use the \.pt file of a training run"):
         open_checkpoint(tmp_path / "no.pt")
     (tmp_path / "cut.pt").write_bytes(b"PK\x03\x04")
     with pytest.raises(ValueError, match=r"cut\.pt cannot be read \(4 bytes"):

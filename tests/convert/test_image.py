@@ -139,13 +139,13 @@ def test_another_number_of_names_is_told(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_mean_that_leaves_out_a_patch_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fine_tuned(tmp_path / "ours.pt", reference_compat=True)
     assert refused(tmp_path / "ours.pt", tmp_path / "theirs")
-    assert "`model.reference_compat` is True; Hugging Face knows False only" in capsys.readouterr().err
+    assert "`model.reference_compat` is True, but Hugging Face supports only False" in capsys.readouterr().err
 
 
 def test_a_normalised_class_token_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fine_tuned(tmp_path / "ours.pt", pooling="class_token")
     assert refused(tmp_path / "ours.pt", tmp_path / "theirs")
-    assert "`model.pooling` is 'class_token'; Hugging Face knows 'mean' only" in capsys.readouterr().err
+    assert "`model.pooling` is 'class_token', but Hugging Face supports only 'mean'" in capsys.readouterr().err
 
 
 def test_pooled_and_maskless_base_models_are_completed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

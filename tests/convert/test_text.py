@@ -221,7 +221,7 @@ def test_heads_that_theirs_are_not_are_refused(
     state["cfg"]["model"][key] = value
     torch.save(state, tmp_path / "ours.pt")
     assert refused(tmp_path / "ours.pt", tmp_path / "theirs")
-    assert f"`model.{key}` is {value!r}; Hugging Face's Data2VecText knows" in capsys.readouterr().err
+    assert f"`model.{key}` is {value!r}, but Hugging Face's Data2VecText supports only" in capsys.readouterr().err
 
 
 def test_heads_of_a_model_without_a_wrapper_convert(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
