@@ -153,7 +153,7 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         if self.masks.random > 0 and not odds.sum() > 0:
             raise ValueError(
                 "no symbol can replace a hidden one, because all counts in dict.txt are 0; set "
-                "`task.freq_weighted_replacement=false`, or `task.random_token_prob=0`"
+                "`+task.freq_weighted_replacement=false`, or `task.random_token_prob=0`"
             )
         return odds
 

@@ -63,5 +63,5 @@ def check_values(cfg: MemeClassifierConfig) -> None:
     if not cfg.encoder_lr_scale > 0:
         raise ValueError(
             f"`model.encoder_lr_scale` is {cfg.encoder_lr_scale}; expected more than 0; to freeze encoders, set "
-            "`model.freeze=true`"
+            "`+model.freeze=true`"
         )
