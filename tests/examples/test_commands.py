@@ -97,8 +97,9 @@ def test_large_is_pretrained_on_the_splits_of_libri_light() -> None:
 def test_recognition_says_which_of_its_values_are_ours(recipe: Path) -> None:
     header = " ".join(line[1:].strip() for line in recipe.read_text(encoding="utf-8").splitlines() if line[:1] == "#")
     size, hours = recipe.stem.split("_")[1:]
-    assert f"wav2vec 2.0's {'vox' if size == 'large' else 'base'}_{hours}. Changed here: the task `data2vec_asr`," in header
-    assert ("The paper records no settings for large" in header) == (size == "large")
+    source = f"wav2vec 2.0's {'vox' if size == 'large' else 'base'}_{hours}."
+    assert f"{source} Changed here: the task `data2vec_asr`," in header
+    assert ("The paper gives no settings for large" in header) == (size == "large")
 
 
 def told() -> Iterator[Tuple[str, str]]:
