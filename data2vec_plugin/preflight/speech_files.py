@@ -17,10 +17,11 @@ HEADERS = 24
 """Files of a split whose headers are read."""
 
 
-def check_headers(split: str, audio: CheckedAudioDataset, findings: Findings) -> None:
+def check_headers(split: str, audio: CheckedAudioDataset, findings: Findings, processes: int = 1) -> None:
     """Compare the headers of evenly spaced files with the manifest and the sample rate.
 
-    An error if more files are unusable than ``bad_audio_limit`` allows: reading them would stop the run.
+    An error if more files are unusable than ``bad_audio_limit`` allows in all ``processes``: reading them would stop
+    the run.
     """
     count = len(audio.sizes)
     chosen = np.unique(np.linspace(0, count - 1, min(HEADERS, count)).astype(int))
@@ -28,7 +29,7 @@ def check_headers(split: str, audio: CheckedAudioDataset, findings: Findings) ->
     findings.notes.append(f"{split}: the headers of {len(chosen):,} of {count:,} files were read")
     if not faults:
         return
-    limit = audio.bad_files.limit
+    limit = audio.bad_files.limit * processes
     more = f" ({len(faults)} of {len(chosen)} files that were looked at have such faults)" if len(faults) > 1 else ""
     text = f"{faults[0]}; replace it or remove it{more}"
     (findings.refuse if len(faults) > limit else findings.warn)(text)

@@ -20,7 +20,7 @@ def test_what_is_coded_can_be_read() -> None:
 
 def test_the_last_bit_of_a_kind_is_found() -> None:
     module = SimpleNamespace(util=ModuleType("bitarray.util"))
-    assert patches.mend(module) is True
+    assert patches.fix(module) is True
     assert module.util.rindex(bitarray.bitarray("0110100"), 1) == 4
     assert module.util.rindex(bitarray.bitarray("0110111"), 0) == 3
     with pytest.raises(ValueError, match="not in bitarray"):
@@ -30,5 +30,5 @@ def test_the_last_bit_of_a_kind_is_found() -> None:
 def test_nothing_to_mend() -> None:
     old = SimpleNamespace(rindex=len)
     module = SimpleNamespace(util=old)
-    assert patches.mend(module) is False
+    assert patches.fix(module) is False
     assert module.util is old

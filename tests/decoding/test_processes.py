@@ -71,6 +71,7 @@ def test_fewer_than_none_is_refused() -> None:
 
 def start_and_wait(told: int) -> None:
     """A parent whose two processes are busy; it tells their ids, and never returns."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell has ignored in what it runs behind
     try:
         workers = ForkedWorkers(time.sleep, 2, "--processes")
         waiting = [workers.submit(1000) for _ in range(5)]

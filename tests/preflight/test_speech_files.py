@@ -16,9 +16,9 @@ def split_of(folder: Path, sizes: "dict[str, int]", **options: Any) -> CheckedAu
     return CheckedAudioDataset(str(manifest), 16_000, pad=True, **options)
 
 
-def headers(audio: CheckedAudioDataset) -> Findings:
+def headers(audio: CheckedAudioDataset, processes: int = 1) -> Findings:
     findings = Findings()
-    check_headers("split", audio, findings)
+    check_headers("split", audio, findings, processes)
     return findings
 
 
@@ -43,6 +43,7 @@ def test_what_a_run_would_leave_out_is_a_warning(tmp_path: Path) -> None:
     assert "(2 of 2 files that were looked at have such faults)" in warning
     assert not findings.of(ERROR)
     assert headers(split_of(tmp_path, sizes, bad_limit=1)).of(ERROR) == [warning]
+    assert not headers(split_of(tmp_path, sizes, bad_limit=1), processes=2).of(ERROR)  # the limit of each
 
 
 def test_a_few_headers_of_many_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

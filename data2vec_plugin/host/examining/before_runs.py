@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
+from fairseq.distributed import utils as distributed_utils
 
 from ...files.text.manifests import manifest_entries, manifest_root
 from ...files.unusable import UnusableFileError
 from ...modalities.audio import AudioConfig
-from ...preflight.finding import Findings
+from ...preflight.finding import ERROR, WARNING, Findings
 from ...preflight.label_lengths import check_labels
 from ...preflight.resources import check_disk, check_memory
 from ...preflight.speech_files import audio_sets, check_headers, check_lengths, check_overlap, paths_of
 from ..watching.plan import goal_updates
-from ..watching.task import WatchedTask
+from ..watching.together import LONGEST
 
 logger = logging.getLogger(__name__)
 
@@ -32,11 +33,19 @@ def is_on() -> bool:
 
 
 def before_training(trainer: Any) -> None:
-    """Check what a training has loaded; log warnings, raise ValueError for errors. Called in the first process only."""
-    if is_on() and isinstance(trainer.task, WatchedTask):
-        findings = Findings()
+    """Check in the first process what a training has loaded; log warnings.
+
+    Raises:
+        ValueError: something is wrong for certain. All processes call this and raise together: the others would wait
+            for the first one's gradients until they are killed.
+    """
+    findings = Findings()
+    if is_on() and trainer.data_parallel_rank == 0:
         check_training(trainer.task, trainer.get_model(), trainer.cfg, findings)
-        _log(findings)
+        _log_warnings(findings)
+    if trainer.data_parallel_world_size > 1:
+        findings = first_process_findings(findings, trainer.data_parallel_process_group)
+    findings.raise_errors()
 
 
 def before_decoding(task: Any, models: Any, training: Optional[Path]) -> None:
@@ -44,13 +53,21 @@ def before_decoding(task: Any, models: Any, training: Optional[Path]) -> None:
     if is_on():
         findings = Findings()
         check_decoding(task, models[0], training, findings)
-        _log(findings)
+        _log_warnings(findings)
+        findings.raise_errors()
 
 
-def _log(findings: Findings) -> None:
-    for text in findings.of("warning"):
+def first_process_findings(findings: Findings, group: Any) -> Findings:
+    """The errors that the first process of a group has found, on every process."""
+    errors = "\n".join(findings.of(ERROR))[:LONGEST]
+    first = Findings()
+    first.refuse(distributed_utils.all_gather_list(errors, group, max_size=5 * LONGEST)[0])
+    return first
+
+
+def _log_warnings(findings: Findings) -> None:
+    for text in findings.of(WARNING):
         logger.warning(f"preflight: {text}")
-    findings.raise_errors()
 
 
 def check_training(task: Any, model: Any, cfg: Any, findings: Findings) -> None:
@@ -61,7 +78,7 @@ def check_training(task: Any, model: Any, cfg: Any, findings: Findings) -> None:
     if train in audio and others:
         check_overlap(train, paths_of(audio[train]), others, findings)
     for split, each in audio.items():
-        check_headers(split, each, findings)
+        check_headers(split, each, findings, processes(cfg))
     if not cfg.dataset.skip_invalid_size_inputs_valid_test:
         for each in others.values():
             check_lengths(each, cfg.dataset.max_tokens_valid, findings)

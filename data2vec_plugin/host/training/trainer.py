@@ -114,16 +114,15 @@ def build_trainer(stock: Any, cfg: Any, task: Any, model: Any, *args: Any, **kwa
 
 
 def announce(trainer: Any, iterator: Any) -> None:
-    """Log the plan once the training data is loaded, and keep the log next to the checkpoints."""
-    if trainer.data_parallel_rank != 0:
-        return
-    log = keep_log(trainer.cfg.checkpoint)
-    log_configuration()
-    for line in plan(trainer, iterator):
-        logger.info(line)
-    if log is not None:
-        logger.info(f"log: {log}, with the whole configuration, the model, and all statistics")
+    """Log the plan once the training data is loaded, keep the log next to the checkpoints, and check the data."""
+    if trainer.data_parallel_rank == 0:
+        log = keep_log(trainer.cfg.checkpoint)
+        log_configuration()
+        for line in plan(trainer, iterator):
+            logger.info(line)
+        if log is not None:
+            logger.info(f"log: {log}, with the whole configuration, the model, and all statistics")
+        fault = kept_the_wrong_way(trainer.cfg.checkpoint)
+        if fault:
+            logger.warning(fault)
     before_training(trainer)
-    fault = kept_the_wrong_way(trainer.cfg.checkpoint)
-    if fault:
-        logger.warning(fault)

@@ -57,7 +57,7 @@ def test_second_copy_of_the_plugin_gives_way(tmp_path: Path, caplog: Any) -> Non
     with caplog.at_level(logging.INFO):
         go(str(copy))
     loaded = data2vec_plugin.__path__[0]
-    assert f"user_dir={copy}: data2vec_plugin is loaded from {loaded}" in caplog.text
+    assert f"user_dir={copy}: data2vec_plugin is already loaded from {loaded}" in caplog.text
 
 
 def test_folder_comes_before_name(run_python: Any, tmp_path: Path) -> None:
