@@ -52,14 +52,14 @@ test-fairseq: $(TOOLS)  ## run fairseq 0.12.2's own tests (FAIRSEQ=checkout of v
 	@test -n "$(FAIRSEQ)" || { echo "give the checkout of fairseq v0.12.2: make test-fairseq FAIRSEQ=path"; exit 2; }
 	@cd tests && $(abspath $(BIN))/python -m hosts.fairseq_tests $(HOSTS) --fairseq $(abspath $(FAIRSEQ))
 
-check: $(TOOLS)  ## linter, types, duplicated lines, who imports whom, the language
+check: $(TOOLS)  ## linter, types, duplicated lines, who imports whom, language, links
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/pylint --disable=all --enable=duplicate-code --score=n data2vec_compat data2vec_plugin
-	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_language.py
+	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_language.py tests/test_documents.py
 
 smoke: $(TOOLS)  ## run each recipe for two updates with the real fairseq-hydra-train
-	@test ! -d tests/smoke || $(BIN)/python -m pytest -q tests/smoke
+	@test ! -d tests/smoke || $(BIN)/python -m pytest -q -n 2 tests/smoke
 
 quickstart: $(STAMP)  ## pre-train on synthesised speech and compare, ten minutes on a CPU (METHOD=2: data2vec 2.0; PROFILE=long)
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/quickstart/run.py --profile $(or $(PROFILE),quick) \
