@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-from typing import Iterator, List, NamedTuple
+from typing import Iterator, List, NamedTuple, Tuple
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACEHOLDER = "…"
@@ -25,20 +25,25 @@ def messages(*packages: str) -> List[Message]:
 
 
 def _of(path: Path) -> Iterator[Message]:
-    tree = ast.parse(path.read_text("utf-8"))
+    for line, text in literals(ast.parse(path.read_text("utf-8"))):
+        yield Message(str(path.relative_to(ROOT)), line, text)
+
+
+def literals(tree: ast.AST, placeholder: str = PLACEHOLDER) -> Iterator[Tuple[int, str]]:
+    """Line and text of all string literals that are no statements, as docstrings are."""
     within = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     within |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, (ast.JoinedStr, ast.Constant)) and id(node) not in within:
-            text = text_of(node)
+            text = text_of(node, placeholder)
             if text:
-                yield Message(str(path.relative_to(ROOT)), node.lineno, text)
+                yield node.lineno, text
 
 
-def text_of(node: ast.expr) -> str:
+def text_of(node: ast.expr, placeholder: str = PLACEHOLDER) -> str:
     """A literal's text; adjacent ones are one for Python. Empty for what is no text."""
     if isinstance(node, ast.JoinedStr):
-        return "".join(text_of(part) for part in node.values)
+        return "".join(text_of(part, placeholder) for part in node.values)
     if isinstance(node, ast.FormattedValue):
-        return PLACEHOLDER
+        return placeholder
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""

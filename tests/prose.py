@@ -7,7 +7,9 @@ import io
 import re
 import tokenize
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Tuple
+from typing import Dict, Iterator, NamedTuple, Tuple
+
+from messages import literals
 
 FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
 """A block of code in Markdown."""
@@ -33,28 +35,20 @@ def passages(path: Path) -> Iterator[Passage]:
 
 def _python(text: str) -> Iterator[Tuple[int, str, str]]:
     tree = ast.parse(text)
-    described = dict(_docstrings(tree))
-    inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in ast.walk(tree):
-        if id(node) in described:
-            for line, paragraph in _paragraphs(described[id(node)]):
-                yield node.lineno + line, paragraph, "docstring"  # type: ignore[attr-defined]
-        elif isinstance(node, ast.JoinedStr):
-            yield node.lineno, "".join(str(getattr(part, "value", "")) for part in _literal(node)), "string"
-        elif isinstance(node, ast.Constant) and id(node) not in inside and " " in str(node.value).strip():
-            yield node.lineno, str(node.value), "string"
+    for first, described in _docstrings(tree):
+        for line, paragraph in _paragraphs(described):
+            yield first + line, paragraph, "docstring"
+    for line, literal in literals(tree, placeholder="``"):
+        if " " in literal.strip() or "``" in literal:
+            yield line, literal, "string"
     yield from _joined(_python_comments(text))
-
-
-def _literal(node: ast.JoinedStr) -> List[ast.Constant]:
-    return [part if isinstance(part, ast.Constant) else ast.Constant("``") for part in node.values]
 
 
 def _docstrings(tree: ast.AST) -> Iterator[Tuple[int, str]]:
     """Strings that are statements: docstrings of modules, classes, functions, and of what is assigned above."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            yield id(node.value), node.value.value
+            yield node.lineno, node.value.value
 
 
 def _paragraphs(text: str) -> Iterator[Tuple[int, str]]:

@@ -59,6 +59,12 @@ def write_clip(path: Path, samples: int, rate: int = 16_000, channels: int = 1, 
     return path
 
 
+def write_not_finite(path: Path, samples: int = 8_000) -> Path:
+    """A clip whose header is right, and whose samples are NaN."""
+    soundfile.write(path, np.full(samples, np.nan, "float32"), 16_000, subtype="FLOAT")
+    return path
+
+
 def write_manifest(path: Path, root: Path, sizes: "dict[str, int]") -> Path:
     """A manifest of files below ``root`` with the given numbers of samples."""
     lines = [str(root), *(f"{name}\t{size}" for name, size in sizes.items())]

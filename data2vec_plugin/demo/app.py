@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Optional, Tuple
 
 from ..files.writing import write_atomically
-from ..recognition.pieces.listening import listen
+from ..recognition.pieces.listening import listen, seconds_of
 from ..recognition.transcription.transcribing import Transcriber
 from ..recognition.transcription.transcript import Transcript
 from ..recognition.transcription.transcript_files import FORMATS
@@ -43,10 +43,10 @@ class Demo:
         if path is None:
             return Shown("", "")
         try:
-            transcript = self.transcriber.transcribe(path)
-            if transcript.seconds > LONGEST:
-                raise ValueError(f"{transcript.seconds / 60:.0f} minutes are too long here: use `data2vec transcribe`")
             rate = self.transcriber.frames.rate
+            refuse_long(seconds_of(path, rate))
+            transcript = self.transcriber.transcribe(path)
+            refuse_long(transcript.seconds)  # of a file that states no length
             peaks = peaks_of(listen(path, rate), transcript.seconds, rate)
         except (ValueError, OSError) as error:
             return Shown(message(str(error).replace(path, os.path.basename(path))), "")
@@ -82,6 +82,12 @@ class Demo:
         gradio, shown = imported_gradio(), self.show(path)
         offered = (gradio.update(value=file, interactive=file is not None) for file in (shown.srt, shown.json))
         return (shown.strip, shown.text, *offered)
+
+
+def refuse_long(seconds: float) -> None:
+    """Raise ValueError for a recording that is too long for a page."""
+    if seconds > LONGEST:
+        raise ValueError(f"{seconds / 60:.0f} minutes are too long here: use `data2vec transcribe`")
 
 
 def message(text: str) -> str:

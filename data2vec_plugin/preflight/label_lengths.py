@@ -7,6 +7,7 @@ from typing import Any, List, Sequence, Tuple
 import numpy as np
 
 from ..data.audio.clips import CheckedAudioDataset
+from ..files.evenly_spaced import evenly_spaced
 from ..modalities.conv_spec import ConvSpec, output_length
 from .finding import Findings
 
@@ -27,7 +28,7 @@ def check_labels(split: str, dataset: Any, conv_layers: Sequence[ConvSpec], find
     """
     audio: CheckedAudioDataset = dataset.dataset
     count = len(audio.sizes)
-    chosen = np.unique(np.linspace(0, count - 1, min(MOST, count)).astype(int))
+    chosen = evenly_spaced(count, MOST)
     needed = np.array([frames_needed(dataset.get_label(int(index)).split()) for index in chosen])
     sizes = audio.sizes[chosen]
     frames = np.array([output_length(int(size), conv_layers) for size in sizes])

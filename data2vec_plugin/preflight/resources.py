@@ -10,8 +10,8 @@ from typing import Any, Optional
 
 import torch
 
-from ..modalities.audio import AudioConfig
 from .finding import Findings
+from .speech_files import audio_config
 
 GIB = 2.0**30
 FRACTION_USED = 0.4
@@ -112,7 +112,7 @@ def speech_work(model: Any, rate: int) -> Optional[float]:
 
     A forward pass costs two for each weight and output, the backward pass twice that, and a teacher another forward.
     """
-    audio = next((m.audio for m in model.modules() if isinstance(getattr(m, "audio", None), AudioConfig)), None)
+    audio = audio_config(model)
     if audio is None:
         return None
     length, channels, work, convolutions = float(rate), 1, 0.0, 0

@@ -9,8 +9,10 @@ import numpy as np
 
 from ..data.audio.batch_limits import audio_of, clips_that_fit, too_long_fault
 from ..data.audio.clips import CheckedAudioDataset, rate_fault, truncation_fault
+from ..files.evenly_spaced import evenly_spaced
 from ..files.media.audio import read_info
 from ..files.unusable import UnusableFileError, some
+from ..modalities.audio import AudioConfig
 from .finding import Findings
 
 HEADERS = 24
@@ -24,7 +26,7 @@ def check_headers(split: str, audio: CheckedAudioDataset, findings: Findings, pr
     the run.
     """
     count = len(audio.sizes)
-    chosen = np.unique(np.linspace(0, count - 1, min(HEADERS, count)).astype(int))
+    chosen = evenly_spaced(count, HEADERS)
     faults = [fault for fault in (_header_fault(audio, int(index)) for index in chosen) if fault]
     findings.notes.append(f"{split}: the headers of {len(chosen):,} of {count:,} files were read")
     if not faults:
@@ -78,6 +80,11 @@ def check_lengths(audio: CheckedAudioDataset, max_tokens: Optional[int], finding
 def paths_of(audio: CheckedAudioDataset) -> List[str]:
     """Normalised paths of all files of a data set."""
     return [os.path.normpath(audio.entry(index)) for index in range(len(audio.sizes))]
+
+
+def audio_config(model: Any) -> Optional[AudioConfig]:
+    """The audio settings of a model that reads speech, or of the encoder in it; None for another modality."""
+    return next((m.audio for m in model.modules() if isinstance(getattr(m, "audio", None), AudioConfig)), None)
 
 
 def audio_sets(task: Any) -> Dict[str, CheckedAudioDataset]:

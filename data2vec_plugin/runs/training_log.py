@@ -96,19 +96,19 @@ def parse_line(line: str) -> Optional[Entry]:
     except ValueError:
         return None
     counter = next((key for key in raw if key.endswith(COUNTER)), None)
-    update = None if counter is None else _number(raw[counter])
+    update = None if counter is None else as_number(raw[counter])
     if counter is None or update is None or not math.isfinite(update):
         return None
     prefix = counter[: -len(COUNTER)]
     stats = {}
     for key, value in raw.items():
-        number = _number(value)
+        number = as_number(value)
         if number is not None and key.startswith(prefix):
             stats[key[len(prefix) :]] = number
     return Entry(prefix.rstrip("_") or INNER, int(update), stats)
 
 
-def _number(value: object) -> Optional[float]:
+def as_number(value: object) -> Optional[float]:
     """Return a logged value, which fairseq writes as text, as a number."""
     try:
         return float(value)  # type: ignore[arg-type]

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any, Dict
 
-import numpy as np
 import pytest
-import soundfile
 import torch
 from checkpoint_weights import weights
 from end_to_end_commands import noise_command, run_many
+from speech import write_not_finite
 from upstream_recipes import write_speech
 
 pytestmark = pytest.mark.xdist_group("upstream recipes")
@@ -31,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def results(folder: Path) -> Dict[str, Any]:
     data = write_speech(folder / "data", count=24)
     for name in NOT_FINITE:
-        soundfile.write(data / "clips" / name, np.full(8000, np.nan, "float32"), 16_000, subtype="FLOAT")
+        write_not_finite(data / "clips" / name)
     runs = {
         "bad file": noise_command(data, folder / "bad", UPDATES, "+task.bad_audio_limit=1"),
         "other batches": noise_command(

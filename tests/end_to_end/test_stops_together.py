@@ -6,13 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List
 
-import numpy as np
 import pytest
-import soundfile
 import torch
 from checkpoint_weights import weights
 from end_to_end_commands import noise_command
 from forked_commands import run_two
+from speech import write_not_finite
 from upstream_recipes import write_speech
 
 pytestmark = pytest.mark.xdist_group("stops together")
@@ -44,7 +43,7 @@ def results(folder: Path) -> Dict[str, List[Dict[str, Any]]]:
     """What became of each run, in either process."""
     data = write_speech(folder / "data", count=24)
     for name in ("train7.wav", "dev_other3.wav", "dev_other4.wav"):
-        soundfile.write(data / "clips" / name, np.full(8000, np.nan, "float32"), 16_000, subtype="FLOAT")
+        write_not_finite(data / "clips" / name)
     runs = {
         "validation": command(data, folder / "validation", LEFT_OUT, "common.seed=3", *VALIDATED),
         "validation goes on": command(data, folder / "validation", LEFT_OUT, "common.seed=3"),

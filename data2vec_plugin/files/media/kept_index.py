@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import read_arrays, write_arrays
+from ..evenly_spaced import evenly_spaced
 from ..names import FileNames
 from ..opening import opened, size_of
 from ..unusable import UnusableFileError
@@ -90,7 +91,7 @@ def _other_content(file: BinaryIO, index: TarIndex, known: Marks, same_file: boo
     count = len(index.names) + 1
     if len(known) != count:
         return "its arrays are of unequal length"
-    places = np.unique(np.linspace(0, count - 1, LOOKED_AT).astype(int)) if same_file else np.arange(count)
+    places = evenly_spaced(count, LOOKED_AT) if same_file else np.arange(count)
     if (marks(file, index, places.tolist()) != known[places]).any():
         return "the content of the archive has changed since it was indexed, with the same size and time"
     return ""

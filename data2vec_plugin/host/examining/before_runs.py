@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
-from fairseq.distributed import utils as distributed_utils
 
 from ...files.text.manifests import manifest_entries, manifest_root
 from ...files.unusable import UnusableFileError
-from ...modalities.audio import AudioConfig
 from ...preflight.finding import ERROR, WARNING, Findings
 from ...preflight.label_lengths import check_labels
 from ...preflight.resources import check_disk, check_memory
-from ...preflight.speech_files import audio_sets, check_headers, check_lengths, check_overlap, paths_of
+from ...preflight.speech_files import audio_config, audio_sets, check_headers, check_lengths, check_overlap, paths_of
 from ..watching.plan import goal_updates
-from ..watching.together import LONGEST
+from ..watching.together import gathered
 
 logger = logging.getLogger(__name__)
 
@@ -59,9 +57,8 @@ def before_decoding(task: Any, models: Any, training: Optional[Path]) -> None:
 
 def first_process_findings(findings: Findings, group: Any) -> Findings:
     """The errors that the first process of a group has found, on every process."""
-    errors = "\n".join(findings.of(ERROR))[:LONGEST]
     first = Findings()
-    first.refuse(distributed_utils.all_gather_list(errors, group, max_size=5 * LONGEST)[0])
+    first.refuse(gathered("\n".join(findings.of(ERROR)), group)[0])
     return first
 
 
@@ -115,7 +112,7 @@ def trained_on(task_cfg: Any) -> Optional[Path]:
 
 
 def _check_labels(task: Any, model: Any, findings: Findings) -> None:
-    audio = next((m.audio for m in model.modules() if isinstance(getattr(m, "audio", None), AudioConfig)), None)
+    audio = audio_config(model)
     if audio is not None:
         for split, dataset in task.datasets.items():
             if hasattr(dataset, "get_label"):

@@ -6,6 +6,7 @@ import re
 from typing import Any, Dict, List, Mapping, Optional
 
 from ...runs.following import clock
+from ...runs.training_log import as_number
 
 LEFT_OUT = re.compile(
     r"(epoch|update|num_updates|ntokens|nsentences|wps|ups|wpb|bsz|train_wall|wall|gb_free|gb_total|clip|loss_scale"
@@ -49,14 +50,6 @@ def steps(stats: Mapping[str, Any]) -> List[str]:
     for key in LEARNING_RATES:
         values["lr"] = as_number(stats[key]) if key in stats else values["lr"]
     return [f"{name} {value:.3g}" for name, value in values.items() if value is not None]
-
-
-def as_number(value: Any) -> Optional[float]:
-    """A statistic as a number; None where it is something else."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
 
 
 def duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ trainer adds whether it has encountered a bad file, so that all processes know.
 from __future__ import annotations
 
 import functools
-from typing import Any, NoReturn, Optional
+from typing import Any, List, NoReturn, Optional
 
 from fairseq.distributed import utils as distributed_utils
 
@@ -50,9 +50,11 @@ def stop_together(trainer: Any) -> NoReturn:
 
 def _all_messages(trainer: Any, error: Optional[BadFileError]) -> str:
     """The messages of all processes that found a bad file, the same on each."""
-    said = distributed_utils.all_gather_list(
-        None if error is None else error.own_words()[:LONGEST],
-        trainer.data_parallel_process_group,
-        max_size=5 * LONGEST,
-    )
-    return "; ".join(f"process {rank + 1} of {len(said)}: {text}" for rank, text in enumerate(said) if text is not None)
+    said = gathered("" if error is None else error.own_words(), trainer.data_parallel_process_group)
+    return "; ".join(f"process {rank + 1} of {len(said)}: {text}" for rank, text in enumerate(said) if text)
+
+
+def gathered(message: str, group: Any) -> List[str]:
+    """The messages of all processes of a group, in their order, each at most :data:`LONGEST` long."""
+    said: List[str] = distributed_utils.all_gather_list(message[:LONGEST], group, max_size=5 * LONGEST)
+    return said

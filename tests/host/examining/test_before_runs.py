@@ -6,6 +6,7 @@ from typing import Any, List
 import pytest
 
 from data2vec_plugin.host.examining import before_runs
+from data2vec_plugin.host.watching import together
 
 
 @pytest.mark.parametrize("rank", [0, 1])
@@ -21,7 +22,7 @@ def test_all_processes_raise_what_the_first_one_finds(rank: int, monkeypatch: py
         findings.refuse("train.tsv:2: a.wav: cannot be read")
 
     monkeypatch.setattr(before_runs, "check_training", check)
-    monkeypatch.setattr(before_runs.distributed_utils, "all_gather_list", gather)
+    monkeypatch.setattr(together.distributed_utils, "all_gather_list", gather)
     trainer = SimpleNamespace(
         **{"data_parallel_rank": rank, "data_parallel_world_size": 2, "data_parallel_process_group": None},
         **{"task": None, "cfg": None, "get_model": lambda: None},
@@ -32,5 +33,5 @@ def test_all_processes_raise_what_the_first_one_finds(rank: int, monkeypatch: py
 
 
 def test_nothing_is_raised_where_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(before_runs.distributed_utils, "all_gather_list", lambda text, *_, **__: [text, ""])
+    monkeypatch.setattr(together.distributed_utils, "all_gather_list", lambda text, *_, **__: [text, ""])
     assert before_runs.first_process_findings(before_runs.Findings(), None).found == []

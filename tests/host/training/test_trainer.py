@@ -75,7 +75,7 @@ Make = Callable[..., Any]
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The 15 other processes find nothing to tell."""
-    gathered = "data2vec_plugin.host.examining.before_runs.distributed_utils.all_gather_list"
+    gathered = "data2vec_plugin.host.watching.together.distributed_utils.all_gather_list"
     monkeypatch.setattr(gathered, lambda told, *_, **__: [told, *[""] * 15])
 
 
