@@ -8,6 +8,9 @@ STAMP := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
 BUILT := $(VENV)/built
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# uv takes a third of pip's time; but it does not read pip's configuration, so where it fails pip does the same
+INSTALL = install() { { test -x $(BIN)/uv && $(BIN)/uv pip install -q --python $(BIN)/python "$$@"; } || \
+	{ echo "  uv has not installed this, so pip does, which takes longer"; $(PIP) install -q "$$@"; }; }; install
 
 .DEFAULT_GOAL := help
 .PHONY: help install doctor test matrix test-main test-fairseq check smoke quickstart docs dist bench fuzz clean
@@ -19,21 +22,21 @@ install: $(STAMP)  ## make .venv with torch, torchaudio, torchvision, fairseq an
 
 $(STAMP): setup.py pyproject.toml $(wildcard requirements/*.txt)
 	@started=$$(date +%s); set -e; \
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
-	echo "1/4 torch (the largest part, 1-2 minutes), while fairseq is built from source"; rm -rf $(BUILT); \
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); $(PIP) install -q uv || true; \
+	echo "1/4 torch (the largest part), while fairseq is built from source"; rm -rf $(BUILT); \
 	$(PIP) wheel -q --no-deps -w $(BUILT) fairseq==0.12.2 & building=$$!; \
-	$(PIP) install -q -r requirements/torch.txt; \
-	echo "2/4 what fairseq needs"; $(PIP) install -q -r requirements/fairseq.txt; \
-	echo "3/4 fairseq"; wait $$building; $(PIP) install -q --no-deps $(BUILT)/fairseq-*.whl; rm -rf $(BUILT); \
-	echo "4/4 this plugin"; $(PIP) install -q -e '.[audio,text,image]' -r requirements/commands.txt; \
-	$(PIP) install -q --only-binary :all: 'flashlight-text>=0.0.7' 2>/dev/null || \
+	$(INSTALL) -r requirements/torch.txt; \
+	echo "2/4 what fairseq needs"; install -r requirements/fairseq.txt; \
+	echo "3/4 fairseq"; wait $$building; install --no-deps $(BUILT)/fairseq-*.whl; rm -rf $(BUILT); \
+	echo "4/4 this plugin"; install -e '.[audio,text,image]' -r requirements/commands.txt; \
+	install --only-binary :all: 'flashlight-text>=0.0.7' 2>/dev/null >&2 || \
 	echo "installed without beam search: flashlight-text has no wheel for this Python (only for 3.9 to 3.12)"; \
 	seconds=$$(( $$(date +%s) - started )); \
 	echo $$seconds > $(VENV)/.install_seconds; touch $@; \
 	echo "installed into $(VENV) in $$seconds s"
 
 $(TOOLS): $(STAMP)
-	@echo "installing what tests and checks require"; $(PIP) install -q -e '.[dev]'; touch $@
+	@echo "installing what tests and checks require"; $(INSTALL) -e '.[dev]'; touch $@
 
 doctor: $(STAMP)  ## show what is installed, patched or missing
 	@$(BIN)/data2vec doctor
@@ -67,15 +70,15 @@ quickstart: $(STAMP)  ## pre-train on synthesised speech and compare, ten minute
 
 quickstart-%: $(STAMP)  ## the same for text, image (METHOD=2: data2vec 2.0) or multimodal, with data from pip packages
 	@test -f examples/$*/run.py || { echo "no such target; expected quickstart, quickstart-text, -image or -multimodal"; exit 2; }
-	@test $* != text || $(BIN)/python -c 'import gensim' 2>/dev/null || $(PIP) install -q 'gensim>=4.3'
+	@test $* != text || $(BIN)/python -c 'import gensim' 2>/dev/null || { $(INSTALL) 'gensim>=4.3'; }
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/$*/run.py $(if $(METHOD),--method $(METHOD))
 
 docs: $(STAMP)  ## build the documents as a site, with a check of links: outputs/site/index.html
-	@$(BIN)/python -c 'import material' 2>/dev/null || $(PIP) install -q -e '.[docs]'
+	@$(BIN)/python -c 'import material' 2>/dev/null || { $(INSTALL) -e '.[docs]'; }
 	@$(BIN)/python docs/build_site.py
 
 dist: $(STAMP)  ## build source archive and wheel in dist/ (HOSTS="3.11 3.13": test them in empty environments)
-	@$(BIN)/python -c 'import build, twine' 2>/dev/null || $(PIP) install -q build twine
+	@$(BIN)/python -c 'import build, twine' 2>/dev/null || { $(INSTALL) build twine; }
 	@rm -rf dist && $(BIN)/python -m build -q && $(BIN)/python -m twine check --strict dist/*
 	@test -z "$(HOSTS)" || (cd tests && $(abspath $(BIN))/python -m hosts.packages $(HOSTS))
 

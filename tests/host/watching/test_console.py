@@ -41,11 +41,13 @@ def configuration(user_dir: Any = "data2vec_plugin", log_format: Any = "json") -
 def console(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """The root logger with a console and nothing else."""
     stream, root = io.StringIO(), logging.getLogger()
+    level = root.level
     monkeypatch.setattr(root, "handlers", [logging.StreamHandler(stream)])
-    monkeypatch.setattr(root, "level", logging.INFO)
+    root.setLevel(logging.INFO)  # not setattr: loggers remember whether they are enabled until it is called
     quiet_console()
     yield stream
     TRAIN.info(configuration("another_plugin"))
+    root.setLevel(level)
     for handler in root.handlers:
         if isinstance(handler, RunLog):
             handler.close()

@@ -27,10 +27,12 @@ def records(monkeypatch: pytest.MonkeyPatch) -> Iterator[List[logging.LogRecord]
     handler = logging.Handler()
     handler.emit = seen.append  # type: ignore[method-assign]
     monkeypatch.setattr(progress, "is_readable", lambda: True)
-    monkeypatch.setattr(fairseq_bars.logger, "level", logging.INFO)
+    level = fairseq_bars.logger.level
+    fairseq_bars.logger.setLevel(logging.INFO)
     fairseq_bars.logger.addHandler(handler)
     yield seen
     fairseq_bars.logger.removeHandler(handler)
+    fairseq_bars.logger.setLevel(level)
 
 
 @pytest.fixture
