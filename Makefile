@@ -8,8 +8,8 @@ STAMP := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
 BUILT := $(VENV)/built
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# uv takes a third of pip's time; but it does not read pip's configuration, so where it fails pip does the same
-INSTALL = install() { { test -x $(BIN)/uv && $(BIN)/uv pip install -q --python $(BIN)/python "$$@"; } || \
+# uv takes half of pip's time; but it does not read pip's configuration, so where it fails pip does the same
+INSTALL = install() { { test -x $(BIN)/uv && $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python "$$@"; } || \
 	{ echo "  uv has not installed this, so pip does, which takes longer"; $(PIP) install -q "$$@"; }; }; install
 
 .DEFAULT_GOAL := help
@@ -42,7 +42,7 @@ doctor: $(STAMP)  ## show what is installed, patched or missing
 	@$(BIN)/data2vec doctor
 
 test: $(TOOLS)  ## install if needed, then run the tests
-	@$(BIN)/python -m pytest -q -n 4 --dist loadgroup
+	@$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m "not source"
 
 matrix:  ## run the tests on each Python, torch, NumPy and hydra that is found (HOSTS="3.9-old 3.13": only these)
 	@$(PYTHON) tests/hosts/matrix.py $(HOSTS)
@@ -55,11 +55,11 @@ test-fairseq: $(TOOLS)  ## run fairseq 0.12.2's own tests (FAIRSEQ=checkout of v
 	@test -n "$(FAIRSEQ)" || { echo "give the checkout of fairseq v0.12.2: make test-fairseq FAIRSEQ=path"; exit 2; }
 	@cd tests && $(abspath $(BIN))/python -m hosts.fairseq_tests $(HOSTS) --fairseq $(abspath $(FAIRSEQ))
 
-check: $(TOOLS)  ## linter, types, duplicated lines, who imports whom, language, links
+check: $(TOOLS)  ## linter, types, duplicated lines, and tests of what source and documents say
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/pylint --disable=all --enable=duplicate-code --score=n data2vec_compat data2vec_plugin
-	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_language.py tests/test_documents.py
+	@$(BIN)/python -m pytest -q -n 2 -m source
 
 smoke: $(TOOLS)  ## run each recipe for two updates with the real fairseq-hydra-train
 	@test ! -d tests/smoke || $(BIN)/python -m pytest -q -n 2 tests/smoke

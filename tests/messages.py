@@ -6,6 +6,8 @@ import ast
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Tuple
 
+from sources import parsed
+
 ROOT = Path(__file__).resolve().parents[1]
 PLACEHOLDER = "…"
 
@@ -25,7 +27,7 @@ def messages(*packages: str) -> List[Message]:
 
 
 def _of(path: Path) -> Iterator[Message]:
-    for line, text in literals(ast.parse(path.read_text("utf-8"))):
+    for line, text in literals(parsed(path)):
         yield Message(str(path.relative_to(ROOT)), line, text)
 
 

@@ -25,6 +25,9 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Set
 
 import pytest
+from sources import nodes
+
+pytestmark = pytest.mark.source
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "data2vec_plugin"
@@ -119,7 +122,7 @@ def name(path: Path) -> str:
 def imported(path: Path) -> Iterator[str]:
     """Absolute names of the modules that a file imports, wherever in it."""
     package = list(path.relative_to(ROOT).with_suffix("").parts)[:-1]
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -205,11 +208,10 @@ needs_standard_names = pytest.mark.skipif(
 
 def imported_at_once(path: Path) -> Set[str]:
     """Absolute names of the modules that importing a file imports: not those in functions, nor those for types."""
-    tree = ast.parse(path.read_text("utf-8"))
-    lazy = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.If))]
+    lazy = [node for node in nodes(path) if isinstance(node, (ast.FunctionDef, ast.If))]
     inside = {id(node) for outer in lazy for node in ast.walk(outer)}
     names = set()
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if id(node) not in inside and isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif id(node) not in inside and isinstance(node, ast.ImportFrom):
@@ -247,7 +249,7 @@ def test_compat_knows_nothing_of_our_recipes() -> None:
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield node
 
@@ -258,10 +260,9 @@ def lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_nothing_from_a_configuration_is_run(path: Path) -> None:  # B23
-    tree = ast.parse(path.read_text("utf-8"))
-    calls = [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    calls = [node.func.id for node in nodes(path) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     assert not {"eval", "exec"} & set(calls)
-    asserts = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+    asserts = [node.lineno for node in nodes(path) if isinstance(node, ast.Assert)]
     assert not asserts, "input is refused with a ValueError that says what to do; python -O drops an assert"
 
 

@@ -12,6 +12,8 @@ from speech import ROOT
 from data2vec_plugin.glue.runs import RECIPES as RECIPES_OF_GLUE
 from data2vec_plugin.glue.tasks import TASKS
 
+pytestmark = pytest.mark.source
+
 CONFIGS = ROOT / "configs"
 RECIPES = sorted(CONFIGS.glob("*.yaml"))
 RUN_KEYS = {"common", "dataset", "distributed_training", "optimization", "checkpoint", "lr_scheduler"}

@@ -12,6 +12,8 @@ from fairseq import options
 
 from data2vec_plugin.cli.main import build_parser
 
+pytestmark = pytest.mark.source
+
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "decoding.md"
 
 

@@ -11,6 +11,8 @@ import pytest
 import torch
 from page_code import run_block
 
+pytestmark = pytest.mark.source
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import runpy
+from functools import lru_cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Dict, Iterator, List, Set
 import forks
 import pytest
 import setuptools
+from sources import nodes
 
 ROOT = Path(__file__).resolve().parent.parent
 PLUGIN = ROOT / "data2vec_plugin"
@@ -70,18 +72,21 @@ def all_modules_of(requirements: List[str]) -> Set[str]:
     return modules_of(sorted(found))
 
 
+@lru_cache(maxsize=1)
+def all_imported() -> Set[str]:
+    """What any module of ours imports."""
+    return {name for path in PLUGIN.rglob("*.py") for name in imported(path)}
+
+
 def imported(path: Path) -> Iterator[str]:
     """The packages that a module of ours imports, wherever it does: also by name, as `import_module` does."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield str(node.module).partition(".")[0]
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("import_module", "find_spec"):
             yield from (str(each.value).partition(".")[0] for each in node.args if isinstance(each, ast.Constant))
-
-
-IMPORTED = {name for path in PLUGIN.rglob("*.py") for name in imported(path)}
 
 
 def test_no_extra_names_torch() -> None:  # it would move the user's
@@ -91,7 +96,7 @@ def test_no_extra_names_torch() -> None:  # it would move the user's
 def test_whatever_is_imported_comes_with_an_extra() -> None:
     optional = {name for names in CAPABILITIES.values() for name in names}
     ours = {"data2vec_plugin", "data2vec_compat"}
-    outside = {name for name in IMPORTED if not is_of_python(name)} - HOST - ours
+    outside = {name for name in all_imported() if not is_of_python(name)} - HOST - ours
     assert outside - optional == set()
 
 
@@ -104,7 +109,7 @@ def is_of_python(name: str) -> bool:
 
 def test_whatever_an_extra_brings_is_imported() -> None:
     brought = {name for names in CAPABILITIES.values() for name in names}
-    assert brought - IMPORTED - FOR_FAIRSEQ == set()
+    assert brought - all_imported() - FOR_FAIRSEQ == set()
 
 
 def test_all_is_all_but_what_old_torch_cannot_bear() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import forks
 import pytest
+from sources import parsed
 
 ROOT = Path(__file__).resolve().parents[1]
 PLUGIN = ROOT / "data2vec_plugin"
@@ -12,7 +13,7 @@ PLUGIN = ROOT / "data2vec_plugin"
 
 def imports_fairseq(path: Path) -> bool:
     """Whether a module asks for fairseq when it is imported itself."""
-    for node in ast.parse(path.read_text("utf-8")).body:
+    for node in parsed(path).body:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and not node.level:
             names = [str(node.module)]

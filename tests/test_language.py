@@ -10,6 +10,9 @@ from typing import Iterator, List
 import pytest
 import usual_words
 from prose import passages
+from sources import parsed
+
+pytestmark = pytest.mark.source
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("data2vec_compat", "data2vec_plugin", "benchmarks", "examples", "docs")
@@ -44,7 +47,7 @@ def defined(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def unusual_names(path: Path) -> Iterator[str]:
-    for node in defined(ast.parse(path.read_text("utf-8"))):
+    for node in defined(parsed(path)):
         name = next(getattr(node, field) for field in ("name", "arg", "attr", "id") if hasattr(node, field))
         if (path.relative_to(ROOT).as_posix(), name) in usual_words.KEPT_NAMES:
             continue

@@ -11,6 +11,8 @@ import pytest
 from messages import PLACEHOLDER, Message, messages
 from page_code import DOCS
 
+pytestmark = pytest.mark.source
+
 PAGE = DOCS / "when-something-goes-wrong.md"
 ROW = re.compile(r"^\| `` (.+?) `` \|(.+)\|(.+)\|$")
 

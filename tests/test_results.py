@@ -9,6 +9,8 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 import pytest
 
+pytestmark = pytest.mark.source
+
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED = {"examples/librispeech/README.md", "examples/imagenet/README.md", "examples/glue/README.md"}
 GIVEN = ("| masked |", "| a1 |", "| a2 |")  # rows of settings and of examples

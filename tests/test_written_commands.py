@@ -18,6 +18,8 @@ from fairseq.registry import REGISTRIES
 from fairseq.tasks import TASK_DATACLASS_REGISTRY
 from written_commands import ROOT, Command, check, commands, documents
 
+pytestmark = pytest.mark.source
+
 FILES_AND_CODE = {"model.py", "task.py", "model.method", "model.safetensors"}
 WRITTEN = [command for document in documents() for command in commands(document)]
 

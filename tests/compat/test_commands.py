@@ -85,7 +85,8 @@ def test_hydra_train_composes(tmp_path: Path) -> None:
 
 
 def test_two_processes_train_and_one_resumes(tmp_path: Path) -> None:
-    run("fairseq-train", [*MODEL, "--distributed-world-size", "2", "--max-update", "2"], tmp_path)
+    """Both are started by fairseq itself, as new interpreters."""
+    run("fairseq-train", [*MODEL, "--distributed-world-size", "2", "--max-update", "2"], tmp_path, "fairseq")
     resumed = run("fairseq-train", [*MODEL, "--max-update", "4"], tmp_path, "fairseq")
     assert "Loaded checkpoint" in resumed
     assert "num_updates: 4 >= max_update: 4" in resumed

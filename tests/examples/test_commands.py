@@ -10,6 +10,8 @@ from documented_commands import DOCUMENTS, PROGRAM, RECIPES, Written, composed, 
 from omegaconf import OmegaConf
 from speech import ROOT
 
+pytestmark = pytest.mark.source
+
 COMMANDS = [command for path in DOCUMENTS for command in in_readme(path)]
 HEADERS = [command for path in RECIPES for command in in_header(path)]
 SOURCES = [path for name in ("data2vec_plugin", "data2vec_compat") for path in sorted((ROOT / name).rglob("*.py"))]

@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from textwrap import indent
 
+from sources import parsed
+
 PACKAGES = ("data2vec_plugin", "data2vec_compat")
 Definition = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -36,7 +38,7 @@ def _in_packages(root: Path) -> Iterator[Part]:
     for package in PACKAGES:
         for path in sorted((root / package).rglob("*.py")):
             module = ".".join(path.relative_to(root).with_suffix("").parts)
-            tree = ast.parse(path.read_text("utf-8"))
+            tree = parsed(path)
             yield Part(module, path, tree)
             yield from _inside(tree, module, path)
 

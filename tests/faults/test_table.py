@@ -8,6 +8,8 @@ from faults.parts import Part, changed, find
 from faults.put_back import with_fault
 from faults.table import FAULTS
 
+pytestmark = pytest.mark.source
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

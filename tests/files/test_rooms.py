@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
+from sources import nodes
+
+pytestmark = pytest.mark.source
 
 PACKAGE = Path(__file__).resolve().parents[2] / "data2vec_plugin"
 SOURCES = [path for path in sorted(PACKAGE.rglob("*.py")) if "files" not in path.relative_to(PACKAGE).parts]
@@ -26,7 +29,7 @@ ALLOWED = {
 
 def readings(path: Path) -> Iterator[str]:
     """Names of calls in a file that open files to read them, and imports of what reads tables."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (f"line {node.lineno}: import csv" for alias in node.names if alias.name == "csv")
         if isinstance(node, ast.ImportFrom) and node.module == "csv":
@@ -76,7 +79,7 @@ def test_only_commands_know_commands() -> None:
     users = [
         str(path.relative_to(PACKAGE))
         for path in sorted((PACKAGE / "corpora").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes(path)
         if isinstance(node, (ast.ImportFrom, ast.Import)) and "cli" in ast.unparse(node).split()[1].split(".")
     ]
     assert not users

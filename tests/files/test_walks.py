@@ -6,6 +6,11 @@ import ast
 from pathlib import Path
 from typing import Dict, Iterator
 
+import pytest
+from sources import nodes
+
+pytestmark = pytest.mark.source
+
 PACKAGE = Path(__file__).resolve().parents[2] / "data2vec_plugin"
 WALKS = {"rglob", "walk", "fwalk", "scandir", "glob", "iglob", "iterdir", "listdir"}
 OPENERS = {
@@ -33,7 +38,7 @@ OURS: Dict[str, str] = {
 
 def calls(path: Path) -> Iterator[str]:
     """Walks and openers that a file calls."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
         owner = node.func.value.id if isinstance(node.func.value, ast.Name) else ""

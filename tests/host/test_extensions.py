@@ -13,6 +13,7 @@ import fairseq_cli.train
 import pytest
 from fairseq import trainer
 from fairseq.model_parallel.megatron_trainer import MegatronTrainer
+from sources import nodes
 
 import data2vec_plugin
 from data2vec_plugin.host.extensions import EXTENSIONS, MARK, Extension, extend_fairseq, put
@@ -54,7 +55,7 @@ def assignments(name: str) -> Iterator[str]:
     for path in SOURCES:
         if path.name == "python_loading.py":
             continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in nodes(path):
             for target in getattr(node, "targets", ()):
                 if isinstance(target, ast.Attribute) and target.attr == name:
                     yield f"{path}:{node.lineno}"  # type: ignore[attr-defined]
