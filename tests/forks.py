@@ -26,11 +26,14 @@ TESTS = int(os.environ.setdefault("TESTS_PID", str(os.getpid())))
 
 IMPORTING = {"torch": ("PYTHON",), **dict.fromkeys(("fairseq", "plugin"), ("PYTHON", "DATA2VEC_"))}
 """What of the environment decides how they are imported; our patches look when fairseq is."""
+FAIRSEQS = "PYTHONWARNINGS"
+"""fairseq sets it for good with its first loader that has workers."""
 
 
 def importing(environment: Mapping[str, str], imported: str) -> Dict[str, str]:
     """That part of an environment."""
-    return {name: environment[name] for name in sorted(environment) if name.startswith(IMPORTING[imported])}
+    names = (name for name in sorted(environment) if name.startswith(IMPORTING[imported]) and name != FAIRSEQS)
+    return {name: environment[name] for name in names}
 
 
 STARTED = dict(os.environ)
