@@ -23,6 +23,7 @@ from ..interop.layers import check_layers
 from ..interop.mismatch import explain, own_shapes, shapes
 from ..interop.parts import plain_names
 from .saved_file import read_checkpoint
+from .without_values import WithoutValues
 
 
 class Wrapper(NamedTuple):
@@ -192,7 +193,8 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
     there is none.
     """
     check_sizes(checkpoint, teacher, dictionary)
-    model, weights = with_weights(checkpoint, teacher, dictionary)
+    with WithoutValues():
+        model, weights = with_weights(checkpoint, teacher, dictionary)
     try:
         model.load_state_dict(dict(weights), strict=True)
     except RuntimeError as error:
@@ -208,7 +210,7 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
 def check_sizes(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> None:
     """Raise ValueError unless the weights have the sizes that a checkpoint claims, before memory is taken."""
     check_layers(f"checkpoint {checkpoint.path}", checkpoint.root["model"], checkpoint.weights)
-    with configuration_errors(checkpoint.path), torch.device("meta"):
+    with configuration_errors(checkpoint.path), torch.device("meta"), WithoutValues():
         model, weights = with_weights(checkpoint, teacher, dictionary)
     reason = explain(plain_names(model, shapes(weights)), plain_names(model, own_shapes(model)))
     if reason:

@@ -69,7 +69,7 @@ def run(command: str, arguments: List[str], folder: Path, imported: str = "") ->
 @pytest.mark.parametrize(
     ("command", "imported"),
     [
-        ("fairseq-generate", ""),
+        ("fairseq-generate", "torch"),
         ("fairseq-preprocess", "torch"),
         ("fairseq-interactive", "torch"),
         ("fairseq-eval-lm", "torch"),

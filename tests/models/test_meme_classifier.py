@@ -190,7 +190,9 @@ def test_vgg_is_cut_before_its_last_relu(tmp_path: Path, monkeypatch: pytest.Mon
 
     def small(weights: Any = None) -> torch.nn.Module:
         """VGG-16's layout in small: the real one's first linear layer alone has 400 MB."""
-        net = models.VGG(torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.AdaptiveAvgPool2d(7)), num_classes=3)
+        features = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.AdaptiveAvgPool2d(7))
+        with torch.device("meta"):
+            net = models.VGG(features, num_classes=3)
         net.classifier[0], net.classifier[3] = torch.nn.Linear(98, 8), torch.nn.Linear(8, 8)
         net.classifier[6] = torch.nn.Linear(8, 3)
         return net

@@ -124,6 +124,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         taken_over(cfg)
 
 
+@pytest.mark.source
 @pytest.mark.parametrize("recipe", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
 def test_every_recipe_passes(recipe: str) -> None:
     assert taken_over(composed(recipe))
