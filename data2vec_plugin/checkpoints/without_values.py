@@ -7,7 +7,12 @@ from typing import Any, Callable, Mapping, Optional, Sequence
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-RANDOM = "normal_ uniform_ trunc_normal_ xavier_normal_ xavier_uniform_ kaiming_normal_ kaiming_uniform_".split()
+RANDOM = [
+    *("normal_", "uniform_", "trunc_normal_"),
+    *("xavier_normal_", "xavier_uniform_"),
+    "kaiming_normal_",
+    "kaiming_uniform_",
+]
 DRAWN = {*(getattr(nn.init, name) for name in RANDOM), Tensor.normal_, Tensor.uniform_}
 """What fills weights with random numbers. A mode sees the outer one of two functions that call each other."""
 
