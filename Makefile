@@ -42,7 +42,7 @@ doctor: $(STAMP)  ## show what is installed, patched or missing
 	@$(BIN)/data2vec doctor
 
 test: $(TOOLS)  ## install if needed, then run the tests
-	@$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m "not source"
+	@$(BIN)/python -m pytest -q -n 3 --dist loadgroup -m "not source"
 
 matrix:  ## run the tests on each Python, torch, NumPy and hydra that is found (HOSTS="3.9-old 3.13": only these)
 	@$(PYTHON) tests/hosts/matrix.py $(HOSTS)
