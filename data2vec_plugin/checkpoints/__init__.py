@@ -1,3 +1,3 @@
-"""Checkpoints as files: what one is, and the encoder inside it."""
+"""Checkpoint files: their kind, and the encoder inside."""
 
 import fairseq  # noqa: F401  first, because the plugin's modules register on import

@@ -1,4 +1,4 @@
-"""The encoder inside a checkpoint, pre-trained or fine-tuned, without the data and the task of its training."""
+"""Load the encoder of a checkpoint, pre-trained or fine-tuned, without the data and the task of its training."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .without_values import WithoutValues
 class Wrapper(NamedTuple):
     """Where a fine-tuned model keeps its encoder: the key of its configuration, the prefix of its weights.
 
-    ``own`` are keys of the wrapper that stand for the encoder's, where they are given.
+    ``own`` are keys of the fine-tuned model that override the encoder's if they are set.
     """
 
     key: str
@@ -48,10 +48,11 @@ FINE_TUNED = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The encoder in a checkpoint: its name, its configuration, the task's, its weights.
+    """The encoder in a checkpoint: its name, its weights, the configuration (``root``) and that of the task.
 
-    ``model`` is the section of the whole model and ``head`` the part outside the encoder, empty unless it is
-    ``fine_tuned``. ``state`` is the task's, which holds dictionaries. ``modalities`` are speech, text or image.
+    If it is ``fine_tuned``, ``model`` is the configuration of the whole model and ``head`` the weights outside the
+    encoder; otherwise both are empty. ``state`` is the task's, with its dictionaries. ``modalities`` are speech, text
+    or image.
     """
 
     path: Path
@@ -68,13 +69,13 @@ class Checkpoint:
 
     @property
     def modality(self) -> str:
-        """speech, text or image; raises ValueError where it is of several and none was chosen."""
+        """The only modality: speech, text or image; raises ValueError if there are several."""
         if len(self.modalities) != 1:
             raise ValueError(f"checkpoint {self.path} is of {', '.join(self.modalities)}; select one with `--modality`")
         return self.modalities[0]
 
     def of(self, modality: Optional[str]) -> Checkpoint:
-        """The same for one of its modalities; raises ValueError for another. None: of the only one."""
+        """Return a copy restricted to ``modality``, or itself for None; raises ValueError for a modality it lacks."""
         if modality is None:
             return self
         if modality not in self.modalities:
@@ -84,12 +85,12 @@ class Checkpoint:
         return replace(self, modalities=(modality,))
 
     def task_of(self, section: str) -> Dict[str, Any]:
-        """The task's configuration, or its ``section`` (audio, text, image) where it was of several modalities."""
+        """Return the task's configuration; keys in its ``section`` (audio, text, image), if it has one, override it."""
         inside = self.task.get(section)
         return {**self.task, **inside} if isinstance(inside, dict) else self.task
 
     def digest(self, teacher: bool) -> str:
-        """Of configuration and weights, the teacher's too if it is what computes."""
+        """Return a digest of configuration and weights, with the teacher's weights if ``teacher``: 16 hex digits."""
         content = hashlib.sha256(json.dumps(self.root["model"], sort_keys=True, default=str).encode())
         add_tensors(content, sorted(tensors(self.weights, teacher)))
         return content.hexdigest()[:16]
@@ -101,8 +102,8 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 
 def checkpoint_of(path: Path, state: Mapping[str, Any]) -> Checkpoint:
-    """A checkpoint already loaded from ``path``, or to be saved there; raises ValueError if it does not hold a data2vec
-    encoder."""
+    """Return the checkpoint in a ``state`` that was loaded from ``path``, or will be saved there; raises ValueError if
+    it does not hold a data2vec encoder."""
     found = identify(state)
     check_identity(path, found)
     outer, name = configuration(path, state.get("cfg") or state.get("args")), found.model
@@ -133,7 +134,7 @@ def checkpoint_of(path: Path, state: Mapping[str, Any]) -> Checkpoint:
 
 
 def with_own(section: Mapping[str, Any], given: Mapping[str, Any]) -> Dict[str, Any]:
-    """The section of an encoder with the keys of what was made of it, of data2vec 2.0 where its images have them."""
+    """Return an encoder's ``section`` updated with ``given`` keys; data2vec 2.0 has the image size at another key."""
     if section.get("_name") != MULTI or not given:
         return {**section, **given}
     modalities = dict(section.get("modalities") or {})
@@ -142,10 +143,10 @@ def with_own(section: Mapping[str, Any], given: Mapping[str, Any]) -> Dict[str, 
 
 
 def configuration(path: Path, cfg: Any, task: bool = True) -> Dict[str, Any]:
-    """A configuration as plain dicts with a section of its model, and one of its ``task``; raises ValueError if not."""
+    """Return a configuration as plain dicts; raises ValueError if it is unreadable or lacks a required section."""
     try:
         found = plain(cfg)
-    except Exception as error:  # each of omegaconf's, of hydra's and of argparse's own
+    except Exception as error:  # omegaconf, hydra and argparse each raise their own
         reason = " ".join(str(error).split())[:300]
         raise UnusableFileError.of(path, f"its configuration cannot be read ({reason})") from error
     for name in ("model", "task") if task else ("model",):
@@ -155,7 +156,7 @@ def configuration(path: Path, cfg: Any, task: bool = True) -> Dict[str, Any]:
 
 
 def section_of(path: Path, state: Mapping[str, Any], name: str) -> Dict[str, Any]:
-    """An entry of a checkpoint that holds others by name; empty if there is none, ValueError if it is anything else."""
+    """Return the dictionary under ``name``, empty if there is none; raises ValueError if the entry is anything else."""
     found = state.get(name)
     if found is not None and not (isinstance(found, Mapping) and all(isinstance(key, str) for key in found)):
         raise UnusableFileError.of(path, f"its `{name}` is a {type(found).__name__}, expected a dictionary")
@@ -163,7 +164,7 @@ def section_of(path: Path, state: Mapping[str, Any], name: str) -> Dict[str, Any
 
 
 def updates(state: Mapping[str, Any]) -> int:
-    """How many updates a checkpoint's model was trained for; 0 if it does not say."""
+    """Return the number of updates that a checkpoint's model was trained for; 0 if it is not saved."""
     number = last_entry(state).get("num_updates", 0)
     return int(number) if isinstance(number, (int, float)) and abs(number) < 2**63 else 0
 
@@ -179,7 +180,7 @@ def check_identity(path: Path, found: Identity) -> None:
 
 
 def plain(cfg: Any) -> Dict[str, Any]:
-    """A configuration, of whatever age, as plain dicts; nothing gives an empty one."""
+    """Return a configuration, old (`args`) or new, as plain dicts; empty for None."""
     if isinstance(cfg, Namespace):
         cfg = convert_namespace_to_omegaconf(cfg)
     found: Any = OmegaConf.to_container(cfg) if OmegaConf.is_config(cfg) else cfg
@@ -187,10 +188,10 @@ def plain(cfg: Any) -> Dict[str, Any]:
 
 
 def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None) -> Any:
-    """The model in evaluation mode with the checkpoint's weights; text needs its ``dictionary``.
+    """Build the model in evaluation mode with the checkpoint's weights; a text model needs its ``dictionary``.
 
-    Raises ValueError if the weights are of another size than the configuration, or if ``teacher`` is asked for and
-    there is none.
+    Raises ValueError if the weights do not have the sizes in the configuration, or if ``teacher`` is true and the
+    checkpoint holds none.
     """
     check_sizes(checkpoint, teacher, dictionary)
     with WithoutValues():
@@ -208,7 +209,7 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
 
 
 def check_sizes(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> None:
-    """Raise ValueError unless the weights have the sizes that a checkpoint claims, before memory is taken."""
+    """Raise ValueError, before memory is allocated, unless the weights have the sizes in the configuration."""
     check_layers(f"checkpoint {checkpoint.path}", checkpoint.root["model"], checkpoint.weights)
     with configuration_errors(checkpoint.path), torch.device("meta"), WithoutValues():
         model, weights = with_weights(checkpoint, teacher, dictionary)
@@ -219,21 +220,18 @@ def check_sizes(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> None:
 
 @contextmanager
 def configuration_errors(path: Path) -> Iterator[None]:
-    """Say of which file it is that no model can be built of its configuration, whatever the values led to.
-
-    Raises UnusableFileError.
-    """
+    """Context that turns any error inside it into an UnusableFileError that names ``path``."""
     try:
         yield
     except UnusableFileError:
         raise
-    except Exception as error:  # omegaconf's, torch's and Python's, as odd as the values
+    except Exception as error:  # invalid values may make omegaconf, torch or Python raise anything
         reason = " ".join(str(error).split())[:500] or type(error).__name__
         raise UnusableFileError.of(path, f"no model can be built from its configuration: {reason}") from error
 
 
 def with_weights(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> Tuple[Any, Dict[str, Any]]:
-    """The model of a checkpoint, not yet loaded, and what it is to load, under its names."""
+    """Return the model of a checkpoint, not loaded yet, and the weights to load, under the model's own names."""
     model = untrained(checkpoint.root, dictionary, checkpoint.modalities)
     if checkpoint.fine_tuned:
         model.remove_pretraining_modules()
@@ -245,25 +243,25 @@ def with_weights(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> Tupl
 
 
 def is_wanted(name: str, modalities: Sequence[str]) -> bool:
-    """Whether a weight is of an encoder of these ``modalities``: neither a head nor another's."""
+    """Whether a weight belongs to an encoder of these ``modalities``, not to a head or another modality."""
     other = OF_MODALITY.search(name)
     return "classification_heads." not in name and (other is None or CAPITALS.get(other[1], "") in modalities)
 
 
 def misfit(checkpoint: Checkpoint, reason: str) -> ValueError:
-    """What is wrong with a checkpoint whose weights are not what it says."""
+    """Return the error for a checkpoint whose weights do not match its configuration."""
     said = " ".join(reason.split())[:500]
     return ValueError(f"checkpoint {checkpoint.path} does not fit its own configuration: {said}")
 
 
 def untrained(root: Mapping[str, Any], dictionary: Any = None, modalities: Sequence[str] = ()) -> Any:
-    """The model of a configuration with fresh weights; text needs its ``dictionary``.
+    """Build the model of a configuration with fresh weights; a text model needs its ``dictionary``.
 
-    A model of several modalities is built for those of ``modalities``, or if there are none as its configuration says.
+    A model of several modalities is built for ``modalities`` or, if there are none, for those in its configuration.
 
-    Raises ValueError for any other model than a data2vec encoder, whose configuration cannot run code.
+    Raises ValueError for any model but a data2vec encoder: only their configurations are known not to run code.
     """
-    cfg = OmegaConf.create(dict(root)).model  # with its root, for what it interpolates
+    cfg = OmegaConf.create(dict(root)).model  # created with its root, for interpolations
     if cfg.get("_name") not in ENCODERS:
         raise ValueError(f"`model._name` is {cfg.get('_name')!r}; expected one of {', '.join(ENCODERS)}")
     if "compile_encoder" in cfg:
@@ -275,14 +273,14 @@ def untrained(root: Mapping[str, Any], dictionary: Any = None, modalities: Seque
 
 
 def add_tensors(content: Any, named: Iterable[Tuple[str, Tensor]]) -> None:
-    """Let a digest of hashlib's take in tensors, each with its name."""
+    """Update a hashlib digest with tensors and their names."""
     for name, tensor in named:
         content.update(name.encode())
         content.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
 
 
 def tensors(weights: Mapping[str, Any], nested: bool) -> Iterator[Tuple[str, Tensor]]:
-    """All tensors of a state dict with their names; those of the teacher's entry if asked for."""
+    """Yield the tensors of a state dict with their names; with ``nested``, also those in the teacher's entry."""
     for name, value in weights.items():
         if isinstance(value, Tensor):
             yield name, value

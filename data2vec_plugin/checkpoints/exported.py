@@ -11,14 +11,14 @@ from ..files.onnx_model import OnnxModel
 from ..files.unusable import UnusableFileError
 
 FORMAT = "data2vec_format"
-"""The key that marks a file as ours; its value is the version of this table."""
+"""The key that marks a file as exported by this package; its value is the version of the format."""
 VERSION = "1"
 CTC, ENCODER = "ctc", "encoder"
 SOURCES = {"speech": "source", "text": "tokens", "image": "pixels"}
-"""The first input by modality; what has rows of several lengths has ``lengths`` (B,), too."""
+"""The first input, by modality; models whose rows may differ in length have a second, ``lengths`` (B,)."""
 LENGTHS = "lengths"
 OUTPUTS = {CTC: "log_probs", ENCODER: "features"}
-"""The first output; rows of several lengths have a second output ``frames`` (B,): how many are not padding."""
+"""The first output; if rows may differ in length, there is a second, ``frames`` (B,): how many are not padding."""
 FRAMES = "frames"
 
 
@@ -27,18 +27,18 @@ class Exported:
     """Facts of an exported model.
 
     Attributes:
-        what: ``ctc``, whose output are log-probabilities, or ``encoder``: features.
+        what: ``ctc``, which outputs log-probabilities, or ``encoder``, which outputs features.
         modality: ``speech``, ``text`` or ``image``.
         model: the registered name of the encoder.
-        precision: ``float32``, or ``int8`` of its matrices.
-        checkpoint: the file's name; ``digest``: of its configuration and weights.
-        versions: of what made the file, by package.
-        sample_rate: of speech, in Hz; ``normalize``: whether each clip is to have mean 0 and variance 1.
-        conv_layers: of speech, (channels, kernel, stride) of each convolution, from which the number of frames follows.
-        hop: samples from a frame's beginning to the next one's; ``shortest``: samples that one frame needs.
+        precision: ``float32``, or ``int8`` if its matrices are quantised.
+        checkpoint: name of the checkpoint's file; ``digest``: digest of its configuration and weights.
+        versions: versions of the packages that wrote the file.
+        sample_rate: in Hz, for speech; ``normalize``: whether each clip must have mean 0 and variance 1.
+        conv_layers: for speech, (channels, kernel, stride) of each convolution, which determine the number of frames.
+        hop: samples between the starts of successive frames; ``shortest``: samples that one frame needs.
         like_only: padding changes the model's output, so the rows of a batch must have the same length.
-        symbols: of CTC, by row of the output; ``blank`` is the row of CTC's blank.
-        prepared: of text and images, how inputs are made, as JSON.
+        symbols: for CTC, the symbol of each output; ``blank`` is the index of CTC's blank.
+        prepared: for text and images, how inputs are prepared, as JSON.
     """
 
     what: str
@@ -59,20 +59,20 @@ class Exported:
     prepared: str = ""
 
     def metadata(self) -> Dict[str, str]:
-        """As an ONNX file has it: texts under names; all but texts as JSON."""
+        """Return the metadata for an ONNX file: strings by name, all other values as JSON."""
         values = {name: written(value) for name, value in asdict(self).items() if value not in ("", ())}
         return {FORMAT: VERSION, **values}
 
 
 def written(value: Any) -> str:
-    """A text as it is, all else as JSON."""
+    """Return a string unchanged, any other value as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def exported(path: Path, model: OnnxModel) -> Optional[Exported]:
     """The metadata of a file exported by this package; None for other files.
 
-    Raises :class:`UnusableFileError` if it is incomplete, or unknown to this version of the package.
+    Raises :class:`UnusableFileError` if they are incomplete, or of a format that this version does not know.
     """
     version = model.metadata.get(FORMAT)
     if version is None:
@@ -114,4 +114,4 @@ READ: Dict[str, Callable[[str], Any]] = {
     "int": _number,
     "bool": lambda text: bool(json.loads(text)),
 }
-"""How the text under a name is read, or that of a type; others are texts."""
+"""Parsers of values, by field or by type; all other values are strings."""

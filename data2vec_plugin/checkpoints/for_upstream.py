@@ -1,5 +1,5 @@
-"""A checkpoint of data2vec 2.0 -> one that upstream's code loads: its keys, its current names, nothing of this
-plugin."""
+"""Convert a checkpoint of data2vec 2.0 to one that upstream loads: upstream's keys and current names, and nothing
+that only this plugin knows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .encoder_checkpoint import FINE_TUNED, Checkpoint, open_checkpoint, plain
 from .saved_file import read_checkpoint
 
 OURS = ("target_signal", "checkpoint_activations", "reference_compat")
-"""Keys of the model that upstream has not."""
+"""Keys of the model that upstream does not have."""
 TASKS = {"data2vec_audio_pretraining": "audio_pretraining", "image_pretraining": "mae_image_pretraining"}
 KEYS = {
     "audio_pretraining": (
@@ -29,11 +29,14 @@ KEYS = {
         *("no_transform", "rebuild_batches", "precompute_mask_config", "subsample", "seed", "dataset_type"),
     ),
 }
-"""Tasks of this plugin with another name upstream, and the keys known there."""
+"""Upstream's names of this plugin's tasks, and the keys that upstream's tasks have."""
 
 
 def to_upstream(source: Path, out: Path) -> List[str]:
-    """Convert; returns what there is to say. Raises ValueError for another model's, and for what upstream cannot do."""
+    """Convert ``source``, write it to ``out``, and return lines to print.
+
+    Raises ValueError for another model, for settings that upstream does not support, and if ``out`` exists.
+    """
     checkpoint = open_checkpoint(source)
     if checkpoint.name != MULTI:
         raise ValueError(
@@ -64,7 +67,7 @@ def to_upstream(source: Path, out: Path) -> List[str]:
 
 
 def upstream_weights(weights: Mapping[str, Any], checkpoint: Checkpoint, prefix: str) -> Dict[str, Any]:
-    """The weights under upstream's names of today, however old; a teacher without what we note of it."""
+    """Return weights, old or new, under upstream's current names; the teacher's without this plugin's own entries."""
     state = dict(weights)
     first = next(name for name, known in CAPITALS.items() if known in checkpoint.modalities)
     layout = ModalitiesLayout(first, bool(checkpoint.root["model"].get("ema_encoder_only", True)))
@@ -82,7 +85,7 @@ def upstream_weights(weights: Mapping[str, Any], checkpoint: Checkpoint, prefix:
 
 
 def sections_of(cfg: MutableMapping[str, Any]) -> List[MutableMapping[str, Any]]:
-    """A configuration, and that of the pre-training inside it."""
+    """Return a configuration and, if it is a fine-tuned model's, the one of its encoder."""
     found = [cfg]
     for key in ("w2v_args", "pretrained_model_args"):
         inside = cfg["model"].get(key)
@@ -92,7 +95,7 @@ def sections_of(cfg: MutableMapping[str, Any]) -> List[MutableMapping[str, Any]]
 
 
 def as_upstream(cfg: MutableMapping[str, Any]) -> None:
-    """Drop what upstream has not from a configuration's model and task, in place."""
+    """Rename the task, and drop keys of model and task that upstream does not have, in place."""
     model, task = cfg.get("model"), cfg.get("task")
     if isinstance(model, dict) and model.get("_name") == MULTI:
         cfg["model"] = {name: value for name, value in model.items() if name not in OURS}

@@ -42,14 +42,14 @@ NEXT: Dict[Tuple[str, str], Tuple[str, ...]] = {
     ),
     ("onnx-ctc", "speech"): ("data2vec transcribe {file} RECORDINGS",),
 }
-"""What one can do with a checkpoint, by what it is."""
+"""Commands that use a checkpoint, by its kind and modality."""
 RECIPES = {"recognition": "asr_base_100h", "pictures": "imagenet_base"}
 RECIPES_2 = {"recognition": "asr2_100h", "pictures": "imagenet2_base"}
-"""Those that start from a model of data2vec 1, and of data2vec 2.0; of text one recipe serves both."""
+"""Recipes that start from data2vec 1, and from data2vec 2.0; one recipe of text serves both."""
 
 
 def inspect(paths: Iterable[Path], as_json: bool) -> bool:
-    """Print what each file is, and on stderr which cannot be read or could run code; whether all could be read."""
+    """Print what each file is, and to stderr which cannot be read or could run code; return whether all were read."""
     show: Callable[[Dict[str, Any]], None] = show_json if as_json else show_table
     readable = True
     for path in paths:
@@ -77,26 +77,26 @@ def next_steps(facts: Dict[str, Any]) -> List[str]:
 
 
 def as_trained(facts: Dict[str, Any]) -> str:
-    """Options by which a recogniser reads labels as it was trained on them, and writes words of its symbols."""
+    """Return options of `fairseq-generate` with which a recogniser reads its own labels and joins symbols to words."""
     labels, post_process = facts.get("labels"), facts.get("post_process")
     unusual = f" --labels {shlex.quote(labels)}" if labels and labels != USUAL_LABELS else ""
     return unusual + (f" --post-process {post_process}" if post_process else "")
 
 
 def show_json(facts: Dict[str, Any]) -> None:
-    """A line of JSON."""
+    """Print the facts as a line of JSON."""
     print(json.dumps(facts, ensure_ascii=False))
 
 
 def show_table(facts: Dict[str, Any]) -> None:
-    """The facts of a file, line by line; unknown ones are omitted."""
+    """Print the known facts of a file as a table, then commands for it."""
     print_table(facts["file"], ("fact", "value"), [(name, text) for name, text in rows(facts) if text])
     for step in facts["next"]:
         print(f"  {step}")
 
 
 def rows(facts: Dict[str, Any]) -> List[Row]:
-    """Names and values."""
+    """Return names and values; the value of an unknown fact is empty."""
     size = " × ".join(
         f"{facts[key]:,} {name}"
         for key, name in (("layers", "layers"), ("width", "channels"), ("heads", "heads"))
@@ -124,24 +124,24 @@ def rows(facts: Dict[str, Any]) -> List[Row]:
 
 
 def trained(facts: Dict[str, Any]) -> str:
-    """How far."""
+    """Return how many updates and epochs the model was trained for; empty if unknown."""
     return ", ".join(filter(None, (counted(facts["updates"], " updates"), counted(facts["epoch"], "", "epoch "))))
 
 
 def teacher(facts: Dict[str, Any]) -> str:
-    """Whether there is one, and what it has followed; nothing where there could be none."""
+    """Return whether the file holds a teacher, and how many updates it has followed; empty if none is expected."""
     if not facts["teacher"]:
         return "not in the file" if facts["kind"] == "pretrained" else ""
     return "in the file" + counted(facts["teacher_updates"], " updates", ", has followed ")
 
 
 def counted(number: Any, unit: str, before: str = "") -> str:
-    """A number with its unit; nothing for none."""
+    """Return a number with its unit; empty for None."""
     return "" if number is None else f"{before}{number:,}{unit}"
 
 
 def missing(facts: Dict[str, Any]) -> str:
-    """The first few paths of the configuration that are not on this machine, and that they need not be."""
+    """Return the first few paths in the configuration that do not exist here, with a note on which are needed."""
     paths: List[str] = facts["missing_paths"]
     if not paths:
         return ""

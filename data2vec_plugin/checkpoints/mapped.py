@@ -1,4 +1,4 @@
-"""Reading a checkpoint without its tensors, which stay in the file until they are used: no copy, no optimizer."""
+"""Load checkpoints with memory-mapped tensors, which stay in the file until they are used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The labels that the rows of a fine-tuned checkpoint's output layer stand for."""
+"""The label dictionary in a fine-tuned checkpoint, which names the rows of its output layer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_same_symbols(saved: Dictionary, path: str, ours: Dictionary, source: s
 
 
 def where_they_differ(saved: Dictionary, ours: Dictionary) -> Optional[Tuple[int, str, str]]:
-    """The first line, from 1, in which they differ, with our symbol and the saved one; None if there is none."""
+    """Return the first line (from 1) that differs, with our symbol and the saved one; None if they are equal."""
     old, new = lines_of(saved), lines_of(ours)
     if old == new:
         return None
@@ -39,6 +39,6 @@ def where_they_differ(saved: Dictionary, ours: Dictionary) -> Optional[Tuple[int
 
 
 def lines_of(dictionary: Dictionary) -> List[str]:
-    """The symbols as the lines of a file have them: without those that fairseq puts before."""
+    """Return the symbols in the order of a dictionary file, without fairseq's special symbols."""
     symbols: List[str] = dictionary.symbols[dictionary.nspecial :]
     return symbols

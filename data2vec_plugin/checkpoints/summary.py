@@ -1,4 +1,4 @@
-"""What there is to say of a checkpoint, from its configuration and the names and shapes of its weights."""
+"""Facts of a checkpoint, from its configuration and the names and shapes of its weights."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Summary:
     labels: Optional[str] = None
     """Ending of the label files that a recogniser was trained on."""
     post_process: Optional[str] = None
-    """What makes words of its symbols, as fairseq calls it."""
+    """fairseq's name of the step that joins its symbols to words."""
     teacher: bool = False
     teacher_updates: Optional[int] = None
     optimizer: Optional[str] = None
@@ -80,7 +80,7 @@ class Summary:
 
 
 def summarise(path: Path) -> Summary:
-    """What a file is, or a folder of Hugging Face's; raises ValueError if it cannot be read, or could run code."""
+    """Summarise a file or a Hugging Face folder; raises ValueError if it cannot be read or could run code."""
     config = hugging_face_config(path) if path.is_dir() else None
     if config is not None:
         return of_folder(path, config)
@@ -95,7 +95,7 @@ def summarise(path: Path) -> Summary:
 
 
 def of_state(path: Path, state: Any) -> Summary:
-    """What a file holds that torch saved."""
+    """Summarise the content of a file that torch saved."""
     found = identify(state)
     summary = of_identity(path, path.stat().st_size, found)
     if not isinstance(state, Mapping):
@@ -112,13 +112,13 @@ def of_state(path: Path, state: Any) -> Summary:
 
 
 def of_identity(path: Path, size: int, found: Identity) -> Summary:
-    """The part that names what it is."""
+    """Return a summary in which only size, kind and names are filled in."""
     names = (found.model, found.encoder, found.modality, found.modalities)
     return Summary(str(path), size, found.kind, found.words, found.advice, *names)
 
 
 def of_folder(path: Path, config: Mapping[str, Any]) -> Summary:
-    """What a folder of Hugging Face's says of its model."""
+    """Summarise a Hugging Face folder from its configuration."""
     kind = kind_of_folder(path)
     size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
     summary = Summary(str(path), size, kind.name, kind.words, kind.advice, model=architecture(dict(config)))
@@ -128,7 +128,7 @@ def of_folder(path: Path, config: Mapping[str, Any]) -> Summary:
 
 
 def of_onnx(path: Path, model: OnnxModel) -> Summary:
-    """The metadata of an ONNX file, exported by this package or another."""
+    """Summarise an ONNX file, exported by this package or another."""
     summary = Summary(str(path), path.stat().st_size, "onnx", "an ONNX file", model=", ".join(model.outputs))
     summary.parameters = sum(model.parameters.values())
     summary.precision = ", ".join(precision for precision, _ in model.parameters.most_common())
@@ -150,13 +150,13 @@ def of_onnx(path: Path, model: OnnxModel) -> Summary:
 
 
 def number(section: Mapping[str, Any], key: str) -> Optional[int]:
-    """A whole number under a key; None for anything else."""
+    """Return the whole number under ``key``; None if it is anything else."""
     value = section.get(key)
     return int(value) if isinstance(value, numbers.Integral) and not isinstance(value, bool) else None
 
 
 def of_safetensors(path: Path, header: Mapping[str, Any]) -> Summary:
-    """What the header of a safetensors file says of its tensors."""
+    """Summarise a safetensors file from its header."""
     entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
     check_header(path, entries)
     found = of_weights(entries) or Identity("nothing", "a safetensors file without tensors", CONVERT)
@@ -167,7 +167,7 @@ def of_safetensors(path: Path, header: Mapping[str, Any]) -> Summary:
 
 
 def check_header(path: Path, entries: Mapping[str, Any]) -> None:
-    """Raise UnusableFileError for a tensor that is not described as safetensors are, or lies beyond the file's end."""
+    """Raise UnusableFileError if a tensor's entry is malformed, or its bytes are too few or beyond the file's end."""
     size = path.stat().st_size
     for name, entry in entries.items():
         given = entry if isinstance(entry, dict) else {}
@@ -185,13 +185,13 @@ def check_header(path: Path, entries: Mapping[str, Any]) -> None:
 
 
 def whole_numbers(value: Any) -> Optional[List[int]]:
-    """A list of numbers that count something; None for anything else."""
+    """Return a list of whole numbers from 0 to 2**63 - 1; None for anything else."""
     whole = isinstance(value, list) and all(type(each) is int and 0 <= each < 2**63 for each in value)
     return list(value) if whole else None
 
 
 def describe_weights(summary: Summary, weights: Mapping[str, Tensor]) -> None:
-    """Parameters, precision, layers."""
+    """Fill in parameters, precision and layers."""
     floats = {name: value for name, value in weights.items() if value.is_floating_point()}
     summary.parameters = sum(value.numel() for value in floats.values())
     summary.precision = ", ".join(sorted({str(value.dtype).rpartition(".")[2] for value in floats.values()}))
@@ -199,7 +199,7 @@ def describe_weights(summary: Summary, weights: Mapping[str, Tensor]) -> None:
 
 
 def describe_configuration(summary: Summary, model: Mapping[str, Any], task: Mapping[str, Any]) -> None:
-    """Facts from the configuration: width, heads, task, normalisation, the start of fine-tuning."""
+    """Fill in width, heads, task, labels, normalisation and the start of fine-tuning, from the configuration."""
     inside = next((as_mapping(model[key]) for key in INSIDE if model.get(key) is not None), {})
     encoder = as_mapping(inside.get("model")) or inside or model
     summary.width = first_of(encoder, summary.encoder, WIDTHS)
@@ -214,7 +214,7 @@ def describe_configuration(summary: Summary, model: Mapping[str, Any], task: Map
 
 
 def first_of(section: Mapping[str, Any], model: str, keys: Tuple[str, ...]) -> Optional[int]:
-    """A number under the first of several keys that a configuration has, or else the model's default has."""
+    """Return the whole number under the first of ``keys`` that the configuration has, or else the model's defaults."""
     made = MODEL_DATACLASS_REGISTRY.get(model)
     for source in (section, made() if made else {}):
         for key in keys:
@@ -227,7 +227,7 @@ def first_of(section: Mapping[str, Any], model: str, keys: Tuple[str, ...]) -> O
 
 
 def describe_run(summary: Summary, state: Mapping[str, Any]) -> None:
-    """What the trainer noted."""
+    """Fill in what the trainer recorded: updates, epoch, optimizer."""
     history = last_entry(state)
     summary.updates = number(history, "num_updates")
     summary.epoch = number(as_mapping(as_mapping(state.get("extra_state")).get("train_iterator")), "epoch")
@@ -240,7 +240,7 @@ def describe_run(summary: Summary, state: Mapping[str, Any]) -> None:
 
 
 def describe_teacher(summary: Summary, weights: Mapping[str, Any]) -> None:
-    """Whether the average is there, and how many updates it has followed."""
+    """Fill in whether there is a teacher, and how many updates it has followed."""
     entry = next((weights[name] for name in TEACHERS if isinstance(weights.get(name), Mapping)), None)
     if entry is None:
         return
@@ -254,14 +254,14 @@ def describe_teacher(summary: Summary, weights: Mapping[str, Any]) -> None:
 
 
 def scalar(value: Any) -> Optional[int]:
-    """A number that was saved as one, or as a tensor of one."""
+    """Return a whole number that was saved as such, or as a tensor with one element; None for anything else."""
     if isinstance(value, Tensor):
         return int(value) if value.numel() == 1 and bool(torch.isfinite(value).all()) else None
     return number({"": value}, "")
 
 
 def symbols(summary: Summary, state: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Optional[int]:
-    """Of a dictionary, in the task's state or by the rows of an embedding or an output; of classes for images."""
+    """Return the size of the dictionary, or of an embedding or output; fills in ``post_process`` for speech."""
     for name, value in as_mapping(state.get("task_state")).items():
         if "dictionary" in name and hasattr(value, "__len__"):
             summary.post_process = joined_by(getattr(value, "symbols", ())) if summary.modality == "speech" else None
@@ -271,7 +271,7 @@ def symbols(summary: Summary, state: Mapping[str, Any], weights: Mapping[str, Te
 
 
 def joined_by(symbols: Any) -> Optional[str]:
-    """`--post-process` for a dictionary's symbols; None where they are words, or phonemes, already."""
+    """Return `--post-process` for a dictionary's symbols; None if they are words or phonemes."""
     known = [symbol for symbol in symbols if isinstance(symbol, str)]
     if "|" in known:
         return "letter"
@@ -279,7 +279,7 @@ def joined_by(symbols: Any) -> Optional[str]:
 
 
 def is_table(name: str) -> bool:
-    """Whether a weight has a row for each symbol, or each class."""
+    """Whether a weight has a row for each symbol or class."""
     return name.endswith("embed_tokens.weight") or name in OUTPUTS
 
 

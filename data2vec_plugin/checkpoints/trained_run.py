@@ -1,4 +1,4 @@
-"""A trained model with its task, out of the folder of its run."""
+"""Load a trained model with its task from the folder of its run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BEST, LAST = "checkpoint_best.pt", "checkpoint_last.pt"
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A model in evaluation mode with its task; ``criterion`` is the section of its configuration."""
+    """A model in evaluation mode with its task; ``criterion`` is the criterion's section of the configuration."""
 
     path: Path
     model: Any
@@ -26,7 +26,7 @@ class TrainedRun:
 
 
 def checkpoint_of(run: Path) -> Path:
-    """A checkpoint, or a run's best, or else its last; raises ValueError if there is none."""
+    """Return ``run`` if it is a file, else the best or the last checkpoint in it; raises ValueError without one."""
     if run.is_file():
         return run
     found = [run / name for name in (BEST, LAST) if (run / name).is_file()]
@@ -36,9 +36,9 @@ def checkpoint_of(run: Path) -> Path:
 
 
 def load_run(run: Path, model: str, recipes: str, task_keys: Mapping[str, Any]) -> TrainedRun:
-    """Read a run of ``model``, which ``recipes`` train; keys of its task that are not None replace its own.
+    """Load a run of ``model``; ``task_keys`` that are not None replace the keys of its task.
 
-    Raises ValueError for a checkpoint of another model.
+    Raises ValueError, which names the ``recipes`` of the model, for a checkpoint of another model.
     """
     path = checkpoint_of(run)
     state = read_checkpoint(path)

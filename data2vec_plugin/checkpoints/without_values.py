@@ -1,4 +1,4 @@
-"""Models whose weights are to be loaded are built without drawing initial values, which takes half of the time."""
+"""Build a model without drawing initial values, which would take half of the time, if its weights are loaded anyway."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ RANDOM = [
     "kaiming_uniform_",
 ]
 DRAWN = {*(getattr(nn.init, name) for name in RANDOM), Tensor.normal_, Tensor.uniform_}
-"""What fills weights with random numbers. A mode sees the outer one of two functions that call each other."""
+"""Functions that fill weights with random numbers. If one calls another, a mode only sees the outer one."""
 
 
 class WithoutValues(TorchFunctionMode):
-    """Within it random initial values are not drawn: a weight holds what its memory held.
+    """Mode in which random initial values are not drawn: weights stay uninitialised.
 
-    Only for a model all of whose weights are loaded afterwards, with ``strict=True``.
+    Use it only if all weights of the model are loaded afterwards, with ``strict=True``.
     """
 
     def __torch_function__(
@@ -30,7 +30,7 @@ class WithoutValues(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Optional[Mapping[str, Any]] = None,
     ) -> Any:
-        """The tensor as it is, or what any other function gives."""
+        """Return the tensor unchanged for a function in ``DRAWN``; call any other function."""
         if func in DRAWN:
             return args[0] if args else (kwargs or {})["tensor"]
         return func(*args, **(kwargs or {}))
