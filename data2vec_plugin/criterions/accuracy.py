@@ -1,4 +1,4 @@
-"""Top-1 and top-5 accuracy of a whole set, from what a model counts in every batch."""
+"""Top-1 and top-5 accuracy of a whole data set, from the counts of each batch."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, Dict, List
 from fairseq import metrics
 
 COUNTS = {"correct": "accuracy", "correct_top5": "accuracy_top5"}
-"""What a model counts, and the metric that it becomes; in percent."""
+"""Counts in the logs, and the metrics computed from them, in percent."""
 
 
 def log_accuracy(logging_outputs: List[Dict[str, Any]]) -> None:
-    """Log the accuracies whose counts were logged, whichever criterion did so: under `model`, its ``log_keys``.
+    """Log the accuracies whose counts any criterion has logged; fairseq's `model` does so by its ``log_keys``.
 
-    A batch weighs as many images as it has, so what is reported is that of the set, and stays so if two parties log it.
+    Batches are weighted by their images, so the result is that of the whole set, even if it is logged twice.
     """
     for count, name in COUNTS.items():
         outputs = [log for log in logging_outputs if count in log]

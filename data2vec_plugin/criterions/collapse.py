@@ -25,15 +25,15 @@ MASKS = "speech: `model.mask_prob`; text: `task.mask_prob`; images: `model.num_m
 """Keys that set how much is masked, for models that do not name theirs."""
 
 WARNED_EARLY = ("target_var",)
-"""Students that learn well predict next to a constant for their first hundred updates or two, too."""
+"""Not ``pred_var``: even good students predict almost a constant for their first one or two hundred updates."""
 
 
 @dataclass
 class CollapseGuard:
-    """Raises once a deviation has stayed under its floor for ``patience`` observed updates in a row.
+    """Raises an error once a deviation has stayed under its floor for ``patience`` observed updates in a row.
 
-    Observations up to update ``start`` are not held against a run: early targets are poor. Targets that do not vary
-    for as long are warned of all the same, since a short run may end before.
+    No error is raised up to update ``start``, since early targets are poor. Targets that hardly vary for ``patience``
+    updates then only cause a warning, since a short run may end before ``start``.
     """
 
     floors: Dict[str, float]
@@ -45,8 +45,8 @@ class CollapseGuard:
         self.low_early: Dict[str, int] = {}
 
     def observe(self, name: str, deviation: float, update: int, mask_key: Optional[str] = None) -> None:
-        """Record one update; raises :class:`CollapseError`, which names the settings to change. A modality may follow
-        the name of a floor and is then watched separately. ``mask_key`` is the key that sets how much is masked.
+        """Record one update; raises :class:`CollapseError`, which names the settings to change. ``name`` is that
+        of a floor, or one with a modality, which is watched separately. ``mask_key`` sets how much is masked.
         """
         early = update <= self.start
         low = self.low_early if early else self.low
@@ -70,14 +70,14 @@ class CollapseGuard:
 
 
 TRIVIAL = 0.1
-"""Below this share of the targets' variance left unexplained, the student finds its task too easy."""
+"""If a smaller share of the targets' variance is left unexplained, the task is too easy."""
 
 
 @dataclass
 class TrivialWatch:
     """Warns while targets are trivially predictable, as they are for a time in short runs on little data.
 
-    It repeats itself after every ``patience`` observed updates; what it sees may pass, so it stops nothing.
+    The warning is repeated every ``patience`` observed updates. It never stops a run, since this may pass.
     """
 
     patience: int = 100
@@ -86,7 +86,7 @@ class TrivialWatch:
         self.seen = 0
 
     def observe(self, unexplained: float, update: int) -> None:
-        """Take note of one update's unexplained share of the targets' variance."""
+        """Record the share of the targets' variance that one update leaves unexplained."""
         if unexplained >= TRIVIAL:
             self.seen = 0
             return

@@ -16,7 +16,7 @@ from .variances import deviation_from_sums, relative_deviation, unexplained_shar
 
 VARIANCES = {"target_var": "_target", "pred_var": "_prediction"}
 LOCAL = "local_var"
-"""How much the embedded input varies over time and batch: a feature extractor may collapse while targets look alive."""
+"""How much the embedded input varies over time and batch: a feature extractor may collapse while targets still vary."""
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Data2VecCriterion(FairseqCriterion):
             "ema_decay": output["ema_decay"],
         }
         logging.update({key: output[key] for key in self.cfg.log_keys if output.get(key) is not None})
-        names = output.get("loss_names", tuple(losses))  # all that this model may have: processes log the same keys
+        names = output.get("loss_names", tuple(losses))  # all losses of the model: processes log the same keys
         if len(names) > 1:
             none = loss.detach().new_zeros(())
             logging.update({f"loss_{name}": losses[name].detach().sum() if name in losses else none for name in names})
@@ -87,7 +87,7 @@ class Data2VecCriterion(FairseqCriterion):
         return loss, sample_size, logging
 
     def weighted(self, losses: Dict[str, Tensor]) -> Dict[str, Tensor]:
-        """Every loss times its weight; raises ValueError for a loss without one."""
+        """Return every loss times its weight, without those of weight 0; raises ValueError for a loss without one."""
         weights = self.cfg.loss_weights
         if not weights:
             return {name: value.float() for name, value in losses.items()}
@@ -97,7 +97,7 @@ class Data2VecCriterion(FairseqCriterion):
         return {name: weights[name] * value.float() for name, value in losses.items() if weights[name] != 0}
 
     def observe(self, logging_outputs: List[Dict[str, Any]]) -> None:
-        """Look at an update of training as a whole; raises CollapseError where nothing has varied for too long."""
+        """Check an update of training as a whole; raises CollapseError if values have not varied for too long."""
         totals = totals_of(logging_outputs)
         if not totals["_training"]:
             return
@@ -123,7 +123,7 @@ class Data2VecCriterion(FairseqCriterion):
             metrics.log_scalar(name, value, count, round=3)
         for key, total in totals.items():
             if key.startswith("loss_"):
-                if float(total) == 0:  # of a modality that the update was not of
+                if float(total) == 0:  # a modality that is not in this update
                     continue
                 metrics.log_scalar(key, float(total) / max(count, 1), count, round=3)
             elif key not in LOGGED and not key.startswith("_"):
@@ -151,9 +151,9 @@ def totals_of(logging_outputs: List[Dict[str, Any]]) -> Dict[str, Any]:
 
 
 def variance_sums(output: Dict[str, Any], mode: str) -> Dict[str, Any]:
-    """Sums over rows of targets and predictions. Where a model has several modalities, each has sums of its own.
+    """Return sums over rows of targets and predictions; if a model has several modalities, for each of them.
 
-    Those that a batch is not of are zero, since processes add up their logs key by key.
+    Sums of modalities that are not in the batch are zero, since processes add up their logs key by key.
     """
     suffix, here = f"_{mode}" if mode else "", output.get("mode", "") == mode
     sums: Dict[str, Any] = {f"_rows{suffix}": len(output["targets"]) if here else 0}
@@ -167,7 +167,7 @@ def variance_sums(output: Dict[str, Any], mode: str) -> Dict[str, Any]:
 
 
 def local_sums(tokens: Tokens, name: str, here: bool) -> Dict[str, Tensor]:
-    """The same of embedded input, (C,) each, and of how many tokens they are; padding is left out."""
+    """Return sums (C,) of the embedded input and of its squares, and the number of tokens; padding is left out."""
     rows = slice(None) if here else slice(0)
     x = tokens.x[rows].detach().float()
     if tokens.padding_mask is not None:
@@ -179,13 +179,13 @@ def local_sums(tokens: Tokens, name: str, here: bool) -> Dict[str, Tensor]:
 
 
 def found_in(totals: Dict[str, Any]) -> List[str]:
-    """Suffixes of the names of sums, for the modalities of an update; empty if a model has one only."""
+    """Return the suffixes of sums for the modalities of an update; one empty suffix if a model has one modality."""
     keys = [key for key in totals if key == "_rows" or (key.startswith("_rows") and totals[key])]
     return [key[len("_rows") :] for key in keys]
 
 
 def deviations(totals: Dict[str, Any]) -> Dict[str, float]:
-    """How much rows vary over an update, by what is logged; of several modalities those that it was of."""
+    """Return how much rows vary over an update, by logged name, for the modalities in it."""
     found = {}
     for suffix in found_in(totals):
         for name, key in VARIANCES.items():
@@ -198,7 +198,7 @@ def deviations(totals: Dict[str, Any]) -> Dict[str, float]:
 
 
 def unexplained(totals: Dict[str, Any]) -> Dict[str, float]:
-    """The share of the targets' variance that predictions leave, by what is logged."""
+    """Return the share of the targets' variance that predictions leave unexplained, by logged name."""
     found = {}
     for suffix in found_in(totals):
         sums = totals[f"_target{suffix}_sum"], totals[f"_target{suffix}_squares"]

@@ -13,12 +13,12 @@ from .accuracy import COUNTS, log_accuracy
 
 @dataclass
 class ImageClassificationCriterionConfig(FairseqDataclass):
-    """No keys: what there is to set belongs to the model."""
+    """No keys: all settings belong to the model."""
 
 
 @register_criterion("data2vec_image_classification", dataclass=ImageClassificationCriterionConfig)
 class Data2VecImageClassificationCriterion(FairseqCriterion):
-    """Sums the cross-entropy of images, in nats; ``accuracy`` and ``accuracy_top5`` where the model counts."""
+    """Sums the cross-entropy of images, in nats; logs ``accuracy`` and ``accuracy_top5`` if the model counts hits."""
 
     def forward(self, model: Any, sample: Dict[str, Any], reduce: bool = True) -> Tuple[Tensor, int, Dict[str, Any]]:
         """fairseq's (loss, sample size, logging output); nothing in it waits for the device."""

@@ -17,7 +17,7 @@ from .whole_set import log_whole_set
 
 @dataclass
 class SentencePredictionCriterionConfig(FairseqDataclass):
-    """The keys of fairseq main's criterion of nearly this name."""
+    """The keys of `sentence_prediction` on fairseq's main branch."""
 
     classification_head_name: str = key("sentence_classification_head", "name of the model's classification head")
     regression_target: bool = key(False, "targets are numbers, and the loss is the squared error")
@@ -59,7 +59,7 @@ class Data2VecSentencePredictionCriterion(FairseqCriterion):
         return loss, count, logging
 
     def readable(self, logits: Tensor, targets: Tensor) -> Tuple[List[Any], List[Any]]:
-        """Predictions and targets as numbers, or as the labels that they stand for: fairseq numbers those by count."""
+        """Return predictions and targets as numbers, or as labels, since fairseq numbers labels by their frequency."""
         if self.cfg.regression_target:
             return logits.view(-1).tolist(), targets.tolist()
         chosen: List[int] = logits.view(len(targets), -1).argmax(1).tolist()
@@ -67,7 +67,7 @@ class Data2VecSentencePredictionCriterion(FairseqCriterion):
 
     @staticmethod
     def reduce_metrics(logging_outputs: List[Dict[str, Any]]) -> None:
-        """Log a batch of all ranks; the metrics are worked out when the set is through."""
+        """Log a batch of all ranks; metrics are computed over all predictions of the set."""
         sums = {name: float(sum(log.get(name, 0) for log in logging_outputs)) for name in SUMMED}
         count = max(sums["sample_size"], 1)
         is_regression = "ncorrect" not in logging_outputs[0]
@@ -81,7 +81,7 @@ class Data2VecSentencePredictionCriterion(FairseqCriterion):
 
     @staticmethod
     def logging_outputs_can_be_summed() -> bool:
-        """Predictions of all ranks are put together, not added up."""
+        """Predictions of all ranks are concatenated, not added up."""
         return False
 
 
@@ -89,7 +89,7 @@ SUMMED = ("loss", "ncorrect", "sample_size")
 
 
 def label_names(dictionary: Any) -> List[str]:
-    """The labels in the order of their numbers, the dictionary's special symbols left out."""
+    """Return the labels in the order of their numbers, without the dictionary's special symbols."""
     return [dictionary[index] for index in range(dictionary.nspecial, len(dictionary))]
 
 

@@ -13,7 +13,7 @@ Scores = Dict[str, float]
 POSITIVE = "1"
 """The label whose F1 is reported: a paraphrase, a duplicate."""
 TELLING = 10
-"""With fewer targets no warning is given: fairseq also reduces after every batch."""
+"""With fewer targets there is no warning: fairseq also reduces metrics after every batch."""
 
 
 def mcc(predictions: Sequence[str], labels: Sequence[str]) -> Scores:
@@ -24,7 +24,7 @@ def mcc(predictions: Sequence[str], labels: Sequence[str]) -> Scores:
     """
     from sklearn.metrics import matthews_corrcoef
 
-    if len({*predictions, *labels}) < 2:  # scikit-learn would warn, after every batch of one
+    if len({*predictions, *labels}) < 2:  # scikit-learn would warn, after every small batch
         return {"mcc": 0.0}
     return {"mcc": 100 * float(matthews_corrcoef(labels, predictions))}
 
@@ -40,7 +40,7 @@ def accuracy_and_f1(predictions: Sequence[str], labels: Sequence[str]) -> Scores
 
 
 def correlations(predictions: Sequence[float], targets: Sequence[float]) -> Scores:
-    """Pearson's and Spearman's correlation, and their mean (STS-B); 0 where one side is constant, which is said."""
+    """Pearson's and Spearman's correlation, and their mean (STS-B); 0, with a warning, if one side is constant."""
     from scipy.stats import pearsonr, spearmanr
 
     if len(set(predictions)) < 2 or len(set(targets)) < 2:
@@ -58,7 +58,7 @@ METRICS: Dict[str, Callable[..., Scores]] = {
     "report_acc_and_f1": accuracy_and_f1,
     "report_pearson_and_spearman": correlations,
 }
-"""By the criterion's key that asks for them."""
+"""Metrics by the criterion's key that selects them."""
 
 NAMES = {
     "report_mcc": ("mcc",),

@@ -15,13 +15,13 @@ THRESHOLD = 0.5
 
 
 def meme_scores(scores: Numbers, labels: Numbers) -> Dict[str, float]:
-    """Accuracy and average precision, from 0 to 1; raises ValueError unless there are as many of both, and some."""
+    """Accuracy and average precision, from 0 to 1; raises ValueError unless both have the same length, at least 1."""
     ours, theirs = checked(scores, labels)
     return {"accuracy": accuracy(ours, theirs), "average_precision": average_precision(ours, theirs)}
 
 
 def checked(scores: Numbers, labels: Numbers) -> Tuple[Values, NDArray[np.bool_]]:
-    """Both as arrays (N,)."""
+    """Return both as arrays (N,), labels as booleans; raises ValueError for other shapes."""
     ours, theirs = np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.float64)
     if ours.shape != theirs.shape or ours.ndim != 1 or not len(ours):
         raise ValueError(
@@ -36,9 +36,9 @@ def accuracy(scores: Values, labels: NDArray[np.bool_]) -> float:
 
 
 def precision_recall(scores: Values, labels: NDArray[np.bool_]) -> Tuple[Values, Values]:
-    """Precision and recall (K,) where all that scores as much as one of K different scores, or more, counts as 1.
+    """Precision and recall (K,) with each of the K different scores as threshold, from the highest to the lowest.
 
-    From the highest score to the lowest; those that are equal count together.
+    Scores equal to the threshold count as 1.
     """
     order = np.argsort(-scores, kind="stable")
     hits, taken = np.cumsum(labels[order]), np.arange(1, len(scores) + 1)
@@ -59,7 +59,7 @@ def confusion(scores: Values, labels: NDArray[np.bool_]) -> List[List[int]]:
 
 
 def smoothed(curve: Sequence[float], factor: float) -> List[float]:
-    """Exponential average of a curve with the weight of its missing past taken out: the first value is the curve's own.
+    """Exponential average of a curve, corrected for its missing past: the first value stays as it is.
 
     Raises ValueError unless 0 <= ``factor`` < 1.
 

@@ -25,7 +25,7 @@ class MemeScoreConfig(FairseqDataclass):
 
 @register_criterion("meme_score", dataclass=MemeScoreConfig)
 class MemeScoreCriterion(MultimodalCriterion):
-    """One score a meme, above 0.5 for 1; ``accuracy`` and ``average_precision``."""
+    """One score per meme, above 0.5 for 1; logs ``accuracy`` and ``average_precision``."""
 
     def __init__(self, cfg: MemeScoreConfig, task: Any) -> None:
         super().__init__(task)
@@ -47,7 +47,7 @@ class MemeScoreCriterion(MultimodalCriterion):
 
     @staticmethod
     def reduce_metrics(logging_outputs: List[Dict[str, Any]]) -> None:
-        """Log a batch of all ranks; the metrics are worked out when the set is through."""
+        """Log a batch of all ranks; metrics are computed over all predictions of the set."""
         log_loss(logging_outputs)
         found = predicted(logging_outputs)
         if found:
@@ -55,7 +55,7 @@ class MemeScoreCriterion(MultimodalCriterion):
 
 
 def scores_of(outputs: Any, loss: str) -> List[float]:
-    """What a model puts out (N,), as scores of which 0.5 is the middle."""
+    """Return a model's outputs (N,) as scores with the threshold 0.5: logits go through a sigmoid."""
     from torch import as_tensor, float64
 
     values = as_tensor(outputs, dtype=float64)

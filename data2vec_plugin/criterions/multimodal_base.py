@@ -1,4 +1,4 @@
-"""What the criterions of multimodal targets share: the forward pass, the logs, the loss of a set."""
+"""The common part of criterions for multimodal targets: forward pass, logs, mean loss."""
 
 from typing import Any, Dict, List, Tuple
 
@@ -11,7 +11,7 @@ Output = Tuple[Tensor, int, Dict[str, Any]]
 
 
 class MultimodalCriterion(FairseqCriterion):
-    """Forward, logging and metrics; a kind of target adds its loss."""
+    """Forward pass and logs; a subclass adds the loss of its kind of target."""
 
     def forward(self, model: Any, sample: Dict[str, Any], reduce: bool = True) -> Output:
         """fairseq's (loss, sample size, logging output); the loss is a sum over samples."""
@@ -28,20 +28,20 @@ class MultimodalCriterion(FairseqCriterion):
         return followed * count, count, logging
 
     def mean_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Loss of a batch."""
+        """Return the mean loss of a batch."""
         raise NotImplementedError
 
     def followed(self, loss: Tensor) -> Tensor:
-        """What the gradient is taken of."""
+        """Return the loss to differentiate in training."""
         return loss
 
     def names(self) -> List[str]:
-        """What is needed besides predictions to work out the metrics."""
+        """Return names that the metrics need in addition to predictions."""
         return []
 
     @staticmethod
     def logging_outputs_can_be_summed() -> bool:
-        """Predictions of all ranks are put together, not added up."""
+        """Predictions of all ranks are concatenated, not added up."""
         return False
 
 

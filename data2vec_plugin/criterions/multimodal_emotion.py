@@ -1,4 +1,4 @@
-"""Criterion `multimodal_emotion`: classes of some emotions, with metrics of the whole set."""
+"""Criterion `multimodal_emotion`: classes of several emotions, with metrics of the whole set."""
 
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional
@@ -28,10 +28,10 @@ class MultimodalEmotionConfig(FairseqDataclass):
 
 @register_criterion("multimodal_emotion", dataclass=MultimodalEmotionConfig)
 class MultimodalEmotionCriterion(MultimodalCriterion):
-    """Some emotions a sample, each with classes of its own: cross-entropy, ``accuracy`` and ``f1`` of each.
+    """Cross-entropy of several emotions per sample, each with its own classes; logs ``accuracy`` and ``f1`` of each.
 
-    With ``class_weights`` inverse an emotion with a share p of positives weighs its classes by p and 1 - p, as shares
-    of the batch, and the emotions' losses are averaged.
+    With ``class_weights`` inverse, the negative and positive class of an emotion with a share p of positives are
+    weighted by p and 1 - p, in a weighted mean over the batch; the emotions' losses are averaged.
     """
 
     def __init__(self, cfg: MultimodalEmotionConfig, task: Any) -> None:
@@ -68,12 +68,12 @@ class MultimodalEmotionCriterion(MultimodalCriterion):
         return shares
 
     def names(self) -> List[str]:
-        """The emotions."""
+        """Return the names of the emotions."""
         return list(self.task.emotions)
 
     @staticmethod
     def reduce_metrics(logging_outputs: List[Dict[str, Any]]) -> None:
-        """Log a batch of all ranks; the metrics are worked out when the set is through."""
+        """Log a batch of all ranks; metrics are computed over all predictions of the set."""
         log_loss(logging_outputs)
         found = predicted(logging_outputs)
         if found:

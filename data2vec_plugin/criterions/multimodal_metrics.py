@@ -1,7 +1,7 @@
-"""Metrics of sentiment and of emotions, over a whole set of predictions; shares from 0 to 1.
+"""Metrics of sentiment and of emotions, over a whole set of predictions; accuracies and F1 from 0 to 1.
 
-Of the two readings of binary accuracy in use both are given by name, since papers seldom say which is theirs: ``pos``
-leaves out neutral samples and asks what is above 0, ``nonneg`` takes all and asks what is not below.
+Binary accuracy is defined in two ways, and papers seldom say which one they use, so both are reported: ``pos`` leaves
+out neutral samples and asks which are above 0, ``nonneg`` keeps all samples and asks which are at least 0.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LIMIT = 3
 
 
 def sentiment_scores(predictions: Sequence[float], truth: Sequence[float]) -> Scores:
-    """All metrics of sentiment regression, (N,) each; raises ValueError unless there are as many of both, and some."""
+    """All metrics of sentiment regression, (N,) each; raises ValueError unless lengths are equal, and at least 1."""
     ours, theirs = (np.asarray(values, dtype=np.float64) for values in (predictions, truth))
     check_alike(ours, theirs)
     classes, rounded = np.round(ours), np.round(theirs)
@@ -71,12 +71,12 @@ def pearson(ours: Values, theirs: Values) -> float:
 
 
 def accuracy(ours: Values, theirs: Values) -> float:
-    """Share of equal entries; 0 of none."""
+    """Share of equal entries; 0 if there are none."""
     return float((ours == theirs).mean()) if len(theirs) else 0.0
 
 
 def weighted_f1(ours: Values, theirs: Values) -> float:
-    """F1 of every class that occurs, weighted by how often it is true; 0 of none.
+    """Mean of the F1 of every class in ``theirs``, weighted by its frequency there; 0 without samples.
 
     >>> round(weighted_f1(np.array([1, 1, 0]), np.array([1, 0, 0])), 4)
     0.6667
@@ -90,7 +90,7 @@ def weighted_f1(ours: Values, theirs: Values) -> float:
 
 
 def check_alike(ours: Values, theirs: Values) -> None:
-    """Raise ValueError unless predictions and labels are alike in shape, and there are some."""
+    """Raise ValueError unless predictions and labels have the same shape and are not empty."""
     if ours.shape != theirs.shape or not len(ours):
         raise ValueError(
             f"got {ours.shape} predictions for {theirs.shape} labels; expected the same number of both, at least one"

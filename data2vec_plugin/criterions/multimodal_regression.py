@@ -29,7 +29,7 @@ class MultimodalRegressionConfig(FairseqDataclass):
 
 @register_criterion("multimodal_regression", dataclass=MultimodalRegressionConfig)
 class MultimodalRegressionCriterion(MultimodalCriterion):
-    """One number a sample; ``mae``, ``pearson``, ``acc7``, both readings of ``acc2`` and ``f1``."""
+    """One number per sample; logs ``mae``, ``pearson``, ``acc7``, ``acc2`` by two definitions, ``f1`` by three."""
 
     def __init__(self, cfg: MultimodalRegressionConfig, task: Any) -> None:
         super().__init__(task)
@@ -47,12 +47,12 @@ class MultimodalRegressionCriterion(MultimodalCriterion):
         return LOSSES[self.cfg.loss](outputs.view(-1), targets)
 
     def followed(self, loss: Tensor) -> Tensor:
-        """The loss over its own value, of which nothing is left but the gradient; a loss of 0 stays so."""
+        """Return the loss, by default divided by its own value: the gradient is that of its logarithm. 0 stays 0."""
         return loss / loss.detach().clamp_min(torch.finfo(loss.dtype).tiny) if self.cfg.loss_norm else loss
 
     @staticmethod
     def reduce_metrics(logging_outputs: List[Dict[str, Any]]) -> None:
-        """Log a batch of all ranks; the metrics are worked out when the set is through."""
+        """Log a batch of all ranks; metrics are computed over all predictions of the set."""
         log_loss(logging_outputs)
         found = predicted(logging_outputs)
         if found:

@@ -16,7 +16,7 @@ def deviation_from_sums(total: Tensor, squares: Tensor, count: int) -> Tensor:
 
 
 def relative_deviation(total: Tensor, squares: Tensor, count: Tensor) -> float:
-    """Standard deviation over rows as a share of their size, over all channels, from sums; 0 if all rows are alike."""
+    """Standard deviation over rows relative to their RMS, over all channels, from sums; 0 if all rows are equal."""
     size = float(squares.double().sum())
     spread = size - float((total.double().square() / count.clamp_min(1)).sum())
     return (max(spread, 0.0) / size) ** 0.5 if size > 0 else 0.0
@@ -25,7 +25,7 @@ def relative_deviation(total: Tensor, squares: Tensor, count: Tensor) -> float:
 def unexplained_share(error_squares: Tensor, total: Tensor, squares: Tensor, count: int) -> float:
     """Squared error over all channels as a share of the targets' variance, from sums: (), (C,), (C,), N.
 
-    1 is what predicting each channel's mean gives; near 0 the targets are trivial. Constant targets give 1.
+    Predicting each channel's mean gives 1; near 0 the targets are trivial. Constant targets give 1.
     """
     spread = float((squares.double() - total.double().square() / max(count, 1)).sum())
     return float(error_squares) / spread if spread > 0 else 1.0

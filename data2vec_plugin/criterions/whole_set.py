@@ -1,4 +1,4 @@
-"""Everything that was predicted of a set, for metrics that are no means over batches."""
+"""Collects all predictions of a data set, for metrics that are not means over batches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Scorer = Callable[[List[Any], List[Any]], Dict[str, float]]
 
 
 class PredictionMeter(Meter):
-    """Everything that was predicted in one validation, and what it should have been."""
+    """All predictions of one validation, and their targets."""
 
     def __init__(self) -> None:
         self.reset()
@@ -29,14 +29,14 @@ class PredictionMeter(Meter):
 
     @property
     def smoothed_value(self) -> int:
-        """How many there are; fairseq asks every meter for a number."""
+        """Number of predictions: fairseq requires a number from every meter."""
         return len(self.predictions)
 
 
 def log_whole_set(
     logging_outputs: Sequence[Dict[str, Any]], scorer: Scorer, names: Sequence[str], digits: int = 2
 ) -> None:
-    """Add the predictions of a batch, and log the named metrics, which are worked out once the set is through."""
+    """Add the predictions of a batch, and log the named metrics, which are computed from all predictions when read."""
     for log in logging_outputs:
         metrics.log_custom(PredictionMeter, PREDICTIONS, log["predictions"], log["targets"])
     for name in names:
