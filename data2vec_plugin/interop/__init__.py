@@ -1,1 +1,1 @@
-"""Other people's checkpoints: rename tables, one for each layout."""
+"""Checkpoints of other code: rename tables, one for each layout."""

@@ -13,10 +13,10 @@ MULTI = "data2vec_multi"
 """data2vec 2.0's encoder, of one modality or several."""
 
 ENCODERS = (*MODALITIES, MULTI)
-"""What is an encoder of data2vec's, whatever its modality."""
+"""data2vec's encoders of every modality."""
 
 CAPITALS = {"AUDIO": "speech", "TEXT": "text", "IMAGE": "image"}
-"""What the names in `data2vec_multi` call a modality."""
+"""Names of modalities in `data2vec_multi` -> ours."""
 
 TITLES = {
     "data2vec_audio": "data2vec for speech",
@@ -35,7 +35,7 @@ TITLES = {
     "mae_image_classification": "image classification",
     "audio_classification": "audio classification",
 }
-"""What people call models that fairseq has registered names for."""
+"""Common names of the models that fairseq registers."""
 
 OF_MODALITY = re.compile(r"(?:^|\.)modality_encoders\.([A-Z]+)\.")
 
@@ -44,7 +44,7 @@ INSIDE = ("w2v_args", "pretrained_model_args")
 
 
 class Signature(NamedTuple):
-    """Names of weights that identify a model: patterns, at least one of which must match."""
+    """Names of weights that identify a model: each of the patterns must match one of them."""
 
     patterns: Tuple[str, ...]
     model: str
@@ -82,10 +82,10 @@ HUGGING_FACE = (
 
 @dataclass(frozen=True)
 class Identity:
-    """What a checkpoint is: ``words`` continue "it is …", ``advice`` says what to do with what is not ours.
+    """The identity of a checkpoint: ``words`` continue "it is …", ``advice`` says what to do with one that is not ours.
 
     ``kind`` is pretrained, fine-tuned, other, weights, huggingface, optimizer or nothing. ``model`` is the registered
-    name, ``encoder`` that of the encoder inside, the same unless it was fine-tuned; ``modalities`` are what that reads.
+    name, ``encoder`` that of the encoder inside, the same unless it was fine-tuned, ``modalities`` those of its input.
     """
 
     kind: str
@@ -97,16 +97,16 @@ class Identity:
 
     @property
     def modality(self) -> str:
-        """speech, text or image for encoders that are data2vec's, and of one of them; else empty."""
+        """speech, text or image if this is a data2vec encoder of one modality; otherwise empty."""
         return self.modalities[0] if len(self.modalities) == 1 else ""
 
     def message(self, expected: str) -> str:
-        """The words, and the advice that is the thing's own, or else what was ``expected``."""
+        """Return the words, and the advice or, if there is none, what was ``expected``."""
         return f"it is {self.words}; {self.advice or expected}"
 
 
 def identify(state: Any) -> Identity:
-    """What a loaded file is; looks at names only."""
+    """Identify a loaded file by its names only."""
     if not isinstance(state, Mapping):
         return Identity("nothing", f"a saved {type(state).__name__}, not a checkpoint", OURS_ONLY)
     model, _ = sections(state)
@@ -119,9 +119,9 @@ def identify(state: Any) -> Identity:
 
 
 def sections(state: Mapping[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
-    """Model and task of a checkpoint's configuration, old or new; each empty where there is none.
+    """Return the sections of model and task in a checkpoint's configuration; a missing one is empty.
 
-    An old one (`args`) is flat, and stands for both.
+    An old configuration (`args`) is flat, and used as both.
     """
     cfg, args = state.get("cfg"), state.get("args")
     if cfg:
@@ -132,14 +132,14 @@ def sections(state: Mapping[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
 
 
 def last_entry(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the trainer noted of a run's last optimizer; empty if it noted nothing."""
+    """Return the trainer's record of a run's last optimizer; empty if there is none."""
     history = state.get("optimizer_history")
     last = history[-1] if isinstance(history, (list, tuple)) and history else None
     return last if isinstance(last, Mapping) else {}
 
 
 def of_model(name: str, model: Mapping[str, Any], weights: Iterable[str] = ()) -> Identity:
-    """The identity of a checkpoint whose configuration names its model; names of ``weights`` give the modalities."""
+    """Identify a checkpoint whose configuration names its model; names of ``weights`` give the modalities."""
     inside = [as_mapping(model[key]) for key in INSIDE if model.get(key) is not None]
     encoder = next((str(found) for found in map(inner_name, inside) if found), "" if inside else name)
     label = f"`{name}`" if encoder in ("", name) else f"`{name}` on `{encoder}`"
@@ -155,7 +155,7 @@ def of_model(name: str, model: Mapping[str, Any], weights: Iterable[str] = ()) -
 
 
 def listed(names: Tuple[str, ...]) -> str:
-    """Names as a sentence has them.
+    """Join names as in a sentence.
 
     >>> listed(("speech", "text", "image"))
     'speech, text and image'
@@ -164,7 +164,7 @@ def listed(names: Tuple[str, ...]) -> str:
 
 
 def modalities_of(section: Mapping[str, Any], weights: Iterable[str]) -> Tuple[str, ...]:
-    """What a `data2vec_multi` reads: what there are weights of, or else what its ``section`` says; all by default."""
+    """Return the modalities of a `data2vec_multi`: those of its weights, else of its ``section``, else all."""
     found = {match[1] for match in map(OF_MODALITY.search, map(str, weights)) if match}
     supported = section.get("supported_modality")
     if not found and supported is not None:
@@ -173,16 +173,16 @@ def modalities_of(section: Mapping[str, Any], weights: Iterable[str]) -> Tuple[s
 
 
 def inner_name(section: Mapping[str, Any]) -> Optional[str]:
-    """The model that the configuration inside a fine-tuned model's names, old or new: the one that would be built.
+    """Return the model named in the encoder's configuration inside a fine-tuned model's: the one fairseq would build.
 
-    Old arguments name it by `arch`, whatever else is in them; a configuration has a section of the model.
+    Old arguments name it by `arch`, which has precedence; newer configurations by a section `model`.
     """
     name = section.get("arch") or as_mapping(section.get("model")).get("_name")
     return None if name is None else str(name)
 
 
 def of_weights(names: Iterable[str]) -> Optional[Identity]:
-    """What model weights are of that come without a configuration; None if there are none."""
+    """Identify weights without a configuration by their names; None if there are none."""
     found = [str(name) for name in names]
     for signature in HUGGING_FACE:
         if _matches(signature, found):
@@ -197,7 +197,7 @@ def of_weights(names: Iterable[str]) -> Optional[Identity]:
 
 
 def weights_of(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The weights in a loaded file: its entry `model`, or itself if it holds tensors; empty if neither."""
+    """Return the weights in a loaded file: its `model`, `module` or `state_dict`, or itself if it holds tensors."""
     for key in ("model", "module", "state_dict"):
         inside = state.get(key)
         if isinstance(inside, Mapping):
@@ -210,9 +210,9 @@ def _matches(signature: Signature, names: Iterable[str]) -> bool:
 
 
 def as_mapping(section: Any) -> Dict[str, Any]:
-    """A section as a dict of its entries, be it a dict, a configuration or a namespace; values that lack are left out.
+    """Return a section (a dict, a configuration or a namespace) as a dict; empty for None, strings and numbers.
 
-    A value that interpolates another section's comes as None where that is not there.
+    A mandatory value that is not set is None, and so is an interpolation that cannot be resolved.
     """
     if section is None or isinstance(section, (str, int)):
         return {}
@@ -222,11 +222,11 @@ def as_mapping(section: Any) -> Dict[str, Any]:
 
 
 def _entry(section: Any, key: str) -> Any:
-    if not hasattr(section, "keys") or key not in section:  # as is a value that has to be given, and was not
+    if not hasattr(section, "keys") or key not in section:  # also a mandatory value that is not set
         return None
     try:
         return section[key]
-    except Exception:  # an interpolation that leads nowhere; each omegaconf has another error
+    except Exception:  # an interpolation that cannot be resolved; the error depends on the version of omegaconf
         return None
 
 

@@ -1,4 +1,4 @@
-"""How many layers weights are of, by their names, against what a configuration claims."""
+"""Compare the number of layers in a configuration with that in the names of weights."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ KEYS = {
 }
 """The key of each model's configuration that says how many layers its encoder has."""
 BESIDE = ("decoder.", "conv", "context_encoder.")
-"""Parts of names whose numbers are of other layers."""
+"""Parts of names whose numbers do not count the encoder's layers."""
 
 
 def count_layers(names: Iterable[str]) -> Optional[int]:
-    """How many layers an encoder has whose weights have these names; None if they name none.
+    """Return the number of an encoder's layers from the names of its weights; None if they name none.
 
     >>> count_layers(["encoder.layers.0.fc1.weight", "encoder.layers.11.fc1.weight"])
     12
@@ -33,12 +33,12 @@ def count_layers(names: Iterable[str]) -> Optional[int]:
 def check_layers(whose: str, section: Mapping[str, Any], names: Iterable[str]) -> None:
     """Raise ValueError if a configuration claims more layers than its weights have, before they are built.
 
-    ``section`` is that of a data2vec model, whose other keys are checked by the shapes of its weights.
+    ``section`` is the configuration of a data2vec model, whose other keys are checked by the shapes of its weights.
     """
     key = KEYS[str(section["_name"])]
     try:
         claimed = value_at(section, key)
-    except (KeyError, TypeError):  # as many as by default
+    except (KeyError, TypeError):  # not set: the default
         return
     counted = count_layers(names) or 0
     if isinstance(claimed, bool) or not isinstance(claimed, int):

@@ -1,4 +1,4 @@
-"""What a module of upstream's names offers (`audio_v1`, `text_v1`, `vision_v1`), and what several are made with."""
+"""The interface of modules with upstream's names (`audio_v1`, `text_v1`, `vision_v1`), and their common helpers."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from typing import Any, Iterator, MutableMapping, Protocol, Sequence, Tuple
 
 
 class Layout(Protocol):
-    """Upstream's names and shapes for one model; everything happens in place."""
+    """Conversion to and from upstream's names and shapes for one model, in place."""
 
     TEACHER: str
-    """What the teacher's entry is called there."""
+    """Upstream's name of the teacher's entry."""
 
     def to_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
-        """Bring our names in memory to those of a checkpoint."""
+        """Convert our names in memory to those of upstream's checkpoints."""
 
     def from_upstream(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
-        """Bring to ours, the teacher's entry to ``_ema``."""
+        """Convert to our names; the teacher's entry becomes ``_ema``."""
 
     def teacher_to_upstream(self, state: MutableMapping[str, Any]) -> None:
-        """The same for the teacher's entries, which may be only those of the encoder."""
+        """As :meth:`to_upstream` for the teacher's entries, which may be those of the encoder only."""
 
     def teacher_from_upstream(self, state: MutableMapping[str, Any]) -> None:
-        """The reverse."""
+        """The reverse of :meth:`teacher_to_upstream`."""
 
 
 class SameNames:
-    """The layout of a model that has no other names in a checkpoint than in memory."""
+    """The layout of a model whose names are the same in a checkpoint and in memory."""
 
     TEACHER = "_ema"
 
@@ -46,14 +46,14 @@ Names = Sequence[Tuple[str, str]]
 
 
 def below(state: MutableMapping[str, Any], prefix: str) -> Iterator[Tuple[str, str]]:
-    """Names below ``prefix`` with and without it; the state may change meanwhile."""
+    """Yield names below ``prefix`` with and without it; the state may change during the iteration."""
     for name in [name for name in state if name.startswith(prefix)]:
         if name in state:
             yield name, name[len(prefix) :]
 
 
 def swapped(name: str, names: Names, start: int = 0) -> str:
-    """The name with its beginning replaced, if that is one of ``names`` at ``start``, by the other of the two."""
+    """Replace the beginning of a name by its partner in ``names``; ``start``, 0 or 1, is the side that must match."""
     for pair in names:
         if pair[start] and name.startswith(pair[start]):
             return pair[1 - start] + name[len(pair[start]) :]

@@ -1,4 +1,4 @@
-"""Why a checkpoint does not fit a model, in a sentence."""
+"""Explains in a sentence why a checkpoint does not fit a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def shapes(state: Mapping[str, Any]) -> Shapes:
 
 
 def own_shapes(model: nn.Module) -> Shapes:
-    """The shape of every weight under the name that it has in memory, which is that of an upgraded state dict."""
+    """The shape of every weight by its name in memory, which is also its name in an upgraded state dict."""
     found: Shapes = {}
     for prefix, module in model.named_modules():
         kept = {k: v for k, v in module._buffers.items() if k not in module._non_persistent_buffers_set}
@@ -28,7 +28,7 @@ def own_shapes(model: nn.Module) -> Shapes:
 
 
 def explain(saved: Shapes, ours: Shapes) -> str:
-    """How a checkpoint's weights differ from a model's; empty if names and shapes are the same."""
+    """Describe how a checkpoint's weights differ from a model's; empty if names and shapes are the same."""
     common = saved.keys() & ours.keys()
     if 2 * len(common) < len(ours):
         return (

@@ -8,10 +8,10 @@ from typing import Any, Dict, Iterable, Mapping, MutableMapping, Sequence, Tuple
 from .layout import Layout
 
 Names = Sequence[Tuple[str, str]]
-"""(part, plain): how names begin; the first that fits counts."""
+"""(part, plain): beginnings of names; the first match counts."""
 
 METHOD = "method."
-"""Where a registered model has its parts."""
+"""Prefix of the parts in a registered model."""
 ENCODER = "encoder."
 
 COMMON: Names = (
@@ -46,7 +46,7 @@ FIRST_ORDER = (
 
 
 class PartsLayout:
-    """A :class:`Layout` for models made of parts, out of one for plain names."""
+    """A :class:`Layout` for models made of parts, based on one for plain names."""
 
     def __init__(self, plain: Layout, parts: Names) -> None:
         self.plain = plain
@@ -54,7 +54,7 @@ class PartsLayout:
         self.TEACHER = plain.TEACHER
 
     def to_plain(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
-        """Bring the parts' names to plain ones, in place. Idempotent."""
+        """Rename parts to plain names, in place. Idempotent."""
         rename(state, prefix + METHOD, prefix, self.parts)
 
     def plain_name(self, name: str) -> str:
@@ -89,7 +89,7 @@ class PartsLayout:
         self.from_plain(state, prefix)
 
     def teacher_to_upstream(self, state: MutableMapping[str, Any]) -> None:
-        """The same for a teacher's entry, whose names begin in the encoder where nothing else is averaged."""
+        """As :meth:`to_upstream` for a teacher's entry; names start inside the encoder if nothing else is averaged."""
         rename(state, "", "", self.parts)
         if all(name.startswith((ENCODER, "_")) for name in state):
             rename(state, "", "", ((ENCODER, ""),))
@@ -110,7 +110,7 @@ def name_encoder(state: MutableMapping[str, Any]) -> None:
 
 
 def plain_names(model: Any, state: Mapping[str, Any]) -> Dict[str, Any]:
-    """A copy of a model's state under the names that people know, those of our models in it."""
+    """Return a copy of a model's state in which the weights of our models have plain names."""
     named = dict(state)
     for name, module in model.named_modules():
         if isinstance(layout := getattr(module, "layout", None), PartsLayout):
@@ -119,7 +119,10 @@ def plain_names(model: Any, state: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def rename(state: MutableMapping[str, Any], old: str, new: str, names: Iterable[Tuple[str, str]]) -> None:
-    """Move entries below ``old`` to below ``new``, in place, whose rest begins with one of ``names``, to its second."""
+    """Move entries from below ``old`` to below ``new``, in place, and replace the beginning of the rest by ``names``.
+
+    Entries whose rest matches no pair stay.
+    """
     for key in [key for key in state if key.startswith(old)]:
         rest = key[len(old) :]
         for theirs, ours in names:
@@ -129,5 +132,5 @@ def rename(state: MutableMapping[str, Any], old: str, new: str, names: Iterable[
 
 
 def reversed_names(names: Names) -> Names:
-    """(plain, part), for the way back."""
+    """Return the pairs as (plain, part)."""
     return [(plain, part) for part, plain in names]

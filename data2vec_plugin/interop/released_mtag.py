@@ -21,10 +21,10 @@ def is_released(weights: Mapping[str, Any], prefix: str = "") -> bool:
 
 
 def from_release(weights: MutableMapping[str, Any], prefix: str = "") -> None:
-    """Give weights our names, in place; without the release's nothing happens.
+    """Rename the weights of a released checkpoint to ours, in place; any other weights are unchanged.
 
-    The matrices of source and target are one and the same there and are saved twice; tables of positions are computed.
-    Raises ValueError for a name that belongs to neither.
+    The second copy of the matrix that source and target share is dropped, and so are tables of positions, which are
+    computed. Raises ValueError for an unknown name.
     """
     if not is_released(weights, prefix):
         return
@@ -36,9 +36,9 @@ def from_release(weights: MutableMapping[str, Any], prefix: str = "") -> None:
 
 
 def renamed(name: str) -> str:
-    """Our name of a weight, or nothing for one that we do not keep."""
+    """Return our name of a weight, or an empty one if it is dropped; raises ValueError for an unknown name."""
     layer = LAYER.match(name)
-    if layer:  # a pruning step, without weights, stands between two layers
+    if layer:  # between two layers is a pruning step, without weights
         return f"layers.{int(layer[1]) // 2}.{OURS[layer[2]]}"
     if TIED.match(name) or POSITIONS.match(name):
         return ""

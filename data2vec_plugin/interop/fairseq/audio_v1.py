@@ -34,7 +34,7 @@ def from_upstream(state: MutableMapping[str, Any], prefix: str = "") -> None:
 
 
 def teacher_to_upstream(state: MutableMapping[str, Any]) -> None:
-    """The same for the teacher's entries, whichever part of the model they are of."""
+    """As :func:`to_upstream` for the teacher's entries, whichever part of the model they belong to."""
     to_upstream(state)
 
 

@@ -1,6 +1,6 @@
 """The state-dict layout of upstream's data2vec 2.0 (`data2vec_multi`), in both directions.
 
-There the layers that modalities share are the model's own, and each modality has the rest under its name in capitals.
+There, layers that modalities share are directly in the model, and all others below the modality's name in capitals.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SHARED: Names = (
     ("predictor.shared.", "shared_decoder."),
     ("predictor.further.", "recon_proj."),
 )
-"""What is of all modalities, or of the only one: (ours below a modality, theirs below the model)."""
+"""Parts that modalities share: (ours below a modality, theirs below the model)."""
 OWN: Names = (
     ("encoder.prenet.layers.", "context_encoder.blocks."),
     ("encoder.prenet.layer_norm.", "context_encoder.norm."),
@@ -38,7 +38,7 @@ OWN: Names = (
     ("encoder.embedder.resize.", "local_encoder.1."),
     ("encoder.embedder.", "local_encoder."),
 )
-"""What is of one modality: (ours below it, theirs below it); the first that fits counts."""
+"""Parts of one modality: (ours below it, theirs below it); the first match counts."""
 BLOCK: Names = (
     ("self_attn.qkv.", "attn.qkv."),
     ("self_attn.out_proj.", "attn.proj."),
@@ -49,16 +49,16 @@ BLOCK: Names = (
 )
 
 IN_BLOCK = re.compile(r"((?:^|.*(?<!decoder)\.)blocks\.\d+\.)(.+)")
-"""A block's own names, but not those of a convolutional or a cross-attending decoder, which are upstream's."""
+"""Names inside a block, except in convolutional and cross-attending decoders, whose names are upstream's already."""
 CONVOLUTION = re.compile(r"encoder\.positions\.signal\.(normed\.)?(\d+)\.(0\..+)")
 THEIR_CONVOLUTION = re.compile(r"relative_positional_encoder\.(1\.)?(\d+)\.(0\..+)")
-"""Convolutions of positions, which upstream counts from 1, as it has a transposition at 0; after a norm one deeper."""
+"""Position convolutions: upstream counts from 1, after a transposition at 0; after a norm they are one level deeper."""
 POSITION_NORM = ("encoder.positions.signal.norm.", "relative_positional_encoder.0.")
 OF_MODALITY = re.compile(r"methods\.([A-Z]+)\.(.+)")
 OF_UPSTREAM = re.compile(r"modality_encoders\.([A-Z]+)\.(.+)")
 OLD = (("positional_encoder.pos_embed", "fixed_positional_encoder.positions"),)
 GONE = ("encoder_mask",)
-"""What old image checkpoints have otherwise, or beyond."""
+"""Names that old image checkpoints have in another form (OLD), or in addition (GONE)."""
 
 
 class ModalitiesLayout(PartsLayout):
@@ -75,7 +75,7 @@ class ModalitiesLayout(PartsLayout):
 
     @property
     def reordered(self) -> bool:
-        """There is no other order."""
+        """False: the order has not changed."""
         return False
 
     def plain_name(self, name: str) -> str:
@@ -84,7 +84,7 @@ class ModalitiesLayout(PartsLayout):
         return start + their_name(rest) if method else name
 
     def to_plain(self, state: MutableMapping[str, Any], prefix: str = "") -> None:
-        """Upstream's names are the plain ones."""
+        """Rename to upstream's names, which are the plain ones here."""
         for name, rest in below(state, prefix + METHOD):
             state[prefix + their_name(rest)] = state.pop(name)
 
@@ -105,7 +105,7 @@ class ModalitiesLayout(PartsLayout):
                     state[prefix + METHOD + self.our_name(rest)] = five_dimensional(rest, value)
 
     def teacher_to_upstream(self, state: MutableMapping[str, Any]) -> None:
-        """The same for a teacher's entry."""
+        """As :meth:`to_upstream` for a teacher's entry."""
         for name, rest in below(state, ""):
             if not rest.startswith("_"):
                 state[their_name(rest)] = state.pop(name)
@@ -123,9 +123,9 @@ class ModalitiesLayout(PartsLayout):
                 state[self.our_name(rest)] = five_dimensional(rest, state.pop(name))
 
     def optimizer_group(self, name: str, shape: Tuple[int, ...], groups: Collection[str]) -> str:
-        """Which of the ``groups`` of upstream's composite optimizer has the parameter that it calls so.
+        """Return the group of a parameter, by upstream's name, among the ``groups`` of upstream's composite optimizer.
 
-        Decoders may be apart, and what does not decay is, under a digest of that.
+        Decoders may have their own group; parameters without weight decay have one, named by :func:`undecayed`.
         """
         own = "decoder" if "decoder" in name and {"decoder", undecayed("decoder")} & set(groups) else "default"
         decays = len(shape) > 1 and not name.endswith(".bias") and "alibi_scale" not in name
@@ -147,12 +147,12 @@ class ModalitiesLayout(PartsLayout):
 
 
 def as_student(entry: Mapping[str, Any]) -> Dict[str, Any]:
-    """A teacher's entry of a checkpoint under the names that its student's weights have there."""
+    """Return a checkpoint's teacher entry under the names that the student's weights have there."""
     return {"blocks." * name[0].isdigit() + name: value for name, value in entry.items() if not name.startswith("_")}
 
 
 def undecayed(group: str) -> str:
-    """What upstream calls the parameters of a ``group`` that do not decay: md5 of what is set for them, as JSON."""
+    """Return upstream's name of the parameters of a ``group`` without weight decay: md5 of their settings as JSON."""
     settings = {"group_name": group, "optimizer": {"weight_decay_scale": 0}}
     return hashlib.md5(json.dumps(settings, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
 
@@ -175,11 +175,11 @@ def their_name(name: str) -> str:
 
 
 def in_block(name: str, theirs: int) -> str:
-    """The name with what is of a block brought to the other's names, from ours (0) or from ``theirs`` (1)."""
+    """Convert the part of a name that is inside a block, from our names (``theirs`` 0) or to them (``theirs`` 1)."""
     found = IN_BLOCK.fullmatch(name)
     return name if found is None else found[1] + swapped(found[2], BLOCK, theirs)
 
 
 def five_dimensional(name: str, value: Any) -> Any:
-    """Old scales of ALiBi have no axis for layers."""
+    """Add the axis for layers that old scales of ALiBi lack."""
     return value.unsqueeze(0) if name.endswith("alibi_scale") and value.dim() == 4 else value

@@ -1,8 +1,8 @@
 """Maps an optimizer state saved by other code to this plugin's parameters.
 
-fairseq saves moments by position in the list of parameters, or as one flat vector under fp16. That list has the order
-in which the model's weights were saved, so it names them; a moment is laid out as its parameter, so the table that
-renames, splits and reshapes weights does the same for moments.
+fairseq saves moments by position in the list of parameters, or as one flat vector under fp16. The saved weights are in
+the same order, so they name the moments; a moment has the layout of its parameter, so the table that renames, splits
+and reshapes weights does the same for moments.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BUFFERS = ("version", "relative_position_index", "_float_tensor")
 """Last parts of the names that upstream's models save in addition to their parameters."""
 
 GroupOf = Callable[[str, Tuple[int, ...], Collection[str]], str]
-"""Which of several optimizers, by their names, has a parameter, by its name and shape."""
+"""(parameter's name, its shape, names of optimizers) -> the optimizer that has the parameter."""
 Named = Dict[str, Tensor]
 """One field of an optimizer's state, by parameter."""
 
@@ -31,7 +31,7 @@ class State(NamedTuple):
     """An optimizer's state by field and parameter.
 
     ``moments`` have the shapes of parameters; ``counts``, such as Adam's ``step``, are one number each, expanded to
-    them without memory, so that they are split where their parameter is.
+    these shapes without memory, so that they are split as their parameters are.
     """
 
     moments: Dict[str, Named]
@@ -46,10 +46,10 @@ def take_over(
     frozen: Collection[str] = (),
     group_of: Optional[GroupOf] = None,
 ) -> Dict[int, Dict[str, Any]]:
-    """The ``state`` of this run's optimizer, by position, from the ``saved`` state dict of another one.
+    """Return the ``state`` of this run's optimizer, by position, from the ``saved`` state dict of another one.
 
-    ``weights`` is the model's entry of the same checkpoint, in its saved order, ``translate`` converts such an entry to
-    this plugin's layout in place; ``held`` names the parameters in each tensor of the optimizer, in order: one each, or
+    ``weights`` is the model's entry of the same checkpoint, in its saved order; ``translate`` converts such an entry to
+    this plugin's layout in place. ``held`` names the parameters in each tensor of the optimizer, in order: one each, or
     several in a flat one. ``frozen`` parameters, by their names in ``weights``, are in no optimizer; ``group_of`` gives
     the group of a parameter if there are several. Raises UnprovenOrderError unless all names and shapes match.
     """
@@ -65,17 +65,17 @@ def take_over(
 
 
 def parameters(weights: Mapping[str, Any]) -> Shapes:
-    """Names and shapes of what was trained, in the order of the saved weights, which is the optimizer's."""
+    """Names and shapes of the parameters, in the order of the saved weights, which is the optimizer's."""
     return {name: shape for name, shape in shapes(weights).items() if name.rpartition(".")[2] not in BUFFERS}
 
 
 def several(saved: Mapping[str, Any]) -> List[str]:
-    """The names of the optimizers in a composite one's state; none if it is of one."""
+    """Return the names of the optimizers in the state of a composite one; empty for a single optimizer."""
     return [name for name, part in saved.items() if isinstance(part, Mapping) and "param_groups" in part]
 
 
 def by_group(saved: Mapping[str, Any], order: Shapes, group_of: GroupOf) -> State:
-    """Sort what several optimizers hold, each in the model's order, by the names in ``order``."""
+    """Return the state of several optimizers, each in the model's ``order``, by the names of parameters."""
     names = several(saved)
     parts: Dict[str, Shapes] = {name: {} for name in names}
     for name, shape in order.items():
@@ -92,13 +92,16 @@ def by_group(saved: Mapping[str, Any], order: Shapes, group_of: GroupOf) -> Stat
 
 
 def by_name(saved: Mapping[str, Any], order: Shapes) -> State:
-    """Sort what lies by position, or in one flat vector, by the names in ``order``."""
+    """Return a state that was saved by position, or as one flat vector, by the names in ``order``.
+
+    Raises UnprovenOrderError unless there is one group whose entries match the parameters.
+    """
     groups = saved.get("param_groups")
     if groups is None or len(groups) != 1:
         found = "several optimizers" if groups is None else f"{len(groups)} groups of parameters"
         raise UnprovenOrderError(f"its state has {found}, whose order is not saved")
     positions = groups[0]["params"]
-    shared = {"step": groups[0]["step"]} if "step" in groups[0] else {}  # where apex keeps it
+    shared = {"step": groups[0]["step"]} if "step" in groups[0] else {}  # apex keeps it in the group
     entries = [{**shared, **entry} if entry else {} for entry in map(saved["state"].get, positions)]
     if len(entries) == 1 < len(order):
         entries = split(entries[0], order)
@@ -116,7 +119,7 @@ def by_name(saved: Mapping[str, Any], order: Shapes) -> State:
 
 
 def split(flat: Mapping[str, Any], order: Shapes) -> List[Dict[str, Any]]:
-    """The entry of one flat parameter -> one for each parameter in it."""
+    """Split the entry of one flat parameter into one for each parameter in it."""
     sizes = [torch.Size(shape).numel() for shape in order.values()]
     entries: List[Dict[str, Any]] = [{} for _ in order]
     for field, value in flat.items():
@@ -133,7 +136,7 @@ def split(flat: Mapping[str, Any], order: Shapes) -> List[Dict[str, Any]]:
 
 
 def check_shape(field: str, name: str, got: Any, expected: Any) -> None:
-    """Raise UnprovenOrderError for a moment that is not of its parameter's shape."""
+    """Raise UnprovenOrderError for a moment that does not have its parameter's shape."""
     if got != expected:
         raise UnprovenOrderError(f"`{field}` at the position of `{name}` has shape {got}, expected {expected}")
 
@@ -148,7 +151,7 @@ def check_same(theirs: Shapes, ours: Shapes) -> None:
 
 
 def gathered(state: State, part: Shapes) -> Dict[str, Any]:
-    """The entry of one of our optimizer's tensors; empty where no parameter in it ever had a gradient."""
+    """Return the entry of one tensor of our optimizer; empty if no parameter in it ever had a gradient."""
     entry: Dict[str, Any] = {}
     for field, named in state.moments.items():
         if any(name in named for name in part):
@@ -163,7 +166,7 @@ def gathered(state: State, part: Shapes) -> Dict[str, Any]:
 
 
 def joined(named: Named, part: Shapes) -> Tensor:
-    """One parameter's tensor as it is; several as one flat vector, zero where there never was a gradient."""
+    """Return one parameter's tensor unchanged, several as one flat vector; zero where there never was a gradient."""
     if len(part) == 1:
         return named[next(iter(part))]
     like = next(iter(named.values()))

@@ -1,7 +1,7 @@
-"""wav2vec 2.0 and HuBERT give a data2vec student its first weights.
+"""Start a data2vec student from the weights of wav2vec 2.0 or HuBERT.
 
-Their extractor, projection, position convolution, mask embedding and Transformer carry the names of upstream's
-data2vec; what belongs to their own objectives stays behind.
+Their extractor, projection, position convolution, mask embedding and Transformer have the names of upstream's
+data2vec; modules of their own objectives are left out.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ LEFT = {
     "wav2vec2": ("quantizer.", "project_q.", "target_glu.", "final_proj."),
     "hubert": ("label_embs_concat", "target_glu.", "final_proj."),
 }
-"""By the models that may give: how the names begin of what is left. What quantises the input is not among them."""
+"""Prefixes of the weights that are left out, by model. A quantiser of the input is not among them."""
 
 SETTINGS = (
     *("extractor_mode", "conv_feature_layers", "conv_bias", "layer_type", "layer_norm_first", "activation_fn"),
     *("encoder_layers", "encoder_embed_dim", "encoder_ffn_embed_dim", "encoder_attention_heads"),
     *("conv_pos", "conv_pos_groups", "pos_conv_depth"),
 )
-"""Keys of both models that must agree, or the same weights would compute something else."""
+"""Keys of both models that must be equal, or the same weights would compute something else."""
 
 HEAD, PROJECTION = "final_proj.", "post_extract_proj."
 
 
 class Start(NamedTuple):
-    """A student's first state, and the modules that were left or are new."""
+    """A student's first state, the modules that were left out, and those that are new."""
 
     state: Dict[str, Any]
     left: List[str]
@@ -38,10 +38,10 @@ class Start(NamedTuple):
 
 
 def student_start(name: str, weights: Mapping[str, Any], own: Mapping[str, Any]) -> Start:
-    """The state that a student with the state ``own``, in upstream's layout, starts with.
+    """Return the state that a student starts with; ``own`` is its state so far, in upstream's layout.
 
-    Ours always projects the extractor's channels; theirs does so only into another width, and is the identity
-    otherwise. The head that predicts targets stays the student's own. Raises ValueError for weights of another size.
+    Our model always projects the extractor's channels, theirs only to another width: a missing projection becomes the
+    identity. The head that predicts targets stays the student's. Raises ValueError for weights of another size.
     """
     given = {key: value for key, value in weights.items() if not key.startswith(LEFT[name])}
     projection = own[PROJECTION + "weight"]
@@ -57,5 +57,5 @@ def student_start(name: str, weights: Mapping[str, Any], own: Mapping[str, Any])
 
 
 def modules(names: Any) -> List[str]:
-    """The modules at the top that parameters belong to."""
+    """Return the top-level modules of parameters, by name."""
     return sorted({name.partition(".")[0] for name in names})

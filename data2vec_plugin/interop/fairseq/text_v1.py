@@ -12,7 +12,7 @@ import torch
 
 ENCODER, HEAD, TEACHER = "encoder.sentence_encoder.", "encoder.regression_head.", "encoder._ema"
 VERSION = "version"
-"""A buffer of fairseq's Transformer that says how old a checkpoint is; stock ``roberta`` wants to find it."""
+"""A buffer of fairseq's Transformer that says how old a checkpoint is; stock ``roberta`` requires it."""
 
 OLD_NAMES = (
     (".emb_layer_norm.", ".layernorm_embedding."),
@@ -24,7 +24,7 @@ NOT_OURS = ("encoder.lm_head.", "encoder.emb_head.", "encoder.target_model.")
 """Heads of other objectives, as RoBERTa's, and an old name of the teacher."""
 
 FAST_PATH = re.compile(r"encoder\.sentence_encoder\.layers\.\d+\.(in_proj|out_proj|fc1|fc2)_(weight|bias)")
-"""Copies of a layer's weights that fairseq 0.12.2 keeps for inference and trains nothing of."""
+"""Copies of a layer's weights that fairseq 0.12.2 keeps for inference and does not train."""
 
 
 def to_upstream(state: MutableMapping[str, Any], prefix: str = "") -> None:
@@ -40,7 +40,7 @@ def to_upstream(state: MutableMapping[str, Any], prefix: str = "") -> None:
 
 
 def from_upstream(state: MutableMapping[str, Any], prefix: str = "") -> None:
-    """The reverse of :func:`to_upstream`, for checkpoints old and new; other objectives' heads go. Idempotent."""
+    """The reverse of :func:`to_upstream`, for old and new checkpoints; drops heads of other objectives. Idempotent."""
     for key in _below(state, prefix):
         name = _current_name(key[len(prefix) :])
         value = state.pop(key)
@@ -53,11 +53,11 @@ def teacher_to_upstream(state: MutableMapping[str, Any]) -> None:
 
 
 def teacher_from_upstream(state: MutableMapping[str, Any]) -> None:
-    """Nothing to do; what upstream has beyond ours, a version number, is not looked at."""
+    """Nothing to do: upstream's additional entry, a version number, is ignored."""
 
 
 def vocabulary_size(state: Mapping[str, Any]) -> int:
-    """How many symbols the dictionary had with which a checkpoint's weights were trained; 0 if it is not of text."""
+    """Return the size of the dictionary that a checkpoint's weights were trained with; 0 if it is not of text."""
     rows = [len(value) for name, value in state.items() if name.endswith("embed_tokens.weight")]
     return rows[0] if rows else 0
 

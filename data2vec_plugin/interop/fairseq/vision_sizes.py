@@ -1,4 +1,4 @@
-"""What a model must be for weights that come without a configuration, such as those that BEiT's code saves."""
+"""Derive a model's configuration from weights that come without one, such as those that BEiT's code saves."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The state-dict layout of upstream's v1 image model, in both directions; BEiT's, which has its own names, in one.
+"""The state-dict layout of upstream's v1 image model, in both directions, and of BEiT, only to ours.
 
-Theirs holds queries, keys and values in one matrix, whose keys have no bias, and writes out which row of a table of
-relative positions belongs to which pair of patches, which follows from its size.
+Upstream's has one matrix for queries, keys and values, without a bias of keys, and saves which row of a table of
+relative positions belongs to which pair of patches, although this follows from the size of the table.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ TABLE, INDEX = "relative_position_bias_table", "relative_position_index"
 
 
 def to_upstream(state: MutableMapping[str, Any], prefix: str = "") -> None:
-    """Bring, in place, the entries of ``state`` below ``prefix`` to upstream's layout. Idempotent."""
+    """Convert, in place, the entries of ``state`` below ``prefix`` to upstream's layout. Idempotent."""
     _encoder_to_upstream(state, prefix + "encoder.")
     for name, rest in below(state, prefix):
         _rename(state, name, prefix + swapped(rest, MODEL, 1))
@@ -61,7 +61,7 @@ def from_upstream(state: MutableMapping[str, Any], prefix: str = "") -> None:
 
 
 def teacher_to_upstream(state: MutableMapping[str, Any]) -> None:
-    """The same for the teacher's entries, whose names begin in the encoder unless it copies the whole model."""
+    """As :func:`to_upstream` for the teacher's entries, whose names start inside the encoder unless all is copied."""
     _encoder_to_upstream(state, "")
     to_upstream(state)
 
@@ -111,7 +111,7 @@ def _encoder_from_upstream(state: MutableMapping[str, Any], prefix: str) -> None
 
 
 def _from_beit(state: MutableMapping[str, Any], prefix: str) -> None:
-    """BEiT's names, where blocks are the model's own, as upstream's."""
+    """Rename BEiT's weights to upstream's names; BEiT has its blocks directly in the model."""
     for name, rest in below(state, prefix):
         new = swapped(rest, BEIT)
         for theirs, ours in BEIT_MLP if new.startswith("encoder.blocks.") else ():
@@ -120,7 +120,7 @@ def _from_beit(state: MutableMapping[str, Any], prefix: str) -> None:
 
 
 def _layer(name: str, start: str) -> Tuple[str, str]:
-    """``layers.3.fc1.weight`` -> ("3", "fc1.weight"); two empty strings for what does not ``start`` so."""
+    """``layers.3.fc1.weight`` -> ("3", "fc1.weight"); two empty strings if the name does not begin with ``start``."""
     number, dot, inner = name[len(start) :].partition(".")
     return (number, inner) if name.startswith(start) and dot else ("", "")
 

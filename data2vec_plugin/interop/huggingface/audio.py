@@ -57,7 +57,7 @@ SAME_VALUE: Tuple[Rule, ...] = (
     ("conv_pos_groups", "num_conv_pos_embedding_groups"),
     ("pos_conv_depth", "num_conv_pos_embeddings"),
 )
-"""Our keys and theirs that mean the same."""
+"""Our keys and theirs with the same meaning."""
 ACTIVATIONS = {"gelu": "gelu", "relu": "relu", "tanh": "tanh", "linear": "linear"}
 OURS: Dict[str, Any] = {"extractor_mode": "layer_norm", "layer_norm_first": False, "layer_type": "transformer"}
 THEIRS: Dict[str, Any] = {"feat_extract_activation": "gelu", "layer_norm_eps": 1e-5, "add_adapter": False}
@@ -86,7 +86,7 @@ DEFAULTS: Dict[str, Any] = {
 
 
 def weights_to_hf(state: Mapping[str, Tensor], kind: str) -> Dict[str, Tensor]:
-    """Our names in memory, the head's below ``head.``, to theirs; the prediction head of pre-training goes."""
+    """Rename our weights, the head's below ``head.``, to theirs; the prediction head of pre-training is dropped."""
     return renamed(state, RULES[kind], PRETRAINING)
 
 
@@ -96,7 +96,7 @@ def weights_from_hf(state: Mapping[str, Tensor], kind: str) -> Dict[str, Tensor]
 
 
 def config_to_hf(model: Mapping[str, Any], kind: str) -> Dict[str, Any]:
-    """Keys of ``data2vec_audio``, all of them, to theirs; raises ValueError for what they cannot express."""
+    """Convert a complete configuration of ``data2vec_audio`` to theirs; raises ValueError if they cannot express it."""
     _check_values(model, OURS)
     depth = model["pos_conv_depth"]
     if depth < 2:
@@ -119,7 +119,7 @@ def config_to_hf(model: Mapping[str, Any], kind: str) -> Dict[str, Any]:
 
 
 def config_from_hf(hf: Mapping[str, Any], kind: str) -> Dict[str, Any]:
-    """Their keys, of which any may be absent, to ours; raises ValueError for what ours cannot express."""
+    """Convert their configuration, where keys may be absent, to ours; raises ValueError if ours cannot express it."""
     hf = {**DEFAULTS, **hf}
     _check_values(hf, THEIRS)
     depth, kernel = hf["num_conv_pos_embeddings"], hf["conv_pos_kernel_size"]

@@ -13,10 +13,10 @@ from torch import Tensor
 
 BLANK, PAD, EOS, UNK = "<s>", "<pad>", "</s>", "<unk>"
 SPECIAL = (BLANK, PAD, EOS, UNK)
-"""A dictionary of fairseq's begins with these."""
+"""The first symbols of every fairseq dictionary."""
 THEIR_NAMES = {BLANK: PAD, PAD: BLANK}
 WORDS = "|"
-"""What stands between words."""
+"""The symbol between words."""
 NEVER = -1e4
 """The score of a symbol that a model has no output for."""
 
@@ -37,15 +37,15 @@ def outputs(vocab: Mapping[str, int], tokens: Mapping[str, Any], blank: int, siz
     """Hugging Face's vocabulary -> a dictionary of fairseq's.
 
     ``tokens`` names the special ones (``unk_token``, ``bos_token``, ``eos_token``, ``word_delimiter_token``), ``blank``
-    is the row of the blank (``pad_token_id``), ``size`` how many rows there are. Raises ValueError for rows that have
-    no name, or two.
+    is the row of the blank (``pad_token_id``), ``size`` the number of rows. Raises ValueError for rows that have no
+    name, or two, and for symbols that a fairseq dictionary cannot hold.
     """
     by_row = {row: symbol for symbol, row in vocab.items()}
     if sorted(vocab.values()) != list(range(size)) or blank not in by_row:
         raise ValueError(
             f"its {len(vocab)} symbols do not name each of {size} outputs exactly once, including the blank {blank}"
         )
-    # fairseq's unused padding symbol takes the row of their unused beginning
+    # fairseq's unused padding symbol gets the row of their unused bos_token
     roles = [by_row[blank], tokens.get("bos_token"), tokens.get("eos_token"), tokens.get("unk_token")]
     special = [vocab.get(name) if isinstance(name, str) else None for name in roles]
     special = [None if row in special[:place] else row for place, row in enumerate(special)]
@@ -59,7 +59,7 @@ def outputs(vocab: Mapping[str, int], tokens: Mapping[str, Any], blank: int, siz
 
 
 def rearranged(weight: Tensor, bias: Tensor, rows: Sequence[Optional[int]]) -> Dict[str, Tensor]:
-    """A head (S, C) and (S,) with its rows in another order; one that is None is never the best."""
+    """Return a head, (S, C) and (S,), with its rows in the order of ``rows``; a row for None is never the best."""
     if list(rows) == list(range(len(weight))):
         return {"weight": weight, "bias": bias}
     taken = torch.tensor([0 if row is None else row for row in rows])

@@ -1,4 +1,4 @@
-"""Keys of configurations by their whole names, in which dots lead into sections; and keys with one value only."""
+"""Keys of configurations by dotted names, such as `encoder.layers`; checks of keys that support one value only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Dict, Mapping
 
 
 def value_at(config: Mapping[str, Any], key: str) -> Any:
-    """The value of ``key``.
+    """Return the value of a dotted ``key``.
 
     >>> value_at({"encoder": {"layers": 3}}, "encoder.layers")
     3
@@ -18,7 +18,7 @@ def value_at(config: Mapping[str, Any], key: str) -> Any:
 
 
 def sections(values: Mapping[str, Any]) -> Dict[str, Any]:
-    """A configuration with these values.
+    """Return a nested configuration with the values of dotted keys.
 
     >>> sections({"encoder.layers": 3, "dropout": 0.1})
     {'encoder': {'layers': 3}, 'dropout': 0.1}
@@ -34,7 +34,7 @@ def sections(values: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def but_for(implied: Mapping[str, Any], values: Mapping[str, Any]) -> Dict[str, Any]:
-    """The values that differ from the defaults: default keys are omitted, so that upstream's model accepts the rest.
+    """Drop keys that have their ``implied`` value: upstream's model does not have these keys and would reject them.
 
     >>> but_for({"norm_eps": 1e-5}, {"norm_eps": 1e-5, "depth": 2})
     {'depth': 2}
@@ -43,7 +43,7 @@ def but_for(implied: Mapping[str, Any], values: Mapping[str, Any]) -> Dict[str, 
 
 
 def refuse_beyond(known: Mapping[str, Any], config: Mapping[str, Any], whose: str, prefix: str = "") -> None:
-    """Raise ValueError, which names the key, for a configuration with another value than what is ``known``."""
+    """Raise ValueError, which names the key, if a configuration has another value than the ``known`` one."""
     for key, only in known.items():
         got = value_at(config, key)
         if got != only:

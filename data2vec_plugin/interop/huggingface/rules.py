@@ -1,4 +1,4 @@
-"""Rename tables between our names and Hugging Face's: explicit pairs, one a parameter, checked in both directions.
+"""Rename tables between our names and Hugging Face's: explicit pairs, one per parameter, checked in both directions.
 
 A pattern is a parameter's name in which ``{}`` stands for a number, such as a layer's.
 """
@@ -18,20 +18,20 @@ def weight_and_bias(*rules: Rule) -> List[Rule]:
 
 
 def below(prefix: str, rules: Iterable[Rule]) -> List[Rule]:
-    """The rules with ``prefix`` before what stands on their right, as before an encoder in a model with a head."""
+    """Add ``prefix`` to the right side of the rules, as for the encoder in a model with a head."""
     return [(left, prefix + right) for left, right in rules]
 
 
 def reverse(rules: Iterable[Rule]) -> List[Rule]:
-    """The same table read from right to left."""
+    """Swap the sides of the rules."""
     return [(right, left) for left, right in rules]
 
 
 def renamed(state: Mapping[str, Value], rules: Sequence[Rule], dropped: Sequence[str] = ()) -> Dict[str, Value]:
-    """``state`` with its names on the left of ``rules`` turned into those on the right; values are not copied.
+    """Rename ``state`` from the left to the right side of ``rules``; values are not copied.
 
-    What matches a pattern of ``dropped`` is left out. Raises ValueError for a name that neither knows, and for two
-    names that become one.
+    Names that match a pattern in ``dropped`` are left out. Raises ValueError for an unknown name, and for two names
+    that become the same.
     """
     result: Dict[str, Value] = {}
     unknown: List[str] = []
@@ -50,7 +50,7 @@ def renamed(state: Mapping[str, Value], rules: Sequence[Rule], dropped: Sequence
 
 
 def _matches(name: str, rules: Iterable[Rule]) -> Iterator[str]:
-    """What the rules that know ``name`` make of it."""
+    """Yield the new name by each rule that matches ``name``."""
     for left, right in rules:
         found = re.fullmatch(r"(\d+)".join(map(re.escape, left.split("{}"))), name)
         if found:

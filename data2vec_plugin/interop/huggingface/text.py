@@ -20,7 +20,7 @@ ARCHITECTURES = {"base": "Data2VecTextModel", "classification": "Data2VecTextFor
 OTHER_HEADS: Sequence[str] = ("Data2VecTextForMaskedLM",)
 
 PAD, SPECIAL = 1, {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
-"""What the first rows of the embedding stand for, in every dictionary of fairseq's."""
+"""Ids of special symbols in every fairseq dictionary."""
 TOP_K = 8
 """Default number of layers averaged for a target; at most the number of layers."""
 
@@ -64,7 +64,7 @@ NOT_OURS = (
     "lm_head.decoder.weight",
     "lm_head.decoder.bias",
 )
-"""Numbers that older versions saved, a pooler and a language model's head, which data2vec does not train."""
+"""Ids that older versions saved, a pooler and a language model's head, none of which data2vec trains."""
 
 ACTIVATIONS = {
     "gelu": "gelu",
@@ -92,7 +92,7 @@ SAME_VALUE: Sequence[Rule] = (
     ("transformer.attention_dropout", "attention_probs_dropout_prob"),
     ("norm_eps", "layer_norm_eps"),
 )
-"""Our keys and theirs that mean the same."""
+"""Our keys and theirs with the same meaning."""
 OURS: Dict[str, Any] = {
     "transformer.no_scale_embedding": True,
     "transformer.layernorm_embedding": True,
@@ -124,7 +124,7 @@ DEFAULTS: Dict[str, Any] = {
 
 
 def weights_to_hf(state: Mapping[str, Tensor], kind: str) -> Dict[str, Tensor]:
-    """Our weights, the head's below ``head.``, under their names; every token is of one type, which adds nothing."""
+    """Rename our weights, the head's below ``head.``, to theirs; the embedding of the only token type is zero."""
     weights = renamed(state, RULES[kind], dropped=NOT_THEIRS)
     prefix = PREFIX if kind != "base" else ""
     words = weights[prefix + WORDS]
@@ -133,9 +133,9 @@ def weights_to_hf(state: Mapping[str, Tensor], kind: str) -> Dict[str, Tensor]:
 
 
 def weights_from_hf(state: Mapping[str, Tensor], kind: str) -> Dict[str, Tensor]:
-    """Their weights under our names; a model of kind ``base`` may be one with a head of another objective.
+    """Rename their weights to ours; the head of a language model is dropped.
 
-    Raises ValueError for types of tokens that differ.
+    Raises ValueError if token types have different embeddings.
     """
     weights = {name[len(PREFIX) :] if name.startswith(PREFIX) else name: value for name, value in state.items()}
     types = weights.pop(TYPES, None)
@@ -145,7 +145,7 @@ def weights_from_hf(state: Mapping[str, Tensor], kind: str) -> Dict[str, Tensor]
 
 
 def _fold_types(weights: Dict[str, Tensor], types: Tensor) -> None:
-    """Add the vector of type 0, which every token gets, to those of the positions, which every token gets one of."""
+    """Add the embedding of type 0, which every token gets, to those of all positions but padding."""
     if not torch.equal(types, types[:1].expand_as(types)):
         raise ValueError(
             f"`{TYPES}` has {len(types)} token types, which `data2vec_text` does not support; if your tokenizer "
@@ -158,7 +158,7 @@ def _fold_types(weights: Dict[str, Tensor], types: Tensor) -> None:
 
 
 def config_to_hf(model: Mapping[str, Any], kind: str) -> Dict[str, Any]:
-    """Keys of ``data2vec_text``, all of them, to theirs; raises ValueError for what they cannot express."""
+    """Convert a complete configuration of ``data2vec_text`` to theirs; raises ValueError if they cannot express it."""
     refuse_beyond(OURS, model, "Hugging Face's Data2VecText", "model.")
     transformer = model["transformer"]
     return {
@@ -171,7 +171,7 @@ def config_to_hf(model: Mapping[str, Any], kind: str) -> Dict[str, Any]:
 
 
 def config_from_hf(hf: Mapping[str, Any], kind: str) -> Dict[str, Any]:
-    """Their keys, of which any may be absent, to ours; raises ValueError for what ours cannot express."""
+    """Convert their configuration, where keys may be absent, to ours; raises ValueError if ours cannot express it."""
     hf = {**DEFAULTS, **hf}
     refuse_beyond(THEIRS, hf, "`data2vec_text`")
     tokens = hf["max_position_embeddings"] - PAD - 1
@@ -189,7 +189,7 @@ def config_from_hf(hf: Mapping[str, Any], kind: str) -> Dict[str, Any]:
 
 
 def _known(config: Mapping[str, Any], key: str, table: Mapping[str, str]) -> str:
-    """The value of ``key``; raises ValueError if it is none of the ``table``."""
+    """Return the value of ``key``; raises ValueError if it is not in the ``table``."""
     value = str(config[key])
     if value not in table:
         raise ValueError(f"`{key}` is {value!r}; expected one of {', '.join(table)}")

@@ -1,8 +1,8 @@
 """``data2vec_vision`` as Hugging Face's ``Data2VecVision``: names, weights and configuration, in both directions.
 
 Both are BEiT: a class token before the patches, pre-norm, layer scale, keys without bias, tables of relative positions
-whose rows stand for the same pairs. Their base model ends with a norm where it does not pool; a classifier's is of the
-mean of the patches, as ours.
+with the same rows. Their base model ends with a norm if it does not pool; a classifier normalises the mean of the
+patches, as ours does.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ NOT_OURS: Dict[str, Sequence[str]] = {
     "base": (*INDICES, "pooler.layernorm.weight", "pooler.layernorm.bias"),
     "classification": [PREFIX + name for name in (*INDICES, MASK)],
 }
-"""Besides: a base model's pooler, which is a classifier's part; a classifier's mask token, which it has no use for."""
+"""In addition: a base model's pooler, which belongs to a classifier; a classifier's mask token, which is not used."""
 
 SAME_VALUE: Sequence[Rule] = (
     ("embed_dim", "hidden_size"),
@@ -78,7 +78,7 @@ SAME_VALUE: Sequence[Rule] = (
     ("patch_size", "patch_size"),
     ("in_channels", "num_channels"),
 )
-"""Our keys and theirs that mean the same."""
+"""Our keys and theirs with the same meaning."""
 THEIRS: Dict[str, Any] = {
     "hidden_act": "gelu",
     "hidden_dropout_prob": 0.0,
@@ -110,12 +110,12 @@ TOP_K = 8
 
 
 def weights_to_hf(state: Mapping[str, Tensor], kind: str) -> Dict[str, Tensor]:
-    """Our weights, the head's below ``head.``, under their names."""
+    """Rename our weights, the head's below ``head.``, to theirs."""
     return renamed(_shaped(state, {"mask_emb": (1, 1, -1)}), RULES[kind], dropped=NOT_THEIRS)
 
 
 def weights_from_hf(state: Mapping[str, Tensor], kind: str) -> Dict[str, Tensor]:
-    """The reverse. The final norm that a base model lacks if it pools is as before training."""
+    """The reverse; a base model without a final norm, because it pools, gets an untrained one."""
     weights = _shaped(renamed(state, reverse(RULES[kind]), dropped=NOT_OURS[kind]), {"mask_emb": (-1,)})
     if kind == "base" and "patch_embed.conv.bias" in weights:
         weights.setdefault("encoder.layer_norm.weight", torch.ones_like(weights["patch_embed.conv.bias"]))
@@ -128,7 +128,7 @@ def _shaped(state: Mapping[str, Tensor], shapes: Mapping[str, Sequence[int]]) ->
 
 
 def config_to_hf(model: Mapping[str, Any], kind: str) -> Dict[str, Any]:
-    """Keys of ``data2vec_vision``, all of them, to theirs."""
+    """Convert a complete configuration of ``data2vec_vision`` to theirs."""
     tables, shared = model["rel_pos_bias"], model["shared_rel_pos_bias"]
     return {
         **{theirs: model[ours] for ours, theirs in SAME_VALUE},
@@ -142,7 +142,7 @@ def config_to_hf(model: Mapping[str, Any], kind: str) -> Dict[str, Any]:
 
 
 def config_from_hf(hf: Mapping[str, Any], kind: str) -> Dict[str, Any]:
-    """Their keys, of which any may be absent, to ours; raises ValueError for what ours cannot express."""
+    """Convert their configuration, where keys may be absent, to ours; raises ValueError if ours cannot express it."""
     hf = {**DEFAULTS, **hf}
     refuse_beyond(THEIRS, hf, "`data2vec_vision`")
     if kind == "classification":
@@ -173,7 +173,7 @@ def config_from_hf(hf: Mapping[str, Any], kind: str) -> Dict[str, Any]:
 
 
 def _side(hf: Mapping[str, Any], key: str) -> int:
-    """The side of a square, which they also write as two."""
+    """Return the side of a square, which they also write as a pair; raises ValueError if its sides differ."""
     value = hf[key]
     sides = list(value) if isinstance(value, (list, tuple)) else [value, value]
     if len(set(sides)) != 1:
