@@ -1,6 +1,6 @@
-"""What every data2vec model does for fairseq.
+"""The interface of every data2vec model to fairseq.
 
-The teacher follows updates and travels in upstream's layout; results become the dicts that fairseq's criterions and
+The teacher follows updates and is saved in upstream's layout; results become the dicts that fairseq's criterions and
 wrappers read.
 """
 
@@ -23,11 +23,11 @@ from ..interop.parts import PartsLayout
 
 
 class EncoderAlone(nn.Module):
-    """What fine-tuning keeps of the method: the encoder, and what masks its input."""
+    """The part of the method that fine-tuning keeps: the encoder and its masks."""
 
     teacher: Optional[Teacher] = None
     without: Tuple[str, ...] = ("_ema", "method.predictor.")
-    """How the names begin of what is gone."""
+    """Prefixes of the weights that are removed."""
 
     def __init__(self, method: Any) -> None:
         super().__init__()
@@ -39,14 +39,14 @@ class EncoderAlone(nn.Module):
         raise ValueError("this model was built for fine-tuning, without a prediction head: it cannot pre-train")
 
     def follow(self, num_updates: int) -> None:
-        """There is no teacher that would."""
+        """Nothing to do: there is no teacher."""
 
     def restore_teacher(self, entry: Optional[Mapping[str, Any]]) -> None:
-        """There is none to restore."""
+        """Nothing to do: there is no teacher."""
 
 
 class HeadedEncoder(EncoderAlone):
-    """The same with the prediction head, which upstream's fine-tuned models of text carry along."""
+    """The same with the prediction head, which upstream's fine-tuned text models keep."""
 
     without = ("_ema",)
 
@@ -56,7 +56,7 @@ class HeadedEncoder(EncoderAlone):
 
 
 class UnmaskedEncoder(EncoderAlone):
-    """The same without masks, for the fine-tuning of images, whose classifier brings its own norm."""
+    """The same without masks and final norm, for image classifiers, which have their own norm."""
 
     without = (*EncoderAlone.without, "method.encoder.view.", "method.encoder.transformer.layer_norm.")
 
@@ -67,13 +67,13 @@ class UnmaskedEncoder(EncoderAlone):
 
 
 class CheckpointedModel(BaseFairseqModel):
-    """Holds the ``method``, or after pre-training its encoder; ``layout`` knows upstream's names."""
+    """Holds the ``method`` or, in fine-tuning, its encoder; ``layout`` converts names from and to upstream's."""
 
     layout = PartsLayout(SameNames(), ())
     keys: Mapping[str, str] = {}
     """The key from which each field of the method's settings was read."""
     fine_tuned = EncoderAlone
-    """What is left of the method for fine-tuning."""
+    """The class that replaces the method in fine-tuning."""
 
     def __init__(self, method: Data2Vec) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class CheckpointedModel(BaseFairseqModel):
 
     @property
     def taught(self) -> Any:
-        """The method, with a teacher; raises AttributeError after pre-training."""
+        """The method, with a teacher; raises AttributeError once it is reduced to its encoder."""
         self.method.ensure_teacher()  # type: ignore[union-attr, operator]
         return self.method
 
@@ -100,7 +100,7 @@ class CheckpointedModel(BaseFairseqModel):
             self.encoder.transformer.keep_layers(last_layer)
 
     def pretrained(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:
-        """A step of the method; errors about a setting name its key."""
+        """Run one step of pre-training; errors about a setting name its key."""
         with errors_by_key(self.keys):
             output: Data2VecOutput = self.method(*args, **kwargs)
         return training_result(output, self.method)
@@ -111,7 +111,7 @@ class CheckpointedModel(BaseFairseqModel):
         self.method.follow(num_updates)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:  # type: ignore[override]
-        """Upstream's layout, the fp32 teacher included as a dict of its own."""
+        """Return the state in upstream's layout, with the fp32 teacher as a nested dict."""
         prefix = kwargs.get("prefix", args[1] if len(args) > 1 else "")
         state: Dict[str, Any] = super().state_dict(*args, **kwargs)
         self.layout.to_upstream(state, prefix)
@@ -123,19 +123,19 @@ class CheckpointedModel(BaseFairseqModel):
     def upgrade_state_dict_named(self, state_dict: MutableMapping[str, Any], name: str) -> None:
         """Accept upstream's layout and ours; fairseq calls this on every loading path.
 
-        What was removed before fine-tuning is left out of a checkpoint of pre-training.
+        Weights of modules that were removed before fine-tuning are dropped.
         """
         self._to_ours(state_dict, name + "." if name else "")
 
     def _to_ours(self, state_dict: MutableMapping[str, Any], prefix: str) -> None:
-        """Our names, without those of what is gone."""
+        """Convert to our names and drop weights of removed modules, in place."""
         self.layout.from_upstream(state_dict, prefix)
         gone = tuple(prefix + part for part in self.method.without)
         for key in [key for key in state_dict if key.startswith(gone)]:
             del state_dict[key]
 
     def _load_from_state_dict(self, state_dict: Dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
-        """Take the teacher out of the state, until the student is loaded."""
+        """Set the teacher's entry aside until the student is loaded."""
         self._to_ours(state_dict, prefix)
         self._saved_teacher = state_dict.pop(prefix + "_ema", None)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
@@ -153,10 +153,10 @@ def _loaded(model: CheckpointedModel, keys: Any) -> None:
 
 
 def training_result(output: Data2VecOutput, method: Any) -> Dict[str, Any]:
-    """Upstream's keys for the `model` criterion, and the rows that ours takes its variances from.
+    """Return upstream's keys for the `model` criterion, and the rows from which ours computes variances.
 
-    ``ema_decay`` is logged times 1000, as upstream does; the deviations are those of this batch on this rank, of the
-    first term.
+    ``ema_decay`` is logged times 1000, as upstream does; the deviations are those of the first term, for this batch on
+    this rank.
     """
     several = [name for name in output.terms if "_regression_" in name]
     deviations = {f"pred_var_{i}": mean_deviation(output.terms[name].predictions) for i, name in enumerate(several)}
@@ -199,5 +199,5 @@ def features_result(encoded: EncoderOutput, padding_mask: Optional[Tensor]) -> D
 
 
 def if_padded(padding_mask: Tensor) -> Optional[Tensor]:
-    """Drop a mask (B, T) that hides nothing, which frees attention from it; looked at on the host only."""
+    """Return None for a mask (B, T) that hides nothing, so that attention needs none; masks on a GPU are not read."""
     return padding_mask if padding_mask.is_cuda or bool(padding_mask.any()) else None

@@ -1,4 +1,4 @@
-"""What the configurations of all modalities share: targets, teacher and loss, by upstream's keys."""
+"""Settings that all modalities share, by upstream's keys: targets, teacher and loss."""
 
 from typing import Any, Optional
 
@@ -22,7 +22,7 @@ IMAGE_KEYS = {**SHARED_KEYS, "heads": "num_heads", "dim": "embed_dim"}
 
 
 def target_config(cfg: Any, **other: Any) -> TargetConfig:
-    """Which layers are averaged, and how they are normalised; ``other`` settings replace those of keys."""
+    """Return which layers are averaged, and how they are normalised; ``other`` settings replace those of keys."""
     keys = {
         "top_k": cfg.average_top_k_layers,
         "signal": cfg.target_signal,
@@ -36,12 +36,12 @@ def target_config(cfg: Any, **other: Any) -> TargetConfig:
 
 
 def teacher_config(cfg: Any, scope: str) -> TeacherConfig:
-    """How fast the teacher follows."""
+    """Return how fast the teacher follows, and which part of the model (``scope``) it averages."""
     return TeacherConfig(scope, cfg.ema_decay, cfg.ema_end_decay, cfg.ema_anneal_end_step)
 
 
 def loss_config(cfg: Any, at_most_zero: Optional[float]) -> LossConfig:
-    """The loss. A ``loss_scale`` of 0 or less, whose meaning differs between upstream's models, means
-    ``at_most_zero``."""
+    """Return the settings of the loss; a ``loss_scale`` of 0 or less, whose meaning differs between upstream's models,
+    becomes ``at_most_zero``."""
     scale = cfg.loss_scale
     return LossConfig(cfg.loss_beta, at_most_zero if scale is not None and scale <= 0 else scale)

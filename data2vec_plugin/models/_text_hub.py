@@ -1,4 +1,4 @@
-"""fairseq's hub interface for text: RoBERTa's, which cuts sentences as the checkpoint's own task does."""
+"""fairseq's hub interface for text: RoBERTa's, with the subwords of the checkpoint's task."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from fairseq.models.roberta.hub_interface import RobertaHubInterface
 
 
 class TextHub(RobertaHubInterface):
-    """``encode``, ``decode``, ``extract_features`` and ``predict`` of a text model that has been loaded.
+    """``encode``, ``decode``, ``extract_features`` and ``predict`` of a loaded text model.
 
-    ``loaded`` is what :func:`fairseq.hub_utils.from_pretrained` gives. Raises ValueError if ``bpe`` was not given and
-    the task does not know how text becomes its symbols: every word would silently be unknown.
+    ``loaded`` is the result of :func:`fairseq.hub_utils.from_pretrained`. Raises ValueError if ``bpe`` was not given
+    and the task does not define how text is split into symbols, since every word would silently be unknown.
     """
 
     bpe: Any
@@ -34,7 +34,7 @@ class TextHub(RobertaHubInterface):
 
 
 class _Joined:
-    """Subwords as fairseq's encoders give them: symbols with spaces between."""
+    """Subwords in the form of fairseq's encoders: symbols separated by spaces."""
 
     def __init__(self, subwords: Any) -> None:
         self.subwords = subwords

@@ -121,7 +121,7 @@ class Data2VecAudioConfig(FairseqDataclass):
 
 
 def method_config(cfg: Data2VecAudioConfig) -> Data2VecConfig:
-    """The core's settings; raises ValueError for a value it cannot honour."""
+    """Return the settings of the method; raises ValueError for a value that it does not support."""
     _refuse_unsupported(cfg)
     with errors_by_key(AUDIO_KEYS):
         return Data2VecConfig(
@@ -152,13 +152,13 @@ def method_config(cfg: Data2VecAudioConfig) -> Data2VecConfig:
 
 
 def span_masks(cfg: Data2VecAudioConfig, keys: Mapping[str, str], **more: Any) -> SpanMaskConfig:
-    """Masks whose fields have these ``keys``; raises ValueError, by the key, for a value that cannot be."""
+    """Return the settings of masks under these ``keys``; raises ValueError, which names the key, for invalid values."""
     with errors_by_key(keys):
         return SpanMaskConfig(**{name: getattr(cfg, key.partition(".")[2]) for name, key in keys.items()}, **more)
 
 
 def audio_config(cfg: Data2VecAudioConfig) -> AudioConfig:
-    """The speech front end's settings."""
+    """Return the settings of the speech front end."""
     return AudioConfig(
         conv_layers=parse_conv_layers(cfg.conv_feature_layers),
         extractor_mode=str(cfg.extractor_mode),
@@ -189,7 +189,7 @@ def _scope(cfg: Data2VecAudioConfig) -> str:
 
 
 def _refuse_unsupported(cfg: Data2VecAudioConfig) -> None:
-    """Keys that upstream inherits and data2vec never published a use for."""
+    """Raise ValueError for values of keys that upstream inherits and no published data2vec uses."""
     supported = {
         "layer_type": "transformer",
         "adp_num": -1,

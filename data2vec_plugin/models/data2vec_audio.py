@@ -71,7 +71,7 @@ class Data2VecAudioModel(CheckpointedModel):
         return self.pretrained(source, padding_mask, given)
 
     def _drawn_frames(self, source: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
-        """The time mask (B, T) bool for masked channels given by the caller, drawn as upstream does."""
+        """Draw a time mask (B, T) bool to go with the caller's masked channels, as upstream does."""
         batch, samples = source.shape
         lengths = [samples] * batch if padding_mask is None else (~padding_mask).sum(1).tolist()
         sizes = [max(output_length(length, self.audio.conv_layers), 1) for length in lengths]
@@ -93,7 +93,7 @@ class Data2VecAudioModel(CheckpointedModel):
         mask: Optional[Mask],
         layer: Optional[int],
     ) -> Dict[str, Any]:
-        """``x`` (B, T, C), ``padding_mask`` (B, T) or None, ``layer_results``; masked only if asked to."""
+        """``x`` (B, T, C), ``padding_mask`` (B, T) or None, ``layer_results``; masked only if ``masked``."""
         tokens = self.encoder.embed(source, padding_mask)
         if masked and mask is None:
             mask = self.method.masks.drawn(tokens)
@@ -109,9 +109,9 @@ class Data2VecAudioModel(CheckpointedModel):
         layer: Optional[int] = None,
         **kwargs: Any,
     ) -> Dict[str, Any]:
-        """What ``wav2vec_ctc`` calls; see :meth:`features`."""
+        """Called by ``wav2vec_ctc``; see :meth:`features`."""
         return self.forward(source, padding_mask, mask=brought(mask), features_only=True, layer=layer, **kwargs)
 
     def begin_with(self, path: str, checkpoint: Dict[str, Any], anew: bool) -> None:
-        """Called with what the trainer has read, before it loads: wav2vec 2.0 and HuBERT may begin a new run."""
+        """Called before the trainer loads a checkpoint: a new run may start from wav2vec 2.0 or HuBERT."""
         begin_with(path, checkpoint, anew, self.cfg, self.state_dict())

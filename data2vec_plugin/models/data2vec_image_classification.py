@@ -1,4 +1,4 @@
-"""The registered fine-tuning model for images: a pre-trained encoder, its patches' mean or class token, a layer."""
+"""The registered fine-tuning model for images: a linear layer on an encoder's class token or mean of patches."""
 
 from typing import Any, Dict, MutableMapping, Optional
 
@@ -32,12 +32,12 @@ from .vision_config import Data2VecVisionConfig
 
 HEAD_SCALE = 1e-3
 OVERRIDES = ("image_size", "drop_path", "attention_dropout", "checkpoint_activations")
-"""Our keys that stand for one of the encoder's, where they are given."""
+"""Our keys that override those of the encoder if they are set."""
 
 
 @register_model("data2vec_image_classification", dataclass=Data2VecImageClassificationConfig)
 class Data2VecImageClassificationModel(ImageClassifier):
-    """BEiT's classifier on a pre-trained model of images, 1 or 2.0: no final norm, but one of what is pooled."""
+    """BEiT's classifier on a pre-trained image model, data2vec 1 or 2.0, with a norm after pooling."""
 
     def __init__(self, cfg: Data2VecImageClassificationConfig, model: Any) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Data2VecImageClassificationModel(ImageClassifier):
     def build_model(
         cls, cfg: Data2VecImageClassificationConfig, task: Any = None
     ) -> "Data2VecImageClassificationModel":
-        """Build the encoder that the checkpoint describes, with its weights; raises ValueError if it is of no use."""
+        """Build the encoder that the checkpoint describes, with its weights; raises ValueError if it is unsuitable."""
         weights: Optional[Dict[str, Any]] = None
         if cfg.pretrained_model_args is None:
             state, found = read_pretrained(cfg.model_path)
@@ -71,16 +71,16 @@ class Data2VecImageClassificationModel(ImageClassifier):
         return cls(cfg, model)
 
     def pooled(self, img: Tensor) -> Tensor:
-        """One vector an image (B, C), as `model.pooling` says."""
+        """Return one vector per image (B, C), by `model.pooling`."""
         if self.cfg.pooling == CLASS_TOKEN:
             return self.model.class_token(img)
         patches: Tensor = self.model.extract_features(img)["x"]
         if self.cfg.reference_compat:
-            patches = patches[:, 1:]  # upstream takes the first for a class token, which was gone already
+            patches = patches[:, 1:]  # upstream drops the class token twice, so the first patch
         return patches.mean(1)
 
     def update_rules(self) -> Dict[str, UpdateRule]:
-        """Learning rate by layer, no weight decay but on matrices; `host/training/optimizer.py` applies it."""
+        """Learning rate by layer, weight decay of matrices only; `host/training/optimizer.py` applies them."""
         if isinstance(self.model, Data2VecMultiModel):
             return multi_rules(self, self.model, self.cfg.layer_decay)
         layers = len(self.model.encoder.transformer.layers)
@@ -88,7 +88,7 @@ class Data2VecImageClassificationModel(ImageClassifier):
 
 
 def section_of(path: str, state: MutableMapping[str, Any], found: Identity) -> Dict[str, Any]:
-    """The pre-trained model's configuration, or what its weights say; raises ValueError for another model's."""
+    """Return the pre-trained model's configuration, or derive it from weights; raises ValueError for another model."""
     if found.kind == "weights" and isinstance(state.get("model"), dict):
         return section_of_weights(path, state["model"])
     refuse_other(path, found, "data2vec_vision")
@@ -96,7 +96,7 @@ def section_of(path: str, state: MutableMapping[str, Any], found: Identity) -> D
 
 
 def section_of_weights(path: str, weights: Dict[str, Any]) -> Dict[str, Any]:
-    """A configuration for weights that come without one, BEiT's."""
+    """Derive the configuration of weights that come without one, BEiT's; raises ValueError if that is impossible."""
     ours = dict(weights)
     vision_v1.from_upstream(ours)
     try:
@@ -106,7 +106,7 @@ def section_of_weights(path: str, weights: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def encoder_config(cfg: Data2VecImageClassificationConfig) -> Any:
-    """The pre-trained model's configuration with our keys in place of its own, where they are given."""
+    """Return the pre-trained model's configuration, overridden by our keys that are set."""
     pretrained = OmegaConf.create(plain(cfg.pretrained_model_args)["model"])
     given = {name: getattr(cfg, name) for name in OVERRIDES if getattr(cfg, name) is not None}
     multi = pretrained.get("_name") == MULTI
@@ -130,9 +130,9 @@ def check_size(size: int, patch: int, path: str) -> None:
 
 
 def fit_positions(weights: MutableMapping[str, Any], model: Any) -> None:
-    """Interpolate, in place, the tables of relative positions to the size of images that the model is for.
+    """Interpolate, in place, the tables of relative positions to the model's image size.
 
-    Tables of sines, of data2vec 2.0, are made anew.
+    data2vec 2.0's tables of sines are replaced by the model's own.
     """
     if isinstance(model, Data2VecMultiModel):
         fit_sines(weights, model)

@@ -47,7 +47,7 @@ class Data2VecTextModel(CheckpointedModel):
     def from_pretrained(  # type: ignore[override]
         cls, model_name_or_path: str, checkpoint_file: str = "model.pt", data_name_or_path: str = ".", **overrides: Any
     ) -> TextHub:
-        """fairseq's entry point for Python: RoBERTa's hub interface, cutting text as the checkpoint's task does."""
+        """fairseq's entry point for Python: RoBERTa's hub interface, with the subwords of the checkpoint's task."""
         return TextHub(hub_utils.from_pretrained(model_name_or_path, checkpoint_file, data_name_or_path, **overrides))
 
     def forward(  # type: ignore[override]
@@ -84,7 +84,7 @@ class Data2VecTextModel(CheckpointedModel):
         return {**result, "logs": {"ema_decay": result["ema_decay"]}}
 
     def _padding(self, src_tokens: Tensor, padded: Optional[bool]) -> Optional[Tensor]:
-        """True where padded (B, T); None where nothing is, as far as that is known without waiting for a device."""
+        """True where padded (B, T); None without padding, as far as that is known without waiting for a device."""
         if padded is False:
             return None
         mask = src_tokens.eq(self.text.pad)
@@ -111,7 +111,7 @@ class Data2VecTextModel(CheckpointedModel):
     def features(
         self, src_tokens: Tensor, padding_mask: Optional[Tensor], all_hiddens: bool, head: Optional[str]
     ) -> Features:
-        """Features, or those that a head makes of them; ``inner_states`` are the layers' as (T, B, C) if asked for."""
+        """Return features (B, T, C), or a head's output; with ``all_hiddens``, ``inner_states`` (T, B, C) of layers."""
         tokens = self.encoder.embed(src_tokens, padding_mask)
         encoded = self.encoder.encode(tokens, record=("block",) if all_hiddens else ())
         embedder: Any = self.encoder.embedder
@@ -137,7 +137,7 @@ class Data2VecTextModel(CheckpointedModel):
     def register_classification_head(
         self, name: str, num_classes: int = 2, inner_dim: Optional[int] = None, **unused: Any
     ) -> None:
-        """Called by fairseq's ``sentence_prediction``: what follows is fine-tuning, which needs no teacher."""
+        """Called by fairseq's ``sentence_prediction`` before fine-tuning, so the teacher is removed."""
         if self.classification_heads is None:
             raise ValueError(
                 "this model's heads were removed; fine-tune with `model._name=data2vec_text_classification`"
@@ -156,7 +156,7 @@ class Data2VecTextModel(CheckpointedModel):
 
     @property
     def supported_targets(self) -> "set[str]":
-        """What fairseq's language-model tasks may ask for."""
+        """The targets that fairseq's language-model tasks may request."""
         return {"self"}
 
     def upgrade_state_dict_named(self, state_dict: MutableMapping[str, Any], name: str) -> None:
@@ -167,7 +167,7 @@ class Data2VecTextModel(CheckpointedModel):
             self.classification_heads.reconcile(state_dict, prefix, adopt=self.cfg.load_checkpoint_heads)
 
     def remove_pretraining_modules(self, last_layer: Optional[int] = None) -> None:
-        """Drop the heads too, and with layers above ``last_layer`` the final norm."""
+        """Drop the heads too and, with ``last_layer``, the final norm."""
         super().remove_pretraining_modules(last_layer)
         self.classification_heads = None
         if last_layer is not None:

@@ -48,7 +48,7 @@ class Data2VecTextClassificationModel(BaseFairseqModel):
 
     @classmethod
     def build_model(cls, cfg: Data2VecTextClassificationConfig, task: Any) -> "Data2VecTextClassificationModel":
-        """Build the encoder that the checkpoint describes, with its weights; raises ValueError if it is of no use."""
+        """Build the encoder that the checkpoint describes, with its weights; raises ValueError if it is unsuitable."""
         if cfg.quant_noise_pq:
             raise ValueError(f"`model.quant_noise_pq` is {cfg.quant_noise_pq}; this model supports 0 only")
         state = None
@@ -114,7 +114,7 @@ class Data2VecTextClassificationModel(BaseFairseqModel):
         return self.model.encoder.embedder.text.max_positions
 
     def upgrade_state_dict_named(self, state_dict: MutableMapping[str, Any], name: str) -> None:
-        """Names of the encoder are upgraded by the encoder; heads of another task are left out."""
+        """Upgrade the encoder's names, and drop the heads of another task."""
         super().upgrade_state_dict_named(state_dict, name)
         self.classification_heads.reconcile(state_dict, name + "." if name else "", adopt=False)
 
@@ -131,7 +131,7 @@ def check_dictionary(path: str, weights: MutableMapping[str, Any], dictionary: A
 
 
 def encoder_config(cfg: Data2VecTextClassificationConfig) -> Any:
-    """The pre-trained model's configuration with our dropouts."""
+    """Return the pre-trained model's configuration, overridden by our dropouts that are set."""
     pretrained = OmegaConf.create(plain(cfg.pretrained_model_args)["model"])
     multi = pretrained.get("_name") == MULTI
     with open_dict(pretrained):

@@ -18,7 +18,7 @@ from .vision_config import Data2VecVisionConfig, image_config, method_config
 
 BELOW_THE_BLOCKS = ("method.encoder.embedder.", "method.encoder.extra_tokens")
 NEVER_DECAYED = ("extra_tokens", "mask_emb", "table")
-"""Learned tokens and tables of relative positions, which are no matrices that anything is multiplied with."""
+"""Learned tokens and tables of relative positions, which are not matrices of linear layers."""
 
 
 @register_model("data2vec_vision", dataclass=Data2VecVisionConfig)
@@ -47,7 +47,7 @@ class Data2VecVisionModel(CheckpointedModel):
         layer_results: bool = False,
         mask_positions: Optional[Tensor] = None,
     ) -> Dict[str, Any]:
-        """One step of pre-training on images (B, channels, size, size); features where there is no mask.
+        """One step of pre-training on images (B, channels, size, size); features if there is no mask.
 
         ``mask`` is True to draw one, or one as our loader draws it (:meth:`Mask.as_dict`), or (B, rows, columns) bool
         of patches; ``mask_positions`` (N,) int64 are then its flat indices, which spare a wait for the device. With
@@ -62,7 +62,7 @@ class Data2VecVisionModel(CheckpointedModel):
         return self.pretrained(img, mask=given)
 
     def _given_mask(self, mask: Tensor, positions: Optional[Tensor]) -> Mask:
-        """The caller's mask, row by row; raises ValueError for another grid than the model's."""
+        """Return the caller's mask, flattened row by row; raises ValueError for another grid than the model's."""
         if tuple(mask.shape[1:]) != self.image.grid:
             raise ValueError(
                 f"`mask` has shape {tuple(mask.shape)}, expected (images, {self.image.grid[0]}, {self.image.grid[1]}): "
@@ -73,7 +73,7 @@ class Data2VecVisionModel(CheckpointedModel):
     def features(self, img: Tensor, masked: bool, mask: Optional[Mask], layer_results: bool) -> Dict[str, Any]:
         """``x`` (B, N, C) without the class token; ``layer_results``, if asked for, of every layer, each (B, N, C).
 
-        Layers give what they are targets for: outputs, or what their feed-forward adds. Masked only if asked to be.
+        ``layer_results`` are the signal used as target, such as ``block`` or ``ffn``. Masked only if ``masked``.
         """
         tokens = self.encoder.embed(img)
         if masked and mask is None:
@@ -87,12 +87,12 @@ class Data2VecVisionModel(CheckpointedModel):
         return self.features(img, mask, None, layer_results)
 
     def class_token(self, img: Tensor) -> Tensor:
-        """What the class token becomes that has read images: (B, C)."""
+        """Return the encoder's output at the class token: (B, C)."""
         encoded: EncoderOutput = self.encoder(img, with_extra=True)
         return encoded.x[:, 0]
 
     def update_rules(self) -> Dict[str, UpdateRule]:
-        """No weight decay but on matrices, as in BEiT; see :mod:`data2vec_plugin.host.training.optimizer`."""
+        """Weight decay of matrices only, as in BEiT; see :mod:`data2vec_plugin.host.training.optimizer`."""
         return image_update_rules(self.named_parameters(), len(self.encoder.transformer.layers))
 
 

@@ -37,12 +37,12 @@ class Data2VecImageClassificationConfig(FairseqDataclass):
 
 
 def mixing_config(cfg: Any) -> MixingConfig:
-    """How batches are mixed; raises ValueError for a value out of range."""
+    """Return how batches are mixed; raises ValueError for a value out of range."""
     return MixingConfig(cfg.mixup, cfg.cutmix, cfg.mixup_prob, cfg.mixup_switch_prob)
 
 
 def check_values(cfg: Any) -> None:
-    """Raise ValueError for a number of classes, a smoothing or a pooling that nothing can be learned with."""
+    """Raise ValueError for an invalid number of classes, smoothing or pooling."""
     if cfg.num_classes < 1:
         raise ValueError(f"`model.num_classes` is {cfg.num_classes}; expected at least 1")
     if not 0 <= cfg.label_smoothing < 1:

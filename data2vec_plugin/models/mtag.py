@@ -51,7 +51,7 @@ class MTAGModelConfig(FairseqDataclass):
 
 
 def chosen_modalities(cfg: MTAGModelConfig) -> List[str]:
-    """Names of the modalities; raises ValueError for one that is not known, twice there, or for none."""
+    """Return the names of the modalities; raises ValueError if one is unknown or repeated, or if there are none."""
     chosen = [name.strip() for name in cfg.modalities.split(",") if name.strip()]
     if not chosen or len(set(chosen)) < len(chosen) or set(chosen) - set(MODALITIES):
         raise ValueError(f"`model.modalities` is {cfg.modalities!r}; expected one or more of {','.join(MODALITIES)}")
@@ -59,7 +59,7 @@ def chosen_modalities(cfg: MTAGModelConfig) -> List[str]:
 
 
 def mtag_config(cfg: MTAGModelConfig) -> MTAGConfig:
-    """The method's settings; raises ValueError for a value that is out of range."""
+    """Return the method's settings; raises ValueError for a value out of range."""
     dims: Dict[str, int] = {name: getattr(cfg, f"{name}_dim") for name in chosen_modalities(cfg)}
     return MTAGConfig(
         dims=dims,
@@ -83,7 +83,7 @@ def mtag_config(cfg: MTAGModelConfig) -> MTAGConfig:
 
 @register_model("mtag", dataclass=MTAGModelConfig)
 class MTAGModel(BaseFairseqModel):
-    """MTAG with fairseq's interface; what it computes is :class:`data2vec_plugin.multimodal.fusion.MTAG`'s."""
+    """fairseq's interface to :class:`data2vec_plugin.multimodal.fusion.MTAG`."""
 
     def __init__(self, cfg: MTAGModelConfig) -> None:
         super().__init__()
@@ -92,9 +92,9 @@ class MTAGModel(BaseFairseqModel):
 
     @classmethod
     def build_model(cls, cfg: MTAGModelConfig, task: Any = None) -> "MTAGModel":
-        """Build for the task's channels and targets where the configuration names none, and keep them in checkpoints.
+        """Build the model; numbers of channels and outputs that are 0 come from the task, and are kept in checkpoints.
 
-        Raises ValueError for weights of ``model_path`` that are not a model's of these sizes.
+        Raises ValueError if the weights in ``model_path`` have other sizes.
         """
         weights = None if not cfg.model_path else read_weights(cfg.model_path)
         if not cfg.outputs:
@@ -115,7 +115,7 @@ class MTAGModel(BaseFairseqModel):
         return outputs
 
     def upgrade_state_dict_named(self, state_dict: MutableMapping[str, Any], name: str) -> None:
-        """Take a released checkpoint's weights, too."""
+        """Accept a released checkpoint's weights too."""
         prefix = f"{name}." if name else ""
         if is_released(state_dict, prefix):
             from_release(state_dict, prefix)
@@ -127,7 +127,7 @@ class MTAGModel(BaseFairseqModel):
 
 
 def read_weights(path: str) -> Dict[str, Any]:
-    """Weights of a checkpoint, ours or a released one, under the names of :class:`MTAG`; raises ValueError if none."""
+    """Read weights of this plugin's or a released checkpoint, named as in :class:`MTAG`; raises ValueError if none."""
     try:
         weights = dict(weights_of(read_checkpoint(path)))
     except ValueError as error:
@@ -140,7 +140,7 @@ def read_weights(path: str) -> Dict[str, Any]:
 
 
 def check_sizes(cfg: MTAGModelConfig, weights: Dict[str, Any]) -> None:
-    """Raise ValueError, naming every key, where a configuration is not that of the weights."""
+    """Raise ValueError, which names every wrong key, if a configuration does not match the weights."""
     wrong = {name: value for name, value in sizes_of(weights).items() if getattr(cfg, name) != value}
     if wrong:
         required = ", ".join(f"`model.{name}={value}`" for name, value in wrong.items())
@@ -156,6 +156,6 @@ def mtag_mosi(args: Any) -> None:
 
 @register_model_architecture("mtag", "mtag_iemocap")
 def mtag_iemocap(args: Any) -> None:
-    """Seven layers, which make the paper's 0.14 M parameters of IEMOCAP's features; its own settings are not known."""
+    """Seven layers, which give the paper's 0.14 M parameters on IEMOCAP's features; its settings are not known."""
     args.layers = getattr(args, "layers", 7)
     mtag_mosi(args)

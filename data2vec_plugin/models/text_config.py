@@ -57,7 +57,7 @@ class Data2VecTextConfig(FairseqDataclass):
 
 
 def method_config(cfg: Data2VecTextConfig) -> Data2VecConfig:
-    """The core's settings; raises ValueError for a value it cannot honour."""
+    """Return the settings of the method; raises ValueError for a value that it does not support."""
     refuse_unsupported(cfg.transformer)
     transformer, encoder = cfg.transformer, cfg.transformer.encoder
     with errors_by_key(TEXT_KEYS):
@@ -85,7 +85,7 @@ def method_config(cfg: Data2VecTextConfig) -> Data2VecConfig:
 
 
 def text_config(cfg: Data2VecTextConfig, dictionary: Any) -> TextConfig:
-    """What text adds to them; raises ValueError for a dictionary without a mask symbol."""
+    """Return the settings of text; raises ValueError for a dictionary without a mask symbol."""
     mask = dictionary.index("<mask>")
     if mask == dictionary.unk():
         raise ValueError("the dictionary has no <mask>; use a masked-LM or sentence-prediction task, which add it")
@@ -108,7 +108,7 @@ SUPPORTED_IN_ENCODER = {"layers_to_keep": None, "embed_path": None, "xformers_at
 
 
 def refuse_unsupported(transformer: Any) -> None:
-    """Keys that fairseq's Transformer has and data2vec never published a use for."""
+    """Raise ValueError for values of keys of fairseq's Transformer that no published data2vec uses."""
     checks: List[Tuple[str, Any, Any]] = [
         (f"transformer.{name}", getattr(transformer, name), value) for name, value in SUPPORTED.items()
     ]

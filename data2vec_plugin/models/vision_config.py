@@ -61,7 +61,7 @@ class Data2VecVisionConfig(FairseqDataclass):
 
 
 def method_config(cfg: Data2VecVisionConfig) -> Data2VecConfig:
-    """The core's settings; raises ValueError for a value it cannot honour."""
+    """Return the settings of the method; raises ValueError for a value that it does not support."""
     if cfg.num_heads < 1 or cfg.embed_dim % cfg.num_heads:
         raise ValueError(
             f"`model.num_heads` is {cfg.num_heads}, which does not divide `model.embed_dim` {cfg.embed_dim}; "
@@ -93,7 +93,7 @@ def method_config(cfg: Data2VecVisionConfig) -> Data2VecConfig:
 
 
 def image_config(cfg: Data2VecVisionConfig) -> ImageConfig:
-    """What images add to them; raises ValueError for sizes that do not fit together."""
+    """Return the settings of images; raises ValueError for sizes that do not fit together."""
     positions = "shared" if cfg.shared_rel_pos_bias else "layers"
     with errors_by_key(BLOCK_KEYS):
         mask = BlockMaskConfig(cfg.num_mask_patches, cfg.min_mask_patches_per_block, cfg.max_mask_patches_per_block)
@@ -113,5 +113,5 @@ def image_config(cfg: Data2VecVisionConfig) -> ImageConfig:
 
 
 def target_signal(cfg: Data2VecVisionConfig) -> str:
-    """Which signal of a layer is regressed, and what ``layer_results`` are."""
+    """Return the signal of a layer that is regressed, and that ``layer_results`` hold."""
     return cfg.target_signal or ("block" if cfg.end_of_block_targets else "ffn")

@@ -1,1 +1,1 @@
-"""What classifiers add to their encoders."""
+"""The parts that classifiers add to their encoders."""

@@ -1,4 +1,4 @@
-"""What classifiers of images share: an encoder, a norm and a layer on what is pooled; mixed batches in training."""
+"""The common part of image classifiers: encoder, pooling, norm and linear layer; mixed batches in training."""
 
 from typing import Any, Dict, Optional, Union
 
@@ -13,7 +13,7 @@ TOP = 5
 
 
 class ImageClassifier(BaseFairseqModel):
-    """A subclass has ``model``, ``fc_norm`` (or None) and ``head``, and says what of an image is ``pooled``."""
+    """Base class: a subclass sets ``model``, ``fc_norm`` (or None) and ``head``, and implements :meth:`pooled`."""
 
     cfg: Any
     mixing: MixingConfig
@@ -29,9 +29,9 @@ class ImageClassifier(BaseFairseqModel):
     ) -> Union[Tensor, Dict[str, Any]]:
         """Images (B, channels, size, size) -> logits (B, classes), or with ``label`` (B,) int64 upstream's results.
 
-        ``losses`` holds the cross-entropy of every image (B,), in training of mixed images with mixed and smoothed
-        labels; in evaluation, ``correct`` and ``correct_top5`` count those whose label comes first, or among five.
-        Upstream's task of data2vec 2.0 calls both by their plurals.
+        ``losses`` holds the cross-entropy of every image (B,), in training that of mixed images with mixed and smoothed
+        labels. In evaluation, ``correct`` and ``correct_top5`` count images whose label is first, or among the first
+        five. Upstream's task of data2vec 2.0 uses the plural names. Raises ValueError without images.
         """
         img, label = imgs if img is None else img, labels if label is None else label
         if img is None:
@@ -45,11 +45,11 @@ class ImageClassifier(BaseFairseqModel):
         return {**evaluated, **counts(logits, label)}
 
     def pooled(self, img: Tensor) -> Tensor:
-        """One vector an image: (B, C)."""
+        """Return one vector per image: (B, C)."""
         raise NotImplementedError(f"{type(self).__name__} must implement what is classified")
 
     def logits(self, img: Tensor) -> Tensor:
-        """Images -> scores of the classes (B, classes), from what is pooled, normalised where there is a norm."""
+        """Images -> scores of the classes (B, classes), from pooled vectors, normalised if there is a norm."""
         pooled = self.pooled(img)
         scores: Tensor = self.head(pooled if self.fc_norm is None else self.fc_norm(pooled))
         return scores
@@ -66,7 +66,7 @@ class ImageClassifier(BaseFairseqModel):
 
 
 def result(img: Tensor, loss: Tensor) -> Dict[str, Any]:
-    """What a criterion reads; the loss has upstream's name.
+    """Return the results that a criterion reads; the loss has upstream's name.
 
     The output is a tensor in a dict, which torch's old backward hooks and fairseq's search for NaN expect.
     """
@@ -75,7 +75,7 @@ def result(img: Tensor, loss: Tensor) -> Dict[str, Any]:
 
 @torch.no_grad()
 def counts(logits: Tensor, label: Tensor) -> Dict[str, Tensor]:
-    """How many images of a batch have their label first (``correct``), and among the first five; each ()."""
+    """Count images of a batch whose label is first (``correct``), and among the first five; each ()."""
     best = logits.topk(min(TOP, logits.size(-1)), dim=-1).indices
     hits = best == label.unsqueeze(-1)
     return {"correct": hits[:, 0].sum(), "correct_top5": hits.sum()}

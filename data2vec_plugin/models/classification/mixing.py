@@ -1,7 +1,7 @@
 """Mixup and CutMix: every image of a batch is mixed with its neighbour, and so are their labels.
 
 One draw serves the batch. It is made on the host by torch's CPU generator, which fairseq seeds with the update, so that
-a run resumes exactly and the device is never waited for. (Zhang et al., 2018; Yun et al., 2019.)
+a run resumes exactly and never waits for the device. (Zhang et al., 2018; Yun et al., 2019.)
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Mixture:
     box: Optional[Box] = None
 
     def images(self, images: Tensor) -> Tensor:
-        """(B, channels, H, W) -> the same, each with its neighbour's in it."""
+        """(B, channels, H, W) -> the same, each image mixed with its neighbour."""
         if self.share == 1:
             return images
         others = images.roll(1, 0)
@@ -69,7 +69,7 @@ class Mixture:
 
 
 def draw_mixture(config: MixingConfig, size: Size) -> Mixture:
-    """How the next batch of images of ``size`` (H, W) is mixed."""
+    """Draw how the next batch of images of ``size`` (H, W) is mixed."""
     if not config.mixes or not chance(config.prob):
         return Mixture()
     by_box = config.cutmix > 0 and (config.mixup <= 0 or chance(config.switch_prob))
@@ -79,7 +79,7 @@ def draw_mixture(config: MixingConfig, size: Size) -> Mixture:
 
 
 def cut(share: float, size: Size) -> Mixture:
-    """A box of a (1 - ``share``)-th of the image, around any of its pixels; what lies outside the image is cut off."""
+    """Draw a box with 1 - ``share`` of the image's area around a random pixel, clipped to the image."""
     sides = []
     for length in size:
         half, centre = int(length * math.sqrt(1 - share)) // 2, int(torch.randint(length, ()))
@@ -94,7 +94,7 @@ def chance(probability: float) -> bool:
 
 
 def smoothed(labels: Tensor, classes: int, smoothing: float) -> Tensor:
-    """(B,) int64 -> (B, ``classes``) fp32: 1 - ``smoothing`` on the label, ``smoothing`` over all alike."""
+    """(B,) int64 -> (B, ``classes``) fp32: 1 - ``smoothing`` on the label, ``smoothing`` spread over all."""
     targets = torch.full((len(labels), classes), smoothing / classes, device=labels.device)
     return targets.scatter_add_(1, labels.unsqueeze(1), targets.new_full((len(labels), 1), 1 - smoothing))
 

@@ -12,7 +12,7 @@ NAME = "classification_heads"
 
 
 class TokenClassificationHead(RobertaClassificationHead):
-    """The same two layers at every token, for tagging: (B, T, C) -> (B, T, classes)."""
+    """RoBERTa's two layers at every token, for tagging: (B, T, C) -> (B, T, classes)."""
 
     def forward(self, features: Tensor, **kwargs: Any) -> Tensor:
         """(B, T, C) -> (B, T, classes)."""
@@ -21,7 +21,7 @@ class TokenClassificationHead(RobertaClassificationHead):
 
 
 class ClassificationHeads(nn.ModuleDict):
-    """Heads by name, on features (B, T, C); ``options`` go to every new head."""
+    """Heads by name, on features (B, T, C); ``options`` are passed to every new head."""
 
     def __init__(self, dim: int, token_level: bool = False, **options: Any) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class ClassificationHeads(nn.ModuleDict):
         self.options: Dict[str, Any] = {"activation_fn": "tanh", "pooler_dropout": 0.0, **options}
 
     def register(self, name: str, num_classes: int, inner_dim: Optional[int] = None) -> None:
-        """Add a head, or replace one of the same name, which is said."""
+        """Add a head, or replace one of the same name with a warning."""
         if name in self:
             logger.warning(f"classification head `{name}` is replaced by one with {num_classes} classes")
         inner = inner_dim or self.dim
@@ -42,14 +42,14 @@ class ClassificationHeads(nn.ModuleDict):
         return head.out_proj.out_features, head.out_proj.in_features
 
     def reconcile(self, state: MutableMapping[str, Any], prefix: str, adopt: bool) -> None:
-        """Make the heads in ``state`` ours, in place: of those that we have not, or of another size, none is loaded.
+        """Match the heads in ``state`` to this model's, in place: heads that it lacks, or of another size, are dropped.
 
-        With ``adopt`` a head that only the checkpoint has is registered. One that only we have starts as it is.
+        With ``adopt`` a head that only the checkpoint has is registered. A head that only the model has is unchanged.
         """
         below = prefix + NAME + "."
         names = {key[len(below) :].split(".")[0] for key in state if key.startswith(below)}
         for name in sorted(names):
-            # of the biases, because spectral norm keeps the weight under another name
+            # from the biases, because spectral norm keeps the weight under another name
             shape = len(state[f"{below}{name}.out_proj.bias"]), len(state[f"{below}{name}.dense.bias"])
             if name not in self and adopt:
                 self.register(name, *shape)

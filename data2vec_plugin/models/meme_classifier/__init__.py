@@ -1,3 +1,3 @@
-"""The registered model `meme_classifier`: encoders of pictures and of captions, the published MLP on both."""
+"""The registered model `meme_classifier`: encoders of pictures and captions, and the published MLP on both."""
 
 from .meme_model import MemeClassifierModel as MemeClassifierModel

@@ -1,4 +1,4 @@
-"""Captions as an encoder reads them: cut into subwords, looked up, between two marks."""
+"""Convert captions to an encoder's ids: those of subwords, between two special symbols."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DICTIONARY, PIECES, VOCABULARY = "dict.txt", "spm.model", "vocab.txt"
 
 
 class CaptionReader(Protocol):
-    """What makes ids of captions."""
+    """Converts captions to ids."""
 
     pad: int
 
@@ -25,7 +25,7 @@ class CaptionReader(Protocol):
 
 
 class Data2VecReader:
-    """fairseq's dictionary, and the subwords of a kind: ``sentencepiece``, ``gpt2`` or ``none``."""
+    """fairseq's dictionary, and subwords of the ``kind`` ``sentencepiece``, ``gpt2`` or ``none``."""
 
     def __init__(self, kind: str, files: Files) -> None:
         with laid_out(files) as folder:
@@ -62,7 +62,7 @@ class BertReader:
 
 
 def read_captions(reader: CaptionReader, captions: Sequence[str], longest: int) -> Tuple[Tensor, Tensor]:
-    """Ids (B, T), and where they are padding (B, T)."""
+    """Return ids (B, T) and their padding mask (B, T), True where padded."""
     rows = [torch.tensor(reader.row(caption, longest)) for caption in captions]
     lengths = torch.tensor([len(row) for row in rows])
     ids: Tensor = pad_sequence(rows, batch_first=True, padding_value=reader.pad)

@@ -1,4 +1,4 @@
-"""The published encoders, VGG-16 and BERT, from weights that lie on this machine; nothing is downloaded."""
+"""The published encoders, VGG-16 and BERT, from local weights; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VGG_SIZE, VGG_DIM = 224, 4096
 BEFORE_RELU, BEHIND_RELU = 4, 5
 """The number of modules of VGG's classifier up to the second vector of 4,096 channels."""
 RELEASED_TOKENS = 50
-"""48 word pieces between two marks, as in the published code."""
+"""48 word pieces between two special symbols, as in the published code."""
 TOKENIZER = (VOCABULARY, "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json")
 
 
@@ -43,7 +43,7 @@ class VggImage(nn.Module):
 
 
 def vgg_from(path: str, relu: bool, release_preprocessing: bool) -> VggImage:
-    """VGG-16 with torchvision's weights; raises ValueError if a file holds others."""
+    """Load VGG-16 with torchvision's weights; raises ValueError if the file does not hold them."""
     encoder = VggImage(relu, release_preprocessing)
     state = read_file(path) if Path(path).is_file() else None
     if not isinstance(state, dict):
@@ -60,7 +60,7 @@ def vgg_from(path: str, relu: bool, release_preprocessing: bool) -> VggImage:
 
 
 class BertText(TextEncoder):
-    """BERT's last layer, mean over the word pieces that are there, ``[CLS]`` and ``[SEP]`` among them."""
+    """Mean of BERT's last layer over all word pieces, including ``[CLS]`` and ``[SEP]``, but not padding."""
 
     def __init__(self, args: Args, model: Any = None, files: Optional[Files] = None, max_tokens: int = 0) -> None:
         super().__init__(files, max_tokens or RELEASED_TOKENS)
@@ -81,7 +81,7 @@ class BertText(TextEncoder):
 
 
 def bert_from(path: str, files: Files, max_tokens: int) -> tuple[Dict[str, Any], BertText]:
-    """BERT out of a local folder; raises ValueError if it is none."""
+    """Load BERT and its configuration from a local folder; raises ValueError if it or transformers is missing."""
     try:
         from transformers import BertModel
     except ImportError as error:

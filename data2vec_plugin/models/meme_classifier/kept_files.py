@@ -1,4 +1,4 @@
-"""Small files that a checkpoint keeps, so that it can be used without those it was made with."""
+"""Small files stored in a checkpoint, so that it can be used without the originals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def packed(files: Files) -> Tensor:
-    """Files by name -> bytes (N,), the same for the same files."""
+    """Files by name -> bytes (N,) uint8, equal for equal files."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(files):
@@ -28,7 +28,7 @@ def packed(files: Files) -> Tensor:
 
 
 def unpacked(content: Tensor) -> Files:
-    """The files again; raises ValueError for what :func:`packed` has not made, or what is larger than any."""
+    """The reverse of :func:`packed`; raises ValueError for damaged content, or more than ``LARGEST`` bytes."""
     try:
         with zipfile.ZipFile(BytesIO(content.cpu().numpy().tobytes())) as archive:
             if sum(member.file_size for member in archive.infolist()) > LARGEST:
@@ -40,7 +40,7 @@ def unpacked(content: Tensor) -> Files:
 
 @contextmanager
 def laid_out(files: Files) -> Iterator[Path]:
-    """A folder with the files, for as long as what reads paths needs it."""
+    """Context with a temporary folder that holds the files, for readers that need paths."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         for file, content in files.items():

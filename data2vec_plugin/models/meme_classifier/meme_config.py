@@ -36,7 +36,7 @@ class MemeClassifierConfig(FairseqDataclass):
 
 
 def chosen_parts(cfg: MemeClassifierConfig) -> List[str]:
-    """Names of the parts; raises ValueError for one that is not known, twice there, or for none."""
+    """Return the names of the parts; raises ValueError if one is unknown or repeated, or if there are none."""
     chosen = [name.strip() for name in cfg.modalities.split(",") if name.strip()]
     if not chosen or len(set(chosen)) < len(chosen) or set(chosen) - set(PARTS):
         raise ValueError(f"`model.modalities` is {cfg.modalities!r}; expected image,text or image or text")
@@ -44,7 +44,7 @@ def chosen_parts(cfg: MemeClassifierConfig) -> List[str]:
 
 
 def check_values(cfg: MemeClassifierConfig) -> None:
-    """Raise ValueError for a value that no model can be made with."""
+    """Raise ValueError for a value with which no model can be built."""
     for part in chosen_parts(cfg):
         encoder = getattr(cfg, f"{part}_encoder")
         if encoder not in ENCODERS[part]:

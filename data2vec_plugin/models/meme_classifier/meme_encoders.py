@@ -23,7 +23,7 @@ Args = Dict[str, Any]
 
 
 class Pixels(nn.Module):
-    """Pixels from 0 to 1, normalised; with ``release_preprocessing`` blue first, and as they are."""
+    """Normalises pixels from 0 to 1; with ``release_preprocessing``, only reorders channels to BGR."""
 
     mean: Tensor
     std: Tensor
@@ -57,7 +57,7 @@ class Data2VecImage(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """What reads captions; its files are kept with its weights."""
+    """Base of the caption encoders; files that a reader needs are saved with the weights."""
 
     model: Any
     longest: int
@@ -68,7 +68,7 @@ class TextEncoder(nn.Module):
         self._reader: Optional[CaptionReader] = None
 
     def make_reader(self, files: Files) -> CaptionReader:
-        """What cuts captions."""
+        """Return the reader that converts captions to ids."""
         raise NotImplementedError(f"{type(self).__name__} must implement how captions are read")
 
     def states(self, ids: Tensor, padding_mask: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class TextEncoder(nn.Module):
 
     @property
     def reader(self) -> CaptionReader:
-        """Made when first needed; raises ValueError if no file was loaded."""
+        """The caption reader, created when first used; raises ValueError before its files are loaded."""
         if self.files is None:
             raise ValueError(
                 "this model cannot read captions before its weights are loaded, which include its subword model"
@@ -99,12 +99,12 @@ class TextEncoder(nn.Module):
         return packed(self.files or {})
 
     def set_extra_state(self, state: Tensor) -> None:
-        """The files of a checkpoint."""
+        """Restore the files of a checkpoint."""
         self.files, self._reader = unpacked(state), None
 
 
 class Data2VecText(TextEncoder):
-    """Mean of the subwords' vectors, ``<s>`` and ``</s>`` among them."""
+    """Mean of the subwords' vectors, including ``<s>`` and ``</s>``."""
 
     def __init__(self, args: Args, model: Any = None, files: Optional[Files] = None, max_tokens: int = 0) -> None:
         super().__init__(files, max_tokens)
@@ -117,7 +117,7 @@ class Data2VecText(TextEncoder):
         self.dim = int(self.model.config.transformer.dim)
 
     def make_reader(self, files: Files) -> CaptionReader:
-        """By the dictionary and the subwords of pre-training."""
+        """Return a reader with the dictionary and the subwords of pre-training."""
         return Data2VecReader(self.kind, files)
 
     def states(self, ids: Tensor, padding_mask: Tensor) -> Tensor:
@@ -127,7 +127,7 @@ class Data2VecText(TextEncoder):
 
 
 def image_from(checkpoint: Checkpoint, release_preprocessing: bool) -> tuple[Args, Data2VecImage]:
-    """What a pre-trained checkpoint's picture encoder is, and the encoder; raises ValueError for another modality's."""
+    """Return the description and the picture encoder of a checkpoint; raises ValueError for another modality."""
     checkpoint = of_modality(checkpoint, "image")
     normalization = Normalization.of_checkpoint(checkpoint.task)
     args = {**described(checkpoint), "mean": list(normalization.mean), "std": list(normalization.std)}
@@ -136,7 +136,7 @@ def image_from(checkpoint: Checkpoint, release_preprocessing: bool) -> tuple[Arg
 
 
 def text_from(checkpoint: Checkpoint, kind: str, files: Files, max_tokens: int) -> tuple[Args, Data2VecText]:
-    """The same of captions; ``kind`` and ``files`` are those of its subwords."""
+    """The same for captions; ``kind`` and ``files`` are those of its subwords."""
     checkpoint = of_modality(checkpoint, "text")
     dictionary = Data2VecReader(kind, files).dictionary
     args = {**described(checkpoint), "subwords": kind, "symbols": len(dictionary)}
@@ -146,7 +146,7 @@ def text_from(checkpoint: Checkpoint, kind: str, files: Files, max_tokens: int) 
 
 
 def of_modality(checkpoint: Checkpoint, modality: str) -> Checkpoint:
-    """A checkpoint's encoder of the modality that its key names; raises ValueError where it has none."""
+    """Restrict a checkpoint to ``modality``; raises ValueError, which names the key, if it lacks it."""
     if modality not in checkpoint.modalities:
         raise ValueError(
             f"`model.{modality}_path` is {checkpoint.path}, of model `{checkpoint.name}`, which reads "
@@ -156,7 +156,7 @@ def of_modality(checkpoint: Checkpoint, modality: str) -> Checkpoint:
 
 
 def described(checkpoint: Checkpoint) -> Args:
-    """The encoder's section of the configuration, with nothing left to interpolate, and whether it was fine-tuned."""
+    """Return the encoder's configuration, with interpolations resolved, and whether it was fine-tuned."""
     found: Any = OmegaConf.to_container(OmegaConf.create(checkpoint.root).model, resolve=True)
     if checkpoint.name == MULTI:
         (found["supported_modality"],) = (name for name, known in CAPITALS.items() if known == checkpoint.modality)
@@ -164,9 +164,9 @@ def described(checkpoint: Checkpoint) -> Args:
 
 
 def encoder_alone(model: Any, args: Args) -> Any:
-    """The model without what only pre-training needs; its final norm stays, as in `data2vec features`.
+    """Return the model without what only pre-training needs; its final norm stays, as in `data2vec features`.
 
-    Fine-tuning has removed more, of pictures' encoders that norm too.
+    Fine-tuning has already removed the final norm of `data2vec_vision`.
     """
     several = args["model"].get("_name") == MULTI
     if args["fine_tuned"] or several:
@@ -178,7 +178,7 @@ def encoder_alone(model: Any, args: Args) -> Any:
 
 
 def as_many_symbols(count: int) -> Dictionary:
-    """A dictionary of a size, for a model whose own comes with its weights."""
+    """Return a dictionary of ``count`` symbols, for a model whose own is loaded with its weights."""
     dictionary = Dictionary()
     for number in range(count - len(dictionary) - 1):
         dictionary.add_symbol(f"{number}")

@@ -25,7 +25,7 @@ VALIDATIONS = "validations.json"
 
 @register_model("meme_classifier", dataclass=MemeClassifierConfig)
 class MemeClassifierModel(BaseFairseqModel):
-    """A vector of the picture and one of its caption, put together, and the published MLP's score of them."""
+    """Scores a meme: the published MLP on the concatenated vectors of the picture and its caption."""
 
     def __init__(self, cfg: MemeClassifierConfig, encoders: Mapping[str, Any]) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class MemeClassifierModel(BaseFairseqModel):
 
     @classmethod
     def build_model(cls, cfg: MemeClassifierConfig, task: Any = None) -> MemeClassifierModel:
-        """Encoders from the pre-trained files, or from a saved meme classifier; raises ValueError for others."""
+        """Build encoders from pre-trained files, or from a saved meme classifier; raises ValueError for other files."""
         check_values(cfg)
         encoders: Dict[str, nn.Module] = {}
         for part in chosen_parts(cfg):
@@ -51,7 +51,7 @@ class MemeClassifierModel(BaseFairseqModel):
         return cls(cfg, encoders)
 
     def train(self, mode: bool = True) -> MemeClassifierModel:
-        """Frozen encoders stay in evaluation mode, whatever the rest is in."""
+        """Set the mode of all modules, except that frozen encoders stay in evaluation mode."""
         super().train(mode)
         if self.cfg.freeze:
             self.encoders.eval()
@@ -63,14 +63,14 @@ class MemeClassifierModel(BaseFairseqModel):
         captions: Optional[Sequence[str]] = None,
         features: Optional[Mapping[str, Tensor]] = None,
     ) -> Tensor:
-        """Pictures (B, 3, size, size) from 0 to 1 and captions, or what :meth:`encode` made of them -> scores (B,)."""
+        """Pictures (B, 3, size, size) from 0 to 1 and captions, or the features of :meth:`encode` -> scores (B,)."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.cfg.freeze):
             found = self.encode(img, captions) if features is None else features
         scores: Tensor = self.score(found)
         return scores
 
     def encode(self, img: Optional[Tensor] = None, captions: Optional[Sequence[str]] = None) -> Dict[str, Tensor]:
-        """A vector (B, dim) of each part."""
+        """Return a vector (B, dim) of each part; raises ValueError if its input is missing."""
         inputs = {IMAGE: img, TEXT: captions}
         missing = [name for name in self.encoders if inputs[name] is None]
         if missing:
@@ -86,7 +86,7 @@ class MemeClassifierModel(BaseFairseqModel):
         return scores
 
     def encoder_on(self, device: torch.device) -> Callable[[Dict[str, Any]], Dict[str, Tensor]]:
-        """What makes features of a batch's ``net_input`` there, as in evaluation."""
+        """Move the encoders to ``device``; return a function from a batch's ``net_input`` to features in evaluation."""
         self.encoders.to(device)
 
         def encode(net_input: Dict[str, Any]) -> Dict[str, Tensor]:
@@ -102,7 +102,7 @@ class MemeClassifierModel(BaseFairseqModel):
         return encode
 
     def digest(self, *others: Any) -> str:
-        """Twelve hexadecimal digits of all that decides what features are, and of what others add."""
+        """Return a digest, 12 hexadecimal digits, of everything that features depend on, including ``others``."""
         cfg = self.cfg
         parts = (cfg.modalities, cfg.max_tokens, cfg.vgg_relu, cfg.release_preprocessing, *others)
         found = hashlib.sha256(repr([str(each) for each in parts]).encode())
@@ -114,7 +114,7 @@ class MemeClassifierModel(BaseFairseqModel):
         return packed({VALIDATIONS: json.dumps(self.validations).encode()})
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Those of a checkpoint."""
+        """Restore those of a checkpoint."""
         self.validations = json.loads(unpacked(state).get(VALIDATIONS, b"{}"))
 
     @property
@@ -123,7 +123,7 @@ class MemeClassifierModel(BaseFairseqModel):
         return self.cfg.freeze and self.cfg.standardize and not bool(self.standardizer.told)
 
     def update_rules(self) -> Dict[str, UpdateRule]:
-        """Encoders that are trained move more slowly; `host/training/optimizer.py` applies it."""
+        """Encoders that are trained get a lower learning rate; `host/training/optimizer.py` applies it."""
         names = [] if self.cfg.freeze else [f"encoders.{name}" for name, _ in self.encoders.named_parameters()]
         return {name: UpdateRule(self.cfg.encoder_lr_scale) for name in names}
 
@@ -132,7 +132,7 @@ class MemeClassifierModel(BaseFairseqModel):
 
 
 def image_encoder(cfg: MemeClassifierConfig, task: Any) -> nn.Module:
-    """The picture's encoder, and in the configuration what it is."""
+    """Build the picture's encoder, and save its description in the configuration."""
     args = plain(cfg.image_args)
     if cfg.image_encoder == VGG:
         keep_in_checkpoints(cfg, "image_args", {"encoder": VGG})
@@ -147,7 +147,7 @@ def image_encoder(cfg: MemeClassifierConfig, task: Any) -> nn.Module:
 
 
 def text_encoder(cfg: MemeClassifierConfig, task: Any) -> nn.Module:
-    """The caption's encoder, and in the configuration what it is; the ``task`` finds its subwords."""
+    """Build the caption's encoder, and save its description in the configuration; the ``task`` finds its subwords."""
     args = plain(cfg.text_args)
     if args or not cfg.text_path:
         begun = BertText if cfg.text_encoder == BERT else Data2VecText
@@ -171,5 +171,5 @@ def meme_mlp(args: Any) -> None:
 
 @register_model_architecture("meme_classifier", "meme_mlp_released")
 def meme_mlp_released(args: Any) -> None:
-    """The published code's: 50."""
+    """The published code's: two hidden layers of 50."""
     args.hidden = getattr(args, "hidden", 50)

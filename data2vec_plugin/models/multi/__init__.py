@@ -1,1 +1,1 @@
-"""data2vec 2.0 for fairseq: its configuration, the registered model, and what is made of one for the other."""
+"""data2vec 2.0 for fairseq: its configuration, the registered models, and how these are built from it."""

@@ -20,13 +20,13 @@ from .methods import MULTI_KEYS, several_modalities
 from .multi_config import Data2VecMultiConfig, Modality
 
 NEVER_DECAYED = ("extra_tokens", "alibi_scale", "alibi_bias")
-"""Learned tokens and biases of attention, which are no matrices that anything is multiplied with."""
+"""Learned tokens and biases of attention, which are not matrices of linear layers."""
 
 
 class EncodersAlone(nn.Module):
-    """What fine-tuning keeps of several methods: the encoders of one modality, or of all.
+    """The part of several methods that fine-tuning keeps: the encoders of one modality, or of all.
 
-    Masked tokens stay there: a mask does not say what is visible, and each row has one.
+    Each row gets one mask, and unlike in pre-training, masked tokens are encoded too.
     """
 
     teacher = None
@@ -45,7 +45,7 @@ class EncodersAlone(nn.Module):
 
     @property
     def masks(self) -> Any:
-        """What masks the input of the only one."""
+        """The masks of the only modality."""
         (method,) = self.methods.values()
         return method.masks
 
@@ -54,22 +54,22 @@ class EncodersAlone(nn.Module):
         raise ValueError("this model was built for fine-tuning, without decoders: it cannot pre-train")
 
     def follow(self, num_updates: int) -> None:
-        """There is no teacher that would."""
+        """Nothing to do: there is no teacher."""
 
     def restore_teacher(self, entry: Optional[Mapping[str, Any]]) -> None:
-        """There is none to restore."""
+        """Nothing to do: there is no teacher."""
 
 
 @register_model("data2vec_multi", dataclass=Data2VecMultiConfig)
 class Data2VecMultiModel(CheckpointedModel):
-    """data2vec 2.0 for fairseq: pre-training of one modality or several, and the encoder of what is fine-tuned."""
+    """data2vec 2.0 for fairseq: pre-training of one modality or several, and the encoder of fine-tuned models."""
 
     keys = MULTI_KEYS
     fine_tuned = EncodersAlone  # type: ignore[assignment]
     layer_decay = 1.0
-    """Of what is fine-tuned: the learning rate of a layer, in parts of that above it."""
+    """In fine-tuning: the learning rate of a layer, relative to the layer above it."""
     audio: Optional[AudioConfig] = None
-    """Of what is fine-tuned on speech: how waves become tokens."""
+    """In fine-tuning on speech: the settings of the front end."""
 
     def __init__(self, cfg: Data2VecMultiConfig, modalities: Sequence[Modality], dictionary: Any = None) -> None:
         self.modalities = list(modalities)
@@ -82,7 +82,7 @@ class Data2VecMultiModel(CheckpointedModel):
 
     @classmethod
     def build_model(cls, cfg: Data2VecMultiConfig, task: Any = None) -> "Data2VecMultiModel":
-        """fairseq's entry point; a task of several modalities says which, one of text has the dictionary."""
+        """fairseq's entry point; the task may name the modalities. Raises ValueError if it lacks text's dictionary."""
         modalities = modalities_of(cfg, task)
         if Modality.TEXT not in modalities:
             return cls(cfg, modalities)
@@ -96,7 +96,7 @@ class Data2VecMultiModel(CheckpointedModel):
 
     @property
     def encoder(self) -> Encoder:
-        """That of the only modality."""
+        """The encoder of the only modality."""
         return self.encoder_of(None)
 
     @property
@@ -106,7 +106,7 @@ class Data2VecMultiModel(CheckpointedModel):
         return self.method.methods[self.mode_name(None)]  # type: ignore[union-attr, index]
 
     def class_token(self, img: Tensor) -> Tensor:
-        """What the first extra token becomes that has read images: (B, C)."""
+        """Return the encoder's output at the first extra token: (B, C)."""
         encoded: EncoderOutput = self.encoder(img, with_extra=True)
         return encoded.x[:, 0]
 
@@ -117,12 +117,12 @@ class Data2VecMultiModel(CheckpointedModel):
         return {name: UpdateRule(scale) for name, scale in layer_scales(self, self.layer_decay).items() if scale != 1}
 
     def encoder_of(self, mode: Any) -> Encoder:
-        """The encoder of a modality, by its name or as :class:`Modality`; without one, of the only one there is."""
+        """Return the encoder of a modality, by its name or as :class:`Modality`; for None, of the only one."""
         encoder: Encoder = self.method.methods[self.mode_name(mode)].encoder  # type: ignore[union-attr, index]
         return encoder
 
     def mode_name(self, mode: Any) -> str:
-        """The name in capitals; raises ValueError for a modality that this model has not, or where it must be said."""
+        """Return the name in capitals; raises ValueError for a modality it lacks, and for None if it has several."""
         names = list(self.method.methods)  # type: ignore[union-attr, arg-type]
         if mode is None and len(names) == 1:
             return names[0]
@@ -147,8 +147,9 @@ class Data2VecMultiModel(CheckpointedModel):
         """One step of pre-training, or features.
 
         ``source`` (B, samples), ids (B, T) or images (B, channels, size, size); ``target`` is another view of the
-        same images, which the teacher sees. ``mask`` is a whole mask as our loader draws it (:meth:`Mask.as_dict`);
-        ``precomputed_mask`` (B · clone_batch, T), 1 = masked, is upstream's. ``id`` is upstream's too and not needed.
+        same images, which the teacher sees. ``mask`` may be a whole mask as our loader draws it (:meth:`Mask.as_dict`);
+        ``precomputed_mask`` (B · clone_batch, T), 1 = masked, is upstream's. ``id`` is upstream's too and not used.
+        Raises ValueError for ``mask=False`` without ``features_only``: pre-training regresses what is masked.
         """
         given = mask_of_loader(mask, precomputed_mask)
         if precomputed_mask is not None:
@@ -162,7 +163,7 @@ class Data2VecMultiModel(CheckpointedModel):
         return self.by_modality(self.pretrained(name, source, padding_mask, given, target), name)
 
     def by_modality(self, result: Dict[str, Any], name: str) -> Dict[str, Any]:
-        """A result that says of which modality it is, and where there are several, of which its variances are."""
+        """Add the key of the mask to a result and, if there are several modalities, the modality and its variances."""
         result["mask_key"] = modality_keys(name)["prob"]
         names = list(self.method.methods)  # type: ignore[union-attr, arg-type]
         if len(names) > 1:
@@ -173,7 +174,7 @@ class Data2VecMultiModel(CheckpointedModel):
         return result
 
     def update_rules(self) -> Dict[str, UpdateRule]:
-        """How the optimizer moves each parameter: matrices decay, nothing else does."""
+        """Return how the optimizer updates each parameter: weight decay of matrices only."""
         return update_rules(self.named_parameters(), 1, 1.0, (), NEVER_DECAYED)
 
     def features(
@@ -185,9 +186,9 @@ class Data2VecMultiModel(CheckpointedModel):
         mask: Optional[Mask] = None,
         remove_extra_tokens: bool = True,
     ) -> Dict[str, Any]:
-        """``x`` (B, T, C), ``padding_mask`` (B, T) or None, ``layer_results``: what a layer is a target for.
+        """``x`` (B, T, C), ``padding_mask`` (B, T) or None, ``layer_results``: signals used as target.
 
-        Masked only if asked to be, and then masked tokens stay.
+        Masked only if ``masked``; masked tokens are then left out in pre-training, and encoded too in fine-tuning.
         """
         name = self.mode_name(mode)
         encoder = self.encoder_of(name)
@@ -230,7 +231,7 @@ class Data2VecMultiModel(CheckpointedModel):
         self.audio = getattr(embedders[0], "audio", None) if len(embedders) == 1 else None
 
     def _to_ours(self, state_dict: MutableMapping[str, Any], prefix: str) -> None:
-        """Our names; layers that modalities share are in a checkpoint once, and here in each."""
+        """Convert to our names; layers that modalities share are once in a checkpoint, and here in each modality."""
         super()._to_ours(state_dict, prefix)
         for same in shared_names(self):
             held = [prefix + name for name in same if prefix + name in state_dict]
@@ -242,10 +243,10 @@ LAYER = re.compile(r"(?:^|\.)encoder\.(prenet|transformer)\.layers\.(\d+)\.")
 
 
 def layer_scales(model: Any, decay: float, embedding: float = 1.0) -> Dict[str, float]:
-    """By what the learning rate of each parameter of a model with an ``encoder`` is multiplied.
+    """Return the factor on the learning rate of each parameter of a model with an ``encoder``.
 
-    The modality's own layers and those after them are counted together: ``decay`` is that of the last, its square of
-    the one below. All else has the whole rate, but what is embedded, which has ``embedding`` times it.
+    The modality's own layers and the shared ones are counted together: the last has ``decay``, the one below its
+    square. The embedding has ``embedding``, everything else 1.
     """
     prenet = 0 if model.encoder.prenet is None else len(model.encoder.prenet.layers)
     layers = prenet + len(model.encoder.transformer.layers)
@@ -261,7 +262,7 @@ def layer_scales(model: Any, decay: float, embedding: float = 1.0) -> Dict[str, 
 
 
 def shared_names(model: nn.Module) -> List[List[str]]:
-    """Names of parameters that are one and the same."""
+    """Return groups of names that belong to the same parameter."""
     names: Dict[int, List[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         names.setdefault(id(parameter), []).append(name)
@@ -269,7 +270,7 @@ def shared_names(model: nn.Module) -> List[List[str]]:
 
 
 def decoder_parameters(several: Any) -> Iterator[nn.Parameter]:
-    """Those of the decoders, a modality's own and the shared one; the latter as often as it is shared."""
+    """Yield the parameters of every modality's own decoder and of the shared one, repeated for each modality."""
     for method in several.methods.values():
         for decoder in (method.predictor.own, method.predictor.shared):
             if isinstance(decoder, nn.Module):
@@ -277,7 +278,7 @@ def decoder_parameters(several: Any) -> Iterator[nn.Parameter]:
 
 
 def modalities_of(cfg: Data2VecMultiConfig, task: Any) -> List[Modality]:
-    """What a model is built for: what the task says, or the configuration, or all."""
+    """Return the modalities that a model is built for: the task's, or the configuration's, or all."""
     supported = getattr(task, "supported_modalities", None)
     if supported is not None:
         return [Modality[str(getattr(each, "name", each))] for each in supported]

@@ -1,4 +1,4 @@
-"""What the fine-tuning of images on data2vec 2.0 changes: the encoder's keys, its table of positions, its rates."""
+"""Changes for image fine-tuning of data2vec 2.0: keys of the encoder, table of positions, learning rates."""
 
 from typing import Any, Dict, Mapping, MutableMapping, Sequence, Tuple
 
@@ -12,7 +12,7 @@ NEVER_DECAYED = ("extra_tokens", "alibi_scale", "alibi_bias")
 
 
 def image_overrides(section: Mapping[str, Any], given: Mapping[str, Any]) -> Dict[str, Any]:
-    """Our keys of fine-tuning as those of ``data2vec_multi``, to be put over its section."""
+    """Return our keys of fine-tuning as keys of ``data2vec_multi``, with which its ``section`` is updated."""
     image = dict(section.get("modalities", {}).get("image", {}))
     changed = {name: value for name, value in given.items() if name not in ("image_size", "drop_path")}
     if "image_size" in given:
@@ -28,9 +28,9 @@ def image_overrides(section: Mapping[str, Any], given: Mapping[str, Any]) -> Dic
 def drop_path_rates(
     rate: float, depths: Tuple[int, int], steps: int
 ) -> Tuple[Tuple[float, float], Tuple[float, float]]:
-    """First and last rate of a modality's own layers, and of those after them, from 0 up to ``rate``.
+    """Return the first and last rate of a modality's own layers, and of the shared layers, from 0 up to ``rate``.
 
-    The own layers have the first of ``steps`` rates at equal distances, and the others what follows, up to the last.
+    The own layers have the first of ``steps`` evenly spaced rates, the shared layers the following, up to the last.
     """
     own, _ = depths
     rates = torch.linspace(0, rate, max(steps, 1), dtype=torch.float64).tolist()
@@ -41,7 +41,7 @@ def drop_path_rates(
 def multi_rules(
     classifier: Any, model: Data2VecMultiModel, layer_decay: float, below: bool = True
 ) -> Dict[str, UpdateRule]:
-    """The rule of every parameter of a classifier around ``model``, BEiT's: what is embedded learns slowest."""
+    """Return BEiT's rules of a classifier around ``model``; if ``below``, the embedding learns slowest."""
     check_layer_decay(layer_decay)
     prenet = 0 if model.encoder.prenet is None else len(model.encoder.prenet.layers)
     layers = prenet + len(model.encoder.transformer.layers)  # type: ignore[arg-type]
@@ -52,7 +52,7 @@ def multi_rules(
 def rules(
     classifier: Any, scales: Mapping[str, float], never: Sequence[str], blocks_decay: bool = False
 ) -> Dict[str, UpdateRule]:
-    """Learning rates by name within ``model``; matrices decay, and with ``blocks_decay`` all that is in a layer."""
+    """Return rules: learning rates by name in ``model``; matrices decay and, with ``blocks_decay``, whole layers."""
     found = {}
     for name, parameter in classifier.named_parameters():
         whole = blocks_decay and LAYER.search(name) is not None

@@ -11,7 +11,7 @@ from ...config_keys import key
 
 
 class PredictionMode(Enum):
-    """What of an image is classified."""
+    """The part of an image's features that is classified."""
 
     MEAN_POOLING = auto()
     CLS_TOKEN = auto()

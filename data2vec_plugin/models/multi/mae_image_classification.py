@@ -30,12 +30,12 @@ SAME_NAME = (
     *("encoder_dropout", "post_mlp_drop", "attention_dropout", "activation_dropout", "dropout_input", "layerdrop"),
 )
 OF_PRENET = ("prenet_layerdrop", "prenet_dropout")
-"""Keys that are the encoder's too."""
+"""Keys that replace those of the encoder."""
 
 
 @register_model("mae_image_classification", dataclass=MaeImageClassificationConfig)
 class MaeImageClassificationModel(ImageClassifier):
-    """A norm and a layer on the patches' mean, on the class token, or on what stands out among patches."""
+    """A norm and a linear layer on the patches' mean, on the class token, or on patches weighted by probability."""
 
     def __init__(self, cfg: MaeImageClassificationConfig, model: Any) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class MaeImageClassificationModel(ImageClassifier):
 
     @classmethod
     def build_model(cls, cfg: MaeImageClassificationConfig, task: Any = None) -> "MaeImageClassificationModel":
-        """Build the encoder that the checkpoint describes, with its weights; raises ValueError if it is of no use."""
+        """Build the encoder that the checkpoint describes, with its weights; raises ValueError if it is unsuitable."""
         weights: Optional[Dict[str, Any]] = None
         if cfg.pretrained_model_args is None:
             state, found = read_pretrained(cfg.model_path)
@@ -67,7 +67,7 @@ class MaeImageClassificationModel(ImageClassifier):
         return cls(cfg, model)
 
     def pooled(self, img: Tensor) -> Tensor:
-        """One vector an image (B, C), as `model.prediction_mode` says."""
+        """Return one vector per image (B, C), by `model.prediction_mode`."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.cfg.linear_classifier):
             mode = mode_of(self.cfg)
             if mode is PredictionMode.CLS_TOKEN:
@@ -77,19 +77,19 @@ class MaeImageClassificationModel(ImageClassifier):
             return patches.mean(1) if mode is PredictionMode.MEAN_POOLING else lin_softmax(patches)
 
     def update_rules(self) -> Dict[str, UpdateRule]:
-        """Layers by their depth, all else at the whole rate; matrices decay, inside layers all if wanted."""
+        """Learning rates of layers by their depth; matrices decay and, without `no_decay_blocks`, whole layers."""
         scales = layer_scales(self.model, self.cfg.layer_decay or 1.0)
         return rules(self, scales, (), blocks_decay=not self.cfg.no_decay_blocks)
 
 
 def mode_of(cfg: Any) -> PredictionMode:
-    """The mode, whether it is given by its name or not."""
+    """Return the mode, which may be given by its name."""
     mode = cfg.prediction_mode
     return mode if isinstance(mode, PredictionMode) else PredictionMode[str(getattr(mode, "name", mode))]
 
 
 def lin_softmax(x: Tensor) -> Tensor:
-    """What the patches (B, T, C) say of each channel, each weighed by its own probability p: the logit of Σp² / Σp."""
+    """Patches (B, T, C) -> (B, C), each value weighted by its own probability p: the logit of Σp² / Σp."""
     log_p = F.logsigmoid(x.float())
     pooled = (torch.logsumexp(2 * log_p, 1) - torch.logsumexp(log_p + 1e-6, 1)).clamp_max(0)
     logit = pooled - torch.log(-torch.expm1(pooled))
@@ -97,7 +97,7 @@ def lin_softmax(x: Tensor) -> Tensor:
 
 
 def check_mae_values(cfg: Any, model: Any) -> None:
-    """Raise ValueError for what nothing can be learned with, or this model has not."""
+    """Raise ValueError for values that cannot train, and for a class token that the model lacks."""
     check_values(cfg)
     if cfg.layer_decay:
         with errors_by_key({"layer_decay": "model.layer_decay"}):
@@ -112,7 +112,7 @@ def check_mae_values(cfg: Any, model: Any) -> None:
 
 
 def encoder_config(cfg: Any) -> Any:
-    """The pre-trained model's configuration with the keys of fine-tuning in place of its own."""
+    """Return the pre-trained model's configuration, overridden by the keys of fine-tuning."""
     pretrained = OmegaConf.create(plain(cfg.pretrained_model_args)["model"])
     with open_dict(pretrained):
         image = pretrained.modalities.image
@@ -130,5 +130,5 @@ def encoder_config(cfg: Any) -> Any:
 
 
 def without_alibi(weights: Dict[str, Any]) -> Dict[str, Any]:
-    """Weights without the biases of attention by distance."""
+    """Return weights without the biases of attention by distance (ALiBi)."""
     return {name: value for name, value in weights.items() if not name.endswith((".alibi_scale", ".alibi_bias"))}

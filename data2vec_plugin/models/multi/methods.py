@@ -1,4 +1,4 @@
-"""From the configuration of ``data2vec_multi`` to the method, out of parts."""
+"""Build the method, made of parts, from the configuration of ``data2vec_multi``."""
 
 from dataclasses import replace
 from typing import Any, Optional, Sequence
@@ -42,7 +42,7 @@ MULTI_KEYS = {
 
 
 def several_modalities(cfg: Data2VecMultiConfig, modalities: Sequence[Modality], dictionary: Any) -> SeveralModalities:
-    """The methods of ``modalities``, which share layers; text needs the ``dictionary``."""
+    """Build the methods of ``modalities``, which share layers; text needs the ``dictionary``."""
     with errors_by_key(MULTI_KEYS):
         transformer = Transformer(shared_config(cfg), visible_parts(method_config(cfg)).block)
         decoder = None
@@ -55,7 +55,7 @@ def several_modalities(cfg: Data2VecMultiConfig, modalities: Sequence[Modality],
 def one_modality(
     cfg: Data2VecMultiConfig, modality: Modality, transformer: Transformer, shared: Optional[nn.Module], dictionary: Any
 ) -> Data2Vec:
-    """The method of one modality, with the layers and perhaps the decoder that are ``shared``."""
+    """Build the method of one modality with the shared ``transformer`` and the ``shared`` decoder, if there is one."""
     keys = getattr(cfg.modalities, modality.name.lower())
     config = method_config(cfg, keys)
     parts = {Modality.AUDIO: audio_parts, Modality.IMAGE: image_parts, Modality.TEXT: text_parts}[modality]
@@ -67,7 +67,7 @@ def one_modality(
 
 
 def begin(method: Data2Vec, cfg: Data2VecMultiConfig, modality: Modality) -> None:
-    """The weights that training starts from."""
+    """Initialise the weights, in place."""
     initialise = init_xavier if cfg.mae_init else init_text
     for part in (method.encoder, method.predictor.own):
         if isinstance(part, nn.Module):
@@ -81,7 +81,7 @@ def begin(method: Data2Vec, cfg: Data2VecMultiConfig, modality: Modality) -> Non
 
 
 def shared_config(cfg: Data2VecMultiConfig) -> TransformerConfig:
-    """The layers that modalities share."""
+    """Return the settings of the layers that modalities share."""
     after = 1 - (1 - cfg.activation_dropout) * (1 - cfg.post_mlp_drop)
     return TransformerConfig(
         layers=cfg.depth,
@@ -106,7 +106,7 @@ def shared_config(cfg: Data2VecMultiConfig) -> TransformerConfig:
 
 
 def method_config(cfg: Data2VecMultiConfig, keys: Any = None) -> Data2VecConfig:
-    """The core's settings, of one modality if its ``keys`` are given."""
+    """Return the settings of the method, for one modality if its ``keys`` are given."""
     scope = "blocks" if cfg.ema_encoder_only else "whole" if keys and keys.ema_local_encoder else "context"
     signal = cfg.target_signal or ("block" if cfg.end_of_block_targets else "ffn")
     return Data2VecConfig(
@@ -122,7 +122,7 @@ def method_config(cfg: Data2VecMultiConfig, keys: Any = None) -> Data2VecConfig:
 
 
 def visible_config(cfg: Data2VecMultiConfig, keys: Any, modality: Modality) -> VisibleConfig:
-    """What data2vec 2.0 adds for one modality."""
+    """Return the settings that data2vec 2.0 adds for one modality."""
     kind = "convolution"
     if getattr(keys, "transformer_decoder", False):
         kind = "cross" if keys.enc_dec_transformer else "transformer"
@@ -149,7 +149,7 @@ def visible_config(cfg: Data2VecMultiConfig, keys: Any, modality: Modality) -> V
 
 
 def prenet_config(cfg: Data2VecMultiConfig, keys: Any, modality: Modality) -> Optional[TransformerConfig]:
-    """A modality's own layers and the norm before them, which speech and images have without layers too."""
+    """Return the settings of a modality's own layers and the norm before them; None for text without such layers."""
     if keys.prenet_depth == 0 and modality is Modality.TEXT:
         return None
     return replace(
@@ -164,7 +164,7 @@ def prenet_config(cfg: Data2VecMultiConfig, keys: Any, modality: Modality) -> Op
 
 
 def alibi_config(cfg: Data2VecMultiConfig, keys: Any) -> AlibiConfig:
-    """Biases of attention by distance."""
+    """Return the settings of ALiBi; raises ValueError for `learned_alibi` without `alibi_max_pos`."""
     on_grid = getattr(keys, "alibi_dims", 1) == 2
     if keys.learned_alibi and keys.alibi_max_pos is None:
         raise ValueError(
@@ -185,7 +185,7 @@ def alibi_config(cfg: Data2VecMultiConfig, keys: Any) -> AlibiConfig:
 
 
 def mask_config(keys: Any, modality: Modality) -> Any:
-    """Blocks on a grid or single positions; of time, spans that overlap, unless blocks are what stays."""
+    """Return the settings of masks: for speech, spans that may overlap, unless inverted or single; otherwise blocks."""
     if modality is Modality.AUDIO and keys.mask_length > 1 and not keys.inverse_mask:
         return SpanMaskConfig(
             keys.mask_prob, keys.mask_length, min_masks=1, grow=keys.add_masks, dropout=keys.mask_dropout
@@ -194,7 +194,7 @@ def mask_config(keys: Any, modality: Modality) -> Any:
 
 
 def exact_mask_config(keys: Any, adjacent: bool = False, separate: bool = False) -> ExactMaskConfig:
-    """Blocks and then single positions, until the share is reached."""
+    """Return the settings of masks of blocks, then single positions, until the share is reached."""
     return ExactMaskConfig(
         prob=keys.mask_prob,
         length=keys.mask_length,
@@ -208,7 +208,7 @@ def exact_mask_config(keys: Any, adjacent: bool = False, separate: bool = False)
 
 
 def decoder_config(keys: DecoderKeys) -> DecoderConfig:
-    """The core's settings of a decoder."""
+    """Return the settings of a decoder."""
     return DecoderConfig(
         dim=keys.decoder_dim,
         layers=keys.decoder_layers,
@@ -260,7 +260,7 @@ def image_parts(cfg: Data2VecMultiConfig, keys: Any, dictionary: Any) -> Parts:
 
 
 def pixel_regression(cfg: Data2VecMultiConfig, image: ImageConfig) -> PixelRegression:
-    """The term of pixels; raises ValueError where the encoder is not as wide as a patch has pixels."""
+    """Return the loss of pixels; raises ValueError unless the encoder has as many channels as a patch has values."""
     pixels = image.patch**2 * image.channels
     if pixels != cfg.embed_dim:
         raise ValueError(
@@ -273,7 +273,7 @@ def pixel_regression(cfg: Data2VecMultiConfig, image: ImageConfig) -> PixelRegre
 
 
 def text_parts(cfg: Data2VecMultiConfig, keys: Any, dictionary: Any) -> Parts:
-    """Text: vectors of subwords, with their positions."""
+    """Text: embeddings of subwords and their positions."""
     positions = "learned" if keys.learned_pos else "sinusoidal"
     text = TextConfig(
         vocabulary=len(dictionary),

@@ -14,7 +14,7 @@ from ...config_keys import key
 
 
 class Modality(Enum):
-    """What a batch is of."""
+    """The modality of a batch."""
 
     AUDIO = auto()
     IMAGE = auto()
@@ -39,7 +39,7 @@ class DecoderKeys(FairseqDataclass):
 
 @dataclass
 class ModalityKeys(FairseqDataclass):
-    """Keys of upstream that all modalities have."""
+    """Upstream's keys that all modalities have."""
 
     type: Modality = field(default=Modality.AUDIO, metadata={"help": "which modality this is"})
     prenet_depth: int = key(4, "number of the modality's own layers, before the shared ones")
@@ -130,7 +130,7 @@ class TextKeys(ModalityKeys):
 
 @dataclass
 class ModalitiesKeys(FairseqDataclass):
-    """The settings of each modality, of which a model uses those that it is built for."""
+    """The keys of each modality; a model uses those of the modalities that it is built for."""
 
     audio: AudioKeys = field(default_factory=lambda: AudioKeys())
     image: ImageKeys = field(default_factory=lambda: ImageKeys())

@@ -1,1 +1,1 @@
-"""What a model begins with: another one's checkpoint."""
+"""Models that start from the checkpoint of another one."""

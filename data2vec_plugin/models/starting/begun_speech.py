@@ -1,4 +1,4 @@
-"""A new run of ``data2vec_audio`` that begins with the weights of wav2vec 2.0 or HuBERT."""
+"""Start a new run of ``data2vec_audio`` from the weights of wav2vec 2.0 or HuBERT."""
 
 import logging
 from typing import Any, Dict, List, Mapping
@@ -14,14 +14,14 @@ HELD = (
     *("extractor_mode", "conv_feature_layers", "conv_pos", "pos_conv_depth"),
     *("encoder_layers", "encoder_embed_dim", "encoder_ffn_embed_dim", "encoder_attention_heads"),
 )
-"""Keys that the recipes `audio_*` hold; hydra requires a plus before any other key."""
+"""Keys in the recipes `audio_*`; hydra requires a plus before any other key."""
 
 
 def begin_with(path: str, checkpoint: Dict[str, Any], anew: bool, cfg: Any, own: Mapping[str, Any]) -> None:
-    """Replace the weights of such a checkpoint by a student's, in place; any other checkpoint is unchanged.
+    """Replace the weights in such a checkpoint by a student's, in place; any other checkpoint is unchanged.
 
     ``own`` is the student's state in upstream's layout. Raises ValueError with the keys to set if the student's
-    configuration differs, and if the run is not ``anew`` but resumed.
+    configuration differs, and if the run is resumed (``anew`` is false).
     """
     name = identify(checkpoint).model
     if name not in LEFT:
@@ -49,7 +49,7 @@ def begin_with(path: str, checkpoint: Dict[str, Any], anew: bool, cfg: Any, own:
 
 
 def contradictions(theirs: Mapping[str, Any], ours: Any) -> List[str]:
-    """The keys that must be set, with the values of the checkpoint; what it does not name has its default."""
+    """Return the keys to set, with the values of the checkpoint; keys that it lacks have their defaults."""
     defaults, found = Data2VecAudioConfig(), []
     for key in SETTINGS:
         value = theirs[key] if key in theirs else getattr(defaults, key)
@@ -62,5 +62,5 @@ def contradictions(theirs: Mapping[str, Any], ours: Any) -> List[str]:
 
 
 def _word(key: str) -> str:
-    """A key of the model as typed on the command line after one of this plugin's recipes."""
+    """Return a key of the model as written on the command line for one of this plugin's recipes."""
     return f"model.{key}" if key in HELD else f"+model.{key}"

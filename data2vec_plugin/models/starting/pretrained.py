@@ -1,4 +1,4 @@
-"""The checkpoint that a fine-tuned model begins with, and what of it is kept in the model's own checkpoints."""
+"""Load the checkpoint that fine-tuning starts from, and keep its configuration in the model's own checkpoints."""
 
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from ...interop.identify import CAPITALS, MODALITIES, MULTI, Identity, identify
 
 
 def read_pretrained(path: str) -> Tuple[Dict[str, Any], Identity]:
-    """The checkpoint that ``model.model_path`` names, and what it is; raises ValueError if it is none."""
+    """Read and identify the checkpoint that ``model.model_path`` names; raises ValueError if it is not one."""
     try:
         state = read_checkpoint(path)
     except ValueError as error:
@@ -23,7 +23,7 @@ def read_pretrained(path: str) -> Tuple[Dict[str, Any], Identity]:
 
 
 def refuse_other(path: str, found: Identity, model: str, modality: str = "") -> None:
-    """Raise ValueError unless a checkpoint is of the pre-trained ``model``, or of data2vec 2.0 for its modality."""
+    """Raise ValueError unless a checkpoint is of the pre-trained ``model``, or of data2vec 2.0 with its modality."""
     modality = modality or MODALITIES[model]
     if modality in found.modalities and found.model in (model, MULTI):
         return
@@ -33,7 +33,7 @@ def refuse_other(path: str, found: Identity, model: str, modality: str = "") -> 
 
 
 def build_pretrained(section: Any, modality: str, task: Any = None) -> Any:
-    """The encoder that a pre-trained model's ``section`` describes, of one modality, with fresh weights."""
+    """Build the encoder of one modality that a pre-trained model's ``section`` describes, with fresh weights."""
     if section.get("_name") == MULTI:
         capitals = next(name for name, known in CAPITALS.items() if known == modality)
         dictionary = getattr(task, "source_dictionary", None)
@@ -44,9 +44,9 @@ def build_pretrained(section: Any, modality: str, task: Any = None) -> Any:
 
 
 def load_pretrained(model: Any, weights: Mapping[str, Any], modality: str, fit: Any = None) -> None:
-    """The pre-trained weights without those that fine-tuning does not have: heads, and other modalities.
+    """Load pre-trained weights, without those that fine-tuning does not have: heads, and other modalities.
 
-    ``fit`` gets them under their names in memory, and the model, to adapt weights of another size.
+    ``fit`` is called with the weights under their names in memory, and the model, to adapt weights of another size.
     """
     own = {name: value for name, value in weights.items() if is_wanted(name, (modality,))}
     model.upgrade_state_dict(own)
@@ -63,7 +63,7 @@ def pretrained_section(state: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def keep_in_checkpoints(cfg: Any, name: str, value: Any) -> None:
-    """Set a key also where the trainer saves it from: fairseq hands a model a merged copy of its configuration."""
+    """Set a key, also in the configuration that the trainer saves: fairseq gives a model a merged copy of it."""
     root = cfg.__dict__.get("_parent")
     sections = [cfg] if root is None or "model" not in root else [cfg, root["model"]]
     for section in sections:
