@@ -1,4 +1,4 @@
-"""Keys of the speech tasks: those of both hosts (the release and `main`), so that either's YAML is accepted."""
+"""Keys of the speech tasks: those of fairseq's release and of its main branch, so that YAML for both is accepted."""
 
 from dataclasses import dataclass, field
 from typing import Any, Optional
@@ -12,7 +12,7 @@ from ..config_keys import key
 
 @dataclass
 class AudioTaskConfig(FairseqDataclass):
-    """What every speech task knows: fairseq's ``audio_pretraining``."""
+    """Keys of every speech task: fairseq's ``audio_pretraining``."""
 
     data: str = key(MISSING, "folder with the manifests (SPLIT.tsv)")
     labels: Optional[str] = key(None, "ending of the label files (ltr for SPLIT.ltr)")
@@ -42,7 +42,7 @@ class AudioTaskConfig(FairseqDataclass):
 
 @dataclass
 class AsrTaskConfig(AudioTaskConfig):
-    """What fine-tuning adds: fairseq's ``audio_finetuning``."""
+    """Keys of fine-tuning: fairseq's ``audio_finetuning``."""
 
     labels: Optional[str] = key("ltr", "ending of the label files (ltr for SPLIT.ltr)")
     bad_audio_limit: int = key(0, "number of unusable files that each process may skip; error rates do not show them")
@@ -63,7 +63,7 @@ class AsrTaskConfig(AudioTaskConfig):
     target_dictionary: Optional[str] = key(None, "dictionary file, instead of dict.LABELS.txt in `data`")
     train_split: str = II("dataset.train_subset")
 
-    # of fairseq-generate; --beam, --nbest and --lm-weight are its own
+    # options of fairseq-generate, which has --beam, --nbest and --lm-weight itself
     lexicon: Optional[str] = key(None, "beam search over these words: a file with one word and its spelling per line")
     lm_model: Optional[str] = key(None, "n-gram language model for beam search: ARPA, or KenLM's binary")
     word_score: Optional[float] = key(None, "beam search: score added for each word of the lexicon (-1)")
@@ -86,7 +86,7 @@ UNSUPPORTED = {
 
 
 def refuse_unsupported(cfg: AudioTaskConfig, stock: str) -> None:
-    """Raise ValueError for a key that only fairseq's own task honours, rather than ignore it."""
+    """Raise ValueError for a value that only fairseq's own task supports."""
     for name, value in UNSUPPORTED.items():
         got = getattr(cfg, name)
         if got != value:

@@ -34,11 +34,11 @@ logger = logging.getLogger(__name__)
 SAVED = "target_dictionary"
 """The entry of a checkpoint's `task_state` that holds the dictionary."""
 SPEECH_MODELS = ("data2vec_audio", "wav2vec2", "hubert")
-"""What fairseq's models for recognition can begin with."""
+"""Models from which fairseq's recognition models can start."""
 
 
 def pretrained_fault(model_cfg: Any) -> str:
-    """Why the checkpoint that a model should start from cannot be one; empty if that is not the matter."""
+    """Return why a model cannot start from its checkpoint; empty if it can, or if it has none."""
     path = getattr(model_cfg, "w2v_path", None)
     if not path:
         return ""
@@ -52,12 +52,12 @@ def pretrained_fault(model_cfg: Any) -> str:
 
 
 def check_masks(model_cfg: Any) -> None:
-    """Raise ValueError if fine-tuning, which masks too, would hide next to all frames or channels."""
+    """Raise ValueError if the masks of fine-tuning would hide almost all frames or channels."""
     if not getattr(model_cfg, "apply_mask", False):
         return
     for kind in ("mask", "mask_channel"):
         prob, length = f"{kind}_prob", f"{kind}_length"
-        share = getattr(model_cfg, prob, None) or 0  # omegaconf 2.0 gives None for a key that is not there
+        share = getattr(model_cfg, prob, None) or 0  # omegaconf 2.0 returns None for a missing key
         if share > 0:
             apart = bool(getattr(model_cfg, f"no_{kind}_overlap", False))
             with errors_by_key(span_keys(kind)):
@@ -66,7 +66,7 @@ def check_masks(model_cfg: Any) -> None:
 
 
 def check_visible(mask: SpanMaskConfig, prob: str, length: str) -> None:
-    """Raise ValueError, by the names of the keys, for masks that leave next to nothing to recognise."""
+    """Raise ValueError, which names the keys, for masks that leave almost nothing to recognise."""
     share = mask.expected_share()
     if share > MOST_MASKED:
         raise ValueError(
@@ -78,10 +78,10 @@ def check_visible(mask: SpanMaskConfig, prob: str, length: str) -> None:
 
 @register_task("data2vec_asr", dataclass=AsrTaskConfig)
 class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
-    """Clips with transcripts; ``fairseq-generate`` decodes CTC models with our decoders, others by itself."""
+    """Clips with transcripts; ``fairseq-generate`` decodes CTC models with our decoders, others with its own."""
 
     cfg: AsrTaskConfig
-    # clips are never cropped: their words would go
+    # clips are never cropped: their words would be lost
     memory_knobs = "lower `dataset.max_tokens` (and raise `optimization.update_freq` to keep the batch)"
 
     def __init__(self, cfg: AsrTaskConfig) -> None:
@@ -90,14 +90,14 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         self.shortest_clip = 0
         self.masks: Optional[LoaderMasks] = None
         self.seeds = SampleSeeds(cfg.seed, of_before=BY_MODEL)
-        self._of_checkpoint = False  # whether the dictionary came out of one
+        self._of_checkpoint = False  # whether the dictionary is a checkpoint's
         self._generated: Optional[GenerationBatches] = None
         self._training: Optional[Path] = None
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
-        """Build the model and learn from it how short a clip may be, and what its masks look like.
+        """Build the model, and read the shortest possible clip and the masks from it.
 
-        Raises ValueError if ``model.w2v_path`` is no checkpoint of a speech model, or masks leave nothing to train on.
+        Raises ValueError if ``model.w2v_path`` is not a checkpoint of a speech model, or masks hide almost everything.
         """
         if not from_checkpoint:
             check_masks(model_cfg)
@@ -115,7 +115,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         return model
 
     def load_target_dictionary(self) -> Optional[Dictionary]:
-        """The label dictionary; fairseq keeps it in the checkpoint too."""
+        """Load the label dictionary, which fairseq also saves in checkpoints; raises ValueError if it is missing."""
         path = self._dictionary_path()
         if not os.path.isfile(path):
             raise ValueError(
@@ -124,10 +124,10 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         return load_dictionary(Path(path))
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
-        """Take the dictionary out of a checkpoint that is loaded to decode or to validate: it names the model's rows.
+        """Use the dictionary of a checkpoint that is loaded to decode or to validate, since it names the model's rows.
 
-        `fairseq-generate` asks for the folder's dictionary before it reads the checkpoint, and spells by what it was
-        given: so that very object becomes the checkpoint's. Raises ValueError if those of an ensemble differ.
+        `fairseq-generate` gets the folder's dictionary before it reads the checkpoint, and keeps using this object, so
+        its content is replaced. Raises ValueError if the dictionaries of an ensemble differ.
         """
         saved = state_dict.get(SAVED)
         if isinstance(saved, Dictionary):
@@ -143,7 +143,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         super().load_state_dict(state_dict)
 
     def _tell_another_dictionary(self) -> None:
-        """Warn where the folder's dictionary is not the checkpoint's, whose symbols count."""
+        """Warn if the folder's dictionary differs from the checkpoint's, which is used."""
         path = self._dictionary_path()
         if not self._of_checkpoint or not os.path.isfile(path):
             return
@@ -157,7 +157,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
             )
 
     def check_checkpoint(self, path: str) -> None:
-        """Raise ValueError if the rows of a checkpoint's output layer are other letters than this dictionary's."""
+        """Raise ValueError if a checkpoint's output layer was trained with other symbols than this dictionary's."""
         saved = saved_dictionary(path)
         if saved is not None:
             check_same_symbols(saved, path, self.target_dictionary, self._dictionary_path())
@@ -168,7 +168,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
     def load_dataset(self, split: str, task_cfg: Any = None, **kwargs: Any) -> None:
         """Read SPLIT.tsv and SPLIT.LABELS; raises ValueError, with file and line, if they do not fit together.
 
-        ``task_cfg`` is a checkpoint's own task: how it was trained decides whether clips are normalised.
+        ``task_cfg`` is the configuration of a checkpoint's own task, which decides whether clips are normalised.
         """
         cfg = task_cfg or self.cfg
         if task_cfg is not None:
@@ -226,9 +226,9 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
         return self._generated
 
     def build_generator(self, models: List[Any], args: Any, **kwargs: Any) -> Any:
-        """A CTC generator if the models are CTC models, else fairseq's own.
+        """Return a CTC generator if the models are CTC models, else fairseq's own.
 
-        Raises ValueError for models that are pre-trained only, and for options that cannot be decoded with.
+        Raises ValueError for models that are pre-trained only, and for options that do not apply.
         """
         check_decodable(models)
         before_decoding(self, models, self._training)

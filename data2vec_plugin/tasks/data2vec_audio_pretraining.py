@@ -20,7 +20,7 @@ class Data2VecAudioPretrainingTask(SpeechTask, AudioPretrainingTask):
 
     cfg: AudioTaskConfig
     section = "task"
-    """Under which key the configuration stands."""
+    """Key of this task's configuration, for messages."""
 
     def __init__(self, cfg: AudioTaskConfig) -> None:
         super().__init__(cfg)
@@ -29,9 +29,9 @@ class Data2VecAudioPretrainingTask(SpeechTask, AudioPretrainingTask):
         self.seeds = SampleSeeds(cfg.seed)
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
-        """Build the model and learn from it what its masks look like.
+        """Build the model, and read the settings of masks from it.
 
-        Raises ValueError for settings that cannot pre-train; a model out of a checkpoint may serve another purpose.
+        Raises ValueError for settings that cannot pre-train, unless the model is loaded from a checkpoint.
         """
         model = super().build_model(model_cfg, from_checkpoint)
         if is_speech(model) and not from_checkpoint:
@@ -42,7 +42,7 @@ class Data2VecAudioPretrainingTask(SpeechTask, AudioPretrainingTask):
         return self.learn_masks(model, check=not from_checkpoint)
 
     def learn_masks(self, model: Any, check: bool) -> Any:
-        """Learn from a model of data2vec 2.0 what its masks are; raises ValueError for settings that cannot train."""
+        """Read the masks of a data2vec 2.0 model; raises ValueError for settings that cannot train, if ``check``."""
         if check:
             check_trains(model, "AUDIO")
         settings, key = self.cfg.precompute_mask_config, f"{self.section}.precompute_mask_config"
@@ -69,7 +69,7 @@ class Data2VecAudioPretrainingTask(SpeechTask, AudioPretrainingTask):
 
 
 def text_compression(name: str) -> Any:
-    """fairseq's compression level by name."""
+    """Return fairseq's compression level by its name."""
     from fairseq.data.text_compressor import TextCompressionLevel
 
     return TextCompressionLevel[str(name)]

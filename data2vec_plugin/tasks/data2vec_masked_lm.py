@@ -32,11 +32,11 @@ from .text_config import MaskedTextConfig, check_supported, mask_config, name_of
 
 @register_task("data2vec_masked_lm", dataclass=MaskedTextConfig)
 class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
-    """Masks in the loader from (seed, epoch, sample id); reads SPLIT.bin, or SPLIT.txt by subwords on the fly."""
+    """Draws masks in the loader from (seed, epoch, sample id); reads SPLIT.bin, or SPLIT.txt, which it binarises."""
 
     cfg: MaskedTextConfig
     section = "task"
-    """Under which key the configuration stands."""
+    """Key of this task's configuration, for messages."""
     memory_knobs = (
         "lower `dataset.batch_size` or `dataset.max_tokens` (and raise `optimization.update_freq` to keep the batch), "
         "or shorten the rows with `task.tokens_per_sample`"
@@ -74,14 +74,14 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         return model
 
     def learn_masks(self, model: Any, check: bool) -> Any:
-        """Learn from a model of data2vec 2.0 what its masks are; raises ValueError for settings that cannot train."""
+        """Read the masks of a data2vec 2.0 model; raises ValueError for settings that cannot train, if ``check``."""
         if check:
             check_trains(model, "TEXT")
         self.model_masks = masks_of(model, "TEXT", self.seeds, None, self.section)
         return model
 
     def load_dataset(self, split: str, epoch: int = 1, combine: bool = False, **kwargs: Any) -> None:
-        """Read SPLIT; of several folders in `task.data` the epoch's, in turn."""
+        """Read SPLIT; several folders in `task.data` take turns by epoch."""
         folders = utils.split_paths(self.cfg.data)
         source = Path(folders[(epoch - 1) % len(folders)]) / split
         encoder: Optional[Subwords] = None
@@ -103,14 +103,14 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         self.datasets[split] = MaskedTextDataset(blocks, masker, self.source_dictionary.pad(), self.seeds)
 
     def _binarised(self, text: Path, encoder: Subwords) -> Path:
-        """Binaries of a raw text; of several processes the first makes them."""
+        """Return the binaries of a raw text; the first of several processes creates them."""
         folder = Path(self.cfg.binarised_dir or text.parent / "binarised")
         settings = self._subword_settings(text.parent, folder)
         with first_process_first():
             return binarised(text, encoder, self.source_dictionary, folder, settings, self.cfg.encode_workers)
 
     def subwords(self, folder: Path) -> Subwords:
-        """The encoder that `task.bpe` names; its files are `folder`'s unless others are given."""
+        """Return the subword encoder named by `task.bpe`; its files are in ``folder`` unless keys name others."""
         paths = self._subword_files(folder)
         if self.cfg.bpe == "sentencepiece":
             return SentencePiece(*paths)
@@ -136,15 +136,15 @@ class Data2VecMaskedLMTask(EmptyBatches, WatchedTask, MaskedLMTask):
         return []
 
     def _subword_settings(self, folder: Path, binaries: Path) -> str:
-        """What decides how a line is cut: the kind, and what its files hold."""
+        """Describe how lines are split: the kind of subwords, and digests of their files."""
         return " ".join(
             [self.cfg.bpe, *(content_digest(path, binaries / KNOWN) for path in self._subword_files(folder))]
         )
 
     def replacements(self) -> "np.ndarray":
-        """Odds of every symbol to replace a hidden one (V,): alike, or as frequent as in the dictionary's count.
+        """Return the odds (V,) of every symbol to replace a hidden one: equal, or as counted in the dictionary.
 
-        Raises ValueError where symbols are to be drawn, and none has any.
+        Raises ValueError if replacements are needed and all odds are 0.
         """
         dictionary = self.source_dictionary
         odds = np.array(dictionary.count if self.cfg.freq_weighted_replacement else [1] * len(dictionary), dtype=float)

@@ -17,7 +17,7 @@ from .images import ImageTask
 
 @register_task("image_classification", dataclass=ImageClassificationConfig)
 class ImageClassificationTask(EvaluatesAverage, ImageTask):
-    """Pictures with their classes; those of the training split are augmented, those of others cut to their middle."""
+    """Pictures with their classes; those of the training split are augmented, those of others are centre-cropped."""
 
     cfg: ImageClassificationConfig
     dataset_type: Type[LabelledImageDataset] = LabelledImageDataset
@@ -42,7 +42,7 @@ class ImageClassificationTask(EvaluatesAverage, ImageTask):
         self.datasets[split] = dataset
 
     def transform(self, split: str) -> Transform:
-        """What is done to the pictures of a split."""
+        """Return the transform of a split: augmentation in training, a centre crop otherwise."""
         cfg = self.cfg
         if split != cfg.train_split:
             return evaluation_transform(cfg.input_size, self.normalization)
@@ -78,13 +78,13 @@ class ImageClassificationTask(EvaluatesAverage, ImageTask):
                 )
 
     def reduce_metrics(self, logging_outputs: List[Dict[str, Any]], criterion: Any) -> None:
-        """fairseq's, and accuracy in percent where the criterion logs counts, as `model` does by its ``log_keys``."""
+        """Log fairseq's metrics, and accuracy in percent if the criterion logs counts: `model` does by ``log_keys``."""
         super().reduce_metrics(logging_outputs, criterion)
         log_accuracy(logging_outputs)
 
 
 def _check_alike(source: ImageSource, other: ImageSource) -> None:
-    """Raise ValueError unless the classes of two splits are numbered alike."""
+    """Raise ValueError unless the classes of two splits are numbered in the same way."""
     ours, theirs = source.classes, other.classes
     if ours == theirs:
         return

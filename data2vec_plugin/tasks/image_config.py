@@ -13,7 +13,7 @@ from ..data.image.transforms import Normalization
 
 @dataclass
 class ImageTaskConfig(FairseqDataclass):
-    """What every image task knows."""
+    """Keys of every image task."""
 
     data: str = key(MISSING, "folder with, for each split, a folder SPLIT of images or archives SPLIT-000000.tar")
     input_size: int = key(224, "side of the square input image, in pixels")
@@ -58,7 +58,7 @@ BOUNDS = {
 
 
 def check_values(cfg: ImageTaskConfig) -> None:
-    """Raise ValueError for a value that no picture can be made with."""
+    """Raise ValueError for a value out of range."""
     for name, (least, most) in BOUNDS.items():
         value = getattr(cfg, name, least)
         if not least <= value <= most:
@@ -72,7 +72,7 @@ def check_values(cfg: ImageTaskConfig) -> None:
 
 
 def normalization(cfg: ImageTaskConfig) -> Normalization:
-    """Mean and deviation; raises ValueError unless there are three of each, the latter above 0."""
+    """Return mean and deviation; raises ValueError unless there are three of each, the latter above 0."""
     for name in ("normalization_mean", "normalization_std"):
         values = list(getattr(cfg, name))
         if len(values) != 3 or (name == "normalization_std" and min(values) <= 0):

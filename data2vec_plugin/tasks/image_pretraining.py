@@ -20,14 +20,14 @@ from .multi.masks import check_trains, masks_of, method_of
 class MaskingImageTask(ImageTask):
     """Draws crops and masks in the loader from (seed, epoch, sample id), for our models of images.
 
-    A task of data2vec 2.0 may say by ``precompute_mask_config`` that masks are blocks as upstream's loader draws them.
+    With ``precompute_mask_config``, tasks of data2vec 2.0 draw blocks as upstream's loader does.
     """
 
     seeds: SampleSeeds
     section = "task"
-    """Under which key the configuration stands."""
+    """Key of this task's configuration, for messages."""
     key = "img"
-    """As what a model reads pictures."""
+    """Name under which a model reads pictures."""
 
     def __init__(self, cfg: ImageTaskConfig) -> None:
         super().__init__(cfg)
@@ -36,9 +36,9 @@ class MaskingImageTask(ImageTask):
         self.seeds = SampleSeeds(cfg.seed)
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
-        """Build the model and learn from its keys what its masks look like.
+        """Build the model, and read the settings of masks from its keys.
 
-        Raises ValueError for settings that cannot pre-train; a model out of a checkpoint may serve another purpose.
+        Raises ValueError for settings that cannot pre-train, unless the model is loaded from a checkpoint.
         """
         model = super().build_model(model_cfg, from_checkpoint)
         if method_of(model, "IMAGE") is not None:
@@ -53,7 +53,7 @@ class MaskingImageTask(ImageTask):
         return model
 
     def learn_masks(self, model: Any, check: bool) -> Any:
-        """Learn from a model of data2vec 2.0 what its masks are; raises ValueError for settings that cannot train."""
+        """Read the masks of a data2vec 2.0 model; raises ValueError for settings that cannot train, if ``check``."""
         if check:
             check_trains(model, "IMAGE")
         settings = getattr(self.cfg, "precompute_mask_config", None)
@@ -65,7 +65,7 @@ class MaskingImageTask(ImageTask):
 
 @register_task("image_pretraining", dataclass=ImagePretrainingConfig)
 class ImagePretrainingTask(MaskingImageTask):
-    """Pictures as v1 has them: other colours, mirrored, a part."""
+    """Pictures augmented as in v1: colour jitter, flips, crops."""
 
     cfg: ImagePretrainingConfig
 
@@ -88,14 +88,14 @@ class ImagePretrainingTask(MaskingImageTask):
 
 
 def patches_of(masks: BatchMasker) -> int:
-    """How many patches an image has that is masked on a grid."""
+    """Return the number of patches of an image, from the grid of its masks."""
     grid: Any = masks.masker.grid  # type: ignore[attr-defined]
     height, width = grid
     return int(height * width)
 
 
 def block_masks(size: int, model_cfg: Any) -> Optional[BatchMasker]:
-    """Draws the masks that a model's keys ask for; None for a model that has no such keys."""
+    """Return the masker for a model's keys; None for a model without such keys."""
     patches = getattr(model_cfg, "num_mask_patches", None)
     if not patches:
         return None

@@ -1,4 +1,4 @@
-"""What the image tasks share: how many pictures there are, and iterators that notice other ones."""
+"""The common part of image tasks: sizes, sources of pictures, and iterators that notice a change of them."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,17 +35,17 @@ class ImageTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
         self.normalization = normalization(cfg)
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
-        """Build the model; raises ValueError for one that sees pictures of another size."""
+        """Build the model; raises ValueError if it requires pictures of another size."""
         check_size(self.cfg.input_size, model_cfg)
         return super().build_model(model_cfg, from_checkpoint)
 
     def open_source(self, split: str, labelled: bool) -> ImageSource:
-        """The pictures of a split; raises ImportError if what reads them is not installed."""
+        """Return the pictures of a split; raises ImportError if a package that reads them is not installed."""
         require_packages()
         return open_split(Path(self.cfg.data), split, labelled, self.cfg.index_dir)
 
     def dataset_options(self, split: str, views: int = 1) -> Dict[str, Any]:
-        """What every image data set is made with besides its seed; that of the training split is shuffled."""
+        """Return the options of every image data set besides its seed; the training split is shuffled."""
         training = split == self.cfg.train_split
         order = Order(shuffled=training, views=views if training else 1)
         return {"bad_limit": self.cfg.bad_image_limit, "order": order}
@@ -68,7 +68,7 @@ def require_packages() -> None:
 
 
 def check_size(size: int, model_cfg: Any) -> None:
-    """Raise ValueError if a model's keys say that it cannot see squares of ``size`` pixels."""
+    """Raise ValueError if a model's keys do not allow images of ``size`` x ``size`` pixels."""
     prefix, keys = "model.", model_cfg
     expected = getattr(keys, "image_size", None)
     if hasattr(model_cfg, "modalities"):

@@ -1,4 +1,4 @@
-"""Memes: is a picture with its caption of a kind, or is it not? Labels of 0 and 1, a score for each."""
+"""Binary classification of memes, pictures with captions: labels of 0 and 1, one score per meme."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +58,7 @@ class MemeClassificationConfig(FairseqDataclass):
 
 @register_task("meme_classification", dataclass=MemeClassificationConfig)
 class MemeClassificationTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
-    """Data sets of :class:`MemeDataset`; with frozen encoders, of the vectors that they make once."""
+    """Data sets of :class:`MemeDataset` or, with frozen encoders, of features that are computed once."""
 
     cfg: MemeClassificationConfig
     memory_knobs = "lower `dataset.batch_size` (and raise `optimization.update_freq` to keep the batch)"
@@ -71,7 +71,7 @@ class MemeClassificationTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
         self.validated = ""
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
-        """Build the model, and learn what it looks at; raises ValueError for one that sees pictures of another size."""
+        """Build the model, whose parts decide what is loaded; raises ValueError if it requires another picture size."""
         model = super().build_model(model_cfg, from_checkpoint)
         self.parts = list(model.encoders)
         size = model.encoders[IMAGE].size if IMAGE in self.parts else self.cfg.input_size
@@ -84,7 +84,7 @@ class MemeClassificationTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
         return model
 
     def subword_files(self, checkpoint: Checkpoint) -> Tuple[str, Dict[str, bytes]]:
-        """The kind of subwords that a pre-trained text encoder reads, and its dictionary and models by file name."""
+        """Return the kind of subwords of a pre-trained text encoder, and its dictionary and models by file name."""
         cfg = self.cfg
         named = [None if path is None else Path(path) for path in (cfg.dictionary, cfg.sentencepiece, cfg.gpt2_bpe)]
         given = Given(named[0], named[1], named[2], cfg.symbols)
@@ -95,12 +95,12 @@ class MemeClassificationTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
         return found.kind, {**files, "dict.txt": read_bytes(found.dictionary_path)}
 
     def tokenizer_files(self, folder: Path) -> Dict[str, bytes]:
-        """The files of a tokenizer of Hugging Face's."""
+        """Return the files of a Hugging Face tokenizer, by name."""
         names = ("vocab.txt", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json")
         return {name: read_bytes(folder / name) for name in names if (folder / name).is_file()}
 
     def load_dataset(self, split: str, task_cfg: Any = None, **kwargs: Any) -> None:
-        """List a split's memes with their captions; with frozen encoders make their features."""
+        """List a split's memes with their captions; with frozen encoders, compute their features."""
         dataset = self.memes(split)
         dataset.bad_files.report_at_exit()
         if self.model is not None and self.model.cfg.freeze and self.cfg.cache_features:
@@ -121,12 +121,12 @@ class MemeClassificationTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
         return MemeDataset(memes, transform, cfg.seed, split == cfg.train_split, cfg.bad_image_limit)
 
     def engine(self) -> Tesseract:
-        """tesseract; raises ValueError if it is not there."""
+        """Return tesseract; raises ValueError if it is not installed."""
         cfg = self.cfg
         return Tesseract(Path(cfg.ocr_cache or Path(cfg.data) / "ocr"), cfg.ocr_language, cfg.ocr_options)
 
     def encoded(self, dataset: MemeDataset, split: str) -> MemeFeatureDataset:
-        """A split as features; those of training say what all are standardised by, unless that is known."""
+        """Return a split as features; the training split sets the statistics of standardisation if there are none."""
         device = torch.device("cuda" if torch.cuda.is_available() and not self.cfg.cpu else "cpu")
         arrays = self.arrays(dataset, split, device)
         if split == self.cfg.train_split and self.model.wants_statistics:
@@ -144,7 +144,7 @@ class MemeClassificationTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
             return kept_features(folder, name, lambda: features_of(dataset, encode), self.parts)
 
     def post_validate(self, model: Any, stats: Dict[str, Any], agg: Any) -> None:
-        """Add to what is logged the accuracy smoothed over all validations of a split, its best, and the factor."""
+        """Add to the logged values the accuracy smoothed over all validations of a split, its best, and the factor."""
         if "accuracy" in stats:
             curve = model.validations.setdefault(self.validated, [])
             curve.append(float(stats["accuracy"]))
@@ -165,7 +165,7 @@ class MemeClassificationTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
 
 
 def check_values(cfg: MemeClassificationConfig) -> None:
-    """Raise ValueError for a value that no data set can be made with."""
+    """Raise ValueError for an invalid value."""
     for name, known in (("ocr", OCR), ("fit", FITS)):
         if getattr(cfg, name) not in known:
             raise ValueError(f"`task.{name}` is {getattr(cfg, name)!r}; expected one of {', '.join(known)}")

@@ -1,4 +1,4 @@
-"""What the speech tasks share: how much speech there is, clips too long for a batch, iterators that notice a change."""
+"""The common part of speech tasks: hours of speech, clips too long for a batch, iterators that notice a change."""
 
 import logging
 from typing import Any, List, Optional
@@ -63,7 +63,7 @@ class SpeechTask(EmptyBatches, WatchedTask):
 
 
 def loader_masks(model: Any) -> LoaderMasks:
-    """What the loader has to know of a speech model to draw its masks."""
+    """Return what the loader needs from a speech model to draw its masks."""
     masks = model.method.masks
     length = masks.masker.config.length
     shortest_by = f"a span of `model.mask_length` {length}, by `model.conv_feature_layers`"
@@ -71,7 +71,7 @@ def loader_masks(model: Any) -> LoaderMasks:
 
 
 def visible_masks(model: Any, seeds: SampleSeeds, settings: Any, key: str) -> Optional[LoaderMasks]:
-    """The same of a model of data2vec 2.0 that is of speech; None for another model."""
+    """The same for a data2vec 2.0 model of speech; None for models of other kinds."""
     method = method_of(model, "AUDIO")
     if method is None:
         return None

@@ -1,4 +1,4 @@
-"""Keys of the text task: fairseq's ``masked_lm`` of both hosts (the release and `main`), then ours."""
+"""Keys of the text task: ``masked_lm`` of fairseq's release and of its main branch, then ours."""
 
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -12,7 +12,7 @@ from ..core.masks.token_masking import TokenMaskConfig
 
 @dataclass
 class MaskedTextConfig(MaskedLMConfig):
-    """fairseq's ``masked_lm``; for raw text also how it becomes subwords."""
+    """Keys of fairseq's ``masked_lm``, and those that define how raw text is split into subwords."""
 
     include_target_tokens: bool = key(True, "accepted; the teacher always sees the full sentence")
     include_index: bool = key(True, "accepted; belongs to data2vec 2")
@@ -34,7 +34,7 @@ SUBWORDS = ("none", "sentencepiece", "gpt2")
 
 
 def mask_config(cfg: MaskedTextConfig) -> TokenMaskConfig:
-    """The core's settings; raises ValueError for masks that hide nothing or everything."""
+    """Return the settings of masks; raises ValueError for masks that hide almost nothing or almost everything."""
     with errors_by_key(TOKEN_KEYS):
         spans = SpanMaskConfig(
             prob=cfg.mask_prob,
@@ -49,7 +49,7 @@ def mask_config(cfg: MaskedTextConfig) -> TokenMaskConfig:
 
 
 def name_of_subwords(bpe: Any) -> str:
-    """The kind of subwords, also if fairseq has replaced it by the whole section of an encoder."""
+    """Return the kind of subwords, also if fairseq has replaced it by the whole section of an encoder."""
     return str(bpe["_name"] if hasattr(bpe, "keys") else bpe)
 
 

@@ -47,7 +47,7 @@ class UnalignedMultimodalConfig(FairseqDataclass):
 
 @register_task("unaligned_multimodal", dataclass=UnalignedMultimodalConfig)
 class UnalignedMultimodalTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
-    """Data sets of :class:`MultimodalDataset`; the model's channels and outputs are taken from them."""
+    """Data sets of :class:`MultimodalDataset`; they determine the model's channels, the target its outputs."""
 
     cfg: UnalignedMultimodalConfig
     memory_knobs = "set or lower `task.max_edges`, or lower `dataset.batch_size`"
@@ -62,7 +62,7 @@ class UnalignedMultimodalTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
         self.all_to_all = False
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
-        """Build the model, and learn which modalities it looks at; raises ValueError if it predicts something else."""
+        """Build the model, whose modalities decide what is loaded; raises ValueError if its outputs do not match."""
         model = super().build_model(model_cfg, from_checkpoint)
         config = model.graph.config
         if config.outputs != self.outputs:
@@ -107,7 +107,7 @@ class UnalignedMultimodalTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
         self.datasets[split] = dataset
 
     def positive_shares(self) -> Optional[List[float]]:
-        """Share of positives of each emotion, as configured or in the training set; None if there is neither."""
+        """Share of positives of each emotion, as configured or in the training set; None if it is unknown."""
         if self.cfg.positive_shares is not None:
             return list(self.cfg.positive_shares)
         dataset = self.datasets.get(self.cfg.train_split)
@@ -127,12 +127,12 @@ class UnalignedMultimodalTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
 
 
 def emotion_list(cfg: UnalignedMultimodalConfig) -> List[str]:
-    """Names of the emotions."""
+    """Return the names of the emotions."""
     return [name.strip() for name in cfg.emotions.split(",") if name.strip()]
 
 
 def check_values(cfg: UnalignedMultimodalConfig) -> None:
-    """Raise ValueError for a value that no data set can be made with."""
+    """Raise ValueError for an invalid value."""
     if cfg.target not in TARGETS:
         raise ValueError(f"`task.target` is {cfg.target!r}; expected {' or '.join(TARGETS)}")
     if cfg.target == EMOTIONS and (not emotion_list(cfg) or cfg.classes < 2):

@@ -1,4 +1,4 @@
-"""What a task of fairseq's answers whose samples are no tokens: it has no dictionaries, and no sample is too long."""
+"""fairseq tasks whose samples are not tokens: they have no dictionaries, and no sample is too long."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from fairseq.tasks import FairseqTask
 
 
 class TaskWithoutTokens(FairseqTask):
-    """Pictures, memes, sequences of features."""
+    """Base of tasks on pictures, memes and sequences of features."""
 
     @classmethod
     def setup_task(cls, cfg: Any, **unused: Any) -> Any:

@@ -1,1 +1,1 @@
-"""Tasks of data2vec 2.0: what its models ask of the loader, upstream's task of images, and several modalities."""
+"""Tasks of data2vec 2.0: masks drawn by the loader, upstream's tasks of images, and several modalities."""

@@ -23,7 +23,7 @@ class PluralDataset(LabelledImageDataset):
     """Pictures with their classes under upstream's names, ``imgs`` and ``labels``."""
 
     def collater(self, samples: List[Any]) -> Dict[str, Any]:
-        """A batch of both."""
+        """Collate a batch, and rename its inputs."""
         batch: Dict[str, Any] = super().collater(samples)
         if batch:
             inputs = batch["net_input"]
@@ -33,7 +33,7 @@ class PluralDataset(LabelledImageDataset):
 
 @register_task("mae_image_classification", dataclass=MaeImageClassificationTaskConfig)
 class MaeImageClassificationTask(ImageClassificationTask):
-    """As our ``image_classification``, by upstream's name and keys."""
+    """Our ``image_classification`` under upstream's name and keys."""
 
     cfg: MaeImageClassificationTaskConfig
     dataset_type = PluralDataset

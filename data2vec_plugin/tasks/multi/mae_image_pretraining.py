@@ -23,7 +23,7 @@ JITTER = 0.4
 
 @register_task("mae_image_pretraining", dataclass=MaeImagePretrainingConfig)
 class MaeImagePretrainingTask(MaskingImageTask):
-    """Pictures as masked autoencoders have them, a part and mirrored; or as the keys say."""
+    """Pictures augmented as for masked autoencoders, by crops and flips, or as set by keys."""
 
     cfg: MaeImagePretrainingConfig
 
@@ -32,7 +32,7 @@ class MaeImagePretrainingTask(MaskingImageTask):
         self.key = cfg.key
 
     def learn_masks(self, model: Any, check: bool) -> Any:
-        """As every image task, if the pictures' key is the model's; raises ValueError for another."""
+        """As in other image tasks; raises ValueError if ``key`` is not the name under which a model reads pictures."""
         if self.cfg.key != "source" and method_of(model, "IMAGE") is not None:
             raise ValueError(
                 f"`{self.section}.key` is {self.cfg.key}; expected `source`, the name under which data2vec_multi "
@@ -55,7 +55,7 @@ class MaeImagePretrainingTask(MaskingImageTask):
         self.datasets[split] = dataset
 
     def pictures(self, split: str) -> ImageSource:
-        """Where the pictures of a split are."""
+        """Return the source of a split's pictures."""
         require_packages()
         check_supported(self.cfg, self.section)
         folders = [Path(folder) for folder in self.cfg.multi_data or [self.cfg.data]]
@@ -68,7 +68,7 @@ class MaeImagePretrainingTask(MaskingImageTask):
         return sources[0] if len(sources) == 1 else SeveralSources(sources)
 
     def steps(self) -> List[Step]:
-        """From a picture to the part of it that is seen."""
+        """Return the steps from a picture to the part that the model sees."""
         cfg = self.cfg
         if cfg.no_transform:
             return [Squeezed(cfg.input_size)]

@@ -13,15 +13,15 @@ from ...core.several import SeveralModalities
 from ...data.sample_seeds import OWN, SampleSeeds
 
 LAYOUT = {"AUDIO": "feature_encoder_spec", "IMAGE": "patch_size"}
-"""The key, of the loader's masks and of the model, that says how many tokens an input becomes."""
+"""The key, of the loader's masks and of the model, that determines the number of tokens."""
 OF_BLOCKS = ("mask_prob", "mask_prob_adjust", "mask_length", "inverse_mask", "mask_dropout")
 OF_LOADER = ("expand_adjacent", "non_overlapping")
 
 
 def method_of(model: Any, modality: str) -> Optional[Data2Vec]:
-    """The method of a modality in a model of data2vec 2.0; None in any other model.
+    """Return the method of a modality in a data2vec 2.0 model; None for any other model.
 
-    Raises ValueError for one that has other modalities only.
+    Raises ValueError for a model that does not have the modality.
     """
     several = getattr(model, "method", None)
     if not isinstance(several, SeveralModalities):
@@ -35,14 +35,14 @@ def method_of(model: Any, modality: str) -> Optional[Data2Vec]:
 
 
 def masks_of(model: Any, modality: str, seeds: SampleSeeds, settings: Any, key: str) -> BatchMasker:
-    """The masker of a modality: the model's, or with ``settings`` as in upstream's loader.
+    """Return the masker of a modality: the model's or, with ``settings``, one that draws as upstream's loader.
 
-    These are `task.precompute_mask_config`, or another ``key``, whose entries replace the model's.
+    ``settings``, from the configuration's ``key``, replace the model's. Raises ValueError for models of other kinds.
     """
     method = method_of(model, modality)
     if method is None:
         raise ValueError(f"this task requires a data2vec 2.0 model, not {type(model).__name__}")
-    seeds.of_before = OWN  # upstream's loader draws by numbers that no checkpoint holds
+    seeds.of_before = OWN  # upstream's loader seeds its masks by numbers that no checkpoint holds
     if settings is None:
         return method.masks
     masks = copy(method.masks)
@@ -53,7 +53,7 @@ def masks_of(model: Any, modality: str, seeds: SampleSeeds, settings: Any, key: 
 
 
 def block_config(model_cfg: Any, modality: str, settings: Mapping[str, Any], key: str) -> ExactMaskConfig:
-    """Blocks as upstream's loader draws them; raises ValueError for a key that it has not, or that cannot differ."""
+    """Return the settings of upstream's blocks; raises ValueError for an unknown key, or one that cannot differ."""
     own = getattr(model_cfg.modalities, modality.lower())
     theirs = {LAYOUT[modality]: getattr(own, LAYOUT[modality]), "clone_batch": model_cfg.clone_batch}
     values: Dict[str, Any] = {
@@ -83,7 +83,7 @@ def block_config(model_cfg: Any, modality: str, settings: Mapping[str, Any], key
 
 
 def check_trains(model: Any, modality: str) -> None:
-    """Raise ValueError, by its key, for what cannot pre-train: too many target layers, masks of hardly any share."""
+    """Raise ValueError, which names the key, if too many layers are targets, or masks hide too little or too much."""
     method = method_of(model, modality)
     if method is None:
         return

@@ -32,7 +32,7 @@ KINDS: Mapping[str, Any] = {
 
 @register_task("multimodal_pretraining", dataclass=MultimodalPretrainingConfig)
 class MultimodalPretrainingTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
-    """Speech, pictures and text, an update of one of them; what each needs is its own task's matter."""
+    """Pre-trains on speech, pictures and text, one of them per update; each has its own task."""
 
     cfg: MultimodalPretrainingConfig
 
@@ -50,7 +50,7 @@ class MultimodalPretrainingTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
                 )
 
     def made(self, name: str) -> Any:
-        """The task of a modality, which draws by the same seed as the others."""
+        """Build the task of a modality, which shares its seeds with the others."""
         task = KINDS[name].setup_task(getattr(self.cfg, name))
         task.section = f"task.{name}"
         self.seeds = task.seeds = self.seeds or task.seeds
@@ -58,16 +58,16 @@ class MultimodalPretrainingTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
 
     @property
     def supported_modalities(self) -> List[str]:
-        """What a model is built for."""
+        """The modalities that a model is built for."""
         return [name.upper() for name in self.tasks]
 
     @property
     def text_task(self) -> Any:
-        """The one with the dictionary."""
+        """The task of text, which has the dictionary; None without text."""
         return self.tasks.get("text")
 
     def build_model(self, model_cfg: Any, from_checkpoint: bool = False) -> Any:
-        """Build the model and learn from it what its masks look like; raises ValueError unless it is data2vec_multi."""
+        """Build the model, and read its masks; raises ValueError unless it is data2vec_multi with these modalities."""
         if "image" in self.tasks:
             check_size(self.cfg.image.input_size, model_cfg)  # type: ignore[union-attr]
         model = super().build_model(model_cfg, from_checkpoint)
@@ -81,9 +81,8 @@ class MultimodalPretrainingTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
         return model
 
     def train_step(self, sample: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
-        """fairseq's step; parameters that the batch's modality does not use get zero gradients. This already holds in
-        half precision and with several processes; otherwise they would have no gradient, hence no weight decay and no
-        momentum.
+        """fairseq's step; parameters that the batch's modality does not use get zero gradients, as they already do in
+        half precision and with several processes. Without a gradient they would get no weight decay and no momentum.
         """
         output = super().train_step(sample, model, *args, **kwargs)
         for parameter in model.parameters():
@@ -99,7 +98,7 @@ class MultimodalPretrainingTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
         self.datasets[split] = SeveralModalitiesDataset(datasets)
 
     def has_sharded_data(self, split: str) -> bool:
-        """Whether folders of text take turns by epoch."""
+        """Whether several folders of text take turns by epoch."""
         return self.text_task is not None and bool(self.text_task.has_sharded_data(split))
 
     def extent(self, dataset: Any, indices: NDArray[np.int64]) -> Extent:
@@ -149,7 +148,7 @@ class MultimodalPretrainingTask(EmptyBatches, WatchedTask, TaskWithoutTokens):
     def in_turns(
         self, dataset: Any, own: Mapping[str, Any], training: bool, anew: bool, options: Mapping[str, Any]
     ) -> RoundRobinIterator:
-        """The batches of all modalities; in validation each once."""
+        """Return the batches of all modalities in turns; in validation each once."""
         shards = options.get("num_shards", 1)
         return RoundRobinIterator(
             dataset,

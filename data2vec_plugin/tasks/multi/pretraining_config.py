@@ -12,7 +12,7 @@ from ..image_config import ImageTaskConfig
 from ..text_config import MaskedTextConfig
 
 BEIT_SCALE, MAE_SCALE = (0.08, 1.0), (0.2, 1.0)
-"""Least and greatest share of a picture that a random part takes."""
+"""Smallest and largest share of a picture in a random crop."""
 
 
 @dataclass
