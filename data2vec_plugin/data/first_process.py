@@ -23,7 +23,7 @@ def first_process_first() -> Iterator[None]:
     if not together:
         yield
         return
-    # a group of its own: the default one's timeout is training's
+    # a separate group, since the default one has training's timeout
     group = torch.distributed.new_group(backend="gloo", timeout=LONGEST)
     first = torch.distributed.get_rank() == 0
     try:

@@ -1,4 +1,4 @@
-"""Where pictures come from: one protocol, whatever holds them."""
+"""The protocol of all sources of pictures, whatever holds them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which folder or archives hold a split."""
+"""Finds and opens the folder or the archives of a split."""
 
 from __future__ import annotations
 

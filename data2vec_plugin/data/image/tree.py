@@ -94,7 +94,7 @@ class ImageTree:
         return len(self._names)
 
     def read(self, index: int) -> bytes:
-        """The file as it is."""
+        """Read the file's bytes; raises :class:`UnusableFileError` if it cannot be read."""
         return read_picture(self._path(index))
 
     def name(self, index: int) -> str:

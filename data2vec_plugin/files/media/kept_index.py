@@ -87,7 +87,7 @@ def _load(kept: Path, file: BinaryIO, stamp: NDArray[np.int64]) -> Optional[TarI
 
 
 def _other_content(file: BinaryIO, index: TarIndex, known: Marks, same_file: bool) -> str:
-    """Why the archive is not the one that was indexed; empty if it is."""
+    """Return why the archive is not the one that was indexed, or an empty string if it is."""
     count = len(index.names) + 1
     if len(known) != count:
         return "its arrays are of unequal length"

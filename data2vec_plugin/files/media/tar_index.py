@@ -143,7 +143,7 @@ class _Members:
             raise self._broken(f"a header that cannot be read ({error})") from error
 
     def _check(self, member: tarfile.TarInfo, end: int, following: int) -> None:
-        """Refuse a member whose size cannot be true, which might lead in circles, or is not stored as it is."""
+        """Refuse a member whose size cannot be true, which might lead in circles, or that is stored sparse."""
         if member.size < 0 or member.offset < end or following <= member.offset:
             raise self._broken(f"{member.name} claims {member.size:,} bytes")
         if member.isfile() and member.issparse():

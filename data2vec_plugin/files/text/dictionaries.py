@@ -19,7 +19,7 @@ OVERWRITE = "#fairseq:overwrite"
 """After a count: allows a symbol that occurred before; its earlier id is no longer used."""
 ENTRY = re.compile(rf"(?P<symbol>.*)[ \t](?P<count>[+-]?[0-9]{{1,18}})(?P<flag>[ \t]+{OVERWRITE})?", re.DOTALL)
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
-"""What fairseq puts before a file's symbols, in this order."""
+"""The symbols that fairseq adds before a file's, in this order."""
 
 
 class Entry(NamedTuple):
