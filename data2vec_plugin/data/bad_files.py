@@ -15,19 +15,18 @@ SHOWN = 20
 
 
 class BadFileError(ValueError):
-    """A file that cannot be used, and one more than are left out."""
+    """More files cannot be used than may be skipped."""
 
     def own_words(self) -> str:
-        """The message without the traceback that a loader worker puts before it."""
+        """Return the message without the traceback that a loader worker puts before it."""
         return str(self).rpartition(f"{type(self).__name__}: ")[2].strip()
 
 
 class BadFiles:
-    """Which samples of a data set have turned out to be unusable; known to all loader workers.
+    """The samples of a data set that have turned out to be unusable, shared by all loader workers.
 
-    ``where(index)`` names a sample. ``limit`` distinct files are left out, as the task's ``key`` says; the next one
-    raises ``error``. A file counts once, however many epochs meet it. A task has the names logged again when the
-    process ends.
+    ``where(index)`` names a sample. Up to ``limit`` distinct files, the value of the task's ``key``, are skipped; the
+    next one raises ``error``. A file counts once, however often it is read.
     """
 
     def __init__(self, size: int, limit: int, where: Callable[[int], str], error: type[BadFileError], key: str) -> None:
@@ -39,7 +38,7 @@ class BadFiles:
         self._known = torch.zeros(size, dtype=torch.bool).share_memory_()
 
     def leave_out(self, index: int, reason: str, cause: Optional[Exception] = None) -> None:
-        """Take note of a bad sample; raises ``error`` from its ``cause``, with all names, beyond the ``limit``."""
+        """Record and log an unusable sample; beyond the ``limit``, raise ``error`` from ``cause`` with a summary."""
         known_before = bool(self._known[index])
         self._known[index] = True
         message = f"{self.where(index)}: {reason}"
@@ -56,21 +55,21 @@ class BadFiles:
 
     @property
     def indices(self) -> List[int]:
-        """The bad samples that are known so far."""
-        # a copy, since torch counts before it collects, and another worker may write in between
+        """The unusable samples found so far."""
+        # a copy, since nonzero() counts before it collects, and another worker may write in between
         found: List[int] = self._known.clone().nonzero().squeeze(1).tolist()
         return found
 
     def summary(self) -> str:
-        """How many files were left out, by name."""
+        """Return the number and the first names of the skipped files."""
         names = [self.where(index) for index in self.indices]
         more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         return f"skipped so far: {len(names)} of {len(self._known)} files: {', '.join(names[:SHOWN])}{more}"
 
     def report_at_exit(self) -> None:
-        """Log the summary when this process ends, if there is anything to say; also in a spawned process.
+        """Log the summary when this process ends, if a file was skipped; also in a spawned process.
 
-        Processes that this one forks, loader workers above all, say nothing. A sweep keeps every job's names till then.
+        Processes that this one forks, such as loader workers, log nothing. In a sweep, all jobs' names are logged then.
         """
         Finalize(None, self._report, exitpriority=0)
 

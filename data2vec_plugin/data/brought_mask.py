@@ -18,7 +18,7 @@ _brought: ContextVar[Optional[Entries]] = ContextVar("brought", default=None)
 
 @contextmanager
 def bringing(mask: Optional[Entries]) -> Iterator[None]:
-    """Within this context, a data2vec encoder that is to mask uses this mask; with None it draws its own."""
+    """Context in which a data2vec encoder that masks uses ``mask``; if it is None, the encoder draws its own."""
     before = _brought.set(mask)
     try:
         yield
@@ -27,5 +27,5 @@ def bringing(mask: Optional[Entries]) -> Iterator[None]:
 
 
 def brought(mask: bool) -> Union[bool, Entries]:
-    """The batch's mask where one is wanted and there is one, else ``mask``."""
+    """Return the batch's mask if ``mask`` is True and there is one, else ``mask``."""
     return (_brought.get() or mask) if mask else mask

@@ -9,12 +9,12 @@ from typing import Iterator
 import torch
 
 LONGEST = timedelta(days=2)
-"""Encoding a large corpus takes hours; training's own processes give each other up after ten to thirty minutes."""
+"""Encoding a large corpus takes hours; training's own process group times out after ten to thirty minutes."""
 
 
 @contextmanager
 def first_process_first() -> Iterator[None]:
-    """Lets rank 0 run before the others, which then find its results on the disk.
+    """Context in which rank 0 runs before the others, which then find its results on the disk.
 
     The others also continue if rank 0 fails, and raise the same error instead of waiting; they fail as soon as it dies,
     since the connection ends.
@@ -23,7 +23,7 @@ def first_process_first() -> Iterator[None]:
     if not together:
         yield
         return
-    # a group of its own: the default one's timeout is training's
+    # a separate group, since the default one has training's timeout
     group = torch.distributed.new_group(backend="gloo", timeout=LONGEST)
     first = torch.distributed.get_rank() == 0
     try:

@@ -26,10 +26,10 @@ class SharedMemoryError(RuntimeError):
 
 
 class InWorkers:
-    """A collater for loader workers: ``collate`` makes the batch, which goes into shared memory here and not later.
+    """A collater for loader workers: moves the batch of ``collate`` into shared memory here, where it can raise.
 
     Raises:
-        SharedMemoryError: there is no room for it; the message says how much there is, and the keys.
+        SharedMemoryError: there is no room for the batch; the message states the room and the keys to change.
     """
 
     def __init__(self, collate: Callable[[List[Any]], Any]) -> None:
@@ -44,7 +44,7 @@ class InWorkers:
 
 
 def share(batch: Any) -> None:
-    """Move a batch's tensors into shared memory, in place."""
+    """Move a batch's tensors into shared memory, in place; raises SharedMemoryError if there is no room."""
     found = list(tensors(batch))
     try:
         for tensor in found:
@@ -54,7 +54,7 @@ def share(batch: Any) -> None:
 
 
 def tensors(batch: Any) -> Iterator[Tensor]:
-    """The tensors of nested dicts, lists and tuples that hold anything."""
+    """Yield the non-empty tensors in nested dicts, lists and tuples."""
     if isinstance(batch, Tensor):
         if batch.numel():
             yield batch
@@ -77,7 +77,7 @@ def _no_room(needed: int) -> str:
 
 
 def end_with_parent() -> None:
-    """End this process as soon as the one that started it is gone; again does nothing."""
+    """End this process as soon as its parent process is gone; does nothing if called again."""
     if not _watching.is_set():
         _watching.set()
         threading.Thread(target=_end_without, args=(os.getppid(),), daemon=True).start()

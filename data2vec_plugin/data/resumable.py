@@ -1,4 +1,4 @@
-"""An epoch iterator that knows which data it counts in."""
+"""An epoch iterator whose saved position also identifies its data."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ DECIDE_BATCHES = (
     *("dataset.max_tokens", "dataset.batch_size", "dataset.required_batch_size_multiple"),
     *("task.min_sample_size", "task.max_sample_size"),
 )
-"""The keys that say which samples share a batch, in one task or another."""
+"""The keys, over all tasks, that decide which samples share a batch."""
 
 STAND_IN = "stand_in"
-"""Marks the batch that a process is given where it has none; nothing of it may count."""
+"""Marks the batch that replaces an empty one; nothing of it may count in losses or statistics."""
 
 
 class ManifestChangedError(ValueError):
-    """The data of a resumed run is not the data that its checkpoint counted in."""
+    """The data of a resumed run is not that of its checkpoint."""
 
 
 class BatchesChangedError(ValueError):
@@ -160,13 +160,14 @@ class ResumableIterator(EpochBatchIterating):
         return bool(self.iterator.end_of_epoch())
 
     def state_dict(self) -> Dict[str, Any]:
-        """fairseq's position, of how many processes, the data's digest, all processes' batches, and the seeds' rule."""
+        """Return fairseq's position, the number of processes, the data's digest, the number of batches of all
+        processes, and the seeds' rule."""
         known = {SHARDS: self.iterator.num_shards, KEY: self.digest, BATCHES: len(self.iterator.frozen_batches)}
         rule = {} if self.seeds is None else {RULE: self.seeds.rule}
         return {**self.iterator.state_dict(), **known, **rule}
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
-        """Go to a saved position; raises :class:`ManifestChangedError` if it is of other data.
+        """Continue at a saved position; raises :class:`ManifestChangedError` if it is of other data.
 
         Raises :class:`BatchesChangedError` if it is of other batches; checkpoints without this information are
         accepted.

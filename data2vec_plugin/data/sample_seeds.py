@@ -14,7 +14,7 @@ from ..core.masks.masking import hashed_row_generator, row_generator
 logger = logging.getLogger(__name__)
 
 OWN, HASHED, BY_MODEL = "own", "hashed", "by_model"
-"""Every sample has generators of its own; one of the reference's few; or masks are left to the model."""
+"""Each sample has its own generators; samples share the reference's few for masks; the model draws the masks."""
 RULES = (OWN, HASHED, BY_MODEL)
 
 
@@ -36,7 +36,7 @@ class SampleSeeds:
 
     @property
     def rule(self) -> str:
-        """One of ``RULES``, as a checkpoint says it."""
+        """One of ``RULES``, as checkpoints store it."""
         return RULES[int(self._rule)]
 
     @property
@@ -57,20 +57,20 @@ class SampleSeeds:
             logger.info(f"masks are drawn by the rule `{rule}` with which this run started; new runs use another")
 
     def of_mask(self, epoch: int, index: int, copy: int = 0) -> Generator:
-        """What draws a mask of a sample."""
+        """Return the generator for the mask of a sample's copy."""
         if self.rule == HASHED:
             return hashed_row_generator(self.seed, epoch, index)
         return row_generator(self.seed, epoch, index, copy)
 
     def of_masks(self, epoch: int, ids: Sequence[int], copies: int = 1) -> List[Generator]:
-        """What draws the masks of a batch: those of a sample's ``copies`` follow one another."""
+        """Return the generators for the masks of a batch; those of a sample's ``copies`` are consecutive."""
         return [self.of_mask(epoch, index, copy) for index in ids for copy in range(copies)]
 
     def of_view(self, epoch: int, index: int) -> Generator:
-        """What draws a sample's crop, and whatever else is not its mask.
+        """Return the generator for a sample's crop, and for all its other draws except the mask.
 
-        NumPy fills up a seed of less than four numbers with zeros, so that (seed, epoch, id) is that of copy 0's mask:
-        hence the fifth.
+        NumPy pads a seed of fewer than four numbers with zeros, so (seed, epoch, id) would be the generator of copy 0's
+        mask: hence the fifth number.
         """
         of_before = (self.seed, epoch, index)
         return np.random.default_rng((*of_before, 0, 1) if self.rule == OWN else of_before)

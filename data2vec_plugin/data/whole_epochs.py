@@ -1,4 +1,4 @@
-"""What data sets of every modality share: an epoch that loader workers see, and batches that leave no sample out."""
+"""Mixins for data sets of every modality: an epoch that loader workers see, and batches that leave no sample out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SharedEpoch:
 
 
 class ShuffledEpoch(SharedEpoch):
-    """Mixed into a data set that, if it is ``shuffled``, is put into new batches in every epoch."""
+    """A mixin for data sets that, if ``shuffled``, have new batches in every epoch."""
 
     def __init__(self, seed: int, shuffled: bool) -> None:
         super().__init__()
@@ -48,19 +48,19 @@ class ShuffledEpoch(SharedEpoch):
         raise NotImplementedError(f"{type(self).__name__} must implement how many samples it has")
 
     def ordered_indices(self) -> NDArray[np.int64]:
-        """All samples, in training in the epoch's order."""
+        """Return all samples; if ``shuffled``, in an order drawn from seed and epoch."""
         if not self.shuffled:
             return np.arange(len(self))
         return np.random.default_rng((self.seed, self.epoch)).permutation(len(self))
 
     @property
     def can_reuse_epoch_itr_across_epochs(self) -> bool:
-        """An epoch's batches are its own."""
+        """Whether every epoch has the same batches."""
         return not self.shuffled
 
 
 class AllBatches:
-    """Mixed in before one of fairseq's data sets."""
+    """Mixed in before one of fairseq's data sets, so that no version of fairseq drops samples."""
 
     def batch_by_size(self, indices: np.ndarray, *args: Any, **limits: Any) -> List[np.ndarray]:
         """fairseq's batches, and what fairseq main leaves out of them.
@@ -74,9 +74,9 @@ class AllBatches:
 
 
 class CountedSamples:
-    """Mixed in before fairseq's data set where a sample is one thing, a picture or a clip of several streams.
+    """Mixed in before fairseq's data set if a sample is a single item, such as a picture or a multimodal clip.
 
-    It counts as one token, so that ``dataset.max_tokens`` bounds their number too, and is never too long.
+    A sample counts as one token, so ``dataset.max_tokens`` also bounds their number, and none is too long.
     """
 
     def num_tokens(self, index: int) -> int:
@@ -92,5 +92,5 @@ class CountedSamples:
         return 1
 
     def filter_indices_by_size(self, indices: NDArray[np.int64], max_sizes: Any) -> Tuple[NDArray[np.int64], List[int]]:
-        """All of them, none left out; fairseq would look at one after another."""
+        """Return all samples, and none as left out; fairseq would check them one by one."""
         return indices, []

@@ -1,4 +1,4 @@
-"""The one reader and writer of NumPy's archives (.npz): arrays by name, none of them an object."""
+"""The only reader and writer of NumPy's archives (.npz): arrays by name, none of them of objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LARGEST = 1 << 30
 
 
 def read_arrays(path: Union[str, os.PathLike[str]], packed: bool = True) -> Dict[str, NDArray[Any]]:
-    """The arrays of a file, ``packed`` ones too; raises :class:`UnusableFileError` for anything else."""
+    """Read arrays by name, compressed ones only if ``packed``; raises :class:`UnusableFileError` for other files."""
     content = io.BytesIO(read_bytes(path))
     try:
         _check_sizes(path, content, packed)
@@ -28,13 +28,13 @@ def read_arrays(path: Union[str, os.PathLike[str]], packed: bool = True) -> Dict
             return {name: arrays[name] for name in arrays.files}
     except (UnusableFileError, ImportError, RecursionError):
         raise
-    except Exception as error:  # zip and NumPy let out many kinds where a file is not what it says
+    except Exception as error:  # zipfile and NumPy raise many kinds of errors for malformed files
         reason = str(error) or type(error).__name__
         raise UnusableFileError.of(path, f"cannot be read ({reason}); expected NumPy's .npz") from error
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], durably: bool = False) -> None:
-    """Write arrays, whole or not at all; ``durably`` as :func:`.writing.replacing` has it."""
+    """Write arrays, whole or not at all; ``durably`` as in :func:`.writing.replacing`."""
     save: Any = np.savez  # its keyword arguments would be mistaken for the arrays' types
     with replacing(path, durably) as part, part.open("wb") as file:
         save(file, **arrays)

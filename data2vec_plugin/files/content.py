@@ -1,4 +1,4 @@
-"""What a file holds, as a digest that is not computed again as long as the file stays as it is."""
+"""Digests of files' contents, which are cached as long as a file is unchanged."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ _BLOCK = 2**22
 
 
 def content_digest(path: Path, known: Path) -> str:
-    """Twelve hexadecimal digits of a file's content; ``known`` is a JSON file that caches the digests of a folder's
-    files.
+    """Return twelve hexadecimal digits of a file's content; the JSON file ``known`` caches those of a folder's files.
 
     A file counts as unchanged while its ctime (which programs cannot set), size, modification time and inode are the
     same. Unreadable entries of ``known`` are computed again; if the folder cannot be written, digests are computed each
@@ -33,7 +32,7 @@ def content_digest(path: Path, known: Path) -> str:
 
 
 def digest_of(path: Path) -> str:
-    """Twelve hexadecimal digits of a file's content."""
+    """Compute twelve hexadecimal digits of a file's content."""
     digest = hashlib.blake2b(digest_size=6)
     with opened(path) as file:
         while block := file.read(_BLOCK):

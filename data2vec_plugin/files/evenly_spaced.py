@@ -1,4 +1,4 @@
-"""Which of many items to look at, where looking at all takes too long."""
+"""Evenly spaced items, for checks of many where a check of all takes too long."""
 
 from __future__ import annotations
 

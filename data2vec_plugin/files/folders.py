@@ -33,7 +33,7 @@ SHOWN = 3
 
 
 class PassedOver:
-    """What a walk has left out: how often for which reason, with the first names."""
+    """The files and folders that a walk has skipped: their number by reason, and the first names."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -64,7 +64,7 @@ class PassedOver:
 
 
 class _Folder(NamedTuple):
-    """A folder that is still to be entered: its name below the root, and where it and those above it really are."""
+    """A folder to enter: its name relative to the root, and the resolved paths of its parents and itself."""
 
     name: str
     way: Tuple[str, ...]
@@ -98,7 +98,7 @@ class Walk:
         self._led_back: Set[str] = set()
 
     def by_folder(self, start: str = "") -> Iterator[List[str]]:
-        """Files below ``start``: those of one folder after another, none without any.
+        """Yield the files below ``start`` folder by folder, without folders that have none.
 
         Names are relative to the root and sorted, a folder's files before its folders.
         """
@@ -112,7 +112,7 @@ class Walk:
             pending.extend(reversed(folders))
 
     def files(self, start: str = "") -> Iterator[str]:
-        """The same, one by one."""
+        """Yield the files of :meth:`by_folder` one by one."""
         for names in self.by_folder(start):
             yield from names
 
@@ -147,7 +147,7 @@ class Walk:
         return sorted(files), sorted(folders)
 
     def _is_wanted(self, entry: os.DirEntry[str], name: str) -> bool:
-        """Whether a name ends as wanted and is a file's; what only looks like one is counted."""
+        """Whether an entry is a file with one of the endings; anything else with such a name is counted as skipped."""
         if not entry.name.lower().endswith(self.endings):
             return False
         linked = entry.is_symlink()
@@ -165,7 +165,7 @@ class Walk:
     def _add_other(self, entry: os.DirEntry[str], name: str) -> None:
         """Count a file of another known kind, and a broken link, which may have been a folder."""
         if entry.name.lower().endswith(self.endings):
-            return  # it has been counted
+            return  # counted by _is_wanted
         reason = self.others.get(os.path.splitext(entry.name)[1].lower())
         if reason is None and entry.is_symlink() and not os.path.exists(entry.path):
             reason = BROKEN
@@ -181,7 +181,7 @@ class Walk:
         inside = os.path.join(real, "")
         if any(above == real or above.startswith(inside) for above in way):
             place = os.path.join(way[-1], entry.name)
-            if place not in self._led_back:  # in a maze every way through meets it again
+            if place not in self._led_back:  # in a maze, every path leads to it again
                 logger.warning(f"{entry.path} links back to {real}; skipped")
                 self.passed.add(LEADS_BACK, name)
             self._led_back.add(place)

@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import IO, Dict, Iterator, Optional, Type
 
 LOCK = ".data2vec.lock"
-"""In the written folder; a killed process leaves the file there, which does not block others."""
+"""Name of the lock file; a killed process leaves it in the folder, where it does not block others."""
 
 _held: Dict[str, str] = {}
-"""What this process writes, by folder: the system's lock keeps other processes out, not this one."""
+"""This process's locks, by lock file: the system's lock keeps out other processes, not this one."""
 
 
 class FolderInUseError(ValueError):
@@ -24,14 +24,15 @@ class FolderInUseError(ValueError):
 
 
 class FolderLock:
-    """Held from its creation to :meth:`release`, or as a context.
+    """The lock of a folder, held from its creation to :meth:`release`, or as a context manager.
 
     A lock of the process (POSIX): its forked children, such as loader workers that live on for a moment after it was
     killed, do not hold it. It is also released if the process opens and closes the file elsewhere. File systems without
     locks (some network mounts) are written without one. Folders created for it that stay empty are removed with it.
 
     Args:
-        folder: the folder to write. replaced: another folder will get its name, so the lock is next to it.
+        folder: the folder to write.
+        replaced: whether another folder will get its name, so that the lock is next to it.
 
     Raises:
         FolderInUseError: another process writes there; the message names its command and start time.
@@ -58,7 +59,7 @@ class FolderLock:
         file.flush()
 
     def _taken(self, folder: Path) -> IO[str]:
-        """The file in its folder, locked."""
+        """Open and lock the file in its folder."""
         while True:
             file = self.path.open("a+", encoding="utf-8")
             if not _locked(file):
@@ -68,7 +69,7 @@ class FolderLock:
                 raise FolderInUseError(_in_use(folder, holder))
             if _is_there(file, self.path):
                 return file
-            file.close()  # its holder took it away while we waited to open it
+            file.close()  # its holder removed it while we were opening it
 
     def release(self) -> None:
         """Release the lock and remove its file; does nothing if called again."""
@@ -100,7 +101,7 @@ def writing(*folders: Optional[Path]) -> Iterator[None]:
 
 
 def _locked(file: IO[str]) -> bool:
-    """Whether the lock is ours now; also where the file system knows no locks."""
+    """Lock a file without waiting; return whether this process holds it, True on file systems without locks."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -115,7 +116,7 @@ def _locked(file: IO[str]) -> bool:
 
 
 def _is_there(file: IO[str], path: Path) -> bool:
-    """Whether an open file is the one that has the name."""
+    """Whether ``path`` is still the name of an open file."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
@@ -123,7 +124,7 @@ def _is_there(file: IO[str], path: Path) -> bool:
 
 
 def _this_command() -> str:
-    """Who writes: the process, its machine, since when, and its command."""
+    """Describe this process: its id, machine, the current time, and its command."""
     command = shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
     return f"process {os.getpid()} on {platform.node()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}: {command}"
 

@@ -1,7 +1,7 @@
-"""What an ONNX file says of itself: nothing of it is run, and its weights stay in the file.
+"""Facts about an ONNX file, which is not run, and whose weights are not loaded.
 
-The file is a protocol buffer, `ModelProto` of the ONNX standard: fields with a number, some of which hold others. Those
-that are read here are few, so that no package is needed for them.
+The file is a protocol buffer, `ModelProto` of the ONNX standard: numbered fields, some of which hold others. Only a few
+of them are read here, so no package is needed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ VARINT, EIGHT_BYTES, INSIDE, FOUR_BYTES = 0, 1, 2, 5
 LONGEST_TEXT = 1 << 22
 """Bytes of a name or of one entry of the metadata that are read."""
 NEWEST_LAYOUT = 64
-"""A number of the file's layout above any that there will be for long; ONNX 1.20 writes 13."""
+"""Above any version of the file's layout for years to come; ONNX 1.20 writes 13."""
 AGAIN = "copy it again, or create it again with `data2vec export`"
 
 # numbers of fields in the standard's messages
@@ -29,7 +29,7 @@ NODE, WEIGHT, INPUT, OUTPUT = 1, 5, 11, 12
 OPERATOR = 4
 SHAPE, KIND = 1, 2
 PRECISIONS = {1: "float32", 2: "uint8", 3: "int8", 10: "float16", 11: "float64", 16: "bfloat16"}
-"""What weights are made of; of other types are shapes and indices."""
+"""Types of weights; shapes and indices have other types."""
 
 
 class Span(NamedTuple):
@@ -58,14 +58,14 @@ class OnnxModel:
 
 
 def is_onnx(path: Path) -> bool:
-    """Whether a file begins as ONNX files do: with a small number, of the file's layout."""
+    """Whether a file begins as ONNX files do, with the small number of its layout."""
     with opened(path) as file:
         head = file.read(3)
     return len(head) == 3 and head[0] == LAYOUT << 3 and 0 < head[1] < NEWEST_LAYOUT and head[2] & 7 in (VARINT, INSIDE)
 
 
 def read_onnx(path: Path) -> OnnxModel:
-    """What a file says; raises :class:`UnusableFileError` for one that is no ONNX file, or is not whole."""
+    """Read the facts of a file; raises :class:`UnusableFileError` if it is not an ONNX file, or is not complete."""
     with opened(path) as file:
         reader = _Reader(path, file)
         model = OnnxModel()
@@ -111,7 +111,7 @@ class _Reader:
         self.file = file
 
     def fields(self, inside: Span) -> Iterator[Tuple[int, Value]]:
-        """Numbers and values of the fields of a message; texts and messages as where they lie."""
+        """Yield the number and the value of each field of a message; texts and messages as their span in the file."""
         place = inside.start
         while place < inside.end:
             self.file.seek(place)
@@ -137,7 +137,7 @@ class _Reader:
             yield key >> 3, value
 
     def varint(self) -> int:
-        """A number of as many bytes as it needs, seven bits each, the lowest first."""
+        """Read a number of variable length: seven bits per byte, the lowest first."""
         number = 0
         for shift in range(0, 70, 7):
             byte = self.file.read(1)
@@ -149,21 +149,21 @@ class _Reader:
         raise UnusableFileError.of(self.path, f"is not an ONNX file, or damaged at byte {self.file.tell():,}; {AGAIN}")
 
     def text(self, span: Span) -> str:
-        """A name or a text."""
+        """Read a name or a text."""
         if span.end - span.start > LONGEST_TEXT:
             raise UnusableFileError.of(self.path, f"holds a name of {span.end - span.start:,} bytes; {AGAIN}")
         self.file.seek(span.start)
         return self.file.read(span.end - span.start).decode("utf-8", "replace")
 
     def text_of(self, inside: Span, number: int) -> str:
-        """The text under a number; empty if there is none."""
+        """Read the text in the field ``number`` of a message; empty if there is none."""
         for found, value in self.fields(inside):
             if found == number and isinstance(value, Span):
                 return self.text(value)
         return ""
 
     def pair(self, inside: Span) -> Tuple[Union[str, int], Union[str, int]]:
-        """What stands under the numbers 1 and 2, each a text or a number; empty if nothing does."""
+        """Read the fields 1 and 2 of a message, each a text or a number; empty if missing."""
         found: Dict[int, Union[str, int]] = {1: "", 2: ""}
         for number, value in self.fields(inside):
             if number in found:
@@ -171,7 +171,7 @@ class _Reader:
         return found[1], found[2]
 
     def weight(self, inside: Span) -> Tuple[str, int]:
-        """A weight's precision, empty for what is no weight, and how many values it has."""
+        """Read a weight's precision, empty if it is not a weight, and its number of values."""
         shape: List[int] = []
         kind = 0
         for number, value in self.fields(inside):
@@ -182,7 +182,7 @@ class _Reader:
         return PRECISIONS.get(kind, ""), math.prod(shape)
 
     def numbers(self, span: Span) -> List[int]:
-        """Numbers that stand packed in one field."""
+        """Read the numbers packed in one field."""
         self.file.seek(span.start)
         found = []
         while self.file.tell() < span.end:

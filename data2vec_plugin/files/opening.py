@@ -19,7 +19,7 @@ KINDS = (
     (stat.S_ISBLK, "a device"),
 )
 OF_THE_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-"""What may go wrong with any file, and says nothing of this one."""
+"""Errors that do not depend on the file: too many open files, or too little memory."""
 
 
 def kind(mode: int) -> str:
@@ -30,8 +30,8 @@ def kind(mode: int) -> str:
 def opened(path: Path) -> BinaryIO:
     """Open a file to read its bytes.
 
-    Raises :class:`UnusableFileError` for a path that is missing, may not be read, or is not a regular file: such a one
-    is not opened, since a pipe would be waited for, a device never end, and a tape be wound back.
+    Raises :class:`UnusableFileError` for a path that is missing, may not be read, or is not a regular file. Other files
+    are not even opened: a pipe would block, a device might never end, and a tape would rewind.
     """
     try:
         _refuse_others(path, os.stat(path).st_mode)
@@ -60,7 +60,7 @@ def _refuse_others(path: Path, mode: int) -> None:
 
 
 def unreadable(path: Path, error: OSError) -> UnusableFileError:
-    """The error for a file that the operating system does not give."""
+    """Return the error for a file that the operating system cannot open or read."""
     if isinstance(error, FileNotFoundError):
         return UnusableFileError.of(path, "no such file")
     return UnusableFileError.of(path, f"cannot be read ({error.strerror or error})")
@@ -72,7 +72,7 @@ def size_of(file: BinaryIO) -> int:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The whole of a file; raises :class:`UnusableFileError` as :func:`opened` does."""
+    """Read a whole file; raises :class:`UnusableFileError` as :func:`opened` does."""
     with opened(path) as file:
         try:
             return file.read()
@@ -81,7 +81,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_part(path: Path, offset: int, length: int) -> bytes:
-    """``length`` bytes from ``offset`` on; raises :class:`UnusableFileError` if the file is shorter."""
+    """Read ``length`` bytes from ``offset`` on; raises :class:`UnusableFileError` if the file is shorter."""
     with opened(path) as file:
         there = size_of(file) - offset
         if offset < 0 or length < 0 or there < length:
@@ -96,7 +96,7 @@ def read_part(path: Path, offset: int, length: int) -> bytes:
 
 
 def said_size(size: float) -> str:
-    """A number of bytes for people.
+    """Format a number of bytes for people.
 
     >>> said_size(61_440), said_size(3 * 2**30)
     ('60 KB', '3 GB')

@@ -1,4 +1,4 @@
-"""The recipes that come with the package: where they are, what they say of themselves, a copy to change."""
+"""The recipes that come with the package: their folder, their descriptions, a copy to change."""
 
 import shutil
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ def copy(folder: Path, target: Path, force: bool) -> int:
     """Copy the whole tree; return the number of files.
 
     Raises:
-        ValueError: a file is there already, and not `force`.
+        ValueError: a file exists already, and `force` is False.
     """
     files = [file.relative_to(folder) for file in sorted(folder.rglob("*.yaml"))]
     taken = [file.as_posix() for file in files if (target / file).exists()]

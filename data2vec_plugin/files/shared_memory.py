@@ -1,4 +1,4 @@
-"""How much shared memory there is, through which loader workers hand their batches over."""
+"""How much shared memory there is, through which loader workers pass their batches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Room(NamedTuple):
 
 
 def room() -> Optional[Room]:
-    """What is free of :data:`FOLDER`; None on a system without it."""
+    """Return the free and total bytes of :data:`FOLDER`; None on a system without it."""
     if not os.path.isdir(FOLDER):
         return None
     usage = shutil.disk_usage(FOLDER)

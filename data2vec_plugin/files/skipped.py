@@ -1,4 +1,4 @@
-"""What a command had to leave out of many files: a line each in the folder that it writes."""
+"""The files that a command had to skip: a line for each, in the folder that it writes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN = 20
 
 
 def tell_skipped(folder: Path, skipped: Dict[str, str]) -> None:
-    """Write why each was left out, and print the first of them; without any the file goes."""
+    """Write the reason for each skipped file, and print the first ones; if there are none, remove the list."""
     path = folder / SKIPPED
     if not skipped:
         path.unlink(missing_ok=True)
@@ -26,7 +26,7 @@ def tell_skipped(folder: Path, skipped: Dict[str, str]) -> None:
 
 
 def print_skipped(skipped: Dict[str, str]) -> None:
-    """Print the first of them."""
+    """Print the first :data:`SHOWN` skipped files and their reasons to stderr."""
     lines = skipped_lines(skipped)
     for line in lines[:SHOWN]:
         print(f"skipped {line}".replace("\t", ": "), file=sys.stderr)
@@ -35,5 +35,5 @@ def print_skipped(skipped: Dict[str, str]) -> None:
 
 
 def skipped_lines(skipped: Dict[str, str]) -> list[str]:
-    """Path and reason, separated by a tab."""
+    """Return a line for each file: path and reason, separated by a tab."""
     return [printable(f"{place}\t{' '.join(reason.split())}") for place, reason in skipped.items()]

@@ -22,7 +22,7 @@ class UnusableFileError(ValueError):
     def of(cls, path: Union[str, os.PathLike[str]], fault: str, line: Optional[int] = None) -> UnusableFileError:
         """The error of one file, or of one of its lines, which are counted from 1.
 
-        ``fault`` says what was got, what is expected, and what to do.
+        ``fault`` says what was found, what is expected, and what to do.
         """
         shown = printable(os.fspath(path))
         error = cls(f"{shown}: {fault}" if line is None else f"{shown}, line {line}: {fault}")
@@ -31,12 +31,12 @@ class UnusableFileError(ValueError):
 
 
 def printable(text: str) -> str:
-    """A name with its bytes that are not UTF-8 as ``\\udce9``."""
+    """Escape bytes of a name that are not UTF-8, such as ``\\udce9``."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def shown(text: str, width: int = 60) -> str:
-    """The beginning of a line, in quotes, for a message."""
+    """Return the beginning of a line, in quotes, for a message."""
     return repr(text if len(text) <= width else text[:width] + "…")
 
 

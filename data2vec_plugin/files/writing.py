@@ -13,9 +13,9 @@ from .locks import FolderLock
 
 @contextmanager
 def replacing(path: Path, durably: bool = False) -> Iterator[Path]:
-    """A temporary path next to ``path`` to write to, renamed to ``path`` on success and deleted on failure.
+    """Context with a temporary path next to ``path``, renamed to ``path`` on success and deleted on failure.
 
-    ``durably``: as :func:`replace_durably` does.
+    ``durably`` renames it with :func:`replace_durably`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -31,7 +31,7 @@ def replacing(path: Path, durably: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder next to ``folder``, which replaces it on success and is deleted on failure.
+    """Context with an empty folder next to ``folder``, which replaces it on success and is deleted on failure.
 
     Raises :class:`FolderInUseError` if another command is writing it.
     """

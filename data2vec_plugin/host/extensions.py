@@ -98,7 +98,7 @@ EXTENSIONS = (
 
 
 def extend_fairseq() -> None:
-    """Extend what is imported by now, and the rest when it is; harmless when done twice."""
+    """Extend modules that are already imported, and the others when they are; safe to call twice."""
     for extension in EXTENSIONS:
         patches().after_import(extension.module, functools.partial(_extend, extension))
     for extension in EXTENSIONS:
@@ -108,7 +108,7 @@ def extend_fairseq() -> None:
 
 
 def put(extension: Extension, names: Dict[str, Any]) -> None:
-    """Replace the name in a module, once."""
+    """Replace the extension's name in ``names`` of a module; does nothing if it is already replaced."""
     holder, _, method = extension.name.partition(".")
     stock = getattr(names[holder], method) if method else names[holder]
     if getattr(stock, MARK, False):
@@ -132,10 +132,10 @@ def _extend(extension: Extension) -> None:
 
 
 def _program(module: str) -> Dict[str, Any]:
-    """The names of a module of fairseq's commands where it is the program itself, and so no module of that name.
+    """Return the names of a command's module if it runs as the program, and so is not imported by its name.
 
-    None where it is not. In a process that torch has started they are not those of ``__main__``, hence those that its
-    function sees.
+    Empty if it does not. In a process started by torch, they are not those of ``__main__``: hence the globals of its
+    function.
     """
     program = sys.modules.get("__main__")
     package, _, name = module.rpartition(".")

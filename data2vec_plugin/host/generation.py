@@ -1,5 +1,4 @@
-"""Extends ``fairseq-generate``: its task knows that it decodes, the last line reports how, and processes end with
-it."""
+"""Extends ``fairseq-generate``: its task knows that it decodes, its last line says how, its processes end with it."""
 
 from __future__ import annotations
 
@@ -12,24 +11,24 @@ class Generation:
 
     def __init__(self) -> None:
         self.description = ""
-        """How it is decoded, in the words of the last line; empty: fairseq's own."""
+        """How the call decodes, for the last line; if empty, the line is fairseq's own."""
         self.unlabelled = False
-        """Whether nothing is compared with labels, since there are none."""
+        """Whether there are no labels to compare with."""
         self.closing = ExitStack()
-        """What is to be ended with it, however it ends."""
+        """Resources that are released when the call ends, even by an error."""
 
 
 _current: Optional[Generation] = None
 
 
 def current_generation() -> Optional[Generation]:
-    """The call of ``fairseq-generate`` that this process is in; None in training and elsewhere."""
+    """Return the call of ``fairseq-generate`` that this process is in; None in training and elsewhere."""
     return _current
 
 
 @contextmanager
 def decoding() -> Iterator[Generation]:
-    """Within it, this process decodes, as ``fairseq-generate`` does."""
+    """Context in which this process decodes, as ``fairseq-generate`` does."""
     global _current
     generation, before = Generation(), _current
     _current = generation
@@ -41,7 +40,7 @@ def decoding() -> Iterator[Generation]:
 
 
 class LastLine:
-    """A stream whose line of results says how it was decoded, in place of the number of beams of ``--beam``."""
+    """A stream whose line of results states how the data was decoded, instead of the number of ``--beam``."""
 
     def __init__(self, stream: Any, stock: str, ours: Callable[[], str]) -> None:
         self._stream, self._stock, self._ours = stream, stock, ours

@@ -1,4 +1,4 @@
-"""Which runs are ours: what we add to fairseq acts on these, and on no others."""
+"""Which runs are ours: our extensions of fairseq act only on these."""
 
 from __future__ import annotations
 

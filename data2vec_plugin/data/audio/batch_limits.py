@@ -10,13 +10,13 @@ from .clips import CheckedAudioDataset
 
 
 def audio_of(dataset: Any) -> CheckedAudioDataset:
-    """The audio data set itself, without the labels around it."""
+    """Return the audio data set inside one with labels, or the data set itself."""
     audio: CheckedAudioDataset = getattr(dataset, "dataset", dataset)
     return audio
 
 
 def clips_that_fit(audio: CheckedAudioDataset, indices: Any, max_tokens: Optional[int]) -> Tuple[Any, Any]:
-    """Which of the clips at ``indices`` a batch of at most ``max_tokens`` samples can hold, and which it cannot."""
+    """Split ``indices`` into clips that fit into a batch of ``max_tokens`` samples, and clips that do not."""
     if not max_tokens:
         return indices, indices[:0]
     longer = np.minimum(audio.sizes[indices], audio.max_sample_size) > max_tokens
@@ -24,18 +24,18 @@ def clips_that_fit(audio: CheckedAudioDataset, indices: Any, max_tokens: Optiona
 
 
 def longest_of(audio: CheckedAudioDataset, too_long: Any) -> str:
-    """The longest clip of those that do not fit, with its manifest, line and length."""
+    """Describe the longest of the clips that do not fit: its manifest, line and length."""
     first = int(too_long[np.argmax(audio.sizes[too_long])])
     return f"{audio.where(first)}: {audio.sizes[first]:,} samples ({audio.sizes[first] / audio.sample_rate:.1f} s)"
 
 
 def limit_of(max_tokens: Optional[int]) -> str:
-    """The limit by its key."""
+    """Return the limit with its key, for a message."""
     return f"`dataset.max_tokens` (`--max-tokens`) is {max_tokens:,}"
 
 
 def too_long_fault(audio: CheckedAudioDataset, too_long: Any, total: int, max_tokens: Optional[int]) -> str:
-    """Why a data set cannot be used with this limit, and what to do."""
+    """Return the message for clips that do not fit into a batch: the longest one, and what to do."""
     return (
         f"{longest_of(audio, too_long)}, but {limit_of(max_tokens)}: raise it, or skip such clips ({len(too_long):,} "
         f"of {total:,}) with `dataset.skip_invalid_size_inputs_valid_test=true` "

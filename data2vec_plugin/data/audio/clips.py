@@ -38,7 +38,7 @@ TRUNCATED = 0.99
 
 
 def rate_fault(found: int, expected: int) -> str:
-    """What is wrong with a file's sample rate in Hz; empty if nothing is."""
+    """Return the fault of a file's sample rate in Hz, or an empty string."""
     if found == expected:
         return ""
     return (
@@ -48,7 +48,7 @@ def rate_fault(found: int, expected: int) -> str:
 
 
 def truncation_fault(found: int, stated: int, shortest: int) -> str:
-    """What is wrong with a file's number of samples, where the manifest states another; empty if nothing is."""
+    """Return the fault of a file with fewer samples than the manifest states or a run needs, or an empty string."""
     if found >= max(TRUNCATED * stated, shortest, 1):
         return ""
     return (
@@ -63,9 +63,9 @@ class AudioFileError(BadFileError):
 
 @dataclass(frozen=True)
 class LoaderMasks:
-    """What draws a model's ``masks`` of frames, and the convolutions that frames are made by.
+    """Draws a model's ``masks`` of frames in the loader; ``conv_layers`` are the convolutions that make the frames.
 
-    ``shortest_by`` says which keys ask for clips of some length.
+    ``shortest_by`` names the keys that require a minimum length of clips.
     """
 
     conv_layers: Sequence[ConvSpec]
@@ -73,27 +73,27 @@ class LoaderMasks:
     shortest_by: str = "the model's masks"
 
     def shortest_clip(self) -> int:
-        """Samples of the shortest clip that can hide one span and still show a frame."""
+        """Return the samples of the shortest clip that has a visible frame when one span is masked."""
         return samples_for(self.masks.masker.shortest, self.conv_layers)
 
     def draw(self, lengths: Sequence[int], seeds: SampleSeeds, epoch: int, ids: Sequence[int]) -> Mask:
-        """Masks of the clips ``ids`` of ``lengths`` samples, of which the longest is as wide as their batch.
+        """Draw the masks of the clips ``ids`` of ``lengths`` samples; the longest clip is as wide as the batch.
 
-        A clip shorter than one frame has one, as in the model. A clip's copies follow one another.
+        A clip shorter than a frame counts as one frame, as in the model. The masks of a clip's copies are consecutive.
         """
         return self.masks.draw(self.frames(lengths), seeds.of_masks(epoch, ids, self.masks.copies))
 
     def frames(self, lengths: Sequence[int]) -> List[int]:
-        """For each clip of this many samples."""
+        """Return the number of frames of each clip, at least 1, from its samples."""
         return [max(output_length(length, self.conv_layers), 1) for length in lengths]
 
 
 class CheckedAudioDataset(AllBatches, FileAudioDataset):
     """fairseq's ``FileAudioDataset`` (WAV, FLAC, zip) whose faults name manifest, line and file.
 
-    ``shortest`` samples is what the model needs, by the keys in ``shortest_by``; shorter clips are left out, counted
-    and named. So are files that turn out to be unusable when they are read (empty, truncated, unreadable, another
-    rate, NaN, silent), up to ``bad_limit`` of them; one more raises :class:`AudioFileError`.
+    Clips shorter than ``shortest`` samples, which the keys in ``shortest_by`` require, are skipped and reported. So are
+    files that turn out to be unusable when they are read (empty, truncated, unreadable, another rate, NaN, silent), up
+    to ``bad_limit`` of them; one more raises :class:`AudioFileError`.
     """
 
     shortest_by = "`model.conv_feature_layers`"
@@ -122,7 +122,7 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
         self._report_skips([name for _, name, size in lines if size < self.min_sample_size], wanted, shortest)
 
     def _report_skips(self, names: List[str], wanted: int, shortest: int) -> None:
-        """Say how many clips are too short, by name; none left is an error."""
+        """Log the number and the first names of clips that are too short; raise ValueError if no other is left."""
         if not names:
             return
         limit = self.min_sample_size
@@ -134,7 +134,7 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
         logger.warning(f"{self.manifest}: skipped {len(names)} of {self.entries} clips, {reason}: {shown}")
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
-        """``id`` and ``source`` (samples,); the source of a file that is left out is None, fairseq's sign for it."""
+        """Return ``id`` and ``source`` (samples,); the source of a skipped file is None, as in fairseq."""
         self._reading = index
         try:
             samples, rate = read_samples(self.entry(index))
@@ -146,13 +146,13 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
         return {"id": index, "source": source}
 
     def _check(self, source: Tensor, index: int) -> None:
-        """Raise :class:`UnusableFileError` for a clip that teaches nothing as it was read."""
+        """Raise :class:`UnusableFileError` for a clip that is truncated, silent, or has NaN or infinite samples."""
         fault = self._fault(source, index)
         if fault:
             raise UnusableFileError.of(self.entry(index), fault)
 
     def _fault(self, source: Tensor, index: int) -> str:
-        """What is wrong with a clip as it was read; empty if nothing is."""
+        """Return the fault of a clip as it was read, or an empty string."""
         truncated = truncation_fault(len(source), int(self.sizes[index]), self.min_sample_size)
         if truncated:
             return truncated
@@ -163,7 +163,10 @@ class CheckedAudioDataset(AllBatches, FileAudioDataset):
         return ""
 
     def postprocess(self, feats: Tensor, curr_sample_rate: int) -> Tensor:
-        """Average channels, refuse another rate, normalise to zero mean and unit variance if asked to."""
+        """Average the channels and, if configured, normalise to zero mean and unit variance.
+
+        Raises :class:`UnusableFileError` for another sample rate.
+        """
         if feats.dim() == 2 and not self._mixed_down:
             self._mixed_down.fill_(True)
             where = self.where(self._reading)
@@ -238,7 +241,7 @@ class MaskedAudioDataset(SharedEpoch, CheckedAudioDataset):
         self.masks = masks
 
     def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
-        """fairseq's batch with its ``mask``; without where the run began with masks that the model draws."""
+        """Return fairseq's batch with its ``mask``; without it in runs that started with masks drawn by the model."""
         batch: Dict[str, Any] = super().collater(samples)
         if batch and self.seeds.masks_are_drawn:
             lengths: List[int] = (~batch["net_input"]["padding_mask"]).sum(1).tolist()

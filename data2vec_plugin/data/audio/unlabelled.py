@@ -1,4 +1,4 @@
-"""Clips that nothing is known of but how they sound."""
+"""Clips without labels."""
 
 from typing import Any, List
 
@@ -6,9 +6,9 @@ from fairseq.data import BaseWrapperDataset
 
 
 class UnlabelledClips(BaseWrapperDataset):  # type: ignore[misc]
-    """Clips without labels: fairseq-generate prints no T- lines for samples whose target is None."""
+    """Clips whose target is None, for which fairseq-generate prints no T- lines."""
 
     def collater(self, samples: List[Any]) -> Any:
-        """The clips' batch, without target."""
+        """Return the clips' batch with None as its ``target``."""
         batch = self.dataset.collater(samples)
         return {**batch, "target": None} if batch else batch

@@ -65,8 +65,8 @@ ALWAYS_ALIKE = Order()
 class ImageDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
     """Images as ``img`` (3, size, size) by their position in an epoch; ``id`` identifies image and view.
 
-    A model gets them as ``key``. Up to ``bad_limit`` unusable images are skipped, counted and named; one more raises
-    :class:`ImageFileError`.
+    The model's argument is called ``key``. Up to ``bad_limit`` unusable images are skipped, counted and named; one more
+    raises :class:`ImageFileError`.
     """
 
     def __init__(
@@ -102,21 +102,21 @@ class ImageDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
         return {"id": sample, **self.looks(image, self.rng(sample))}
 
     def looks(self, image: Any, rng: Generator) -> Dict[str, Tensor]:
-        """A picture as the model gets it: ``img``."""
+        """Return the transformed picture as ``img`` (3, size, size)."""
         return {"img": self.transform(image, rng)}
 
     def rng(self, sample: int) -> Generator:
-        """The epoch's and the sample's own generator, for its transform."""
+        """Return the generator for a sample's transform, by seed, epoch and id."""
         return np.random.default_rng((self.seed, self.epoch, sample))
 
     def _ids(self) -> Indices:
-        """Ids of the epoch by position; drawn once by every worker."""
+        """Return the epoch's ids by position; each worker draws them once per epoch."""
         if self._drawn[0] != self.epoch:
             self._drawn = (self.epoch, self.order.ids(len(self), self.seed, self.epoch))
         return self._drawn[1]
 
     def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
-        """``net_input`` with pictures (B, 3, size, size) and what a kind of data adds; empty if all are left out."""
+        """Return ``net_input`` with pictures (B, 3, size, size) and further inputs; empty if all were skipped."""
         samples = [sample for sample in samples if sample["img"] is not None]
         if not samples:
             return {}
@@ -127,7 +127,7 @@ class ImageDataset(SharedEpoch, AllBatches, CountedSamples, FairseqDataset):
         return {"id": torch.tensor(ids), "net_input": net_input, "ntokens": len(ids), "nsentences": len(ids)}
 
     def beside(self, ids: List[int]) -> Dict[str, Any]:
-        """Further inputs of the model; none here."""
+        """Return further inputs of the model for the samples ``ids``; none here."""
         return {}
 
     def ordered_indices(self) -> Indices:
@@ -153,11 +153,11 @@ class MaskedImageDataset(ImageDataset):
         self.seeds = seeds
 
     def rng(self, sample: int) -> Generator:
-        """Not that of the sample's mask."""
+        """Return the generator for a sample's transform, which is not the one for its mask."""
         return self.seeds.of_view(self.epoch, sample)
 
     def beside(self, ids: List[int]) -> Dict[str, Any]:
-        """``mask`` as :meth:`Mask.as_dict` has it, patches row by row."""
+        """Return ``mask`` in the format of :meth:`Mask.as_dict`, patches row by row."""
         if self.masks is None:
             return {}
         rngs = self.seeds.of_masks(self.epoch, ids, self.masks.copies)
@@ -165,20 +165,20 @@ class MaskedImageDataset(ImageDataset):
 
 
 class TwoLooksDataset(MaskedImageDataset):
-    """The same part of each picture twice: as the student sees it, and as ``target``, in other colours."""
+    """The same part of each picture twice: as the student's input, and as ``target`` in other colours."""
 
     def __init__(self, look: Transform, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.look = look
 
     def looks(self, image: Any, rng: Generator) -> Dict[str, Tensor]:
-        """``img`` and ``target`` (3, size, size)."""
+        """Return ``img`` and ``target`` (3, size, size)."""
         part: Any = self.transform(image, rng)
         return {"img": self.look(part, rng), "target": self.look(part, rng)}
 
 
 class LabelledImageDataset(ImageDataset):
-    """Pictures with their classes."""
+    """Pictures with their classes; raises ValueError for a source that was opened without labels."""
 
     def __init__(self, source: ImageSource, *args: Any, **options: Any) -> None:
         if source.labels is None:
@@ -187,5 +187,5 @@ class LabelledImageDataset(ImageDataset):
         self.labels: Indices = source.labels
 
     def beside(self, ids: List[int]) -> Dict[str, Tensor]:
-        """``label`` (B,), numbers of the classes."""
+        """Return ``label`` (B,), the class numbers."""
         return {"label": torch.from_numpy(self.labels[np.array(ids) % len(self)])}

@@ -1,7 +1,6 @@
-"""RandAugment (Cubuk et al., 2020) at the strength that fine-tuning on ImageNet is used to.
+"""RandAugment (Cubuk et al., 2020) with the strengths that are usual for fine-tuning on ImageNet.
 
-Operations and ranges are those that `rand-m9-mstd0.5-inc1` stands for: fifteen operations, all of them harder at a
-higher level.
+Operations and ranges are those of `rand-m9-mstd0.5-inc1`: fifteen operations, none of them weaker at a higher level.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class RandAugmentConfig:
 
 
 def parse_rand_augment(text: Optional[str]) -> Optional[RandAugmentConfig]:
-    """Read a setting such as `rand-m9-mstd0.5-inc1`; None for none. Raises ValueError for any other.
+    """Parse a setting such as `rand-m9-mstd0.5-inc1`; return None for `none`. Raises ValueError for any other text.
 
     ``m`` is the level, ``mstd`` its deviation, ``n`` how many operations (2), ``p`` the probability of each (0.5).
     """
@@ -67,14 +66,14 @@ def parse_rand_augment(text: Optional[str]) -> Optional[RandAugmentConfig]:
 
 
 class RandAugment:
-    """Does a few operations, drawn for every picture. ``fill`` (0 to 255) is what a turned picture leaves bare."""
+    """Applies operations drawn for every picture; ``fill`` (0 to 255) colours the areas that they leave empty."""
 
     def __init__(self, config: RandAugmentConfig, fill: Color) -> None:
         self.config = config
         self.fill = fill
 
     def __call__(self, picture: Image, rng: Generator) -> Image:
-        """An RGB picture of the same size."""
+        """Return an RGB picture of the same size."""
         config = self.config
         for _ in range(config.count):
             operation = OPERATIONS[int(rng.integers(len(OPERATIONS)))]
@@ -88,7 +87,7 @@ def _either_way(value: float, rng: Generator) -> float:
     return value if rng.random() < 0.5 else -value
 
 
-# each takes an RGB picture, a strength from 0 to 1, a color to fill with and what to draw a direction from
+# each takes an RGB picture, a strength from 0 to 1, a color for empty areas, and a generator for the direction
 def auto_contrast(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
     """Stretch every channel to its full range."""
     from PIL import ImageOps
@@ -104,28 +103,28 @@ def equalize(picture: Image, strength: float, fill: Color, rng: Generator) -> Im
 
 
 def invert(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
-    """The negative."""
+    """Invert every channel."""
     from PIL import ImageOps
 
     return ImageOps.invert(picture)
 
 
 def posterize(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
-    """Keep four bits to one of every channel."""
+    """Keep the highest bits of every channel: four at strength 0, one at the highest strengths."""
     from PIL import ImageOps
 
     return ImageOps.posterize(picture, max(4 - int(4 * strength), 1))
 
 
 def solarize(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
-    """The negative of what is bright: nothing at 0, everything at 1."""
+    """Invert values at or above a threshold, which falls from 256 at strength 0 (none) to 0 at strength 1 (all)."""
     from PIL import ImageOps
 
     return ImageOps.solarize(picture, 256 - int(256 * strength))
 
 
 def solarize_add(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
-    """Make what is dark brighter by up to 110."""
+    """Add up to 110 to values below 128."""
     more = int(110 * strength)
     table = [min(value + more, 255) if value < 128 else value for value in range(256)]
     return picture.point(table * 3)
@@ -143,7 +142,7 @@ def _enhanced(name: str) -> Operation:
 
 
 def rotate(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
-    """Turn by up to 30 degrees."""
+    """Rotate by up to 30 degrees."""
     from PIL.Image import Resampling
 
     return picture.rotate(_either_way(30 * strength, rng), Resampling.BICUBIC, fillcolor=fill)
@@ -156,12 +155,12 @@ def _affine(picture: Image, matrix: Sequence[float], fill: Color) -> Image:
 
 
 def shear_x(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
-    """Shift every row by up to 0.3 of its height."""
+    """Shift every row sideways by up to 0.3 of its y coordinate."""
     return _affine(picture, (1, _either_way(0.3 * strength, rng), 0, 0, 1, 0), fill)
 
 
 def shear_y(picture: Image, strength: float, fill: Color, rng: Generator) -> Image:
-    """Shift every column by up to 0.3 of its distance."""
+    """Shift every column up or down by up to 0.3 of its x coordinate."""
     return _affine(picture, (1, 0, 0, _either_way(0.3 * strength, rng), 1, 0), fill)
 
 

@@ -20,7 +20,7 @@ Box = Tuple[int, int, int, int]
 """Top, left, height, width."""
 
 TRIES = 10
-"""How often a rectangle is drawn anew that does not fit."""
+"""How often a rectangle is drawn until one fits."""
 ASPECT = (3 / 4, 4 / 3)
 """Width over height of a random part."""
 ERASED_SHARE = (0.02, 1 / 3)
@@ -28,7 +28,7 @@ ERASED_ASPECT = (0.3, 1 / 0.3)
 
 
 class ColorJitter:
-    """Brightness, contrast and saturation times 1 ± ``strength``, in any order."""
+    """Multiplies brightness, contrast and saturation by factors within 1 ± ``strength``, in random order."""
 
     def __init__(self, strength: float) -> None:
         self.bounds = max(1 - strength, 0), 1 + strength
@@ -44,7 +44,7 @@ class ColorJitter:
 
 
 class Flip:
-    """With ``probability`` mirrored, left for right."""
+    """Mirrors a picture left to right with ``probability``."""
 
     def __init__(self, probability: float) -> None:
         self.probability = probability
@@ -57,7 +57,7 @@ class Flip:
 
 
 class RandomPart:
-    """A part of a picture that takes a share of it between the two of ``scale``, resized to a square."""
+    """A part of a picture whose share of the area is between the two values of ``scale``, resized to a square."""
 
     def __init__(self, size: int, scale: Sequence[float]) -> None:
         self.size = size
@@ -72,7 +72,7 @@ class RandomPart:
         return functional.resized_crop(picture, *box, size, InterpolationMode.BICUBIC, antialias=True)
 
     def box(self, height: int, width: int, rng: Generator) -> Box:
-        """Where the part lies; if none fits, the middle, as little cut as its aspect allows."""
+        """Draw a part that fits; if none does, return the largest central part with an allowed aspect."""
         for _ in range(TRIES):
             rows, columns = sides(height * width, self.scale, ASPECT, rng)
             if 0 < rows <= height and 0 < columns <= width:
@@ -83,7 +83,7 @@ class RandomPart:
 
 
 class ShiftedPart:
-    """A square of a picture with a black margin of ``margin`` pixels around it; for pictures as small as it."""
+    """A random square of a picture with a black margin of at least ``margin`` pixels, for small pictures."""
 
     def __init__(self, size: int, margin: int) -> None:
         self.size = size
@@ -100,7 +100,7 @@ class ShiftedPart:
 
 
 class Erase:
-    """With ``probability`` a rectangle becomes noise, another value for every pixel and channel."""
+    """Replaces a rectangle by noise with ``probability``, another value for every pixel and channel."""
 
     def __init__(self, probability: float) -> None:
         self.probability = probability
@@ -121,12 +121,12 @@ class Erase:
 
 
 def sides(area: int, share: Sequence[float], aspect: Sequence[float], rng: Generator) -> Tuple[int, int]:
-    """Height and width of a rectangle that takes a share of ``area``; its aspect is as likely wide as narrow."""
+    """Draw height and width of a rectangle by its share of ``area`` and its aspect, the latter on a log scale."""
     target = area * rng.uniform(share[0], share[1])
     ratio = math.exp(rng.uniform(math.log(aspect[0]), math.log(aspect[1])))
     return round(math.sqrt(target / ratio)), round(math.sqrt(target * ratio))
 
 
 def corner(height: int, width: int, rows: int, columns: int, rng: Generator) -> Tuple[int, int]:
-    """Top and left of a rectangle anywhere within another."""
+    """Draw top and left of a rectangle within another."""
     return int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))

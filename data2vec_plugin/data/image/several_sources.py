@@ -39,11 +39,11 @@ class SeveralSources:
         return source.name(place)
 
     def place(self, index: int) -> tuple[ImageSource, int]:
-        """The source of a picture, and its number there."""
+        """Return the source of a picture, and the picture's number in it."""
         number = bisect_right(self.ends, index)
         return self.sources[number], index - (self.ends[number - 1] if number else 0)
 
     def extent(self) -> tuple[int, str]:
-        """In how many parts the pictures come, and what these are called."""
+        """Return the number of folders or archives that hold the pictures, and which of the two they are."""
         extents = [source.extent() for source in self.sources]
         return sum(parts for parts, _ in extents), extents[0][1]

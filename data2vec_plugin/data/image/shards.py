@@ -25,8 +25,8 @@ class ImageShards:
     """The pictures of several archives, one archive after another.
 
     With ``labelled`` every sample has a class: a number, which is the label, or a name; names are numbered in their
-    sorted order. Where the pictures lie is kept in ``index_folder``. Raises :class:`ImageSourceError` for an archive
-    that holds no picture, and for a picture without a class, or with one that no label can be.
+    sorted order. The positions of the pictures are cached in ``index_folder``. Raises :class:`ImageSourceError` for an
+    archive without pictures, and for a picture without a class, or with one that cannot be a label.
     """
 
     def __init__(self, paths: Sequence[Path], labelled: bool, index_folder: Path) -> None:
@@ -102,7 +102,7 @@ class ImageShards:
         return self.paths[int(np.searchsorted(self._first, index, side="right")) - 1]
 
     def extent(self) -> Tuple[int, str]:
-        """How many archives there are."""
+        """Return the number of archives."""
         return len(self.paths), "archives"
 
 

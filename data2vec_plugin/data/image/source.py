@@ -1,4 +1,4 @@
-"""Where pictures come from: one protocol, whatever holds them."""
+"""The protocol of all sources of pictures, whatever holds them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...files.names import FileNames
 from ...files.unusable import UnusableFileError
 
 NAMED = "SPLIT-NUMBER.tar, such as train-000000.tar"
-"""How archives are found."""
+"""The names of archives, for messages."""
 PROGRESS = 100_000
 """The number of images listed between two lines of the log."""
 
@@ -25,7 +25,7 @@ class ImageSourceError(UnusableFileError):
 class ImageSource(Protocol):
     """Encoded pictures by number, always in the same order.
 
-    ``labels`` (N,) are there if they were asked for; ``classes`` are their names if the source knows any, sorted.
+    ``labels`` (N,) is None unless requested; ``classes`` holds their sorted names, or None if there are none.
     """
 
     root: Path
@@ -37,13 +37,13 @@ class ImageSource(Protocol):
         """How many pictures there are."""
 
     def read(self, index: int) -> bytes:
-        """An encoded picture; raises :class:`UnusableFileError` if it is not there or cut short."""
+        """An encoded picture; raises :class:`UnusableFileError` if it is missing or truncated."""
 
     def name(self, index: int) -> str:
         """Where a picture is, for a message."""
 
     def extent(self) -> tuple[int, str]:
-        """In how many parts the pictures come, and what these are called."""
+        """Return the number of folders or archives that hold the pictures, and which of the two they are."""
 
 
 def source_digest(names: FileNames, labels: Optional[NDArray[np.int64]]) -> str:

@@ -1,4 +1,4 @@
-"""Which folder or archives hold a split."""
+"""Finds and opens the folder or the archives of a split."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ INDEX = "index"
 
 
 def open_split(data: Path, split: str, labelled: bool, index_dir: Optional[str] = None) -> ImageSource:
-    """The pictures of a split: a folder DATA/SPLIT, or archives DATA/SPLIT-000000.tar and so on.
+    """Open the pictures of a split: a folder DATA/SPLIT, or archives DATA/SPLIT-000000.tar and so on.
 
-    Without labels a folder of no splits is itself the split, as upstream has it. Of several processes the first
-    indexes archives. Raises :class:`ImageSourceError` if there is nothing to read, or too much.
+    Without labels, a folder that lacks the split is itself the split, as in upstream. Of several processes, the first
+    indexes the archives. Raises :class:`ImageSourceError` if the split is missing or empty, or exists twice.
     """
     if not data.is_dir():
         raise ImageSourceError(f"`task.data` is {data}; expected a folder that exists")

@@ -1,4 +1,4 @@
-"""What is done to a picture before a model sees it. What is drawn follows the generator that is given."""
+"""Transforms from a picture to a model's input. All random draws use the given generator."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Normalization:
 
     @classmethod
     def of_checkpoint(cls, task: Mapping[str, Any]) -> Normalization:
-        """What a checkpoint's task says; where it says nothing, ImageNet's."""
+        """Return the values in a checkpoint's task, or ImageNet's where it has none."""
         mean, std = (task.get(f"normalization_{name}") for name in ("mean", "std"))
         return cls(tuple(mean or cls.mean), tuple(std or cls.std))
 
@@ -45,7 +45,7 @@ class Transform:
         self.steps = list(steps)
 
     def __call__(self, picture: Image, rng: Generator) -> Tensor:
-        """The tensor."""
+        """Return the tensor (3, size, size)."""
         result: Any = picture
         for step in self.steps:
             result = step(result, rng)
@@ -69,7 +69,7 @@ def training_transform(
     erase_prob: float,
     flip_prob: float = 0.5,
 ) -> Transform:
-    """A random part of the picture, flip, RandAugment; of the tensor a rectangle erased by noise."""
+    """A random part of the picture, flip, RandAugment, and a rectangle replaced by noise."""
     part: Step = ShiftedPart(size, SHIFT) if size <= SMALL else RandomPart(size, crop_scale)
     steps: List[Step] = [part, Flip(flip_prob)]
     if augment is not None:
@@ -82,7 +82,7 @@ def training_transform(
 
 
 def evaluation_transform(size: int, normalization: Normalization) -> Transform:
-    """The shorter side resized, the middle of the picture."""
+    """The middle of the picture, after its shorter side is resized."""
     return Transform([MiddlePart(size), ToTensor(normalization)])
 
 
@@ -117,9 +117,9 @@ class MiddlePart:
 
 
 def middle_of_strip(picture: Image) -> Image:
-    """The middle of a picture that is many times as long as wide, which would be huge once its short side is resized.
+    """Crop a picture to its middle if it is over eight times as long as wide: resized, it would be huge.
 
-    Only a square of it is going to be kept.
+    Only a square of it is used afterwards.
     """
     width, height = picture.size
     longest = 8 * min(width, height)
@@ -130,8 +130,7 @@ def middle_of_strip(picture: Image) -> Image:
 
 
 class ToTensor:
-    """A picture as normalised floats, which reads the pixels twice, where torchvision's own steps read them five
-    times."""
+    """Converts a picture to normalised floats. Reads the pixels twice; torchvision's own steps read them five times."""
 
     def __init__(self, normalization: Normalization) -> None:
         self.mean = 255 * torch.tensor(normalization.mean)[:, None, None]

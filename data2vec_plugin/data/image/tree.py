@@ -22,13 +22,13 @@ class ImageTree:
     """All images below ``root``, sorted folder by folder; hidden files and folders are skipped.
 
     With ``labelled`` every folder in ``root`` is a class, numbered in sorted order of the names, and all images below
-    it have that class. Raises :class:`ImageSourceError` where there is no picture, or no class, or a class without a
-    picture.
+    it have that class. Raises :class:`ImageSourceError` if there is no picture, no class folder, or a class without
+    pictures.
     """
 
     def __init__(self, root: Path, labelled: bool) -> None:
         self.root = root
-        # where links lead whose names are those of pictures is not asked: that would be a call for each of a million
+        # links with a picture's name are not resolved, which would cost a system call for each of a million
         self._walk = Walk(root, ENDINGS, {**UNREAD, **PACKED}, follow_files=False)
         self.classes: Optional[Sequence[str]] = self._class_folders() if labelled else None
         self.labels: Optional[NDArray[np.int64]] = None
@@ -56,7 +56,7 @@ class ImageTree:
         return names
 
     def _of_classes(self, classes: Sequence[str], counts: List[int]) -> Iterator[str]:
-        """Names class by class; how many each has is added to ``counts``."""
+        """Yield names class by class, and append the number of each class's pictures to ``counts``."""
         for name in classes:
             before = self._found
             yield from self._below(name)
@@ -64,7 +64,7 @@ class ImageTree:
             self._check(counts[-1], self.root / name)
 
     def _below(self, folder: str) -> Iterator[str]:
-        """Names relative to the root, as they are found, with progress."""
+        """Yield names relative to the root as they are found, and log progress."""
         for pictures in self._walk.by_folder(folder):
             self._folders += 1
             for name in pictures:
@@ -81,7 +81,7 @@ class ImageTree:
             )
 
     def _passed_over(self) -> str:
-        """What may be the reason why there is nothing, for the end of a message."""
+        """Describe the skipped files, among which the missing ones may be, for the end of a message."""
         passed = self._walk.passed
         if not passed:
             return ""
@@ -94,7 +94,7 @@ class ImageTree:
         return len(self._names)
 
     def read(self, index: int) -> bytes:
-        """The file as it is."""
+        """Read the file's bytes; raises :class:`UnusableFileError` if it cannot be read."""
         return read_picture(self._path(index))
 
     def name(self, index: int) -> str:
@@ -105,5 +105,5 @@ class ImageTree:
         return self.root / os.fsdecode(self._names[index])
 
     def extent(self) -> Tuple[int, str]:
-        """How many folders hold pictures."""
+        """Return the number of folders that hold pictures."""
         return self._folders, "folders"

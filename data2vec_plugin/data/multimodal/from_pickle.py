@@ -1,4 +1,4 @@
-"""From the published pickles to our folders: padding goes, gaps stay, samples without a frame are dropped."""
+"""Converts the published pickles to our folders: removes padding, keeps gaps, drops samples without frames."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _write_split(
 
 
 def _frames(path: Path, name: str, padded: NDArray[Any], keep_padding: bool) -> NDArray[np.float32]:
-    """A sample's rows (frames, channels) without padding; nothing where all is padding."""
+    """Return a sample's rows (frames, channels) without padding; no rows if all are padding."""
     features = finite(np.where(np.isneginf(padded), 0, padded), path, name)
     found = np.flatnonzero(np.abs(features).sum(1))
     if not len(found):

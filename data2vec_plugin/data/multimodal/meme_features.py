@@ -20,13 +20,16 @@ logger = logging.getLogger(__name__)
 
 Arrays = Dict[str, NDArray[Any]]
 Encode = Callable[[Dict[str, Any]], Dict[str, Tensor]]
-"""The ``net_input`` of a batch -> a vector a sample (B, D) of each part."""
+"""Maps the ``net_input`` of a batch to vectors (B, D) of each part."""
 IDS = "ids"
 PREFETCHED = 2
 
 
 def features_of(dataset: MemeDataset, encode: Encode, batch: int = 32) -> Arrays:
-    """Vectors (N, D) of each part of all memes that can be used, in their order, and their numbers as ``ids``."""
+    """Return vectors (N, D) of each part for the usable memes, in order, and the memes' indices as ``ids`` (N,).
+
+    Raises UnusableFileError if no meme can be used.
+    """
     found: List[Dict[str, Tensor]] = []
     ids: List[int] = []
     with ThreadPoolExecutor(PREFETCHED) as pool:
@@ -43,7 +46,7 @@ def features_of(dataset: MemeDataset, encode: Encode, batch: int = 32) -> Arrays
 
 
 def kept_features(folder: Path, name: str, make: Callable[[], Arrays], parts: Sequence[str]) -> Arrays:
-    """The arrays of ``folder``/``name``.npz, which are made, and kept there, if it does not hold them."""
+    """Return the arrays of ``folder``/``name``.npz; if it lacks them, ``make`` them and save them there."""
     path = folder / f"{name}.npz"
     kept = _read(path, parts)
     if kept is not None:
@@ -58,7 +61,7 @@ def kept_features(folder: Path, name: str, make: Callable[[], Arrays], parts: Se
 
 
 def _read(path: Path, parts: Sequence[str]) -> Optional[Arrays]:
-    """What was kept; None if nothing was, or if it is damaged, which is logged."""
+    """Read saved arrays; return None if there are none, or if they are damaged, which is logged."""
     if not path.is_file():
         return None
     try:
@@ -72,7 +75,7 @@ def _read(path: Path, parts: Sequence[str]) -> Optional[Arrays]:
 
 
 class MemeFeatureDataset(MemeDataset):
-    """Memes as the vectors of frozen encoders; pictures are not looked at again."""
+    """Memes as the vectors of frozen encoders; their pictures are not read again."""
 
     def __init__(self, dataset: MemeDataset, arrays: Arrays) -> None:
         super().__init__(dataset.memes, None, dataset.seed, dataset.shuffled, dataset.bad_files.limit)
@@ -83,11 +86,11 @@ class MemeFeatureDataset(MemeDataset):
             self.bad_files.leave_out(index, "was unusable when features were computed")
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
-        """``id``, and the ``row`` of its vectors, None for a picture that is left out."""
+        """Return ``id`` and the ``row`` of its vectors, None for a skipped picture."""
         return {"id": index, "row": self.rows.get(index)}
 
     def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
-        """``net_input`` with ``features``: (B, D) of each part."""
+        """Return ``net_input`` with ``features`` (B, D) of each part; empty if all were skipped."""
         samples = [sample for sample in samples if sample["row"] is not None]
         if not samples:
             return {}

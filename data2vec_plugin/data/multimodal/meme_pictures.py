@@ -1,4 +1,4 @@
-"""A meme's picture as a square of values from 0 to 1; what a model makes of these is its own."""
+"""A meme's picture as a square of values from 0 to 1, which each model normalises itself."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ PLAIN = Normalization((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 class MemePicture:
-    """Makes pictures squares of ``size`` pixels: their middle is cut out, or all of them squashed (published code)."""
+    """Makes a picture a square of ``size`` pixels: crops its middle, or squashes all of it, as published code does."""
 
     def __init__(self, size: int, fit: str = MIDDLE) -> None:
         self.size, self.fit = size, fit
         self.middle, self.to_tensor = MiddlePart(size), ToTensor(PLAIN)
 
     def __call__(self, picture: Any) -> Tensor:
-        """An RGB picture -> (3, ``size``, ``size``), 0 to 1."""
+        """Return an RGB picture as a tensor (3, ``size``, ``size``) of values from 0 to 1."""
         from torchvision.transforms.v2 import InterpolationMode, functional
 
         rng = np.random.default_rng(0)  # from which nothing is drawn

@@ -41,9 +41,9 @@ class Memes:
 
     @classmethod
     def of(cls, data: Path, split: str, positive: str = "") -> Memes:
-        """Those of DATA/SPLIT.tsv, or else of the two class folders in DATA/SPLIT, of which ``positive`` has label 1.
+        """Read DATA/SPLIT.tsv, or else the two class folders in DATA/SPLIT, of which ``positive`` has label 1.
 
-        Raises UnusableFileError if there is nothing to train on.
+        Raises UnusableFileError if neither can be used.
         """
         path, folder = data / f"{split}.tsv", data / split
         if folder.is_dir() and not path.is_file():
@@ -52,12 +52,12 @@ class Memes:
 
     @property
     def labels(self) -> NDArray[np.float32]:
-        """0 or 1, (N,)."""
+        """Labels (N,), 0 or 1."""
         return np.array([meme.label for meme in self.items], dtype=np.float32)
 
     @property
     def captions(self) -> List[str]:
-        """Texts; where there is none, nothing."""
+        """Texts, empty for memes without one."""
         return [meme.text or "" for meme in self.items]
 
     @property
@@ -69,9 +69,9 @@ class Memes:
         return found.hexdigest()[:12]
 
     def with_texts(self, ocr: str, read: Optional[Callable[[Sequence[Path]], List[str]]] = None) -> Memes:
-        """The same with the texts that the list does not hold: from sidecars, by ``read``, or none; says what is empty.
+        """Return the memes with missing texts from ``read``, sidecar files, or empty; log how many are empty.
 
-        Raises UnusableFileError for a sidecar that is no text.
+        Raises UnusableFileError for a sidecar file that is not text.
         """
         unread = [place for place, meme in enumerate(self.items) if meme.text is None]
         pictures = [self.items[place].picture for place in unread]
@@ -110,10 +110,10 @@ def _of_classes(folder: Path, positive: str) -> List[Meme]:
 
 
 class MemeDataset(ShuffledEpoch, AllBatches, CountedSamples, FairseqDataset):
-    """Pictures as ``img`` (3, size, size), what a model needs of them, and captions; in training in another order.
+    """Memes as pictures ``img`` (3, size, size) and captions; with ``shuffled``, in a new order in every epoch.
 
-    Pictures that cannot be used are left out, counted and named, up to ``bad_limit``; one more raises
-    :class:`MemeFileError`. Without a ``transform`` pictures are not read.
+    Up to ``bad_limit`` unusable pictures are skipped, counted and named; one more raises :class:`MemeFileError`.
+    Without a ``transform`` pictures are not read.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class MemeDataset(ShuffledEpoch, AllBatches, CountedSamples, FairseqDataset):
         return len(self.memes.items)
 
     def name_of(self, index: int) -> str:
-        """A meme for the reader of a message."""
+        """Return the path of a meme's picture, for a message."""
         return str(self.memes.items[index].picture)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
@@ -149,7 +149,7 @@ class MemeDataset(ShuffledEpoch, AllBatches, CountedSamples, FairseqDataset):
         return {**sample, "img": self.transform(picture)}
 
     def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
-        """``net_input`` with ``captions`` ``img`` (B, 3, size, size), ``target`` (B,); empty if all are bad."""
+        """Return ``net_input`` with ``captions`` and ``img`` (B, 3, size, size); empty if all were skipped."""
         samples = [sample for sample in samples if "caption" in sample]
         if not samples:
             return {}
@@ -159,7 +159,7 @@ class MemeDataset(ShuffledEpoch, AllBatches, CountedSamples, FairseqDataset):
         return self.batch([sample["id"] for sample in samples], net_input)
 
     def batch(self, ids: List[int], net_input: Dict[str, Any]) -> Dict[str, Any]:
-        """What fairseq calls a sample."""
+        """Return a batch in fairseq's format, with ``target`` (B,)."""
         target = torch.from_numpy(self.labels[np.array(ids)])
         counts = {"ntokens": len(ids), "nsentences": len(ids)}
         return {"id": torch.tensor(ids), "net_input": net_input, "target": target, **counts}

@@ -16,7 +16,7 @@ from ...files.unusable import UnusableFileError
 from ...files.writing import write_atomically
 
 OPTIONS = "--oem 1"
-"""The neural engine, as the published code has it."""
+"""The neural engine, as in the published code."""
 
 
 def check_engine() -> None:
@@ -34,9 +34,9 @@ def check_engine() -> None:
 
 
 class Tesseract:
-    """Reads pictures in ``language`` and keeps their text in ``folder``, where the same picture is found again.
+    """Reads the text of pictures in ``language``, and caches it in ``folder`` by the pictures' content.
 
-    Raises ValueError if an engine is not there.
+    Raises ValueError if tesseract or its Python package is missing.
     """
 
     def __init__(self, folder: Path, language: str = "eng", options: str = OPTIONS) -> None:
@@ -49,7 +49,10 @@ class Tesseract:
             return list(pool.map(self.text, pictures))
 
     def text(self, picture: Path) -> str:
-        """The text of a picture, from the folder if it has been read before."""
+        """Return the text of a picture, from the folder if it has been read before; empty for an unusable one.
+
+        Raises ValueError if tesseract fails.
+        """
         try:
             content = read_picture(picture)
             kept = self.folder / f"{self._digest(content)}{SIDECAR}"
@@ -60,7 +63,7 @@ class Tesseract:
             return ""
 
     def _digest(self, content: bytes) -> str:
-        """Of a picture, and of how it is read."""
+        """Return a digest of a picture's content, the language and the options."""
         digest = hashlib.blake2b(f"{self.language} {self.options}\n".encode(), digest_size=12)
         digest.update(content)
         return digest.hexdigest()

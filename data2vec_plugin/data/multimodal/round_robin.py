@@ -1,7 +1,7 @@
-"""Batches of several modalities in turns: an update, on all processes, is of one of them.
+"""Batches of several modalities in turns: each update is of one modality, on all processes.
 
-Gradients of one update then meet the same parameters in all its micro-batches. How often each has its turn follows from
-how many batches it has, times its ratio.
+All micro-batches of an update then have gradients for the same parameters. The number of a modality's batches, times
+its ratio, decides how often it has its turn.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class RoundRobinIterator(ChecksPosition, EpochBatchIterator):  # type: ignore[mi
 
     @staticmethod
     def count(batches: int, ratio: float, group: int) -> int:
-        """Batches of a modality in an epoch."""
+        """Return the number of a modality's batches in an epoch, a multiple of ``group``."""
         return math.ceil(max(int(batches * ratio), 1) / group) * group if batches else 0
 
     def of_modality(self, dataset: SeveralModalitiesDataset, name: str, rng: Any) -> List[List[int]]:
-        """An epoch's batches of a modality, as positions; shuffled in each round if ``rng`` is given."""
+        """Return an epoch's batches of a modality, as positions; shuffled in each round if ``rng`` is given."""
         batches, chosen = self.by_modality[name], []
         for turn in range(math.ceil(self.counts[name] / max(len(batches), 1))):
             order = range(len(batches)) if rng is None else rng.permutation(len(batches))
@@ -66,11 +66,11 @@ class RoundRobinIterator(ChecksPosition, EpochBatchIterator):  # type: ignore[mi
         return own
 
     def state_dict(self) -> Dict[str, Any]:
-        """fairseq's position, and of how many batches an update is."""
+        """Return fairseq's position, and the number of batches per update."""
         return {**super().state_dict(), GROUP: self.group}
 
     def check_position(self, state_dict: Dict[str, Any]) -> None:
-        """Raise ValueError for a position within an epoch of other groups."""
+        """Raise ValueError for a position that was saved with another number of batches per update."""
         saved = state_dict.get(GROUP, self.group)
         if saved != self.group:
             raise ValueError(

@@ -24,7 +24,7 @@ class Moments:
     sums: Dict[str, List[Any]] = field(default_factory=dict)
 
     def add(self, features: Mapping[str, NDArray[np.float32]]) -> None:
-        """Count the frames of a sample."""
+        """Add the frames (frames, channels) of a sample."""
         for modality, array in features.items():
             rows = array.astype(np.float64)
             found = self.sums.setdefault(modality, [0, 0.0, 0.0])
@@ -43,9 +43,9 @@ class Moments:
 
 @dataclass
 class SplitWriter:
-    """Writes a split sample by sample; what has no frame is dropped, with its label.
+    """Writes a split sample by sample; a sample without frames is dropped, with its label.
 
-    ``moments`` follow a split that is called train.
+    ``moments`` collects the frames of the split named train.
     """
 
     out: Path
@@ -75,6 +75,6 @@ class SplitWriter:
             write_atomically(self.out / f"{self.split}.label", "".join(f"{label}\n" for label in self.labels))
 
     def dropped_summary(self) -> str:
-        """How many of how many samples have no frame."""
+        """Describe how many samples were dropped, of how many."""
         count = len(self.dropped)
         return f"{count} of {count + len(self.rows)} samples, because they have no frames, and labels"

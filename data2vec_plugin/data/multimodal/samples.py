@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 Indices = NDArray[np.int64]
 Labels = List[Any]
-"""A number a sample, or a list of classes."""
+"""For each sample, a number or a list of classes."""
 
 
 class MultimodalFileError(BadFileError):
@@ -41,7 +41,7 @@ class MultimodalFileError(BadFileError):
 
 @dataclass(frozen=True)
 class Target:
-    """What labels are: a number from ``least`` to ``most``, or for each of ``emotions`` one of ``classes``."""
+    """The kind of labels: a number from ``least`` to ``most``, or one of ``classes`` for each of ``emotions``."""
 
     emotions: Tuple[str, ...] = ()
     classes: int = 2
@@ -49,14 +49,14 @@ class Target:
     most: float = 3
 
     def read(self, path: Path, count: int) -> Labels:
-        """The labels of a split."""
+        """Read the labels of a split of ``count`` samples; raises UnusableFileError for other labels."""
         if self.emotions:
             return read_classes(path, count, len(self.emotions), self.classes)
         return read_numbers(path, count, self.least, self.most)
 
     @property
     def outputs(self) -> int:
-        """How many numbers a model predicts."""
+        """How many numbers a model predicts per sample."""
         return len(self.emotions) * self.classes if self.emotions else 1
 
     def tensor(self, labels: Sequence[Any]) -> Tensor:
@@ -75,7 +75,10 @@ class Split:
 
     @classmethod
     def of(cls, folder: Path, name: str, target: Target, modalities: Sequence[str], labelled: bool = True) -> Split:
-        """Read manifest and labels; samples without a frame of ``modalities`` are dropped, with their labels."""
+        """Read manifest and labels; samples without a frame of ``modalities`` are dropped, with their labels.
+
+        Raises UnusableFileError if a file cannot be used, or no sample is left.
+        """
         path = folder / f"{name}.tsv"
         samples = read_samples(path)
         labels = target.read(folder / f"{name}.label", len(samples)) if labelled else []
@@ -92,18 +95,18 @@ class Split:
 
     @property
     def digest(self) -> str:
-        """A digest of twelve digits of these samples."""
+        """Twelve hexadecimal digits of the manifest's entries."""
         return samples_digest(self.path)
 
     def edges(self, modalities: Sequence[str], all_to_all: bool = False) -> Indices:
-        """Edges of every sample's graph."""
+        """Return the number of edges of every sample's graph (N,)."""
         used = [modality in modalities for modality in MODALITIES]
         lengths = ([n * use for n, use in zip(sample.lengths, used)] for sample in self.samples)
         return np.array([edge_count(row, all_to_all) for row in lengths], dtype=np.int64)
 
 
 class MultimodalDataset(ShuffledEpoch, CountedSamples, FairseqDataset):
-    """Features of each modality with a label; those of a training split are put into new batches in every epoch.
+    """Features of each modality with a label; with ``shuffled``, every epoch has new batches.
 
     ``max_edges`` bounds the edges of a batch's graphs, whose size grows with the product of lengths.
     """
@@ -132,11 +135,11 @@ class MultimodalDataset(ShuffledEpoch, CountedSamples, FairseqDataset):
         return len(self.split.samples)
 
     def name_of(self, index: int) -> str:
-        """A sample for the reader of a message."""
+        """Return the file of a sample, for a message."""
         return str(self.split.samples[index].file)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
-        """``id`` and normalised ``features``, with ``frames`` False for rows of zeros; None if skipped."""
+        """Return ``id``, normalised ``features``, and ``frames``, False for rows of zeros; no features if skipped."""
         sample = self.split.samples[index]
         try:
             features = read_features(sample)
@@ -165,7 +168,8 @@ class MultimodalDataset(ShuffledEpoch, CountedSamples, FairseqDataset):
         }
 
     def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
-        """``net_input`` with ``modalities`` (B, L, channels) and ``frames`` (B, L), the latter on the host only.
+        """Return ``net_input`` with ``modalities`` (B, L, channels) and, always on the host, ``frames`` (B, L).
+
         ``target`` exists if the split has labels.
         """
         samples = [sample for sample in samples if sample["features"] is not None]
@@ -190,9 +194,10 @@ class MultimodalDataset(ShuffledEpoch, CountedSamples, FairseqDataset):
         max_sentences: Optional[int] = None,
         required_batch_size_multiple: int = 1,
     ) -> List[Indices]:
-        """Batches in the order given, the last one, however small, among them.
+        """Return batches in the given order; a small last one is kept.
 
-        At most ``max_sentences`` samples, or ``max_edges`` edges; a graph that is larger by itself has its own batch.
+        A batch has at most ``max_sentences`` and ``max_tokens`` samples, and at most ``max_edges`` edges, unless a
+        single graph has more.
         """
         limit = min(max_sentences or len(self), max_tokens or len(self))
         batches: List[List[int]] = []
@@ -208,7 +213,7 @@ class MultimodalDataset(ShuffledEpoch, CountedSamples, FairseqDataset):
 
 
 def _padded(samples: List[Dict[str, Any]], name: str) -> Tuple[Tensor, NDArray[np.bool_]]:
-    """A modality of a batch, padded at the end with zeros, (B, L, channels), and which rows are frames, (B, L)."""
+    """Return a modality of a batch, padded with zeros at the end (B, L, channels), and which rows are frames (B, L)."""
     found = [sample["features"].get(name) for sample in samples]
     length = max(len(array) for array in found if array is not None)
     channels = next(array.shape[1] for array in found if array is not None)

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 from fairseq.data import FairseqDataset
 
 ROUND = 1_000_000
-"""How many epochs apart the rounds of an epoch are drawn."""
+"""Added to the epoch number in each further round of an epoch, for new random draws."""
 
 
 class Sample(NamedTuple):
@@ -37,11 +37,11 @@ class SeveralModalitiesDataset(FairseqDataset):
         return self.total
 
     def place(self, modality: str, index: int, turn: int = 0) -> int:
-        """Where a sample is, in a round."""
+        """Return the position of a sample in a round."""
         return turn * self.total + self.starts[modality] + index
 
     def at(self, place: int) -> Tuple[str, int, int]:
-        """Modality, index and round of a position."""
+        """Return modality, index and round of a position."""
         turn, rest = divmod(int(place), self.total)
         modality = [name for name, start in self.starts.items() if start <= rest and len(self.datasets[name])][-1]
         return modality, rest - self.starts[modality], turn
@@ -52,7 +52,10 @@ class SeveralModalitiesDataset(FairseqDataset):
         return Sample(modality, turn, self.in_round(modality, turn)[index])
 
     def collater(self, samples: List[Sample]) -> Dict[str, Any]:
-        """The modality's batch, whose ``net_input`` says its ``mode``; raises ValueError for samples of several."""
+        """Return the batch of a modality, with its name as ``mode`` in ``net_input``.
+
+        Raises ValueError for samples of several modalities.
+        """
         if not samples:
             return {}
         ((modality, turn), *others) = {(sample.modality, sample.round) for sample in samples}
@@ -66,7 +69,7 @@ class SeveralModalitiesDataset(FairseqDataset):
         return batch
 
     def in_round(self, modality: str, turn: int) -> Any:
-        """The data set of a modality, which draws for a round."""
+        """Return the data set of a modality, set to draw for a round."""
         dataset = self.datasets[modality]
         dataset.turn = turn * ROUND
         return dataset

@@ -26,13 +26,13 @@ logger = logging.getLogger(__name__)
 CHUNK = 2_000
 """Lines that one worker encodes at a time."""
 ENDINGS = (".bin", ".idx")
-"""Of the two files that make fairseq's binaries."""
+"""Endings of the two files of fairseq's binaries."""
 HEADER = 26
 """Bytes of an index without rows: a mark, a version, the kind of numbers, and how many rows there are."""
 KNOWN = "texts.json"
 """Stored next to the binaries: digests of their texts, so that large texts are not read at each start."""
 UNKNOWN = 0.05
-"""More than this share of unknown symbols: the dictionary is not the subword model's."""
+"""With a larger share of unknown symbols, the dictionary is not the subword model's."""
 
 Lines = List[Tuple[int, bytes]]
 _encode: Optional[Callable[[Lines], Encoded]] = None
@@ -48,7 +48,7 @@ class Encoded:
 
 
 def binarised(path: Path, subwords: Subwords, dictionary: Any, folder: Path, settings: str, workers: int) -> Path:
-    """The binaries of a text file (their path without ending), made if they are not in ``folder`` yet.
+    """Return the path, without ending, of a text file's binaries, which are created if they are not in ``folder`` yet.
 
     ``settings`` says how lines become symbols; with the text and the dictionary it decides whether the binaries
     are current. Raises :class:`UnusableFileError` for a text without words, a byte that is not UTF-8, or a dictionary
@@ -70,13 +70,13 @@ def binarised(path: Path, subwords: Subwords, dictionary: Any, folder: Path, set
 
 
 def text_digest(content: str, dictionary: Any, settings: str) -> str:
-    """Of the text's content, the dictionary's symbols and the settings."""
+    """Return twelve hexadecimal digits of the text's content, the dictionary's symbols and the settings."""
     symbols = hashlib.sha1("\n".join(dictionary.symbols).encode()).hexdigest()
     return hashlib.sha1(f"{content} {symbols} {settings}".encode()).hexdigest()[:12]
 
 
 def fault_of_binaries(prefix: Path) -> str:
-    """Why binaries cannot be read as they were written: cut, emptied, or not there; empty if they can."""
+    """Return why binaries cannot be read (truncated, damaged or missing), or an empty string if they can."""
     from fairseq.data.indexed_dataset import MMapIndexedDataset
 
     data, index = (with_ending(prefix, ending) for ending in ENDINGS)
@@ -96,7 +96,7 @@ def fault_of_binaries(prefix: Path) -> str:
 
 
 def with_ending(prefix: Path, ending: str) -> Path:
-    """A file of a split, whose name may hold dots of its own."""
+    """Append an ending to a path whose name may itself contain dots."""
     return prefix.with_name(prefix.name + ending)
 
 
@@ -141,7 +141,7 @@ def _check(path: Path, lines: int, empty: int, symbols: int, unknown: int) -> No
 
 
 def _encoded(path: Path, subwords: Subwords, dictionary: Any, workers: int) -> Iterator[Tuple[int, Encoded]]:
-    """(bytes read, their ids) chunk by chunk, in order; ``workers`` processes encode, none for 0."""
+    """Yield (bytes read, their ids) by chunk, in order; ``workers`` processes encode, or this one if it is 0."""
     encode = _Encoder(path, subwords, dictionary)
     chunks = _chunks(path)
     if workers < 1:
@@ -175,7 +175,7 @@ def _chunks(path: Path) -> Iterator[Lines]:
 
 
 class _Encoder:
-    """Lines as ids: decoded, cut into subwords, looked up, ended."""
+    """Encodes lines as ids, each with the end-of-sentence id after it."""
 
     def __init__(self, path: Path, subwords: Subwords, dictionary: Any) -> None:
         self.path = path

@@ -21,7 +21,7 @@ KEEPS_LINES = ("complete", "complete_doc", "eos")
 
 
 def load_lines(prefix: Path, dictionary: Any, source: Path, combine: bool = False) -> Any:
-    """fairseq's binaries; raises ValueError if they are not there, or hold nothing."""
+    """Open fairseq's binaries; raises ValueError if they are missing or empty."""
     data = with_ending(prefix, ".bin")
     if data.is_file() and data.stat().st_size == 0:
         raise ValueError(f"{source} is empty")
@@ -32,9 +32,9 @@ def load_lines(prefix: Path, dictionary: Any, source: Path, combine: bool = Fals
 
 
 def text_blocks(lines: Any, split: str, cfg: Any, dictionary: Any, source: Path) -> Any:
-    """Blocks of ``task.tokens_per_sample`` tokens, broken as ``task.sample_break_mode`` says.
+    """Return blocks of ``task.tokens_per_sample`` tokens, broken as ``task.sample_break_mode`` says.
 
-    Where lines may be cut anywhere none is too long, so that none is shortened (fairseq would drop all ends).
+    In a mode that cuts lines anywhere, no line is too long, so none is shortened (fairseq would drop all ends).
     """
     limit = cfg.tokens_per_sample - 1  # one less for <s>
     mode = str(cfg.sample_break_mode or "none")
@@ -48,13 +48,16 @@ def text_blocks(lines: Any, split: str, cfg: Any, dictionary: Any, source: Path)
 
 
 def shortening(split: str, cfg: Any) -> str:
-    """How a split's lines are shortened: ``task.shorten_data_split_list`` may leave it out."""
+    """Return how a split's lines are shortened: not at all if ``task.shorten_data_split_list`` lacks the split."""
     splits = cfg.shorten_data_split_list
     return str(cfg.shorten_method) if not splits or split in splits.split(",") else "none"
 
 
 def without_empty(lines: Any, source: Path) -> Any:
-    """The lines that hold a word, where each is a sample of its own; the others are counted and said."""
+    """Return the lines that are not empty, where each is a sample; log how many are skipped.
+
+    Raises ValueError if all are empty.
+    """
     kept = np.flatnonzero(np.asarray(lines.sizes) > 1)
     if len(kept) == 0:
         raise ValueError(f"{source} has no text: {len(lines)} lines, all of them empty")
@@ -65,7 +68,7 @@ def without_empty(lines: Any, source: Path) -> Any:
 
 
 class SomeLines(BaseWrapperDataset):
-    """Of a set of lines those with the numbers ``kept`` (N,)."""
+    """The lines with the indices ``kept`` (N,)."""
 
     def __init__(self, lines: Any, kept: NDArray[np.int64]) -> None:
         super().__init__(lines)
@@ -83,12 +86,12 @@ class SomeLines(BaseWrapperDataset):
         return np.asarray(self.dataset.sizes)[self.kept]
 
     def prefetch(self, indices: Iterable[int]) -> None:
-        """For binaries that are read into memory beforehand."""
+        """Read lines into memory beforehand, for binaries that are not mapped."""
         self.dataset.prefetch(self.kept[list(indices)])
 
 
 def check_lengths(sizes: Any, limit: int, shorten: str, source: Path) -> None:
-    """Say how many lines are longer than a block; raises ValueError where nothing was said about what to do."""
+    """Log how many lines are longer than a block; raise ValueError if ``shorten`` is none."""
     too_long = np.flatnonzero(sizes > limit)
     if len(too_long) == 0:
         return

@@ -1,4 +1,4 @@
-"""Subword encoders from local files: GPT-2's byte pairs, SentencePiece, or text that is cut already."""
+"""Subword encoders from local files: GPT-2's byte pairs, SentencePiece, or text that is already split."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ GPT2_FILES = ("encoder.json", "vocab.bpe")
 
 
 class Subwords(Protocol):
-    """What cuts text into symbols of a dictionary."""
+    """Splits text into symbols of a dictionary."""
 
     def encode(self, text: str) -> List[str]:
         """The symbols of a line."""
 
     def decode(self, symbols: List[str]) -> str:
-        """The text that symbols stand for."""
+        """The text of symbols."""
 
     def starts_word(self, symbol: str) -> bool:
         """Whether a symbol begins a word."""
 
 
 class Spaces:
-    """Text that has been cut into symbols already: every one is a word."""
+    """Text that is already split into symbols, each of them a word."""
 
     def encode(self, text: str) -> List[str]:
-        """What is between spaces."""
+        """Split a line at whitespace."""
         return text.split()
 
     def decode(self, symbols: List[str]) -> str:
@@ -37,7 +37,7 @@ class Spaces:
         return " ".join(symbols)
 
     def starts_word(self, symbol: str) -> bool:
-        """Always."""
+        """Return True, since each symbol is a word."""
         return True
 
 
@@ -78,7 +78,7 @@ class SentencePiece:
 class Gpt2Bpe:
     """GPT-2's byte pair encoding, by fairseq's own encoder; its symbols are numbers.
 
-    Raises ValueError if a file is missing or damaged, or if the two do not belong together (when a line shows it).
+    Raises ValueError if a file is missing or damaged; :meth:`encode` raises it if they are of different models.
     """
 
     def __init__(self, encoder_json: Path, vocab_bpe: Path) -> None:
@@ -124,7 +124,7 @@ def _restored(model: bytes) -> SentencePiece:
 
 
 def word_starts(dictionary: Any, subwords: Subwords) -> NDArray[np.bool_]:
-    """Which symbols of a dictionary begin a word (V,); its special ones do, and what fills it up to a round size."""
+    """Return which symbols of a dictionary begin a word, bool (V,); special symbols and fairseq's fillers do."""
     special = {dictionary[index] for index in range(dictionary.nspecial)} | {"<mask>"}
     symbols: List[str] = [dictionary[index] for index in range(len(dictionary))]
     starts = [s in special or s.startswith("madeupword") or subwords.starts_word(s) for s in symbols]

@@ -13,7 +13,7 @@ from .masked import TextBlocks
 
 
 class VisibleTextDataset(TextBlocks):
-    """Blocks as they are, of which the model encodes what its mask leaves; without ``masks`` it draws them."""
+    """Unmasked blocks, of which the model encodes the visible tokens; without ``masks`` the model draws them."""
 
     def __init__(self, blocks: Any, masks: Optional[BatchMasker], pad: int, seeds: SampleSeeds) -> None:
         super().__init__(blocks, pad, seeds)
@@ -24,7 +24,7 @@ class VisibleTextDataset(TextBlocks):
         return {"id": index, "source": self.blocks[index]}
 
     def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
-        """Pad to one length: ``source`` (B, T), ``padding_mask`` where rows differ, ``mask``, every row's copies."""
+        """Pad to one length: ``source`` (B, T), ``padding_mask`` if lengths differ, ``mask`` of every row's copies."""
         if not samples:
             return {}
         ids = [int(sample["id"]) for sample in samples]

@@ -1,4 +1,4 @@
-"""The one opener of audio: what a header says, once it has been checked, and samples.
+"""The only module that opens audio: headers, once they have been checked, and samples.
 
 An entry of a list is a path, or ``archive.zip:offset:length`` of fairseq's manifests: bytes of a stored zip archive.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import soundfile
 
 ENDINGS = (".aif", ".aiff", ".au", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav")
-"""What the name of a file ends in that can be listed; what it is, its content decides."""
+"""Endings of the files that are listed; the format is determined by their content."""
 
 FRAMES_IN_A_BYTE = 1024
 """A header that claims more is not believed: digital silence, which packs best, takes FLAC a byte for 320 samples."""
@@ -51,15 +51,15 @@ class AudioInfo:
 
 
 def read_info(entry: str) -> AudioInfo:
-    """A file's length, rate and channels; raises :class:`UnusableFileError` for a header that cannot be true."""
+    """Read a file's length, rate and channels; raises :class:`UnusableFileError` for a header that cannot be true."""
     with _opened(entry) as sound:
         return AudioInfo(sound.frames, sound.samplerate, sound.channels)
 
 
 def read_samples(entry: str, start: int = 0, frames: int = -1) -> Tuple[NDArray[np.float32], int]:
-    """Samples (frames, channels) from ``start`` on, all by default, and their rate in Hz.
+    """Read samples (frames, channels) from ``start`` on, all by default, and their rate in Hz.
 
-    There may be fewer than the header says. Raises :class:`UnusableFileError` for what is no audio.
+    There may be fewer than the header says. Raises :class:`UnusableFileError` for a file that is not audio.
     """
     import soundfile
 
@@ -74,7 +74,7 @@ def read_samples(entry: str, start: int = 0, frames: int = -1) -> Tuple[NDArray[
 
 
 def read_blocks(entry: str, frames: int = BLOCK) -> Iterator[NDArray[np.float32]]:
-    """All samples of a file piece by piece, (``frames``, channels) each and fewer in the last, for files of any length.
+    """Yield all samples of a file, of any length, in pieces of (``frames``, channels), fewer in the last.
 
     Raises as :func:`read_samples` does; a file may turn out unreadable after some pieces.
     """
@@ -126,7 +126,7 @@ def _check_claim(entry: str, sound: soundfile.SoundFile, size: int) -> None:
 
 @contextmanager
 def _bytes_of(entry: str) -> Iterator[Tuple[BinaryIO, int]]:
-    """An open file, or what an archive holds, and how many bytes it has."""
+    """Open a file, or the part of an archive, and give it with its size in bytes."""
     path, place = split_entry(entry)
     if place is None:
         with opened(path) as file:
@@ -140,7 +140,7 @@ def _bytes_of(entry: str) -> Iterator[Tuple[BinaryIO, int]]:
 
 
 def split_entry(entry: str) -> Tuple[str, Optional[Tuple[int, int]]]:
-    """The file of an entry, and offset and length of the audio in bytes; None for the whole file.
+    """Return the file of an entry, and offset and length of the audio in bytes, or None for the whole file.
 
     If a file exists whose name looks like a part of an archive, that file is used.
     """
@@ -159,7 +159,7 @@ def _unreadable(entry: str, error: soundfile.LibsndfileError) -> UnusableFileErr
 
 
 def _explained(entry: str, path: str, fault: str) -> UnusableFileError:
-    """Say what the numbers mean to those who took them for samples."""
+    """Add what an entry's numbers mean, for users who meant them as samples."""
     if path.lower().endswith(ENDINGS):
         fault += (
             "; the numbers after the name are the offset and length in bytes of a file in an uncompressed zip "

@@ -25,7 +25,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Header:
-    """What an audio file says of itself, or why it cannot be listed."""
+    """What an audio file's header says, or why the file cannot be listed."""
 
     source: Source
     frames: int = 0
@@ -62,7 +62,7 @@ def read_header(source: Source, decode: bool = False) -> Header:
 
 
 def is_utf8(name: str) -> bool:
-    """Whether a manifest can hold a name: bytes on disk that are not UTF-8 become half a character each in Python."""
+    """Whether a manifest can hold a name: bytes on disk that are not UTF-8 become lone surrogates in Python."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
@@ -103,7 +103,7 @@ def resample_all(headers: list[Header], out: Path, rate: int, threads: int) -> t
 def resample(header: Header, out: Path, rate: int) -> Header:
     """Write one file as mono FLAC at `rate` (Hz) below `out`; return the copy's header.
 
-    A file of so few samples that none is left is not written, and its own header returned with that fault.
+    A file that cannot be read, or would have no samples left, is not written: a header with its fault is returned.
     """
     import soundfile
     import soxr  # works with any torch; torchaudio has no release for torch 2.12 and later

@@ -1,4 +1,4 @@
-"""The sound of what libsndfile does not read, m4a, mp4 or a video, by the program `ffmpeg`, where it is on the PATH."""
+"""The sound of files that libsndfile does not read (m4a, mp4, video), by the program `ffmpeg` if it is on the PATH."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ ENDINGS = (
     *(".3gp", ".aac", ".ac3", ".amr", ".ape", ".avi", ".flv", ".m4a", ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp2"),
     *(".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".webm", ".wma", ".wmv", ".wv"),
 )
-"""What the names of files end in that are listed for it; what a file is, its content decides."""
+"""Endings of the files that are listed for it; the format is determined by their content."""
 HEADER = struct.Struct(">4s5I")
-"""Of Sun's AU: magic, offset of the samples, their size, their encoding, rate, channels."""
+"""Header of Sun's AU: magic, offset of the samples, their size, their encoding, rate, channels."""
 FLOAT32 = 6
 """AU's number for it; samples are big-endian."""
 STREAM = re.compile(r"Stream #.*: Audio: .*?(\d+) Hz, ")
 LENGTH = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
 QUIET = ("-nostdin", "-hide_banner")
 LOCAL = ("-protocol_whitelist", "file")
-"""A playlist, whatever its name ends in, shall not fetch anything."""
+"""Prevents a playlist, whatever its ending, from fetching anything."""
 
 
 def is_there() -> bool:
@@ -39,7 +39,7 @@ def is_there() -> bool:
 
 
 def info_by_ffmpeg(path: str) -> AudioInfo:
-    """Length (0 if the file does not say), rate, and one channel; raises UnusableFileError for a file without sound."""
+    """Return length (0 if unknown) and rate, with one channel; raises UnusableFileError for a file without sound."""
     opened(path).close()
     done = subprocess.run(["ffmpeg", *QUIET, *LOCAL, "-i", f"file:{path}"], capture_output=True, check=False)
     said = done.stderr.decode("utf-8", "replace")
@@ -52,9 +52,9 @@ def info_by_ffmpeg(path: str) -> AudioInfo:
 
 
 def blocks_by_ffmpeg(path: str, frames: int = BLOCK) -> Iterator[NDArray[np.float32]]:
-    """Samples (frames, channels) piece by piece, at the file's own rate, of its first track of sound.
+    """Yield the samples (frames, channels) of a file's first audio track piece by piece, at its own rate.
 
-    Raises UnusableFileError for what ffmpeg does not read to its end.
+    Raises UnusableFileError if ffmpeg cannot read the file to its end.
     """
     opened(path).close()
     sound = ("-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "pipe:1")
@@ -73,7 +73,7 @@ def blocks_by_ffmpeg(path: str, frames: int = BLOCK) -> Iterator[NDArray[np.floa
 
 @contextmanager
 def _running(path: str, command: List[str]) -> Iterator[IO[bytes]]:
-    """The output of a program, which ends with the context; raises UnusableFileError if it has failed by itself."""
+    """Context with the output of a program, which ends with it; raises UnusableFileError if the program failed."""
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said)
         finished: Optional[int] = None
@@ -89,6 +89,6 @@ def _running(path: str, command: List[str]) -> Iterator[IO[bytes]]:
 
 
 def _reason(said: str) -> str:
-    """ffmpeg's last words."""
+    """Return a fault with the last line of ffmpeg's messages."""
     lines = [line.strip() for line in said.splitlines() if line.strip() and "At least one output" not in line]
     return f"cannot be read, not even by ffmpeg ({lines[-1][:200] if lines else 'no message'})"

@@ -1,4 +1,4 @@
-"""Indexes of archives that are kept on the disk, and believed only as far as they fit their archive's content."""
+"""Indexes of archives, cached on the disk and used only if they match their archive's content."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from .tar_index import TarIndex, read_index
 logger = logging.getLogger(__name__)
 
 LAYOUT = 2
-"""Of the kept index; another number makes old ones be written anew."""
+"""Version of the cached index; with a new number, old ones are created again."""
 LOOKED_AT = 64
-"""Number of offsets in an archive to verify at a start; all of them if the file is not the indexed one."""
+"""Number of gaps between pictures to verify at a start; all of them if the file is not the indexed one."""
 EDGE = 4096
-"""Bytes at either end of what lies between two pictures that are compared: headers and classes."""
+"""Bytes compared at either end of a gap between two pictures, which holds headers and classes."""
 SIGNED = 1 << 63
 LARGEST_INDEX = 256 << 20
 
@@ -34,9 +34,9 @@ Marks = NDArray[np.int64]
 
 
 def kept_index(path: Path, folder: Path) -> TarIndex:
-    """The index of an archive, out of ``folder`` if it is of this archive as it is now, else made and kept there.
+    """Return the index of an archive, from ``folder`` if it matches the archive, else created and saved there.
 
-    Raises :class:`UnusableFileError` for a file that is no plain tar archive.
+    Raises :class:`UnusableFileError` for a file that is not a plain tar archive.
     """
     with opened(path) as file:
         stat = os.fstat(file.fileno())
@@ -53,7 +53,7 @@ def kept_index(path: Path, folder: Path) -> TarIndex:
 
 
 def marks(file: BinaryIO, index: TarIndex, places: Iterable[int]) -> Marks:
-    """Checksums of what lies before picture i of an archive, for each of the ``places``; N is what follows the last."""
+    """Return checksums of the gaps before pictures i of an archive, for i in ``places``; N: after the last picture."""
     begins = [0, *(index.offsets + index.sizes).tolist()]
     ends = [*index.offsets.tolist(), size_of(file)]
     found = []
@@ -87,7 +87,7 @@ def _load(kept: Path, file: BinaryIO, stamp: NDArray[np.int64]) -> Optional[TarI
 
 
 def _other_content(file: BinaryIO, index: TarIndex, known: Marks, same_file: bool) -> str:
-    """Why the archive is not the one that was indexed; empty if it is."""
+    """Return why the archive is not the one that was indexed, or an empty string if it is."""
     count = len(index.names) + 1
     if len(known) != count:
         return "its arrays are of unequal length"

@@ -1,4 +1,4 @@
-"""The one opener of pictures: encoded ones of the kinds that are listed here, as RGB."""
+"""The only module that opens pictures: files in the formats that are listed here, as RGB."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif")
-"""What a picture's name ends in, in either case; what it is, its content decides."""
+"""Endings of pictures, in either case; the format is determined by their content."""
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
-"""Pillow's names of these kinds. It is asked for no other of its forty, for one of which it starts Ghostscript."""
+"""Pillow's names of these formats. Its others, about forty, are not allowed; for one, it starts Ghostscript."""
 UNREAD = dict.fromkeys(
     (
         *(".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".jfif", ".pbm", ".pnm", ".tga", ".ico", ".svg", ".eps"),
@@ -42,7 +42,7 @@ ALWAYS_ALLOWED = 24 << 20
 
 
 def read_picture(path: Union[str, os.PathLike[str]]) -> bytes:
-    """A picture file as it is; raises :class:`UnusableFileError` for what is none, by its size or kind."""
+    """Read a picture file's bytes; raises :class:`UnusableFileError` if it is too large, or not a regular file."""
     with opened(path) as file:
         size = size_of(file)
         if size > LARGEST_FILE:
@@ -54,16 +54,17 @@ def read_picture(path: Union[str, os.PathLike[str]]) -> bytes:
 
 
 def decode(data: bytes, name: str) -> Image:
-    """An upright RGB picture out of an encoded one; of an animation the first frame.
+    """Decode a picture to upright RGB; of an animation, the first frame.
 
-    What is transparent is laid over white; 16 bits become 8. Raises :class:`UnusableFileError`, with ``name``, for what
-    is no picture of a kind in :data:`FORMATS`, is cut short, claims more pixels than it can hold, or has no colours.
+    Transparent areas become white, and 16 bits become 8. Raises :class:`UnusableFileError`, with ``name``, for a
+    picture that is not in one of :data:`FORMATS`, is truncated, claims more pixels than it can hold, or has another
+    colour mode.
     """
     return as_rgb(_decoded(data, name), name)
 
 
 def as_rgb(image: Image, name: str) -> Image:
-    """A picture of Pillow's, however it was made, as :func:`decode` gives it; raises as it does."""
+    """Convert any picture of Pillow's as :func:`decode` does; raises UnusableFileError for another colour mode."""
     image = _upright(image)
     if image.mode in DEEP_MODES:
         return _shallow(image, name).convert("RGB")
@@ -77,7 +78,7 @@ def as_rgb(image: Image, name: str) -> Image:
 
 
 def _decoded(data: bytes, name: str) -> Image:
-    """The picture as Pillow has it; nothing but Pillow runs within the ``try``, whose decoders raise many kinds."""
+    """Decode a picture by Pillow; only Pillow runs within the ``try``, since its decoders raise errors of all kinds."""
     from PIL import Image
 
     try:
@@ -108,7 +109,7 @@ def _over_white(image: Image) -> Image:
 
 
 def _upright(image: Image) -> Image:
-    """Turned as EXIF says. Where that cannot be read, the picture is taken as it is, as viewers do."""
+    """Turn a picture as its EXIF says. If that cannot be read, the picture is unchanged, as in viewers."""
     from PIL.Image import Transpose
 
     try:
@@ -128,7 +129,7 @@ def _upright(image: Image) -> Image:
 
 
 def _shallow(image: Image, name: str) -> Image:
-    """8 bits of 16."""
+    """Convert 16 bits to 8; raises UnusableFileError for values of more than 16 bits."""
     from PIL import Image
 
     values = np.asarray(image)

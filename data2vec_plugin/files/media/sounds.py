@@ -14,9 +14,9 @@ WITHOUT = "ffmpeg, which reads m4a, mp4 and video, is not on the PATH"
 
 
 def sound_info(path: str) -> AudioInfo:
-    """Length, rate and channels; 0 frames where a video does not say its length.
+    """Read length, rate and channels; 0 frames if a video does not state its length.
 
-    Raises UnusableFileError for what neither reads.
+    Raises UnusableFileError if neither can read the file.
     """
     try:
         return audio.read_info(path)
@@ -27,7 +27,7 @@ def sound_info(path: str) -> AudioInfo:
 
 
 def sound_blocks(path: str, frames: int = BLOCK) -> Iterator[NDArray[np.float32]]:
-    """Samples (frames, channels) piece by piece, at the rate that :func:`sound_info` says; raises as that does."""
+    """Return samples (frames, channels) piece by piece, at the rate of :func:`sound_info`; raises as that does."""
     try:
         audio.read_info(path)
     except UnknownFormatError:

@@ -1,4 +1,4 @@
-"""Where the pictures lie in a tar archive of WebDataset's layout: found by its headers, none of which is believed.
+"""Positions of the pictures in a tar archive of WebDataset's layout, from its headers, which are all checked.
 
 Such an archive holds the files of a sample one after another, under one key: `KEY.jpg`, `KEY.cls`.
 """
@@ -41,7 +41,7 @@ class TarIndex:
     classes: FileNames
 
     def fault(self, archive_size: int) -> str:
-        """Why this cannot be the index of an archive of ``size`` bytes; empty if it can."""
+        """Return why this cannot be the index of an archive of ``archive_size`` bytes, or an empty string."""
         count = len(self.names)
         if not (len(self.offsets) == len(self.sizes) == len(self.classes) == count):
             return "its arrays are of unequal length"
@@ -75,7 +75,7 @@ def read_index(path: Path) -> TarIndex:
 
 
 def sample_key(name: str) -> Tuple[str, str]:
-    """A member's key, which is its path up to the first dot of its last part, and its ending in small letters.
+    """Return a member's key, its path up to the first dot of its file name, and its ending in lower case.
 
     >>> sample_key("n01/0.5.JPG")
     ('n01/0', '.5.jpg')
@@ -94,7 +94,7 @@ class _Headers:
         self.seek, self.tell = file.seek, file.tell
 
     def read(self, size: int) -> bytes:
-        """What a header claims, up to the limit."""
+        """Read a part of a header; raises tarfile.ReadError beyond the limit."""
         self.left -= size
         if self.left < 0:
             raise tarfile.ReadError(f"the headers of a member are longer than {said_size(LONGEST_HEADER)}")
@@ -127,11 +127,11 @@ class _Members:
             raise self._broken(error) from error
         except (ImportError, MemoryError):
             raise
-        except Exception as error:  # whatever tarfile lets out where a header is not what it says
+        except Exception as error:  # tarfile raises many kinds of errors for malformed headers
             raise self._broken(f"a header that cannot be read ({error})") from error
 
     def _next(self, tar: tarfile.TarFile) -> Optional[tarfile.TarInfo]:
-        """Nothing but tarfile runs within the ``try``, which lets out many kinds of errors."""
+        """Read the next member; only tarfile runs within the ``try``, since it raises many kinds of errors."""
         self.headers.left = LONGEST_HEADER
         try:
             return tar.next()
@@ -143,7 +143,7 @@ class _Members:
             raise self._broken(f"a header that cannot be read ({error})") from error
 
     def _check(self, member: tarfile.TarInfo, end: int, following: int) -> None:
-        """Refuse a member whose size cannot be true, which might lead in circles, or is not stored as it is."""
+        """Refuse a member whose size cannot be true, which might lead in circles, or that is stored sparse."""
         if member.size < 0 or member.offset < end or following <= member.offset:
             raise self._broken(f"{member.name} claims {member.size:,} bytes")
         if member.isfile() and member.issparse():
@@ -166,7 +166,7 @@ class _Members:
 
 
 def _parts(path: Path, key: str, members: Iterator[tarfile.TarInfo]) -> Tuple[Optional[tarfile.TarInfo], bytes]:
-    """The picture of a sample, None if it has none, and its class."""
+    """Return the picture of a sample, None if it has none, and its class, empty if it has none."""
     picture: Optional[tarfile.TarInfo] = None
     label = b""
     for member in members:

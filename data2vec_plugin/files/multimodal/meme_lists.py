@@ -28,7 +28,7 @@ class Meme:
 
 
 def read_memes(path: Path) -> List[Meme]:
-    """The memes of a list, whose folder may be relative to it.
+    """Read the memes of a list, whose folder may be relative to it.
 
     Raises UnusableFileError, naming the line, for a list that is missing, empty or malformed, and for other labels.
     """
@@ -50,11 +50,11 @@ def _meme(path: Path, root: Path, number: int, line: str) -> Meme:
 
 
 def text_beside(picture: Path) -> Optional[str]:
-    """What ``PICTURE.ocr`` holds, on one line; None if there is none."""
+    """Read ``PICTURE.ocr`` as one line; return None if it does not exist."""
     path = picture.with_name(picture.name + SIDECAR)
     return one_line(read_text(path)) if path.is_file() else None
 
 
 def one_line(text: str) -> str:
-    """A text's words with single spaces between them."""
+    """Return a text's words with single spaces between them."""
     return " ".join(text.split())

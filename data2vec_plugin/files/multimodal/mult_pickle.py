@@ -26,7 +26,7 @@ Arrays = Dict[str, NDArray[Any]]
 
 
 def read_mult_pickle(path: Path) -> Dict[str, Arrays]:
-    """The arrays of each split; raises UnusableFileError for what is none, or would run code."""
+    """Read the arrays of each split; raises UnusableFileError for another file, or one that would run code."""
     try:
         with opened(path) as file:
             loaded = _unpickler()(file, encoding="latin1").load()
@@ -44,7 +44,7 @@ def read_mult_pickle(path: Path) -> Dict[str, Arrays]:
 
 
 def _unpickler() -> Type[RestrictedUnpickler]:
-    """One that knows what NumPy pickles arrays by, and nothing else."""
+    """Return an unpickler that allows only what NumPy's pickled arrays need."""
     entries = {name: found for found, name in allowed_globals() if name.startswith("numpy.")}
     kinds = {type(np.dtype(code)) for code in ("S", "U", "O")}
 
@@ -77,7 +77,7 @@ def _checked(path: Path, split: str, found: Any) -> Arrays:
 
 
 def labels_of(path: Path, split: str, labels: NDArray[Any]) -> Tuple[str, NDArray[Any]]:
-    """What labels are, ``regression`` (N,) or ``emotions`` (N, emotions), the latter's being the second of each pair.
+    """Return the kind of labels and the labels: ``regression`` (N,), or ``emotions`` (N, emotions), each pair's second.
 
     Raises UnusableFileError for another layout.
     """

@@ -2,7 +2,7 @@
 
 ``SPLIT.tsv`` has the features' folder in its first line, then ``id <TAB> file <TAB> frames of vision, text, audio``, 0
 for a modality that is missing. A file is .npz, or .pt, with an array (frames, channels) for each that is there.
-``SPLIT.label`` has a line for each sample: a number, or whole numbers apart by spaces.
+``SPLIT.label`` has a line for each sample: a number, or whole numbers separated by spaces.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Sample:
 
 
 def read_samples(path: Path) -> List[Sample]:
-    """The samples of a manifest.
+    """Read the samples of a manifest.
 
     Raises UnusableFileError, naming the line, for a manifest that is missing, empty or malformed.
     """
@@ -65,7 +65,7 @@ def _sample(path: Path, root: Path, number: int, line: str) -> Sample:
 
 
 def lines_of(path: Path, advice: str) -> List[str]:
-    """The lines of a text file; raises UnusableFileError, with what to do, if it cannot be read."""
+    """Read the lines of a text file; raises UnusableFileError, with ``advice``, if it cannot be read."""
     try:
         return read_lines(path)
     except UnusableFileError as error:
@@ -78,7 +78,7 @@ def samples_digest(path: Path) -> str:
 
 
 def read_numbers(path: Path, count: int, least: float, most: float) -> List[float]:
-    """Labels that are numbers from ``least`` to ``most``; raises UnusableFileError, naming the line, for others."""
+    """Read ``count`` labels from ``least`` to ``most``; raises UnusableFileError, naming the line, for others."""
     numbers = []
     for line, text in enumerate(_label_lines(path, count), start=1):
         try:
@@ -92,7 +92,7 @@ def read_numbers(path: Path, count: int, least: float, most: float) -> List[floa
 
 
 def read_classes(path: Path, count: int, targets: int, classes: int) -> List[List[int]]:
-    """Labels that are ``targets`` whole numbers below ``classes``; raises UnusableFileError, naming the line."""
+    """Read ``count`` labels of ``targets`` whole numbers below ``classes``; raises UnusableFileError for others."""
     found = []
     for line, text in enumerate(_label_lines(path, count), start=1):
         words = text.split()
@@ -113,7 +113,7 @@ def _label_lines(path: Path, count: int) -> List[str]:
 
 
 def read_features(sample: Sample) -> Dict[str, Features]:
-    """Features (frames, channels) of each modality that a sample has.
+    """Read the features (frames, channels) of each modality that a sample has.
 
     Raises UnusableFileError if the file cannot be read, disagrees with its line in the manifest, or holds NaN or
     infinities, named by their index.
@@ -134,7 +134,7 @@ def read_features(sample: Sample) -> Dict[str, Features]:
 
 
 def finite(array: NDArray[Any], path: Path, name: str) -> Features:
-    """An array as fp32; raises UnusableFileError for values that are not numbers, naming their index."""
+    """Return an array as fp32; raises UnusableFileError for values that are not finite, naming the first's index."""
     if array.dtype.kind not in "fiu":
         raise UnusableFileError.of(path, f"`{name}` holds {array.dtype}; expected numbers")
     values = array.astype(np.float32)
@@ -169,7 +169,7 @@ def _names() -> str:
 
 
 def read_stats(folder: Path, modalities: Sequence[str]) -> Dict[str, Features]:
-    """Mean and deviation of each modality's channels; raises UnusableFileError if they are not there."""
+    """Read mean and deviation (channels,) of each modality; raises UnusableFileError if one is missing."""
     path = folder / STATS
     try:
         arrays = read_arrays(path)

@@ -12,14 +12,14 @@ Row = TypeVar("Row")
 
 
 class AppendedTable(Generic[Row]):
-    """The rows of a table by their first cell; of two of the same name the later one counts.
+    """The rows of a table by their first cell; of two rows with the same name, the later one counts.
 
     Args:
-        path: of the table, whether it is there or not.
+        path: the file of the table, which need not exist.
         kind: a dataclass of strings and whole numbers, the first of which names a row.
 
     Raises:
-        ValueError: a line is something else.
+        ValueError: a line of the file is not such a row.
     """
 
     def __init__(self, path: Path, kind: Type[Row]) -> None:
@@ -33,7 +33,7 @@ class AppendedTable(Generic[Row]):
             self._read()
 
     def _read(self) -> None:
-        """Take in what is there; a last line that was cut by a crash goes."""
+        """Read the existing rows, and remove a last line that was truncated by a crash."""
         text = self.path.read_text("utf-8")
         header, *lines = text.split("\n")
         if header != self.header:
@@ -54,7 +54,7 @@ class AppendedTable(Generic[Row]):
         return ValueError(f"{self.path}, line {number}: got {line!r}, expected {self.header!r}; choose another `--out`")
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Note rows at the table's end."""
+        """Append rows to the table and its file."""
         if self._file is None:
             new = not self.path.is_file()
             self._file = self.path.open("a", encoding="utf-8", newline="\n")
@@ -66,7 +66,7 @@ class AppendedTable(Generic[Row]):
         self._file.flush()
 
     def sort(self, key: Callable[[Row], Any]) -> None:
-        """Write the whole table anew in this order."""
+        """Rewrite the whole table in the order of ``key``."""
         self.close()
         rows: List[Row] = sorted(self.rows.values(), key=key)
         write_atomically(self.path, self.header + "\n" + "".join(map(line_of, rows)))

@@ -21,7 +21,7 @@ from ..unusable import UnusableFileError, shown
 from .text_lines import decoded
 
 HEADER = 1 << 16
-"""Bytes within which the counts stand."""
+"""Bytes at the start of a file that hold the counts."""
 COUNT = re.compile(rb"^ngram[ \t]+(\d+)[ \t]*=[ \t]*(\d+)[ \t\r]*$", re.MULTILINE)
 KENLM_BINARY = b"mmap lm http://kheafield.com/code"
 PACKED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz"}
@@ -35,10 +35,10 @@ def is_kenlm_binary(path: Path) -> bool:
 
 
 def check_arpa(path: Path) -> Dict[int, int]:
-    """Numbers of n-grams by order, as the header has them and the file lists them; whatever its size, in seconds.
+    """Return the number of n-grams by order, after checking that a file of any size lists as many as its header says.
 
-    Raises :class:`UnusableFileError` for a file that is none, and for one cut short: where it has fewer n-grams of an
-    order than its header says, or more, and where the last line is not there.
+    Raises :class:`UnusableFileError` for a file that is not an ARPA file, that has fewer or more n-grams of an order
+    than its header says, or that lacks the last line.
     """
     with opened(path) as file:
         start = file.read(HEADER)
@@ -84,7 +84,7 @@ def _check_counts(path: Path, content: mmap.mmap, counts: Dict[int, int]) -> Non
 
 
 def _filled_lines(content: mmap.mmap, start: int, end: int) -> int:
-    """Lines of a section, without the empty ones before and after."""
+    """Return the number of lines of a section, without the empty ones at its start and end."""
     while start < end and content[start : start + 1].isspace():
         start += 1
     while end > start and content[end - 1 : end].isspace():
@@ -101,7 +101,7 @@ def _cut_short(path: Path, fault: str) -> UnusableFileError:
 
 
 def first_words(path: Path, number: int = 5) -> List[str]:
-    """The first words of an ARPA file that are no marks, for a message."""
+    """Return the first words of an ARPA file, without marks such as ``<s>``, for a message."""
     words: List[str] = []
     inside = False
     with opened(path) as file:

@@ -23,7 +23,7 @@ class Row:
 
 
 def tab_separated(path: Path) -> Iterator[Cells]:
-    """Numbers from 1 and cells of all lines. A line is a row and a quote a character, as in GLUE and Common Voice.
+    """Yield the number, from 1, and the cells of every line. Quotes are plain text, as in GLUE and Common Voice.
 
     Empty lines at the end do not count. Raises :class:`UnusableFileError` for a byte that is not UTF-8.
     """
@@ -32,7 +32,7 @@ def tab_separated(path: Path) -> Iterator[Cells]:
 
 
 def read_table(path: Path, required: Iterable[str]) -> List[Row]:
-    """The rows below the header, empty lines left out. A tab in the header makes the table tab-separated.
+    """Read the rows below the header, without empty lines. A tab in the header makes the table tab-separated.
 
     With commas, values that contain a comma, a quote or a line break must be quoted.
 
@@ -53,7 +53,7 @@ def read_table(path: Path, required: Iterable[str]) -> List[Row]:
 
 
 def _comma_separated(path: Path) -> Iterator[Cells]:
-    """Cells, and the line that they begin in."""
+    """Yield the cells of each row, and the line in which they begin."""
     reader = csv.reader((line + "\n" for _, line in numbered_lines(path)), strict=True)
     while True:
         begin = reader.line_num + 1

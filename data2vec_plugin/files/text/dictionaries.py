@@ -1,9 +1,9 @@
-"""fairseq's dictionaries: a symbol and how often it was counted a line; the n-th symbol has the n-th id.
+"""fairseq's dictionaries: a symbol and its count per line; the n-th symbol has the n-th id.
 
-Read as fairseq does, and besides, where it would fail, what can only mean one thing: a byte order mark; Windows' line
-ends; a tab, or several blanks, between symbol and count; blank lines, which name no symbol; and no counts at all, if
-none of the lines has one (each then counts as 1). A line without a count among others with one is an error, for it may
-be the count whose symbol was lost; so is a list of bare numbers.
+They are read as fairseq does; where it would fail, unambiguous files are read, too: with a byte order mark; Windows'
+line ends; a tab, or several blanks, between symbol and count; blank lines, which name no symbol; or no counts at all
+(each symbol then counts as 1). A line without a count among others with one is an error, since it may be a count whose
+symbol was lost; so is a list of bare numbers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OVERWRITE = "#fairseq:overwrite"
 """After a count: allows a symbol that occurred before; its earlier id is no longer used."""
 ENTRY = re.compile(rf"(?P<symbol>.*)[ \t](?P<count>[+-]?[0-9]{{1,18}})(?P<flag>[ \t]+{OVERWRITE})?", re.DOTALL)
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
-"""What fairseq puts before a file's symbols, in this order."""
+"""The symbols that fairseq adds before a file's, in this order."""
 
 
 class Entry(NamedTuple):
@@ -36,10 +36,10 @@ class Entry(NamedTuple):
 
 
 def read_entries(path: Path) -> List[Entry]:
-    """The entries of a dictionary, without fairseq's special symbols; needs neither torch nor fairseq.
+    """Read the entries of a dictionary, without fairseq's special symbols; needs neither torch nor fairseq.
 
-    Raises :class:`UnusableFileError`, with the line, for what is no symbol and count, and for a symbol that has come
-    before (or is one of :data:`SPECIAL`) without the mark for that; and for a file without symbols.
+    Raises :class:`UnusableFileError`, with the line, for a line that is not a symbol and a count, and for a repeated
+    symbol (or one of :data:`SPECIAL`) without :data:`OVERWRITE`; and for a file without symbols.
     """
     lines = [(number, line.rstrip()) for number, line in numbered_lines(path) if line.strip()]
     if not lines:
@@ -53,12 +53,12 @@ def read_entries(path: Path) -> List[Entry]:
 
 
 def normal_text(path: Path) -> str:
-    """A dictionary as stock fairseq reads it, whatever the file's dialect."""
+    """Return a dictionary's text in the form that stock fairseq reads; raises as :func:`read_entries` does."""
     return "".join(entry.text() for entry in read_entries(path))
 
 
 def _is_bare(lines: List[Tuple[int, str]]) -> bool:
-    """Whether no line has a count, and what stands there cannot be counts."""
+    """Whether no line has both symbol and count, and not all of them are numbers."""
     symbols = [line.split() for _, line in lines]
     return all(len(words) == 1 for words in symbols) and not all(words[0].isdigit() for words in symbols)
 

@@ -14,7 +14,7 @@ LARGEST = 20 * 2**20
 
 
 def read_json(path: Path) -> Dict[str, Any]:
-    """A JSON object; raises :class:`UnusableFileError` for a file that holds none, or is larger than any."""
+    """Read a JSON object; raises :class:`UnusableFileError` for another content, or over :data:`LARGEST` bytes."""
     size = path.stat().st_size if path.is_file() else 0
     if size > LARGEST:
         raise UnusableFileError.of(path, f"it has {size:,} bytes; expected at most {LARGEST:,} of JSON")
@@ -23,7 +23,7 @@ def read_json(path: Path) -> Dict[str, Any]:
         content = json.loads(text)
     except json.JSONDecodeError as error:
         raise UnusableFileError.of(path, f"is not JSON ({error.msg}, column {error.colno})", error.lineno) from error
-    except (RecursionError, ValueError) as error:  # of objects in objects, and of the digits of a number
+    except (RecursionError, ValueError) as error:  # too many nested objects, or too many digits in a number
         raise UnusableFileError.of(path, "is not JSON: nested too deeply, or with a number that is too long") from error
     if not isinstance(content, dict):
         raise UnusableFileError.of(path, f"holds a {type(content).__name__}; expected an object, in braces")

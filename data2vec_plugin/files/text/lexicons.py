@@ -1,4 +1,4 @@
-"""Lexicons: a word and its spelling in symbols of a dictionary a line, `HELLO<TAB>H E L L O |`."""
+"""Lexicons: per line, a word and its spelling in a dictionary's symbols, `HELLO<TAB>H E L L O |`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Spelling(NamedTuple):
 
 
 def read_lexicon(path: Path) -> List[Spelling]:
-    """All spellings, in the file's order; blank lines are skipped.
+    """Read all spellings, in the file's order; blank lines are skipped.
 
     Raises :class:`UnusableFileError`, with the line, for a word without a spelling, and for a file without words.
     """

@@ -46,7 +46,7 @@ class Manifest:
 
 
 class Entry(NamedTuple):
-    """A clip where it stands: its line, from 1 with the root's, its path and its samples."""
+    """A clip with its line, counted from 1 with the root's, its path and its number of samples."""
 
     line: int
     path: str
@@ -67,9 +67,9 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def manifest_entries(path: Path) -> Iterator[Entry]:
-    """The clips, one at a time, for manifests may list hundreds of thousands.
+    """Yield the clips one at a time, since manifests may list hundreds of thousands.
 
-    Raises :class:`UnusableFileError`, with the line, for what is no path, tab and number of samples.
+    Raises :class:`UnusableFileError`, with the line, for a line that is not a path, a tab and a number of samples.
     """
     lines = without_empty_end(_lines(path))
     _check_root(path, next(lines, (1, ""))[1])
@@ -98,7 +98,7 @@ def manifest_digest(path: Path) -> str:
 
 
 def check_manifest(path: Path) -> List[Entry]:
-    """All clips of a manifest, after looking for their files (or for evenly spaced ones of a long manifest).
+    """Read all clips of a manifest, and look for their files (for evenly spaced ones of a long manifest).
 
     Raises :class:`UnusableFileError` that names the manifest and the line of the first missing file.
     """
@@ -127,7 +127,7 @@ def _lines(path: Path) -> Iterator[Tuple[int, str]]:
 
 
 def _check_root(path: Path, line: str) -> str:
-    """The first line; raises UnusableFileError for one that is a clip's, which would be lost."""
+    """Return the folder in the first line; raises UnusableFileError if the line is a clip's, which would be lost."""
     if "\t" in line:
         raise UnusableFileError.of(
             path, f"got {shown(line)}; expected the folder to which the paths below are relative", 1

@@ -17,13 +17,13 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def raw_lines(path: Path) -> Iterator[Tuple[int, bytes]]:
-    """Numbers from 1 and bytes of the lines, all of them: a part of a file can be decoded elsewhere."""
+    """Yield the number, from 1, and the bytes of every line, so that parts of a file can be decoded elsewhere."""
     with opened(path) as file:
         yield from enumerate(file, start=1)
 
 
 def decoded(path: Path, number: int, line: bytes) -> str:
-    """The text of line ``number``, from 1, without its end and without a byte order mark.
+    """Return the text of line ``number``, from 1, without its end and without a byte order mark.
 
     Raises :class:`UnusableFileError`, with line and column, for a byte that is not UTF-8.
     """
@@ -42,7 +42,7 @@ def decoded(path: Path, number: int, line: bytes) -> str:
 
 
 def numbered_lines(path: Path, seen: Optional[Callable[[int], object]] = None) -> Iterator[Tuple[int, str]]:
-    """Numbers from 1 and texts of the lines, one at a time; ``seen`` is called with the number of bytes of each.
+    """Yield the number, from 1, and the text of every line; ``seen`` is called with the number of bytes of each.
 
     Raises :class:`UnusableFileError` for a file that cannot be opened, or a byte that is not UTF-8.
     """
@@ -53,19 +53,19 @@ def numbered_lines(path: Path, seen: Optional[Callable[[int], object]] = None) -
 
 
 def read_lines(path: Path) -> List[str]:
-    """All lines; raises as :func:`numbered_lines` does."""
+    """Read all lines; raises as :func:`numbered_lines` does."""
     return [line for _, line in numbered_lines(path)]
 
 
 def read_text(path: Path) -> str:
-    """A whole text, whose lines end at line feeds; raises as :func:`numbered_lines` does."""
+    """Read a whole text, with line feeds between its lines; raises as :func:`numbered_lines` does."""
     content = read_bytes(path)
     lines = content.split(b"\n")
     return "\n".join(decoded(path, number, line) for number, line in enumerate(lines, start=1))
 
 
 def without_empty_end(lines: Iterable[Tuple[int, str]]) -> Iterator[Tuple[int, str]]:
-    """The lines without the empty ones that a file may end with."""
+    """Yield the lines without the empty ones at a file's end."""
     empty: List[Tuple[int, str]] = []
     for number, line in lines:
         if not line:

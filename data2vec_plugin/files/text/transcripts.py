@@ -1,4 +1,4 @@
-"""What is said in clips: label files, LibriSpeech's ``*.trans.txt``, a ``.txt`` of a clip's name."""
+"""Transcripts of clips: label files, LibriSpeech's ``*.trans.txt``, a ``.txt`` with a clip's name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BLANKS = re.compile(r"[ \t]+")
 
 
 def read_labels(path: Path, manifest: Path, entries: int) -> List[str]:
-    """The lines of a label file, one for each of the manifest's ``entries``.
+    """Read the lines of a label file, one for each of the manifest's ``entries``.
 
     Raises :class:`UnusableFileError`, naming both files, if there are more or fewer, or if a label is empty.
     """
@@ -52,7 +52,7 @@ def check_symbols(labels: Sequence[str], known: set[str], path: Path, dictionary
 
 
 def read_utterances(folder: Path) -> Dict[str, str]:
-    """The ``*.trans.txt`` of a LibriSpeech folder: an utterance's id, a blank and its words a line.
+    """Read the ``*.trans.txt`` of a LibriSpeech folder: per line, an utterance's id, a blank and its words.
 
     Raises :class:`UnusableFileError` for an id that comes twice.
     """
@@ -68,6 +68,6 @@ def read_utterances(folder: Path) -> Dict[str, str]:
 
 
 def read_beside(clip: Path) -> Optional[str]:
-    """The text of a ``.txt`` file next to the clip with the same name, or None if there is none."""
+    """Read the ``.txt`` file next to a clip with the same name; return None if there is none."""
     path = clip.with_suffix(".txt")
     return read_text(path) if path.is_file() else None

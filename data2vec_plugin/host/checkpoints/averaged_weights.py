@@ -13,17 +13,17 @@ from typing import Any, MutableMapping, Optional
 logger = logging.getLogger(__name__)
 
 KEY = "evaluate_ema"
-"""Of a task's configuration, where it has one."""
+"""Key of a task's configuration, where it has one."""
 
 
 class EvaluatesAverage:
-    """Mixed in before a task whose configuration has ``evaluate_ema``: validation scores the average, if there is."""
+    """Mixed in before a task whose configuration has ``evaluate_ema``: validation scores the average, if any."""
 
     cfg: Any
 
     @property
     def uses_ema(self) -> bool:
-        """Asks fairseq's trainer for the averaged model."""
+        """Whether fairseq's trainer passes the averaged model to the task."""
         return bool(getattr(self.cfg, KEY))
 
     def train_step(self, *args: Any, ema_model: Optional[Any] = None, **kwargs: Any) -> Any:
@@ -31,12 +31,12 @@ class EvaluatesAverage:
         return super().train_step(*args, **kwargs)  # type: ignore[misc]
 
     def valid_step(self, sample: Any, model: Any, criterion: Any, ema_model: Optional[Any] = None) -> Any:
-        """fairseq's own, on the averaged model where the trainer gives one."""
+        """fairseq's own, on the averaged model if the trainer passes one."""
         return super().valid_step(sample, model if ema_model is None else ema_model, criterion)  # type: ignore[misc]
 
 
 def take_average(path: str, state: MutableMapping[str, Any]) -> None:
-    """Put the averaged weights in place of the last ones, in place, where the checkpoint's task evaluates them."""
+    """Replace the last weights by the averaged ones, in place, if the checkpoint's task evaluates them."""
     task = (state.get("cfg") or {}).get("task") or {}
     average = (state.get("extra_state") or {}).get("ema")
     if average and KEY in task and task[KEY]:

@@ -36,14 +36,14 @@ def build_encoder(stock: Any, encoder: Any, cfg: Any, *args: Any, **kwargs: Any)
 
 
 def warn_of_sample_rate(cfg: Any) -> None:
-    """Say that clips are of another rate than the checkpoint's."""
+    """Log a warning if the run has another sample rate than its checkpoint."""
     warning = of_sample_rate(cfg)
     if warning:
         logger.warning(warning)
 
 
 def of_normalisation(cfg: Any) -> str:
-    """Why clips would not be as a data2vec checkpoint knows them; empty if they are, or if it is another's."""
+    """Return the error if `task.normalize` differs from a data2vec checkpoint's, else an empty string."""
     trained = _pretrained_task(cfg).get("normalize")
     if trained is None or trained == cfg.normalize:
         return ""
@@ -55,7 +55,7 @@ def of_normalisation(cfg: Any) -> str:
 
 
 def of_sample_rate(cfg: Any) -> str:
-    """The same of `task.sample_rate`."""
+    """Return the warning if `task.sample_rate` differs from a data2vec checkpoint's, else an empty string."""
     trained, now = _pretrained_task(cfg).get("sample_rate"), _task(cfg).get("sample_rate")
     if trained is None or now is None or trained == now:
         return ""
@@ -74,6 +74,6 @@ def _pretrained_task(cfg: Any) -> Any:
 
 
 def _task(cfg: Any) -> Any:
-    """The task's configuration of this run, which a model reaches through what it interpolates from."""
+    """This run's task configuration, through the parent of the model's; empty if there is none."""
     root = cfg.__dict__.get("_parent")
     return OmegaConf.to_container(root.task) if root is not None and "task" in root else {}

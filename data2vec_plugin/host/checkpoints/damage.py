@@ -1,4 +1,4 @@
-"""Whether the bytes of a checkpoint are those that were written, found before it is loaded."""
+"""Checks, before a checkpoint is loaded, that its bytes are those that were written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BLOCK = 2**20
 
 
 def damage(path: str) -> Optional[FileKind]:
-    """The part of a checkpoint that was changed after writing, by a power cut or a bad block; None if none is found.
+    """Find a part of a checkpoint that was changed after writing, by a power cut or a bad block; None if there is none.
 
     ``path`` must begin like a torch checkpoint. torch never verifies checksums, so a damaged tensor is silently used,
     and a damaged pickle looks like an attack. Reading the file once more takes 0.3 s for each GB on one core, half of

@@ -24,13 +24,13 @@ STATE, HISTORY = "last_optimizer_state", "optimizer_history"
 
 
 def build_together(trainer: Any) -> None:
-    """Wrap the model of several processes, before one of them reads: the optimizer that is adapted is built on it."""
+    """Wrap the model on all processes before one of them reads: the optimizer to adapt is built on the wrapper."""
     if trainer.data_parallel_world_size > 1 and has_layouts(trainer.get_model()):
-        trainer.model  # noqa: B018  (the processes wrap it together or never)
+        trainer.model  # noqa: B018  (wraps it, which all processes must do together)
 
 
 def adapt(trainer: Any, anew: bool, path: str, state: Dict[str, Any]) -> None:
-    """Make a checkpoint fit the trainer, in place; ``anew`` if a new run begins with its weights."""
+    """Adapt a checkpoint to the trainer, in place; ``anew`` if a new run starts from its weights."""
     model = trainer.get_model()
     if not has_layouts(model):
         return
@@ -42,6 +42,7 @@ def adapt(trainer: Any, anew: bool, path: str, state: Dict[str, Any]) -> None:
 
 def adopt_optimizer(trainer: Any, path: str, state: Dict[str, Any]) -> None:
     """Convert a checkpoint's optimizer state for the trainer, in place; this plugin's checkpoints are unchanged.
+
     Teacher, updates and learning rate are resumed in any case.
     """
     model, weights = trainer.get_model(), state["model"]
@@ -77,7 +78,7 @@ def has_layouts(model: Any) -> bool:
 
 
 def layouts(model: Any) -> Iterator[Tuple[str, Any]]:
-    """The layouts of our models in a model, itself or below, with the prefixes of their names."""
+    """Yield the layouts of our models in a model, with the prefixes of their parameters' names."""
     for name, module in model.named_modules():
         if hasattr(module, "layout"):
             yield (f"{name}." if name else ""), module.layout
@@ -92,13 +93,13 @@ def is_ours(model: Any, weights: Mapping[str, Any]) -> bool:
 
 
 def teacher_formats(model: Any, weights: Mapping[str, Any]) -> List[int]:
-    """The formats of what we saved with teachers."""
+    """Return the formats of the teachers that this plugin saved with the weights."""
     teachers = [weights.get(prefix + layout.TEACHER) or {} for prefix, layout in layouts(model)]
     return [int(entry[FORMAT_KEY]) for entry in teachers if FORMAT_KEY in entry]
 
 
 def reordered(trainer: Any, saved: Mapping[str, Any]) -> Dict[int, Dict[str, Any]]:
-    """The state of an optimizer whose parameters had their former order, by position in the current order.
+    """Return the saved state of parameters in their former order, by position in the current order.
 
     Raises UnprovenOrderError for groups of other sizes than the trainer's.
     """
@@ -115,12 +116,12 @@ def reordered(trainer: Any, saved: Mapping[str, Any]) -> Dict[int, Dict[str, Any
 
 
 def first_place(model: Any, name: str) -> int:
-    """The position of a parameter's part in the former order."""
+    """Return the position of a part of a parameter in the former order."""
     return max(layout.first_place(name[len(prefix) :]) for prefix, layout in layouts(model) if name.startswith(prefix))
 
 
 def positions(trainer: Any, state: Mapping[str, Any]) -> Dict[int, Dict[str, Any]]:
-    """The saved optimizer state by the trainer's positions; raises UnprovenOrderError if the order is unknown."""
+    """Return upstream's optimizer state by the trainer's positions; raises UnprovenOrderError for an unknown order."""
     theirs, ours = optimizer_names(state), names_in(trainer.cfg.optimizer)
     if theirs and theirs != ours:
         raise UnprovenOrderError(f"its state is of {described(theirs)}, but this run's optimizer is {described(ours)}")
@@ -136,7 +137,7 @@ def positions(trainer: Any, state: Mapping[str, Any]) -> Dict[int, Dict[str, Any
 
 
 def with_entries(saved: Mapping[str, Any], entries: Mapping[int, Dict[str, Any]]) -> Dict[str, Any]:
-    """An optimizer state with these entries by position, counted through the parts of a composite one."""
+    """Return an optimizer state with ``entries`` by position, counted through the parts of a composite optimizer."""
     parts, start, taken = several(saved), 0, dict(saved)
     if not parts:
         return {**saved, "state": dict(entries)}
@@ -148,7 +149,7 @@ def with_entries(saved: Mapping[str, Any], entries: Mapping[int, Dict[str, Any]]
 
 
 def frozen_names(model: Any) -> Set[str]:
-    """What is not trained, by the names of a checkpoint."""
+    """Return the parameters that are not trained, by their names in upstream's checkpoints."""
     frozen = {name: value.data for name, value in model.named_parameters() if not value.requires_grad}
     for prefix, layout in layouts(model) if frozen else ():
         layout.to_upstream(frozen, prefix)
@@ -156,7 +157,7 @@ def frozen_names(model: Any) -> Set[str]:
 
 
 def optimizer_names(state: Mapping[str, Any]) -> Set[str]:
-    """The optimizers that a checkpoint's configuration names, old or new; none if it does not."""
+    """Return the optimizers that a checkpoint's configuration, old or new, names; empty if it names none."""
     cfg = state.get("cfg") or {}
     if "optimizer" in cfg:
         return names_in(cfg["optimizer"])
@@ -164,7 +165,7 @@ def optimizer_names(state: Mapping[str, Any]) -> Set[str]:
 
 
 def names_in(section: Any) -> Set[str]:
-    """The name of an optimizer, or those of a composite one's groups."""
+    """Return the name of an optimizer, or the names in the groups of a composite one."""
     if not hasattr(section, "keys"):
         return {str(section)} if section else set()
     if section["_name"] != "composite":
@@ -173,12 +174,12 @@ def names_in(section: Any) -> Set[str]:
 
 
 def described(names: Set[str]) -> str:
-    """For people."""
+    """Format optimizers' names for a message."""
     return ", ".join(f"`{name}`" for name in sorted(names))
 
 
 def held(optimizer: Any, model: Any) -> List[Shapes]:
-    """Names and shapes of the parameters in each tensor of a fairseq optimizer, in the order of its state.
+    """Return names and shapes of the parameters in each tensor of a fairseq optimizer, in the order of its state.
 
     Under fp16 these are copies, or stretches of one flat copy. Raises UnprovenOrderError for parameters that are not
     the model's.
@@ -198,16 +199,16 @@ def held(optimizer: Any, model: Any) -> List[Shapes]:
 
 
 def stretch(tensor: Tensor, originals: List[Parameter], named: List[Tuple[str, Tuple[int, ...]]]) -> Shapes:
-    """The parameters in a stretch of the one flat copy, which holds them in the model's order."""
+    """Return the parameters in a stretch of the single flat copy, which holds them in the model's order."""
     start = int(tensor.storage_offset())
     starts = [0, *accumulate(parameter.numel() for parameter in originals)]
     return dict(entry for entry, first in zip(named, starts) if start <= first < start + tensor.numel())
 
 
 def rename_history(trainer: Any, last: MutableMapping[str, Any]) -> None:
-    """fairseq loads an optimizer state only from a run with the same criterion, optimizer and kind of schedule.
+    """Rename criterion, optimizer and schedule in place: fairseq loads an optimizer state only if they match the run's.
 
-    A schedule follows from the number of updates, so one of another kind may begin with its own state.
+    A schedule follows from the number of updates, so one of another kind may start from its own state.
     """
     schedule = trainer.lr_scheduler.state_dict()
     last["criterion_name"] = type(trainer.get_criterion()).__name__

@@ -1,7 +1,7 @@
-"""A checkpoint of fairseq's main branch, or of a newer release, names keys that this one lacks.
+"""Drops keys that a checkpoint of fairseq's main branch, or of a newer release, has and this fairseq lacks.
 
-The release refuses those of a task and drops those of a model without a word; main drops both. Here both are dropped
-and named. A YAML or a command line is another matter: there an unknown key is an error.
+The release refuses those of a task and silently drops those of a model; main drops both. Here both are dropped and
+logged. In a YAML or on a command line, an unknown key is still an error.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ NESTED = ("w2v_args", "pretrained_model_args")
 
 
 def keep_known_keys(path: str, state: Dict[str, Any]) -> None:
-    """Drop what task and model do not know of a checkpoint's configuration, in place, with a line for each."""
+    """Drop keys of a checkpoint's configuration that task and model do not have, in place, and log them."""
     for group, section in _sections(state.get("cfg")):
         _keep_known(path, group, section)
 
 
 def _sections(cfg: Any, where: str = "") -> Iterator[Tuple[str, Any]]:
-    """Task and model of a configuration, and those of the pre-training inside it, with the keys that lead there."""
+    """Yield task and model of a configuration and of the pre-training inside it, with the keys that lead to them."""
     for group in ("task", "model"):
         section = _entry(cfg, group)
         if hasattr(section, "keys"):
@@ -55,12 +55,12 @@ def _keep_known(path: str, group: str, section: Any) -> None:
 
 @functools.cache
 def _warn(message: str) -> None:
-    """Once, however often a file is read."""
+    """Log a warning once, however often a file is read."""
     logger.warning(message)
 
 
 def _keep_fields(cfg: Any, dataclass: type, where: str = "") -> List[str]:
-    """Delete what a dataclass does not have, in place; returns the names."""
+    """Delete keys that a dataclass does not have, in place; return their names."""
     from omegaconf import open_dict
 
     kinds = {field.name: field.type for field in dataclasses.fields(dataclass)}

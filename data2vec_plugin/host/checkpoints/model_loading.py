@@ -20,7 +20,10 @@ DICTIONARY = "dict.txt"
 def load_models(
     stock: Any, filenames: Sequence[str], arg_overrides: Optional[Dict[str, Any]] = None, *args: Any, **kwargs: Any
 ) -> Any:
-    """``load_model_ensemble_and_task`` of `fairseq.checkpoint_utils`, by which models are evaluated."""
+    """``load_model_ensemble_and_task`` of `fairseq.checkpoint_utils`, which loads models for evaluation.
+
+    Raises ValueError for a checkpoint that no model can be built from.
+    """
 
     def load(overrides: Optional[Dict[str, Any]]) -> Any:
         with reading_for(take_average):
@@ -41,7 +44,7 @@ def load_models(
 
 
 def beside(path: str, error: FileNotFoundError, given: Dict[str, Any]) -> Path:
-    """The checkpoint's folder, if its dictionary is there and not where it was trained; raises ``error`` if not.
+    """Return the checkpoint's folder if it has the dictionary that is missing elsewhere; else raise FileNotFoundError.
 
     A text model's task reads its dictionary from `task.data`, the one path of a configuration that matters.
     """
@@ -59,7 +62,7 @@ def beside(path: str, error: FileNotFoundError, given: Dict[str, Any]) -> Path:
 
 
 def unloadable(path: str) -> str:
-    """Why no model can be built from a checkpoint; empty if that is not the matter."""
+    """Return why no model can be built from a checkpoint, or an empty string if no reason is found."""
     from fairseq.models import ARCH_MODEL_REGISTRY, MODEL_REGISTRY
 
     found = identify_file(path)

@@ -1,4 +1,4 @@
-"""The one reader of checkpoints: the steps between a file on disk and fairseq.
+"""The only reader of checkpoints: the steps between a file on disk and fairseq.
 
 All code of fairseq and of this plugin reads checkpoints with ``load_checkpoint_to_cpu``, which is extended only here.
 The content of a checkpoint is the same for all readers; the purpose of reading is not, and fairseq cannot pass it from
@@ -31,7 +31,7 @@ _change: ContextVar[Optional[Change]] = ContextVar("change", default=None)
 def read(stock: Any, path: str, *args: Any, **kwargs: Any) -> Any:
     """``load_checkpoint_to_cpu`` of `fairseq.checkpoint_utils`.
 
-    Raises UnreadableCheckpointError for another kind of file, and for one whose bytes are not those that were written.
+    Raises UnreadableCheckpointError for another kind of file, and for a checkpoint that was damaged after writing.
     """
     kind = _other_kind_of(path)
     _refuse_damaged(path, kind)
@@ -58,7 +58,7 @@ def reading_for(change: Change) -> Iterator[None]:
 
 
 def _other_kind_of(path: str) -> Optional[FileKind]:
-    """Raises UnreadableCheckpointError for a local file that is not a checkpoint, unless the user trusts the file."""
+    """Return the kind of a file that is not a checkpoint; raise UnreadableCheckpointError unless it is trusted."""
     kind = other_kind(path) if os.path.exists(path) else None
     if kind is not None and not trusted():
         raise unreadable(path, kind)
@@ -75,7 +75,7 @@ def _read(stock: Any, path: str, kind: Optional[FileKind], *args: Any, **kwargs:
     try:
         return stock(path, *args, **kwargs)
     except (RefusedCheckpointError, UnreadableCheckpointError):
-        raise  # they say it themselves
+        raise  # already has a clear message
     except UNREADABLE as error:
         if kind is None:
             raise

@@ -1,7 +1,7 @@
-"""fairseq's `wav2vec_ctc` and `wav2vec_seq2seq` on data2vec 2.0, which its release does not know.
+"""fairseq's `wav2vec_ctc` and `wav2vec_seq2seq` on data2vec 2.0, which its release does not support.
 
-``Wav2VecEncoder`` reads keys of an encoder that `data2vec_multi` has not, and builds a task of pre-training. So it is
-made here, with the parts that its own methods use, from upstream's keys.
+``Wav2VecEncoder`` reads keys of an encoder that `data2vec_multi` lacks, and builds a pre-training task. So it is built
+here from upstream's keys, with the attributes that its own methods use.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ SAME_NAME = (
     *("activation_dropout", "dropout_input", "attention_dropout", "mask_prob", "mask_length", "mask_dropout"),
     *("mask_channel_prob", "mask_channel_length", "layerdrop"),
 )
-"""Keys of recognition that are the encoder's too."""
+"""Keys of recognition that the encoder has under the same name."""
 UNKNOWN = {
     **{f"{kind}_selection": "static" for kind in ("mask", "mask_channel")},
     **{f"{kind}_other": 0 for kind in ("mask", "mask_channel")},
     **dict.fromkeys(("no_mask_overlap", "no_mask_channel_overlap", "mask_channel_before"), False),
 }
-"""Keys of recognition that this encoder has not, with the only value that it can do."""
+"""Keys of recognition that this encoder lacks, with the only value that it supports."""
 
 
 def is_on_multi(cfg: Any) -> bool:
-    """Whether what recognition starts from, or was trained on, is data2vec 2.0."""
+    """Whether recognition starts from data2vec 2.0, or was trained on it."""
     if cfg.w2v_args is None:
         try:
             return identify(read_mapped(cfg.w2v_path)).model == MULTI
@@ -49,7 +49,7 @@ def is_on_multi(cfg: Any) -> bool:
 
 
 def build_on_multi(encoder: Any, cfg: Any, output_size: Any = None) -> None:
-    """``Wav2VecEncoder.__init__`` on data2vec 2.0; raises ValueError for settings that it cannot have."""
+    """``Wav2VecEncoder.__init__`` on data2vec 2.0; raises ValueError for settings that it does not support."""
     if not cfg.normalize:
         raise ValueError(
             f"`task.normalize` is false, but {cfg.w2v_path or 'the encoder'} is of model `{MULTI}`, which requires "
@@ -84,7 +84,7 @@ def build_on_multi(encoder: Any, cfg: Any, output_size: Any = None) -> None:
 
 
 def recognisers_args(cfg: Any, state: Mapping[str, Any]) -> Any:
-    """The configuration of a pre-trained checkpoint with its own keys replaced by those of recognition."""
+    """Return the configuration of a pre-trained checkpoint with the values of recognition's keys."""
     model, task = (plain(section) for section in sections(state))
     settings = encoder_settings(cfg)
     model["supported_modality"] = "AUDIO"
@@ -102,11 +102,11 @@ AUDIO = (
     *("prenet_dropout", "prenet_layerdrop", "local_grad_mult", "encoder_zero_mask", "inverse_mask"),
     *("learned_alibi_scale", "mask_prob", "mask_length", "mask_dropout", "mask_channel_prob", "mask_channel_length"),
 )
-"""Keys that are those of speech in the encoder's section."""
+"""Keys that are in the speech section of the encoder's configuration."""
 
 
 def encoder_settings(cfg: Any) -> Dict[str, Any]:
-    """What recognition's keys say of the encoder, by the encoder's; raises ValueError for what that cannot do."""
+    """Return the encoder's settings from recognition's keys; raises ValueError for values that it does not support."""
     for key, only in UNKNOWN.items():
         value = getattr(cfg, key, only)
         value = getattr(value, "value", value)
@@ -126,13 +126,16 @@ def encoder_settings(cfg: Any) -> Dict[str, Any]:
 
 
 def keep_data(args: Any, data: Any) -> None:
-    """Where data are, also where the encoder's own task names them."""
+    """Set the data folder of the encoder's own task."""
     section = args.task.audio if "audio" in args.task and OmegaConf.is_config(args.task.audio) else args.task
     section.data = data
 
 
 def load(model: Any, weights: Dict[str, Any], average: bool, path: str) -> None:
-    """Load the pre-trained weights, or their ``average``; strictly, except for parts that fine-tuning does not have."""
+    """Load the pre-trained weights, or their ``average``; strictly, except for parts that fine-tuning does not have.
+
+    Raises ValueError if the checkpoint holds no average.
+    """
     entry = weights.pop("_ema", None)
     if average:
         if not entry:
@@ -143,7 +146,7 @@ def load(model: Any, weights: Dict[str, Any], average: bool, path: str) -> None:
 
 
 def freeze(encoder: Any, pattern: Any) -> None:
-    """No gradient for parameters whose whole name fits ``model.freeze_regex``; raises ValueError if none does."""
+    """Freeze parameters whose whole name matches `model.freeze_regex`; raises ValueError if none does."""
     if pattern is None:
         return
     names = model_names(encoder)
@@ -158,7 +161,7 @@ def freeze(encoder: Any, pattern: Any) -> None:
 
 
 def model_names(encoder: Any) -> Dict[str, nn.Parameter]:
-    """Parameters by the names that a checkpoint has for them."""
+    """Return the parameters by their names in checkpoints."""
     layout, prefix, names = encoder.w2v_model.layout, "w2v_model.", {}
     for name, parameter in encoder.named_parameters():
         inner = name[len(prefix) :]
@@ -167,7 +170,7 @@ def model_names(encoder: Any) -> Dict[str, nn.Parameter]:
 
 
 def projection(dim: int, outputs: int) -> nn.Linear:
-    """From the encoder's channels to symbols, or to a decoder's channels."""
+    """Build the layer from the encoder's channels to symbols, or to a decoder's channels."""
     made = nn.Linear(dim, outputs)
     nn.init.xavier_uniform_(made.weight)
     nn.init.zeros_(made.bias)
@@ -175,7 +178,7 @@ def projection(dim: int, outputs: int) -> nn.Linear:
 
 
 def plain(section: Any) -> Dict[str, Any]:
-    """A configuration as dicts, with nothing left to interpolate; enumerations by their names."""
+    """Return a configuration as dicts, with interpolations resolved and enumerations by name."""
     found: Any = section
     if OmegaConf.is_config(section):
         found = OmegaConf.to_container(section, resolve=True, enum_to_str=True)

@@ -25,9 +25,9 @@ class CheckpointMismatchError(ValueError):
 
 
 def refuse_missing(trainer: Any, filename: str) -> None:
-    """Raise ValueError if what `checkpoint.restore_file` or `checkpoint.continue_once` asks for is not there.
+    """Raise ValueError if the file of `checkpoint.restore_file` or `checkpoint.continue_once` is missing.
 
-    fairseq would train from scratch, and say nothing. On every process, since one that does not see the file would
+    fairseq would silently train from scratch. Every process checks this, since one that does not see the file would
     leave the others waiting.
     """
     cfg = trainer.cfg.checkpoint
@@ -37,9 +37,9 @@ def refuse_missing(trainer: Any, filename: str) -> None:
 
 
 def newest_readable(trainer: Any, filename: str, load: Callable[[str], Any]) -> Any:
-    """What ``load`` makes of a file, or of the newest other checkpoint if a run's `checkpoint_last.pt` is damaged.
+    """Return ``load`` of a file, or of the newest readable checkpoint if a run's `checkpoint_last.pt` is damaged.
 
-    Raises UnreadableCheckpointError, of the first, where none can be read.
+    If none can be read, raises the UnreadableCheckpointError of the first.
     """
     try:
         return load(filename)
@@ -58,7 +58,7 @@ def newest_readable(trainer: Any, filename: str, load: Callable[[str], Any]) -> 
 
 @contextmanager
 def mismatch_explained(trainer: Any, filename: str) -> Iterator[None]:
-    """Say why a checkpoint does not fit (CheckpointMismatchError), which fairseq does not."""
+    """Context that raises CheckpointMismatchError with the reason why a checkpoint does not fit; fairseq gives none."""
     try:
         yield
     except Exception as error:
@@ -90,16 +90,16 @@ def _is_default(cfg: Any, filename: str) -> bool:
 
 
 def _newest_first(cfg: Any) -> List[Path]:
-    """The checkpoints of a run, the one that was written last in front, apart from `checkpoint_last.pt`."""
+    """Return the checkpoints of a run except `checkpoint_last.pt`, the last written one first."""
     others = (path for path in Path(cfg.save_dir).glob("checkpoint*.pt") if path.name != LAST)
     return sorted(others, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
 def _asked_for(cfg: Any, suffix: str) -> Tuple[str, Optional[str]]:
-    """The key that names a file, and the path that fairseq makes of it; none where a first launch has nothing to load.
+    """Return the key that names a file, and fairseq's path for it; None if a first launch has nothing to load.
 
-    The default spelt out, with its folder, is the default: scripts begin and repeat a run by it. An empty name asks
-    for nothing.
+    The default name with its folder counts as the default, since scripts use it both to start and to repeat a run. An
+    empty name requests nothing.
     """
     last = os.path.join(cfg.save_dir, LAST)
     if not cfg.restore_file:

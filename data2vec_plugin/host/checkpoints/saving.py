@@ -39,11 +39,11 @@ def save(stock: Any, cfg: Any, trainer: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 class CarefulFiles(PathManager):  # type: ignore[misc]
-    """fairseq's way to files; no checkpoint is written over, and the one before the last is kept."""
+    """fairseq's file access that overwrites no checkpoint in place, and keeps the one before the last."""
 
     @staticmethod
     def copy(src_path: str, dst_path: str, overwrite: bool = False) -> Any:
-        """Copy next to the destination and rename; for other file systems, as in fairseq."""
+        """Copy a local file next to the destination and rename it; other copies are fairseq's own."""
         if not overwrite or not os.path.isfile(src_path) or not os.path.isdir(os.path.dirname(dst_path) or "."):
             return PathManager.copy(src_path, dst_path, overwrite)
         unfinished = f"{dst_path}.tmp"
@@ -54,8 +54,9 @@ class CarefulFiles(PathManager):  # type: ignore[misc]
 
     @staticmethod
     def rename(src: str, dst: str) -> Any:
-        """fairseq's saving, but a replaced `checkpoint_last.pt` is kept as `checkpoint_previous.pt`. Sharded
-        checkpoints (`checkpoint_last-shard0.pt`) are not kept: a single shard of another update is useless.
+        """Rename as fairseq does, but keep a replaced `checkpoint_last.pt` as `checkpoint_previous.pt`.
+
+        Sharded checkpoints (`checkpoint_last-shard0.pt`) are not kept: a single shard of another update is useless.
         """
         if os.path.basename(dst) == LAST and os.path.isfile(dst):
             _keep(Path(dst))
@@ -64,7 +65,7 @@ class CarefulFiles(PathManager):  # type: ignore[misc]
 
 @contextlib.contextmanager
 def _careful_files() -> Iterator[None]:
-    """Within it, fairseq's functions that save checkpoints handle files so."""
+    """Context in which fairseq saves checkpoints through :class:`CarefulFiles`."""
     before = checkpoint_utils.PathManager
     checkpoint_utils.PathManager = CarefulFiles
     try:
@@ -74,7 +75,7 @@ def _careful_files() -> Iterator[None]:
 
 
 def _keep(last: Path) -> None:
-    """Give what `checkpoint_last.pt` holds a second name, so that it outlives it; copies no data."""
+    """Keep the content of `checkpoint_last.pt` as `checkpoint_previous.pt`, by a hard link; copies no data."""
     previous, linked = last.with_name(PREVIOUS), last.with_name(f"{PREVIOUS}.tmp")
     try:
         if other_kind(last) is not None:
@@ -91,7 +92,7 @@ def _keep(last: Path) -> None:
 
 
 def _twin(last: Path) -> Optional[Path]:
-    """A copy of `checkpoint_last.pt` under another name, which takes no more room for being kept."""
+    """Find a copy of `checkpoint_last.pt` under another name: a link to it takes no disk space as long as it exists."""
     wanted = _size_and_time(last)
     others = (path for path in last.parent.glob("checkpoint*.pt") if path.name not in (LAST, PREVIOUS))
     return next((path for path in others if path.is_file() and _size_and_time(path) == wanted), None)
@@ -103,7 +104,7 @@ def _size_and_time(path: Path) -> Tuple[int, int]:
 
 
 def _date_as(source: str, copied: str) -> None:
-    """Give a copy its source's time, by which `_twin` knows it."""
+    """Give a copy its source's time, by which `_twin` recognises it."""
     found = os.stat(source)
-    with contextlib.suppress(OSError):  # some network file systems refuse, which costs room at most
+    with contextlib.suppress(OSError):  # some network file systems refuse, which only costs disk space
         os.utime(copied, ns=(found.st_atime_ns, found.st_mtime_ns))

@@ -1,4 +1,4 @@
-"""The checks of a run of this plugin, which are made before its first update or clip."""
+"""The checks that a run of this plugin makes before its first update or clip."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SWITCH = "DATA2VEC_PREFLIGHT"
 
 
 def is_on() -> bool:
-    """Whether trainings and decodings check by themselves."""
+    """Whether training and decoding are checked automatically."""
     return os.environ.get(SWITCH, "1") != "0"
 
 
@@ -34,8 +34,8 @@ def before_training(trainer: Any) -> None:
     """Check in the first process what a training has loaded; log warnings.
 
     Raises:
-        ValueError: something is wrong for certain. All processes call this and raise together: the others would wait
-            for the first one's gradients until they are killed.
+        ValueError: there is an error. All processes call this and raise together: otherwise the others would wait for
+            the first one's gradients until they are killed.
     """
     findings = Findings()
     if is_on() and trainer.data_parallel_rank == 0:
@@ -47,7 +47,10 @@ def before_training(trainer: Any) -> None:
 
 
 def before_decoding(task: Any, models: Any, training: Optional[Path]) -> None:
-    """The same for the data sets of ``fairseq-generate``; ``training`` is the manifest of the models' training."""
+    """Check the data sets of ``fairseq-generate``; ``training`` is the manifest of the models' training, if known.
+
+    Logs warnings; raises ValueError for errors.
+    """
     if is_on():
         findings = Findings()
         check_decoding(task, models[0], training, findings)
@@ -56,7 +59,7 @@ def before_decoding(task: Any, models: Any, training: Optional[Path]) -> None:
 
 
 def first_process_findings(findings: Findings, group: Any) -> Findings:
-    """The errors that the first process of a group has found, on every process."""
+    """Return, on every process of a group, the errors that the first process has found."""
     first = Findings()
     first.refuse(gathered("\n".join(findings.of(ERROR)), group)[0])
     return first
@@ -106,7 +109,7 @@ def check_decoding(task: Any, model: Any, training: Optional[Path], findings: Fi
 
 
 def trained_on(task_cfg: Any) -> Optional[Path]:
-    """The manifest of a checkpoint's training, from its task's configuration; None where that does not name it."""
+    """Return the manifest of a checkpoint's training from its task's configuration, or None if that names none."""
     folder, split = (task_cfg.get(key) for key in ("data", "train_split"))
     return Path(folder) / f"{split}.tsv" if folder and split else None
 
@@ -120,7 +123,7 @@ def _check_labels(task: Any, model: Any, findings: Findings) -> None:
 
 
 def updates_per_epoch(task: Any, cfg: Any) -> int:
-    """About how many updates an epoch of the training set has; 0 where its batches are not bounded by samples."""
+    """Estimate the updates in an epoch of the training set; 0 if its batches are not bounded by samples."""
     audio = audio_sets(task).get(cfg.dataset.train_subset)
     if audio is None or not cfg.dataset.max_tokens:
         return 0
@@ -129,5 +132,5 @@ def updates_per_epoch(task: Any, cfg: Any) -> int:
 
 
 def processes(cfg: Any) -> int:
-    """How many processes train."""
+    """Return the number of processes that train."""
     return max(int(cfg.distributed_training.distributed_world_size), 1)

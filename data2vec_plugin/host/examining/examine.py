@@ -79,7 +79,7 @@ def examine_decoding(checkpoint: Path, manifest: Path) -> Findings:
 
 
 def recognition_task(data: Path, saved: Mapping[str, Any]) -> Any:
-    """The task with which `fairseq-generate` decodes a folder, for a checkpoint whose task was ``saved``."""
+    """Build the task with which `fairseq-generate` decodes a folder, for a checkpoint whose task was ``saved``."""
     given = {"_name": RECOGNITION, "data": str(data), "labels": saved.get("labels") or "ltr"}
     root = OmegaConf.create({"common": {"tpu": False, "seed": 1}, "dataset": {"train_subset": "train"}})
     root.task = OmegaConf.merge(OmegaConf.structured(tasks.TASK_DATACLASS_REGISTRY[RECOGNITION]), given)
@@ -97,7 +97,7 @@ class _Collector(logging.Handler):
 
 @contextmanager
 def logged_warnings(findings: Findings) -> Iterator[None]:
-    """Within it, what this plugin logs as a warning becomes a finding, and nothing below a warning is logged."""
+    """Context in which this plugin's warnings become findings, and nothing below a warning is logged."""
     log, collector = logging.getLogger(__name__.partition(".")[0]), _Collector(findings)
     before, disabled = log.propagate, logging.root.manager.disable
     log.addHandler(collector)

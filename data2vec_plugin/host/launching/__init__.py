@@ -11,13 +11,13 @@ from typing import NamedTuple, Tuple
 
 
 class Feature(NamedTuple):
-    """One extension of one module of the hosts', made when that has been imported."""
+    """An extension of a module of fairseq, hydra or omegaconf, applied when that has been imported."""
 
     name: str
     module: str
     why: str
     place: str
-    """`module:function` of this package; it takes the host's module, and says whether there was something to do."""
+    """`module:function` of this package; it receives the extended module, and returns whether it changed anything."""
 
 
 HYDRA = "hydra._internal.config_loader_impl"

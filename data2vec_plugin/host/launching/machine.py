@@ -1,4 +1,4 @@
-"""A recipe names the GPUs and the precision that it was run with; fairseq takes them at their word on any machine.
+"""Checks the GPUs and the precision of a recipe, which fairseq does not compare with the machine.
 
 On a CPU, fp16 then ends in "Found no NVIDIA driver" while the optimizer is built, in each of the processes that were
 started; with fewer GPUs than named, an assertion gives two numbers.
@@ -56,11 +56,10 @@ def settle_start(cfg: Any) -> None:
 
 
 def compare(cfg: Any) -> None:
-    """Switches to fp32 if the CPU was requested, and logs this; everything else that a recipe requires must be
-    available.
+    """Switches to fp32 if the CPU was requested, and logs this; all else that a recipe requires must be available.
 
     Raises:
-        ValueError: the recipe requires GPUs, or more of them than are visible.
+        ValueError: no GPU is visible but the recipe's precision requires one, or fewer are visible than it requires.
     """
     halves = [key for key in HALVES if cfg.common[key]]
     wanted, visible = int(cfg.distributed_training.distributed_world_size), visible_gpus()

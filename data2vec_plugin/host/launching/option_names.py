@@ -1,4 +1,4 @@
-"""Our messages name configuration keys, as hydra has them; a command that takes options says those instead.
+"""Replaces configuration keys, which our messages name, by options for commands that take options.
 
 ``fairseq-hydra-train`` takes `task.labels=phn`, ``fairseq-generate`` and the other commands take `--labels phn`.
 """
@@ -16,11 +16,11 @@ from .ours import PLUGIN, is_ours
 GROUPS = ("task", "dataset", "common", "checkpoint", "generation", "common_eval", "distributed_training")
 TRAINING_GROUPS = (*GROUPS, "model", "criterion", "optimization", "optimizer", "lr_scheduler", "bmuf")
 NAMES = {"model": "arch"}
-"""Options that choose what a section's `_name` does, where they are not called like the section."""
+"""Options for a section's `_name`, where they do not have the section's name."""
 
 
 def name_options(module: ModuleType) -> bool:
-    """Wraps the ``main`` of a command that evaluates."""
+    """Wraps the ``main`` of a command that evaluates, so that its messages name options."""
     stock = module.main
 
     @functools.wraps(stock)
@@ -58,7 +58,7 @@ def _under_hydra() -> bool:
 
 
 def as_options(text: str, groups: Tuple[str, ...] = GROUPS) -> str:
-    """A message with options for keys.
+    """Return a message with options instead of keys.
 
     >>> as_options("`task.labels` (`--labels`) is ltr; set `dataset.num_workers=0` and `task._name=data2vec_asr`")
     '`--labels` is ltr; set `--num-workers 0` and `--task data2vec_asr`'
@@ -75,7 +75,7 @@ def _option(match: "re.Match[str]") -> str:
 
 
 def _rename(error: Any, groups: Tuple[str, ...]) -> None:
-    """Name options in an error and in what it came from."""
+    """Replace keys by options in an error and its causes."""
     seen: Dict[int, Any] = {}
     while error is not None and id(error) not in seen:
         seen[id(error)] = error

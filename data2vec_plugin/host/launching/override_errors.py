@@ -1,6 +1,6 @@
-"""For a misspelt override, hydra's error advises to append it, which creates a key that is never read.
+"""Better errors for overrides. For a misspelt one, hydra advises to append it, which creates a key that is never read.
 
-For a value outside its grammar, such as a path with an accent, it only shows the name of an exception.
+For a value outside its grammar, such as a path with an accent, hydra only shows the name of an exception.
 """
 
 import functools
@@ -38,7 +38,7 @@ def say_what_was_meant(module: ModuleType) -> bool:
 
 
 def advise_quotes(module: ModuleType) -> bool:
-    """Says how a value that cannot be read would be, as the user would type it."""
+    """Adds to hydra's error for a value that cannot be parsed how to quote it in a shell."""
     loader = module.ConfigLoaderImpl  # type: ignore[attr-defined]
     stock = loader.load_configuration
 
@@ -70,7 +70,7 @@ def recipe_is_ours(loader: Any, config_name: Optional[str], overrides: Sequence[
 
 
 def _in_quotes(override: str) -> str:
-    """The override as a shell takes it, its value quoted; empty where quotes would not do, or make text of a list."""
+    """Return the override with its value quoted, for a shell; empty if quotes do not help, or would change a list."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
@@ -98,7 +98,7 @@ def _explained(merge: Callable[[], Any], cfg: Any, ours: Callable[[], bool]) -> 
 
 
 def _what_was_meant(cause: Any, cfg: Any) -> str:
-    """What to say of the key that omegaconf refused; `cfg` holds what was merged before, if anything."""
+    """Return the message for the key that omegaconf refused; `cfg` holds what was merged before, if anything."""
     section, _, key = str(getattr(cause, "full_key", None) or "").partition(".")
     if "fairseq" not in sys.modules or not key:
         return ""
@@ -116,7 +116,7 @@ def _chosen(section: str, cfg: Any) -> Optional[str]:
 
 
 def _only(key: str, name: Optional[str]) -> Any:
-    """A section with that one key."""
+    """Return a section with only that key."""
     from omegaconf import OmegaConf
 
     value: Any = None

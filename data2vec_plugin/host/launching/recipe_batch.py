@@ -1,4 +1,4 @@
-"""A recipe names the number of GPUs for which it was made; on another machine its batch size is kept.
+"""Keeps a recipe's batch size on a machine with another number of GPUs than it was made for.
 
     distributed_training: {distributed_world_size: "${gpus_here:16}"}
     optimization: {update_freq: "${keep_batch:16,1}"}
@@ -38,10 +38,10 @@ def register(module: ModuleType) -> bool:
 
 
 def settle(cfg: Any) -> None:
-    """Puts numbers where a whole configuration has the two resolvers, and logs what became of the recipe.
+    """Replaces the two resolvers of a complete configuration by numbers, and logs the resulting batch.
 
     Raises:
-        ValueError: there is no GPU, or the batch cannot be divided over the processes that are here.
+        ValueError: there is no GPU, or the batch cannot be divided among the processes.
     """
     gpus = stated(cfg.distributed_training, "distributed_world_size", GPUS)
     batch = stated(cfg.optimization, "update_freq", BATCH)
@@ -63,7 +63,7 @@ def settle(cfg: Any) -> None:
 
 
 def stated(section: Any, key: str, resolver: str) -> Tuple[int, ...]:
-    """The numbers given to a resolver in a recipe; None if the value was overridden."""
+    """Return the numbers given to a resolver in a recipe; empty if the value was overridden."""
     node = section._get_node(key)
     found = re.fullmatch(rf"\$\{{{resolver}:([\d, ]+)\}}", str(node._value() if node is not None else ""))
     return tuple(int(number) for number in found.group(1).split(",")) if found else ()

@@ -27,7 +27,7 @@ def keep_apart(module: ModuleType) -> bool:
 
 
 def _may_be_ours(config: Any, batch: Sequence[Sequence[str]]) -> bool:
-    """Whether to compose the jobs at all; each is asked once more when it is whole."""
+    """Whether to compose the jobs at all; each is checked again once it is composed."""
     return is_ours(config) or any(asks_for_us(word) for overrides in batch for word in overrides)
 
 
@@ -39,7 +39,7 @@ class _SaveFolders:
         self.count = 0
 
     def compare(self, sweeper: Any, batch: Sequence[Sequence[str]]) -> None:
-        """Takes note of more jobs; the same overrides once more are the same job.
+        """Adds jobs; the same overrides again count as the same job.
 
         Raises:
             ConfigCompositionException: two jobs would save into one folder.
@@ -57,7 +57,7 @@ class _SaveFolders:
 
 
 def _save_folder(cfg: Any, number: int) -> Optional[str]:
-    """The absolute folder in which a job will save; None where it will not, or where that is not known yet."""
+    """Return the absolute folder in which a job will save; None if it will not save, or it is not known yet."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import open_dict
     from omegaconf.errors import OmegaConfBaseException
@@ -67,7 +67,7 @@ def _save_folder(cfg: Any, number: int) -> Optional[str]:
     try:
         with open_dict(cfg.hydra):
             cfg.hydra.job.num, cfg.hydra.job.id = number, f"job_id_{number}"
-        # first: omegaconf 2.0 resolves ${hydra:job.num} by a mere look for the key, and only once
+        # first, since omegaconf 2.0 resolves ${hydra:job.num} when a key is only looked up, and only once
         instance.set_config(cfg)
         if not is_ours(cfg) or "checkpoint" not in cfg or "save_dir" not in cfg.checkpoint or cfg.checkpoint.no_save:
             return None
@@ -81,7 +81,7 @@ def _save_folder(cfg: Any, number: int) -> Optional[str]:
 
 
 def _shared(folder: str, jobs: List[List[str]]) -> str:
-    """What to say of the first and the last of some jobs, with what all of them differ in as the folder's name."""
+    """Return the message for the first and last of some jobs; it suggests a folder named by the keys that differ."""
     first, last = ([word for word in job if not all(word in other for other in jobs)] for job in (jobs[0], jobs[-1]))
     names = []
     for key, _, value in (word.lstrip("+").partition("=") for word in last):

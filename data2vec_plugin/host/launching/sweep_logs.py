@@ -1,4 +1,4 @@
-"""Jobs of a sweep share a process: closes their logs, so that nothing reaches the next job.
+"""Closes the logs of each job of a sweep, since jobs share a process, so that nothing reaches the next job.
 
 fairseq opens TensorBoard's writers, a run of W&B and log files for the lifetime of the process, under the same names
 for every job: the curves of all jobs would be mixed in the first one's folder. The best score of one job would also be
@@ -28,9 +28,9 @@ class JobLogs:
 
     @contextlib.contextmanager
     def apart(self) -> Iterator[None]:
-        """Ends the curves of our training before when another begins, and the log files of each when it is over.
+        """Ends the curves of our previous training when another begins, and the log files of each when it is over.
 
-        A run of W&B that was there before the training is its owner's to end.
+        A W&B run that was open before the training is left to its owner.
         """
         if self._has_drawn:
             _end_curves(self._module.progress_bar)

@@ -12,7 +12,7 @@ from .upstream import add_upstream_keys, fit_to_release
 
 
 def look_first(module: ModuleType) -> bool:
-    """Wraps fairseq's function; what is not ours goes straight to it."""
+    """Wraps fairseq's function; other configurations go straight to it."""
     stock = module._hydra_main
 
     @functools.wraps(stock)
@@ -26,7 +26,7 @@ def look_first(module: ModuleType) -> bool:
 
 
 def prepare(cfg: Any) -> None:
-    """Refuses keys without effect, and fits a whole configuration to what is here.
+    """Refuses keys without effect, and fits a complete configuration to this fairseq and this machine.
 
     Raises:
         ValueError: a key is unknown, or the recipe cannot be run here as it is.

@@ -1,4 +1,4 @@
-"""fairseq's training of one configuration: what surrounds it where the configuration is ours."""
+"""Wraps fairseq's training of one configuration if the configuration is ours."""
 
 import functools
 from types import ModuleType
@@ -11,7 +11,7 @@ from .writable_folders import look_at_logs
 
 
 def surround(module: ModuleType) -> bool:
-    """Wraps `fairseq_cli.train.main`, which each process of a training runs; what is not ours goes straight to it."""
+    """Wraps `fairseq_cli.train.main`, which each process of a training runs; other configurations go straight to it."""
     stock, logs = module.main, JobLogs(module)
 
     @functools.wraps(stock)

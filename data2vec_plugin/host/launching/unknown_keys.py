@@ -14,7 +14,7 @@ Unknown = Tuple[str, List[str]]  # a key in full, and those that it resembles
 
 
 class UnknownKeyError(ValueError):
-    """A YAML or an override has a key that its section, or what was chosen for it, does not know."""
+    """A YAML or an override has a key that its section, or the model or task chosen for it, does not have."""
 
 
 def refuse_unknown_keys(cfg: Any) -> None:
@@ -33,7 +33,7 @@ def refuse_unknown_keys(cfg: Any) -> None:
 
 
 def message(dataclass: Any, cfg: Any, section: str = "") -> str:
-    """What is wrong with the keys of `cfg`, which is to become a `dataclass`; empty if nothing is."""
+    """Return what is wrong with the keys of `cfg`, which will become a `dataclass`, or an empty string."""
     section = section or _section_of(dataclass)
     unknown = list(_unknown(dataclass, cfg, section))
     if not unknown:
@@ -110,7 +110,7 @@ def _registries() -> Dict[str, Dict[str, Any]]:
 
 def _section_of(dataclass: Any) -> str:
     kind = dataclass if isinstance(dataclass, type) else type(dataclass)
-    for name, registry in _registries().items():  # some of fairseq's are there with keys added
+    for name, registry in _registries().items():  # which may hold a subclass of fairseq's, with keys added
         if any(isinstance(each, type) and issubclass(each, kind) for each in registry.values()):
             return name
     return "config"

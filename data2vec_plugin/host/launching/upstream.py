@@ -1,4 +1,4 @@
-"""What data2vec's recipes and checkpoints expect of fairseq: keys of its main branch, and that `roberta` knows them."""
+"""What data2vec's recipes and checkpoints expect of fairseq: main's keys, and a `roberta` that recognises them."""
 
 import dataclasses
 import functools
@@ -20,11 +20,11 @@ OF_DATA2VEC_2 = {
     "audio_pretraining": ("precompute_mask_config", "data2vec_audio_pretraining"),
     "masked_lm": ("d2v2_multi", "data2vec_masked_lm"),
 }
-"""Of a task of fairseq's the key by which main's makes batches for data2vec 2.0, and our task, which knows it."""
+"""By fairseq's task: the key with which main's makes batches for data2vec 2.0, and our task that supports it."""
 
 
 def fit_to_release(cfg: Any) -> None:
-    """Makes a configuration of main's one that any fairseq takes, in place."""
+    """Makes a configuration for fairseq's main branch valid for any fairseq, in place."""
     drop_mains_keys(cfg)
     take_our_task(cfg)
 
@@ -78,7 +78,7 @@ def compose_without(module: ModuleType) -> bool:
 
 
 def drop_debug_names(recipe: Any) -> None:
-    """Takes that key out of a recipe as it was read, where fairseq is imported and does not know it."""
+    """Removes that key from a recipe as it was read, if fairseq is imported and does not have it."""
     optimization = node_of(recipe, "optimization")
     if optimization is None or "debug_param_names" not in optimization or "fairseq" not in sys.modules:
         return
@@ -108,11 +108,11 @@ MODELS: Dict[str, Fields] = {"wav2vec_ctc": RECOGNITION, "wav2vec_seq2seq": RECO
 TASKS: Dict[str, Fields] = {
     "sentence_prediction": (("d2v2_multi", bool, _key(False, "data2vec 2.0: batches hold `source` and its padding")),)
 }
-"""What main has added to its own models and tasks, where it means the same for the release."""
+"""Keys that main has added to its own models and tasks, and that mean the same for the release."""
 
 
 def add_upstream_keys() -> None:
-    """Add what is missing to fairseq's registries, and to hydra's store; harmless when done twice."""
+    """Add missing keys to fairseq's registries, and to hydra's store; safe to call twice."""
     from fairseq.models import MODEL_DATACLASS_REGISTRY
     from fairseq.tasks import TASK_DATACLASS_REGISTRY
 
@@ -145,10 +145,10 @@ def add_fields(group: str, name: str, stock: Any, fields: Fields) -> None:
 
 
 def drop_mains_keys(cfg: Any) -> None:
-    """Takes `dynamic_groups` out of a composite optimizer where the release does not know the key.
+    """Removes `dynamic_groups` from a composite optimizer where the release does not have the key.
 
-    Main makes a group for each set of overrides that parameters carry. In the release they carry none, so that the
-    groups by name, which it always makes, are all that there are.
+    Main makes a group for each set of overrides that parameters carry. In the release they carry none, so the groups by
+    name, which it always makes, are the only ones.
     """
     from fairseq.optim import OPTIMIZER_DATACLASS_REGISTRY
     from omegaconf import open_dict
@@ -162,7 +162,7 @@ def drop_mains_keys(cfg: Any) -> None:
 
 
 def know_it_by_its_head(module: ModuleType) -> bool:
-    """Has fairseq's `roberta`, which knows a data2vec checkpoint by its teacher, know one without it.
+    """Makes fairseq's `roberta`, which recognises a data2vec checkpoint by its teacher, recognise one without it.
 
     Such a checkpoint is given an empty teacher, which fairseq drops again once it has filled in its own head.
     """
@@ -180,8 +180,7 @@ def know_it_by_its_head(module: ModuleType) -> bool:
 
 
 class DecoderArguments(Namespace):
-    """The settings that main's `ctc` passes to its decoder; in this plugin's processes the configured silence weight is
-    kept."""
+    """The settings that main's `ctc` passes to its decoder; processes of this plugin keep the set silence weight."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name != "sil_weight" or not hasattr(self, name) or not is_imported():

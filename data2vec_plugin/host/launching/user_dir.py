@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def take_package_names(module: ModuleType) -> bool:
-    """Wraps `import_user_module`; any other folder goes to fairseq's own code."""
+    """Wraps `import_user_module` to accept package names; other folders go to fairseq's own code."""
     stock = module.import_user_module
     if getattr(stock, "takes_package_names", False):
         return False
@@ -52,7 +52,7 @@ def _package_to_import(user_dir: str) -> Optional[str]:
 
 
 def _loaded_plugin(folder: str) -> Optional[str]:
-    """Our plugin's name, if `folder` is a copy of it and one is loaded already."""
+    """Return our plugin's name if `folder` is a copy of it and one is already loaded, else None."""
     name = os.path.basename(folder)
     loaded = sys.modules.get(name)
     if name != PLUGIN or loaded is None:

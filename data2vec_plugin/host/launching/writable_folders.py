@@ -1,4 +1,4 @@
-"""Folders and log files that cannot be written are named with their key, before anything is built."""
+"""Names folders and log files that cannot be written, with their keys, before anything is built."""
 
 import contextlib
 import functools
@@ -26,7 +26,10 @@ def name_the_field(module: ModuleType) -> bool:
 
 
 def look_at_logs(cfg: Any) -> None:
-    """Opens the log file, and writes into the folder of curves in the process that will draw them."""
+    """Opens the log file, and writes into the folder of curves in the process that will draw them.
+
+    Raises OSError, with the key, if one of them cannot be written.
+    """
     common, training = (getattr(cfg, section, cfg) for section in ("common", "distributed_training"))  # or argparse's
     file = getattr(common, "log_file", None)
     if file:
@@ -41,7 +44,7 @@ def look_at_logs(cfg: Any) -> None:
 
 @contextlib.contextmanager
 def _naming(key: str, path: str, advice: str = "choose another folder, or make this one writable") -> Iterator[None]:
-    """Names the key and its path in an error of the file system's."""
+    """Context that adds the key and its path to an error of the file system."""
     try:
         yield
     except OSError as error:

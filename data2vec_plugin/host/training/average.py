@@ -1,4 +1,4 @@
-"""fairseq's average of weights (`ema.store_ema`), of models that keep more than weights in their state."""
+"""fairseq's average of weights (`ema.store_ema`), for models that keep more than weights in their state."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from fairseq.models.ema import EMA
 
 
 class WeightAverage(EMA):
-    """fairseq's own, of what is a floating-point tensor; everything else is the model's as it is.
+    """fairseq's own, of floating-point tensors only; everything else is copied from the model.
 
-    fairseq averages whatever a state holds: counts and bytes, which it cannot, and which may change their size.
+    fairseq averages everything in a state, also counts and bytes, which have no average and may change their size.
     """
 
     def build_fp32_params(self, state_dict: Optional[Mapping[str, Any]] = None) -> None:
-        """Copies in fp32, of weights only."""
+        """Copy the weights in fp32, and nothing else of the state."""
         super().build_fp32_params(averaged(self.model.state_dict() if state_dict is None else state_dict))
 
     def _step_internal(self, new_model: Any, updates: Optional[int] = None) -> None:
@@ -27,5 +27,5 @@ class WeightAverage(EMA):
 
 
 def averaged(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What of a state is averaged."""
+    """Return the part of a state that is averaged."""
     return {name: value for name, value in state.items() if torch.is_tensor(value) and value.is_floating_point()}

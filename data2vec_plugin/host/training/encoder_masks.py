@@ -1,4 +1,4 @@
-"""Fine-tuning's masks, on their way from the loader to our encoder."""
+"""Passes the masks of fine-tuning from the loader to our encoder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from ...data.brought_mask import bringing
 
 
 def encode(stock: Any, encoder: Any, *args: Any, **kwargs: Any) -> Any:
-    """``Wav2VecEncoder.forward``, which drops a batch's ``mask``; the encoder would draw another and synchronise for
-    it."""
+    """``Wav2VecEncoder.forward`` with a batch's ``mask``, which fairseq drops.
+
+    Without it, the encoder would draw another, and synchronise with the device for it.
+    """
     with bringing(kwargs.pop("mask", None)):
         return stock(encoder, *args, **kwargs)

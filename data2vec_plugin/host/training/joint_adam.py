@@ -17,11 +17,11 @@ from torch.nn import Parameter
 from .optimizer import wrappers
 
 AT_A_TIME = 1 << 25
-"""Numbers in the parameters of a portion, whose denominators are in memory together (128 MiB)."""
+"""Numbers in a chunk of parameters, whose denominators are in memory together (128 MiB)."""
 
 
 def step_jointly(optimizer: Any) -> None:
-    """Put :class:`JointAdam` where one of fairseq's optimizers holds its own Adam over several fp32 parameters."""
+    """Replace fairseq's own Adam over several fp32 parameters by :class:`JointAdam` in an optimizer, in place."""
     for wrapper in wrappers(optimizer):
         inner: Any = getattr(wrapper, "_optimizer", None)
         if suits(inner):
@@ -29,7 +29,7 @@ def step_jointly(optimizer: Any) -> None:
 
 
 def suits(inner: Any) -> bool:
-    """Whether it is that Adam, in full precision, before its first step."""
+    """Whether ``inner`` is fairseq's Adam over several fp32 parameters, without `amsgrad`, before its first step."""
     if type(inner) is not Adam or inner.state or any(group.get("amsgrad") for group in inner.param_groups):
         return False
     parameters = [parameter for group in inner.param_groups for parameter in group["params"]]
@@ -41,7 +41,7 @@ class JointAdam(Adam):
 
     @torch.no_grad()
     def step(self, closure: Optional[Callable[[], Any]] = None) -> Any:
-        """Update what has a gradient; returns the closure's loss."""
+        """Update the parameters that have a gradient; return the closure's loss."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -52,7 +52,7 @@ class JointAdam(Adam):
         return loss
 
     def _step(self, group: Dict[str, Any], parameters: List[Parameter]) -> None:
-        """Some parameters of a group, whose gradients are there."""
+        """Update some parameters of a group, all of which have gradients."""
         states = [self._state(parameter) for parameter in parameters]
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         values: List[Tensor] = [*parameters]
@@ -70,7 +70,7 @@ class JointAdam(Adam):
         torch._foreach_addcdiv_(values, means, denominators, sizes)
 
     def _state(self, parameter: Parameter) -> Dict[str, Any]:
-        """A parameter's state, on its device, with one more step counted."""
+        """Return a parameter's state, on its device, with one more step counted."""
         if parameter.grad is not None and parameter.grad.is_sparse:
             raise RuntimeError("Adam does not support sparse gradients; use a dense embedding")
         state: Dict[str, Any] = self.state[parameter]
@@ -84,7 +84,7 @@ class JointAdam(Adam):
 
 
 def portions(parameters: List[Parameter]) -> Iterator[List[Parameter]]:
-    """Parameters with a gradient, in chunks of at most AT_A_TIME numbers, or a single larger one."""
+    """Yield the parameters with a gradient in chunks of at most AT_A_TIME numbers, or of a single larger one."""
     portion: List[Parameter] = []
     held = 0
     for parameter in parameters:
@@ -100,5 +100,5 @@ def portions(parameters: List[Parameter]) -> Iterator[List[Parameter]]:
 
 
 def unbiased(step: int, beta1: float, beta2: float) -> float:
-    """The bias corrections of both moments after ``step`` steps."""
+    """Return the factor that corrects the bias of both moments after ``step`` steps."""
     return math.sqrt(1 - beta2**step) / (1 - beta1**step)

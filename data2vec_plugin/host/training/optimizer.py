@@ -1,8 +1,8 @@
-"""fairseq builds an optimizer from bare parameters; here a model's rules reach it, in every precision.
+"""Applies a model's update rules to the optimizer that fairseq builds from bare parameters, in every precision.
 
-A model that has them offers ``update_rules()``: parameter name -> :class:`UpdateRule`, or an encoder within it
-``layer_rules()``. All of fairseq's optimizers and
-schedules may then be used, its composite optimizer too. Other models' optimizers stay as they are.
+A model with rules has ``update_rules()``: parameter name -> :class:`UpdateRule`, or an encoder within it has
+``layer_rules()``. All of fairseq's optimizers and schedules can be used, also its composite optimizer. The optimizers
+of other models are not changed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ Rules = Dict[int, UpdateRule]
 
 
 def group_parameters(trainer: Any) -> None:
-    """Regroup a trainer's optimizer, once it is built, by the rules of its model, if it has any."""
+    """Regroup a trainer's optimizer, once it is built, by the rules of its model, if it has any.
+
+    Raises ValueError where a process does not hold whole parameters.
+    """
     model = trainer.get_model()
     if rules_of(model):
         check_unsharded(trainer.cfg, "learning rates by layer and weight decay by parameter need")
@@ -30,13 +33,13 @@ def group_parameters(trainer: Any) -> None:
 
 
 def rules_by_parameter(model: Any) -> Rules:
-    """The rules of a model by the identity of its parameters; shared ones have the first name's."""
+    """Return the rules of a model by the identity of its parameters; a shared parameter has its first name's rule."""
     rules = rules_of(model)
     return {id(parameter): rules[name] for name, parameter in model.named_parameters() if name in rules}
 
 
 def rules_of(model: Any) -> Dict[str, UpdateRule]:
-    """A model's own rules, or layer-wise rules of a data2vec encoder in a fairseq model; may be empty."""
+    """Return a model's own rules, or the layer-wise rules of a data2vec encoder in a fairseq model; may be empty."""
     if hasattr(model, "update_rules"):
         own: Dict[str, UpdateRule] = model.update_rules()
         return own
@@ -45,14 +48,14 @@ def rules_of(model: Any) -> Dict[str, UpdateRule]:
 
 
 def follow_rules(optimizer: Any, rules: Rules) -> None:
-    """Regroup every torch optimizer below one of fairseq's."""
+    """Regroup every torch optimizer inside one of fairseq's."""
     rules = {**rules, **rules_of_copies(optimizer, rules)}
     for inner in torch_optimizers(optimizer):
         regroup(inner, lambda parameter: rules.get(id(parameter), ORDINARY))
 
 
 def rules_of_copies(optimizer: Any, rules: Rules) -> Rules:
-    """Rules of the fp32 copies that fairseq updates in place of a model's fp16 or bf16 parameters."""
+    """Return the rules of the fp32 copies that fairseq updates instead of a model's fp16 or bf16 parameters."""
     originals: List[Parameter] = getattr(optimizer, "fp16_params", [])
     copies: Any = getattr(optimizer, "fp32_params", [])
     if isinstance(copies, dict):
@@ -63,7 +66,7 @@ def rules_of_copies(optimizer: Any, rules: Rules) -> Rules:
 
 
 def cut_up(optimizer: Any, sizes: List[Tuple[UpdateRule, int]], flat: Dict[Any, Parameter]) -> Rules:
-    """Give the optimizer views into fp16's one flat parameter, one for each stretch of one rule, and return theirs.
+    """Split fp16's single flat parameter into views, one for each run of parameters with one rule; return their rules.
 
     ``sizes`` holds the rule and the size of every parameter, in the order of the model. Values and gradients are not
     moved: fairseq still copies gradients into the flat buffer and weights out of it. Raises ValueError if there are
@@ -86,13 +89,13 @@ def cut_up(optimizer: Any, sizes: List[Tuple[UpdateRule, int]], flat: Dict[Any, 
 
 
 def torch_optimizers(optimizer: Any) -> Iterator[Optimizer]:
-    """The torch optimizers below fairseq's."""
+    """Yield the torch optimizers inside fairseq's."""
     for wrapper in wrappers(optimizer):
         yield wrapper.optimizer
 
 
 def wrappers(optimizer: Any) -> Iterator[Any]:
-    """fairseq's optimizers that hold one of torch's, below its wrappers for precision and its composite one."""
+    """Yield fairseq's optimizers that hold one of torch's, inside its wrappers for precision and its composite one."""
     for name in ("fp32_optimizer", "wrapped_optimizer"):
         optimizer = getattr(optimizer, name, optimizer)
     yield from getattr(optimizer, "optimizers", {"": optimizer}).values()
@@ -101,7 +104,7 @@ def wrappers(optimizer: Any) -> Iterator[Any]:
 def check_unsharded(cfg: Any, purpose: str) -> None:
     """Raise ValueError where a process does not hold whole parameters, or another optimizer does the steps.
 
-    ``purpose`` begins the sentence that says what needs them.
+    ``purpose``, the beginning of a sentence, states what needs them.
     """
     settings = cfg.distributed_training
     refused = {

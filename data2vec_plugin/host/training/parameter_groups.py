@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from ...core.update_rules import UpdateRule
 
 SCALE = "lr_scale"
-"""In every group, and so in every checkpoint: what its learning rate is multiplied by in a step."""
+"""Key of every group, and so of every checkpoint: the factor on its learning rate in a step."""
 
 Group = Dict[str, Any]
 
@@ -27,7 +27,7 @@ def regroup(optimizer: Optimizer, rule_of: Callable[[Parameter], UpdateRule]) ->
 
 
 def split(group: Group, rule_of: Callable[[Parameter], UpdateRule]) -> List[Group]:
-    """One group for each rule among its parameters."""
+    """Return one group for each rule among a group's parameters."""
     members: Dict[UpdateRule, List[Parameter]] = {}
     for parameter in group["params"]:
         members.setdefault(rule_of(parameter), []).append(parameter)
@@ -35,18 +35,18 @@ def split(group: Group, rule_of: Callable[[Parameter], UpdateRule]) -> List[Grou
 
 
 def settings(group: Group, rule: UpdateRule) -> Group:
-    """What a rule changes in a group."""
+    """Return the settings that a rule changes in a group."""
     return {SCALE: rule.lr_scale, "weight_decay": group.get("weight_decay", 0.0) if rule.decays else 0.0}
 
 
 def scale_rates(optimizer: Optimizer, *unused: Any) -> None:
-    """Before a step: the learning rate of every group times its scale."""
+    """Multiply the learning rate of every group by its scale, before a step."""
     for group in optimizer.param_groups:
         group["_lr"] = group["lr"]
         group["lr"] = group["lr"] * group[SCALE]
 
 
 def restore_rates(optimizer: Optimizer, *unused: Any) -> None:
-    """After it: the schedule's rate again."""
+    """Restore the schedule's learning rate in every group, after a step."""
     for group in optimizer.param_groups:
         group["lr"] = group.pop("_lr")

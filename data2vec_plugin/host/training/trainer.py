@@ -30,11 +30,11 @@ logger = logging.getLogger(__name__)
 
 
 class Data2VecTrainer(Trainer):
-    """Each method is fairseq's own, and what we add before or after it; tasks of fairseq's own are not announced."""
+    """Each method is fairseq's own, with our additions before or after it; plans are logged for our tasks only."""
 
     announced = measured = False
     bad_file: Optional[BadFileError] = None
-    """What this process cannot read, if several train; see :mod:`.watching.together`."""
+    """The error of too many bad files in this process, if several train; see :mod:`..watching.together`."""
 
     def _build_optimizer(self) -> None:
         super()._build_optimizer()
@@ -46,7 +46,7 @@ class Data2VecTrainer(Trainer):
             self._ema = WeightAverage(self._model, self.cfg.ema, self.device)
 
     def get_train_iterator(self, *args: Any, **kwargs: Any) -> Any:
-        """The batches of an epoch; the first time the run is announced."""
+        """Return the batches of an epoch; at the first call, log the plan and check the data."""
         iterator = listen(self, super().get_train_iterator(*args, **kwargs))
         if isinstance(self.task, WatchedTask) and not self.announced:
             self.announced = True
@@ -54,11 +54,11 @@ class Data2VecTrainer(Trainer):
         return iterator
 
     def get_valid_iterator(self, *args: Any, **kwargs: Any) -> Any:
-        """The batches of a validation."""
+        """Return the batches of a validation."""
         return listen(self, super().get_valid_iterator(*args, **kwargs))
 
     def train_step(self, samples: Any, *args: Any, **kwargs: Any) -> Any:
-        """An update; raises NonFiniteError with the likely knob where gradients are NaN or infinite."""
+        """Make an update; raises NonFiniteError, with settings to change, if gradients are NaN or infinite."""
         with faults_explained(self, samples):
             output = super().train_step(samples, *args, **kwargs)
         if isinstance(self.task, WatchedTask) and output is not None and not self.measured:
@@ -83,7 +83,7 @@ class Data2VecTrainer(Trainer):
         return loaded
 
     def _take_up(self, anew: bool, path: str, state: Dict[str, Any]) -> None:
-        """Make what was read fit, in place."""
+        """Adapt the state that was read, in place."""
         adapt(self, anew, path, state)
         if not anew:
             tell_other_seed(self, path, state)
@@ -99,16 +99,16 @@ class Data2VecTrainer(Trainer):
 
     def _reduce_and_log_stats(self, logging_outputs: Any, *args: Any, **kwargs: Any) -> Any:
         logged = super()._reduce_and_log_stats(logging_outputs, *args, **kwargs)
-        if logging_outputs is not None and not isinstance(self.task, WatchedTask):  # others do it
+        if logging_outputs is not None and not isinstance(self.task, WatchedTask):  # which does it itself
             let_observe(self.get_criterion(), logging_outputs)
         return logged
 
 
 def build_trainer(stock: Any, cfg: Any, task: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
-    """What `fairseq_cli.train` finds under the name of ``Trainer``: ours where the run is ours, else fairseq's own."""
+    """Build the trainer for `fairseq_cli.train`: ours if the run is ours, else fairseq's own."""
     chosen = Data2VecTrainer if is_ours(task, model) else stock
     trainer = chosen(cfg, task, model, *args, **kwargs)
-    if is_readable() and not isinstance(task, WatchedTask):  # whose plan begins with it
+    if is_readable() and not isinstance(task, WatchedTask):  # whose plan begins with this line
         logger.info(model_line(trainer))
     return trainer
 

@@ -38,7 +38,7 @@ def is_about_the_checkpoint(error: Exception, filename: str) -> bool:
 
 
 def mismatch(trainer: Any, filename: str, error: Exception) -> str:
-    """What is wrong with a checkpoint that fairseq could not load into its model."""
+    """Return why fairseq could not load a checkpoint into its model, and what to do."""
     from ...checkpoints.saved_file import read_checkpoint
 
     state, model = read_checkpoint(filename), trainer.get_model()
@@ -58,7 +58,7 @@ def mismatch(trainer: Any, filename: str, error: Exception) -> str:
 
 
 def _way_out(checkpoint: Any, filename: str) -> str:
-    """What to do about a checkpoint that does not match; depends on whether the run has saved it itself."""
+    """Return what to do about a checkpoint that does not match, by whether the run has saved it itself."""
     key = _given_by(checkpoint, filename)
     if key:
         return f"It is `checkpoint.{key}`: use the size and settings that it was trained with, or another checkpoint"
@@ -77,7 +77,7 @@ def _given_by(checkpoint: Any, filename: str) -> str:
 
 
 def describe(samples: Any) -> str:
-    """The batches of an update by shape and sample ids."""
+    """Describe the batches of an update by shape and sample ids."""
     parts = []
     for sample in samples:
         if not sample:

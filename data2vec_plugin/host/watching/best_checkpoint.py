@@ -1,4 +1,4 @@
-"""Checks whether the checkpoint that a run keeps as its best one is the best, which fairseq cannot know."""
+"""Checks that a run keeps its best checkpoint and not its worst, which fairseq cannot know."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LOWER = {"cer", "err", "error", "loss", "ppl", "uer", "wer"}
 
 
 def kept_the_wrong_way(checkpoint: Any) -> Optional[str]:
-    """The error of a section `checkpoint` that keeps the worst checkpoint; None if this is unknown from the name."""
+    """Return the warning if a `checkpoint` section keeps the worst checkpoint; None if not, or for unknown metrics."""
     metric, maximize = checkpoint.best_checkpoint_metric, checkpoint.maximize_best_checkpoint_metric
     better = better_when_higher(metric)
     if better is None or better == maximize:
@@ -24,7 +24,7 @@ def kept_the_wrong_way(checkpoint: Any) -> Optional[str]:
 
 
 def better_when_higher(metric: str) -> Optional[bool]:
-    """True for accuracies and correlations, False for losses and error rates, None for what is not known.
+    """Return True for accuracies and correlations, False for losses and error rates, None for unknown metrics.
 
     >>> better_when_higher("accuracy_top5"), better_when_higher("wer"), better_when_higher("target_var")
     (True, False, None)

@@ -1,4 +1,4 @@
-"""fairseq's lines on its own progress, which a console for people leaves out or shortens; log files hold them all."""
+"""fairseq's messages on its own steps, which a console for people omits or shortens; log files hold them all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CHATTER = {
     "fairseq.data.iterators": ("grouped total_num_itrs = ",),
     "fairseq.utils": ("***", "rank "),
 }
-"""How they begin, by logger. What they say is in the plan, in the lines of statistics, or goes without saying."""
+"""How they begin, by logger. Their content is also in the plan or the lines of statistics, or is obvious."""
 
 SAVED = re.compile(
     r"Saved checkpoint (?P<path>.+) \(epoch \d+ @ (?P<updates>\d+) updates, score .+\) "
@@ -40,13 +40,13 @@ SAVED = re.compile(
 
 
 def is_chatter(record: logging.LogRecord) -> bool:
-    """Whether a record is of no use to a person."""
+    """Whether a console for people omits a record."""
     beginnings = CHATTER.get(record.name, ())
     return record.levelno <= logging.INFO and record.getMessage().startswith(beginnings)
 
 
 def reworded(record: logging.LogRecord) -> str:
-    """The text of a record, shorter where it is fairseq's on a checkpoint.
+    """Return the text of a record, shorter for fairseq's message on a saved checkpoint.
 
     >>> line = "Saved checkpoint a/checkpoint_best.pt (epoch 1 @ 1200 updates, score 4.7) (writing took 0.4370 seconds)"
     >>> reworded(logging.makeLogRecord({"msg": line}))

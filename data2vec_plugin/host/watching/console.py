@@ -69,7 +69,7 @@ class FileOnly(logging.Filter):
         return False
 
     def _begin(self, record: logging.LogRecord) -> None:
-        """A command logs its configuration once, before it does anything."""
+        """Start a command's run; a command logs its configuration once, before it does anything."""
         cfg: Any = record.msg
         self.kept.clear()
         self.ours = is_ours(cfg)
@@ -111,7 +111,7 @@ def passes(record: logging.LogRecord) -> bool:
 
 
 def set_up_consoles(readable: bool) -> None:
-    """Have the consoles of the root logger show lines for people, or what they showed before."""
+    """Make the consoles of the root logger show lines for people, or restore their own format."""
     for handler in logging.getLogger().handlers:
         if type(handler) is not logging.StreamHandler:  # a file, or a user's handler
             continue
@@ -139,18 +139,18 @@ def is_readable() -> bool:
 
 
 def files(name: str) -> Iterator[logging.FileHandler]:
-    """The log files of a logger, and those of all."""
+    """Yield the handlers of log files of a logger, and those of the root logger."""
     for logger in (logging.getLogger(name), logging.getLogger()):
         yield from (handler for handler in logger.handlers if isinstance(handler, logging.FileHandler))
 
 
 def is_configuration(message: Any) -> bool:
-    """Whether it is fairseq's configuration of a whole run."""
+    """Whether a message is fairseq's configuration of a whole run."""
     return bool(OmegaConf.is_config(message) and "model" in message and "common" in message)
 
 
 def is_for_files(record: logging.LogRecord) -> bool:
-    """Whether a record is a whole configuration, a whole model, or of parameters that are shared."""
+    """Whether a record is a whole configuration or model, or is about shared parameters."""
     message: Any = record.msg
     if isinstance(message, str):
         return message.startswith(SHARED)
@@ -158,13 +158,13 @@ def is_for_files(record: logging.LogRecord) -> bool:
 
 
 def quiet_console() -> None:
-    """Have fairseq's commands log for people what is ours; harmless when done twice."""
+    """Add the filter of data2vec runs to the loggers of fairseq's commands; safe to call twice."""
     for name in LOGGERS:
         logging.getLogger(name).addFilter(_file_only)
 
 
 def log_configuration() -> None:
-    """Write what was kept into the run's log, which has been opened since."""
+    """Write the kept records into the run's log, which has been opened since."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, RunLog):
             for record in _file_only.kept:

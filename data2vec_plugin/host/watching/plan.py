@@ -16,7 +16,7 @@ from .task import Extent
 
 
 def plan(trainer: Any, iterator: Any) -> List[str]:
-    """What this run will do, a line each: model, data, update, run, memory."""
+    """Return what this run will do, a line each: model, data, update, run, memory."""
     cfg, task = trainer.cfg, trainer.task
     dataset = task.dataset(cfg.dataset.train_subset)
     indices = np.fromiter(chain.from_iterable(iterator.frozen_batches), np.int64)
@@ -39,7 +39,7 @@ def plan(trainer: Any, iterator: Any) -> List[str]:
 
 
 def model_line(trainer: Any) -> str:
-    """Which model this run trains, and in which precision on what."""
+    """Return the plan's line on the model, its parameters, its precision and its device."""
     parameters = list(trainer.model.parameters())
     every, trained = (sum(p.numel() for p in some) for some in (parameters, [p for p in parameters if p.requires_grad]))
     common = trainer.cfg.common
@@ -52,12 +52,12 @@ def model_line(trainer: Any) -> str:
 
 
 def updates_in_epoch(cfg: Any, iterator: Any) -> int:
-    """The updates of an epoch, of whose batches a process has as many as the iterator."""
+    """Return the updates of an epoch, for the iterator over one process's batches."""
     return math.ceil(max(len(iterator), 1) / cfg.optimization.update_freq[-1])
 
 
 def goal_updates(cfg: Any, updates_per_epoch: int) -> int:
-    """The update at which the run ends: `max_update` or `max_epoch`, whichever comes first; 0 if neither is set."""
+    """Return the update at which the run ends, by `max_update` or `max_epoch`, whichever is first; 0 without either."""
     epochs, updates = cfg.optimization.max_epoch, cfg.optimization.max_update
     ends = [updates] if updates else []
     if epochs:
@@ -66,7 +66,7 @@ def goal_updates(cfg: Any, updates_per_epoch: int) -> int:
 
 
 def batch_limit(cfg: Any) -> str:
-    """What bounds a micro-batch."""
+    """Return what bounds a micro-batch, for a message."""
     dataset = cfg.dataset
     bounds = [f"{dataset.max_tokens:,} tokens"] if dataset.max_tokens else []
     if dataset.batch_size:
@@ -75,7 +75,7 @@ def batch_limit(cfg: Any) -> str:
 
 
 def peak_memory() -> float:
-    """Most bytes that this process has held: on the GPU if it uses one, else in all."""
+    """Return the most bytes that this process has used: on the GPU if it uses one, else in total."""
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         return float(torch.cuda.max_memory_allocated())
     unit = 1 if sys.platform == "darwin" else 1024

@@ -36,14 +36,14 @@ class Pace:
         self.goal, self._done, self._begin = goal, done, now
         self._last, self._since = done, now
         self.intervals = 0
-        """Of which there has been a line."""
+        """How many of them have had a line."""
 
     def pause(self, seconds: float) -> None:
-        """Leave out a time in which no update was made: it counts for the end, not for the speed."""
+        """Exclude a time without updates from the speed; it still counts for the remaining time."""
         self._since += seconds
 
     def parts(self, update: int, now: float) -> List[str]:
-        """The speed since the last line, and the time that is left."""
+        """Return the speed since the last line, and the remaining time."""
         shown: List[str] = []
         self.intervals += 1
         made, seconds = update - self._last, now - self._since
@@ -64,7 +64,7 @@ _pace: Optional[Pace] = None
 
 @contextmanager
 def paced(cfg: Any, trainer: Any, epoch_itr: Any) -> Iterator[None]:
-    """An epoch of a training, whose clock runs from its first epoch on."""
+    """Context of an epoch of a training, whose clock starts at its first epoch."""
     global _pace
     if is_readable():
         if getattr(trainer, "pace", None) is None:
@@ -80,7 +80,7 @@ def paced(cfg: Any, trainer: Any, epoch_itr: Any) -> Iterator[None]:
 def progress_bar(
     stock: Any, iterator: Any, log_format: Any = None, *args: Any, log_file: Any = None, **kwargs: Any
 ) -> Any:
-    """fairseq's progress bar; where no format was chosen and the console is for people, ours around that for JSON.
+    """Return fairseq's progress bar; if no format was chosen and the console is for people, ours around its JSON bar.
 
     While a data2vec run trains, the log file is opened once: fairseq opens it for each epoch, and repeats each line.
     """
@@ -105,7 +105,7 @@ class ReadableBar(fairseq_bars.BaseProgressBar):  # type: ignore[misc]
         return iter(self.wrapped_bar)
 
     def update_config(self, config: Any) -> None:
-        """What the run is, for the curves that are drawn elsewhere."""
+        """Pass the run's configuration on, for curves that are drawn elsewhere."""
         self.wrapped_bar.update_config(config)
 
 
@@ -117,14 +117,14 @@ class TrainingBar(ReadableBar):
         self.pace, self.epoch, self.first = pace, epoch, pace.intervals
 
     def log(self, stats: Any, tag: Optional[str] = None, step: Optional[int] = None) -> None:
-        """An interval of training."""
+        """Log an interval of training."""
         update = int(step or 0)
         parts = [*scores(stats), *steps(stats), *self.pace.parts(update, time.monotonic())]
         with shown_as(Readable(self.pace.position(update), joined(parts))):
             self.wrapped_bar.log(stats, tag=tag, step=step)
 
     def print(self, stats: Any, tag: Optional[str] = None, step: Optional[int] = None) -> None:
-        """A validation, or an epoch."""
+        """Log a validation or an epoch."""
         place = f" at update {step or 0:,}"
         if tag != EPOCH:
             self.pace.pause(time.monotonic() - self.begin)
@@ -152,7 +152,7 @@ class DecodingBar(ReadableBar):
             yield batch
 
     def log(self, stats: Any, tag: Optional[str] = None, step: Optional[int] = None) -> None:
-        """A batch; of those of an interval the last is shown."""
+        """Log a batch; the last one of an interval is shown."""
         seconds, batches = time.monotonic() - self.begin, len(self)
         left = f"{duration(seconds * (batches - self.seen) / max(self.seen, 1))} left"
         with shown_as(Readable(f"decoded {self.seen:,}/{batches:,} batches", joined([left]))):
@@ -161,7 +161,7 @@ class DecodingBar(ReadableBar):
 
 @contextmanager
 def shown_as(readable: Readable) -> Iterator[None]:
-    """Have the console show what fairseq's bar logs meanwhile as this."""
+    """Context in which the console shows ``readable`` for what fairseq's bar logs."""
 
     def attach(record: logging.LogRecord) -> bool:
         record.readable = readable
@@ -176,5 +176,5 @@ def shown_as(readable: Readable) -> Iterator[None]:
 
 
 def joined(parts: List[str]) -> str:
-    """What follows the head of a line."""
+    """Join the parts that follow the head of a line."""
     return "".join(f"  {part}" for part in parts)

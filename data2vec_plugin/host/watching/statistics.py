@@ -12,14 +12,14 @@ LEFT_OUT = re.compile(
     r"(epoch|update|num_updates|ntokens|nsentences|wps|ups|wpb|bsz|train_wall|wall|gb_free|gb_total|clip|loss_scale"
     r"|gnorm|lr(_.*)?|nll_loss|raw_wer|masked_pct.*|ema_decay.*|local_var.*|unexplained.*|smoothing|best_.*|.*_best|_.*)"
 )
-"""Statistics that are not shown, or elsewhere in the line; a log file has them all."""
+"""Statistics that are not shown, or are elsewhere in the line; a log file has them all."""
 NAMES = {"wer": "WER", "uer": "UER", "cer": "CER", "mae": "MAE", "f1": "F1"}
 LEARNING_RATES = ("lr", "lr_default")
 DAY, HOUR = 86_400, 3_600
 
 
 def scores(stats: Mapping[str, Any]) -> List[str]:
-    """What a model has reached: the loss, the variances, error rates, whatever else its task logs.
+    """Return the scores of a model: the loss, the variances, error rates, and whatever else its task logs.
 
     >>> scores({"loss": 2.5, "ntokens": 12, "target_var": 0.51234, "best_loss": 2.4, "wer": 31.0})
     ['loss 2.5 (best 2.4)', 'target var 0.5123', 'WER 31']
@@ -33,19 +33,19 @@ def scores(stats: Mapping[str, Any]) -> List[str]:
 
 
 def compared(value: float, best: Optional[float]) -> str:
-    """A value compared with the best one of the run, which includes it."""
+    """Compare a value with the best one of the run, which includes it; empty if there is none."""
     if best is None:
         return ""
     return " (best so far)" if value == best else f" (best {best:.4g})"
 
 
 def name_of(key: str) -> str:
-    """A statistic's name as people write it."""
+    """Return a statistic's name as people write it."""
     return NAMES.get(key, key.replace("_", " "))
 
 
 def steps(stats: Mapping[str, Any]) -> List[str]:
-    """How large the steps are: learning rate and gradient norm, where they are logged."""
+    """Return learning rate and gradient norm, if they are logged."""
     values: Dict[str, Optional[float]] = {"lr": None, "gnorm": as_number(stats.get("gnorm"))}
     for key in LEARNING_RATES:
         values["lr"] = as_number(stats[key]) if key in stats else values["lr"]
@@ -53,7 +53,7 @@ def steps(stats: Mapping[str, Any]) -> List[str]:
 
 
 def duration(seconds: float) -> str:
-    """A remaining time, rounded for people.
+    """Format a remaining time, rounded for people.
 
     >>> duration(75), duration(3 * 3600 + 300), duration(4 * 86400 + 7200)
     ('1:15', '3 h 5 min', '4 d 2 h')
@@ -66,7 +66,7 @@ def duration(seconds: float) -> str:
 
 
 def speed(per_second: float) -> str:
-    """Updates in a second, or seconds for an update.
+    """Format a speed as updates per second, or seconds per update.
 
     >>> speed(12.34), speed(0.4)
     ('12.3 updates/s', '2.5 s/update')

@@ -1,6 +1,6 @@
-"""A run that stops by itself saves what it has computed, and one that has ended stays as it is.
+"""Saves the work of a run that stops by itself, and leaves a finished run unchanged.
 
-fairseq saves at its own times only, and asks after an update whether it was the last: started again, a finished run
+fairseq only saves at its own times, and checks after an update whether it was the last: started again, a finished run
 would make one more each time, and overwrite its checkpoint.
 """
 
@@ -29,13 +29,13 @@ BEFORE = "checkpoint_before_collapse"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run stands, in the form in which fairseq saves it."""
+    """The position of a run, in the form in which fairseq saves it."""
 
     epoch: int
     state: Dict[str, Any]
 
     def end_of_epoch(self) -> bool:
-        """Never: an epoch's own checkpoint is for fairseq to write."""
+        """Return False: an epoch's own checkpoint is for fairseq to write."""
         return False
 
     def state_dict(self) -> Dict[str, Any]:
@@ -66,7 +66,7 @@ def _train_epoch(stock: Any, cfg: Any, trainer: Any, task: Any, epoch_itr: Any) 
 
 
 def has_ended(optimization: Any, trainer: Any) -> bool:
-    """Whether a run has made all its updates before, which is logged."""
+    """Whether a run has already made all its updates, which is logged."""
     done, goal = trainer.get_num_updates(), optimization.max_update or 0
     if not 0 < goal <= done:
         return False
@@ -78,13 +78,13 @@ def has_ended(optimization: Any, trainer: Any) -> bool:
 
 
 def taken(epoch_itr: Any) -> int:
-    """Batches of the epoch to come that an earlier run has seen."""
+    """Return the number of batches of the coming epoch that an earlier run has seen."""
     resumed = epoch_itr.next_epoch_idx == epoch_itr.epoch
     return int(epoch_itr.iterations_in_epoch) if resumed else 0
 
 
 def place(epoch_itr: Any, begun: int, cfg: Any, in_update: bool = False) -> Place:
-    """The end of the last whole update; micro-batches of the next may have been read already.
+    """Return the end of the last whole update; micro-batches of the next may have been read already.
 
     The epoch started, or was resumed, at batch ``begun``. With ``in_update`` all batches of the update have been read
     and dropped: an epoch's last update may have fewer than the others, and batches after a bad file are only counted in
@@ -102,7 +102,7 @@ def place(epoch_itr: Any, begun: int, cfg: Any, in_update: bool = False) -> Plac
 
 
 def stop(cfg: Any, trainer: Any, at: Place, error: Exception) -> str:
-    """Save where all processes stop together, since saving may need each of them; says what there is."""
+    """Save if all processes stop together, since saving may need each of them; return which checkpoint there is."""
     last = Path(cfg.save_dir) / f"checkpoint_last{trainer.checkpoint_suffix}.pt"
     alone, collapsed = trainer.data_parallel_world_size == 1, isinstance(error, CollapseError)
     together = collapsed or isinstance(error, SharedFileError)
@@ -119,7 +119,7 @@ def stop(cfg: Any, trainer: Any, at: Place, error: Exception) -> str:
 
 
 def keep(last: Path, kept: Path) -> None:
-    """Copy the last checkpoint, if there is one, to where none is kept yet: that would be the older one."""
+    """Copy the last checkpoint to ``kept``, unless an older one is already kept there."""
     if last.exists() and not kept.exists():
         unfinished = kept.with_name(f"{kept.name}.tmp")
         shutil.copyfile(last, unfinished)

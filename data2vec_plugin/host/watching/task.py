@@ -26,7 +26,7 @@ class NonFiniteError(FloatingPointError):
 class Extent:
     """How much data there is, in the words of its modality: ``amount`` ``unit`` (hours of speech) in ``items``.
 
-    What can only be counted (pictures) is an int.
+    An amount that is a count (of pictures) is an int.
     """
 
     amount: float
@@ -50,7 +50,7 @@ class WatchedTask:
     valid_memory_knobs: ClassVar[str] = "lower `dataset.max_tokens_valid` or `dataset.batch_size_valid`"
 
     def extent(self, dataset: Any, indices: NDArray[np.int64]) -> Extent:
-        """How much the samples ``indices`` of ``dataset`` are, which are an epoch."""
+        """Return how much data the samples ``indices`` of ``dataset`` are, which make up an epoch."""
         raise NotImplementedError(f"{type(self).__name__} must implement how much data it has")
 
     def train_step(self, sample: Any, model: Any, criterion: Any, *args: Any, **kwargs: Any) -> Any:
@@ -64,17 +64,16 @@ class WatchedTask:
             return super().valid_step(sample, model, criterion, *args, **kwargs)  # type: ignore[misc]
 
     def reduce_metrics(self, logging_outputs: List[Dict[str, Any]], criterion: Any) -> None:
-        """fairseq's own, which passes the logs of an update to the criterion's class; here they are passed to the
-        criterion itself, too."""
+        """fairseq's own, which passes the logs of an update to the criterion's class; here also to the criterion."""
         super().reduce_metrics(logging_outputs, criterion)  # type: ignore[misc]
         let_observe(criterion, logging_outputs)
 
     def check_checkpoint(self, path: str) -> None:
-        """Raise ValueError if a checkpoint whose weights fit the model's means something else by them."""
+        """Raise ValueError if a checkpoint's weights fit the model but have another meaning; does nothing here."""
 
 
 def knobs_for(model: Any, knobs: str) -> str:
-    """What to do about a batch that does not fit, of which the model may make several copies."""
+    """Return what to do about a batch that does not fit, of which the model may make several copies."""
     copies = getattr(getattr(getattr(model, "module", model), "config", None), "copies", 1)
     if copies == 1:
         return knobs
@@ -85,7 +84,7 @@ def knobs_for(model: Any, knobs: str) -> str:
 
 @contextmanager
 def memory_explained(samples: List[Any], knobs: str) -> Iterator[None]:
-    """Describe the batches of an update, once, where there is no memory for them."""
+    """Context that logs the batches of an update, once, if there is no memory for them."""
     try:
         yield
     except RuntimeError as error:
@@ -97,7 +96,10 @@ def memory_explained(samples: List[Any], knobs: str) -> Iterator[None]:
 
 @contextmanager
 def faults_explained(trainer: Any, samples: List[Any]) -> Iterator[None]:
-    """Name the knob where an update finds no memory, or its gradients are not finite (then NonFiniteError)."""
+    """Context that names settings to change if an update runs out of memory, or its gradients are not finite.
+
+    Raises NonFiniteError for the latter.
+    """
     watched = isinstance(trainer.task, WatchedTask)
     try:
         knobs = knobs_for(trainer.get_model(), trainer.task.memory_knobs) if watched else ""
@@ -108,6 +110,6 @@ def faults_explained(trainer: Any, samples: List[Any]) -> Iterator[None]:
 
 
 def let_observe(criterion: Any, logging_outputs: List[Dict[str, Any]]) -> None:
-    """Show a criterion that watches its run the logs of an update, which are those of all processes."""
+    """Pass the logs of an update, from all processes, to a criterion that observes its run."""
     if hasattr(criterion, "observe"):
         criterion.observe(logging_outputs)

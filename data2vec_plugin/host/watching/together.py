@@ -1,4 +1,4 @@
-"""A file that one of several processes cannot use ends all of them, before the update that it was read for.
+"""Ends all processes if one of them cannot use a file, before the update that the file was read for.
 
 If only one process raised, the others would wait for its gradients until they are killed, and lose their state. Instead
 it continues with empty batches until all add up their logs, after the backward pass and before the step: there its
@@ -21,7 +21,7 @@ LONGEST = 10_000
 
 
 class SharedFileError(ValueError):
-    """One process found too many bad files, and all know it; ``in_update`` if in an update, which is not made."""
+    """One process found too many bad files, and all know it; ``in_update`` if in an update, which is then dropped."""
 
     def __init__(self, message: str, in_update: bool) -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ def stops_together(trainer: Any) -> bool:
 
 
 def listen(trainer: Any, iterator: Any) -> Any:
-    """A trainer's iterator; one of several processes notes a bad file (``trainer.bad_file``) instead of raising."""
+    """Return a trainer's iterator; one of several processes sets ``trainer.bad_file`` instead of raising."""
     if isinstance(iterator, ResumableIterator) and stops_together(trainer):
         iterator.report = functools.partial(setattr, trainer, "bad_file")
     return iterator
@@ -49,12 +49,12 @@ def stop_together(trainer: Any) -> NoReturn:
 
 
 def _all_messages(trainer: Any, error: Optional[BadFileError]) -> str:
-    """The messages of all processes that found a bad file, the same on each."""
+    """Join the messages of all processes that found a bad file; the result is the same on each."""
     said = gathered("" if error is None else error.own_words(), trainer.data_parallel_process_group)
     return "; ".join(f"process {rank + 1} of {len(said)}: {text}" for rank, text in enumerate(said) if text)
 
 
 def gathered(message: str, group: Any) -> List[str]:
-    """The messages of all processes of a group, in their order, each at most :data:`LONGEST` long."""
+    """Return the messages of all processes of a group, in their order, each at most :data:`LONGEST` long."""
     said: List[str] = distributed_utils.all_gather_list(message[:LONGEST], group, max_size=5 * LONGEST)
     return said
