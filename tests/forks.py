@@ -126,8 +126,10 @@ def _connect(name: str) -> socket.socket:
             connection.connect(str(SERVER / name))
             return connection
         connection.close()
+        if "Traceback" in (SERVER / "errors").read_text():
+            break
         time.sleep(0.1)
-    raise TimeoutError(f"no process forks: {(SERVER / 'errors').read_text()}")
+    raise ConnectionError(f"no process forks: {(SERVER / 'errors').read_text()}")
 
 
 @contextlib.contextmanager

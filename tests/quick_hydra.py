@@ -5,11 +5,13 @@
 - Its parsers build their tables as they meet each form of override and interpolation; a fork inherits them.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
 from omegaconf import OmegaConf
 
 OVERRIDES = (
@@ -44,7 +46,10 @@ def compose_once() -> None:
 
 def warm_parsers() -> None:
     """Parse one of each form that our commands and recipes have."""
-    OverridesParser.create().parse_overrides(list(OVERRIDES))
+    parser = OverridesParser.create()
+    for override in OVERRIDES:
+        with suppress(OverrideParseException):  # hydra 1.0 does not know `++`
+            parser.parse_overrides([override])
     with_resolver = ["${oc.env:HOME,x}"] if hasattr(OmegaConf, "has_resolver") else []  # from OmegaConf 2.1
     values = OmegaConf.create({"b": 1, "c": {"d": [2]}, "all": [*INTERPOLATIONS, *with_resolver]})
     OmegaConf.to_container(values, resolve=True)

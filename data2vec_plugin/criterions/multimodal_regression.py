@@ -22,9 +22,7 @@ class MultimodalRegressionConfig(FairseqDataclass):
     """Keys of `multimodal_regression`."""
 
     loss: str = key("smooth_l1", "smooth_l1, l1 or mse")
-    loss_norm: bool = key(
-        True, "divide a batch's loss by its own value, so that only the direction of the gradient matters"
-    )
+    loss_norm: bool = key(True, "divide a batch's loss by its own value: the gradient is that of the loss's logarithm")
 
 
 @register_criterion("multimodal_regression", dataclass=MultimodalRegressionConfig)

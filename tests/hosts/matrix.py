@@ -27,7 +27,7 @@ NEEDED_BY_MAIN = ("packaging", "scikit-learn")
 RELEASE = "fairseq==0.12.2"
 HELD = ("torch", "torchaudio", "torchvision", "fairseq", "hydra-core", "omegaconf")
 """What no extra may move either; NumPy and others may, within what the row asks for."""
-TESTS = ("-q", "-n", "4", "--dist", "loadgroup", "-p", "no:cacheprovider")
+TESTS = ("-q", "-n", "3", "--dist", "loadgroup", "-m", "not source", "-p", "no:cacheprovider")
 SHOW_VERSIONS = (
     "import json, platform, torch, numpy, hydra, omegaconf; "
     "print(json.dumps([platform.python_version(), torch.__version__.split('+')[0], numpy.__version__, "
