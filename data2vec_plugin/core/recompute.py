@@ -62,12 +62,24 @@ def is_traced() -> bool:
     return traced
 
 
+def _asked_by_device() -> bool:
+    """Whether torch says for which device it casts, as it does from 2.4 on."""
+    try:
+        torch.is_autocast_enabled("cpu")
+    except TypeError:
+        return False
+    return True
+
+
+ASKED_BY_DEVICE = _asked_by_device()
+"""Found out once: torch.compile of earlier versions does not trace the attempt."""
+
+
 def autocasts() -> bool:
     """Whether operations choose their own precision, on any device."""
-    try:
+    if ASKED_BY_DEVICE:
         return torch.is_autocast_enabled("cuda") or torch.is_autocast_enabled("cpu")
-    except TypeError:  # torch before 2.4
-        return torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled()
+    return torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled()
 
 
 def is_plain(linear: nn.Module) -> bool:

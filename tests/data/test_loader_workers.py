@@ -61,6 +61,7 @@ def test_no_room_names_memory_and_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         share({"source": torch.zeros(2**20)})
 
 
+@pytest.mark.skipif(torch.__version__.startswith("2.1."), reason="torch 2.1 dies of a bus error, and says why itself")
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounts a small /dev/shm")
 def test_a_run_in_a_small_container_ends_instead_of_waiting(tmp_path: Path) -> None:
     if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:

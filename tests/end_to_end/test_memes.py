@@ -14,6 +14,7 @@ from speech import ROOT
 
 from data2vec_plugin.runs.training_log import read_training_log
 
+pytest.importorskip("torchvision")
 pytestmark = pytest.mark.xdist_group("memes")
 
 KEYS = (

@@ -41,6 +41,7 @@ def test_speech_padded_is_alone_and_the_teacher_is_another(tmp_path: Path) -> No
 
 
 def test_images_by_patch_and_by_class_token(tmp_path: Path) -> None:
+    pytest.importorskip("torchvision")
     data = write_tree(tmp_path / "data", {"a": 2})
     for pool in ("none", "class_token"):
         assert features(OFFICIAL["image"], data, tmp_path / pool, "--pool", pool) == 0

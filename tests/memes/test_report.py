@@ -19,6 +19,8 @@ from data2vec_plugin.cli.main import main
 from data2vec_plugin.memes.baselines import Fit, fitted_scores, subsets
 from data2vec_plugin.memes.trained import Split, encode_split, load_trained, scores_on
 
+pytest.importorskip("torchvision")
+
 
 def write_exclusive(folder: Path) -> Path:
     """Memes of two kinds of photographs and two of captions, whose label tells whether these are unlike."""

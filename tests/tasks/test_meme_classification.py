@@ -13,6 +13,8 @@ from data2vec_plugin.criterions.meme_metrics import smoothed
 from data2vec_plugin.data.multimodal.meme_features import MemeFeatureDataset
 from data2vec_plugin.data.multimodal.memes import MemeDataset
 
+pytest.importorskip("torchvision")
+
 
 @pytest.fixture(scope="module")
 def encoders(tmp_path_factory: pytest.TempPathFactory) -> Tuple[Path, Path]:

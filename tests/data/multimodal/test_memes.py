@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from data2vec_plugin.data.multimodal.meme_features import IDS, MemeFeatureDatase
 from data2vec_plugin.data.multimodal.meme_pictures import MIDDLE, SQUASH, MemePicture
 from data2vec_plugin.data.multimodal.memes import NONE, SIDECAR, MemeDataset, MemeFileError, Memes
 from data2vec_plugin.files.unusable import UnusableFileError
+
+needs_torchvision = pytest.mark.skipif(find_spec("torchvision") is None, reason="images require torchvision")
 
 
 def test_lists_and_class_folders(tmp_path: Path) -> None:
@@ -52,6 +55,7 @@ def dataset(folder: Path, limit: int = 0, **options: Any) -> MemeDataset:
     return MemeDataset(memes, MemePicture(16), bad_limit=limit, **options)
 
 
+@needs_torchvision
 def test_a_batch_has_pictures_captions_and_labels(tmp_path: Path) -> None:
     made = dataset(write_memes(tmp_path / "lists"))
     batch = made.collater([made[2], made[3]])
@@ -61,6 +65,7 @@ def test_a_batch_has_pictures_captions_and_labels(tmp_path: Path) -> None:
     assert (batch["target"].tolist(), batch["id"].tolist()) == ([0, 1], [2, 3])
 
 
+@needs_torchvision
 def test_unreadable_pictures_are_left_out_counted_and_named(tmp_path: Path) -> None:
     folder = write_memes(tmp_path / "lists")
     (folder / "valid" / "3.png").write_bytes(b"no picture")
@@ -88,6 +93,7 @@ def test_every_meme_is_in_an_epoch_once_and_the_last_batch_counts(tmp_path: Path
     assert [len(batch) for batch in batches] == [2, 2, 1]
 
 
+@needs_torchvision
 def test_pictures_become_squares() -> None:
     wide = photograph(0, width=80, height=40)
     middle, squashed = MemePicture(16, MIDDLE)(wide), MemePicture(16, SQUASH)(wide)
@@ -102,6 +108,7 @@ def encode(net_input: Any) -> Any:
     return {"image": net_input["img"].mean((2, 3)), "text": lengths}
 
 
+@needs_torchvision
 def test_features_are_made_once_and_stand_for_the_pictures(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = write_memes(tmp_path / "lists")
     (folder / "valid" / "3.png").write_bytes(b"no picture")
