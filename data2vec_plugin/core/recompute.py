@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -50,10 +50,20 @@ def keeps_less(*tensors: Tensor) -> bool:
     return not (autocasts() or compiles() or is_traced())
 
 
+def _compiling() -> Callable[[], bool]:
+    """The function that says whether a compiler is tracing: torch before 2.3 has it in another module."""
+    found: Any = getattr(torch.compiler, "is_compiling", None)
+    if found is None:
+        from torch._dynamo import is_compiling as found
+    return found  # type: ignore[no-any-return]
+
+
+IS_COMPILING = _compiling()
+
+
 def compiles() -> bool:
-    """Whether a compiler is tracing; the oldest supported torch cannot report this."""
-    asked = getattr(torch.compiler, "is_compiling", None)
-    return bool(asked()) if asked is not None else False
+    """Whether a compiler is tracing."""
+    return bool(IS_COMPILING())
 
 
 def is_traced() -> bool:
