@@ -61,6 +61,7 @@ def compose_without(module: ModuleType) -> bool:
             return stock(self, config_name, overrides, *args, **kwargs)
         read = self.repository.load_config
 
+        @functools.wraps(read)  # hydra 1.0's parameters, which `recipe_is_ours` asks for, stay visible
         def load_config(*path: Any, **options: Any) -> Any:
             found = read(*path, **options)
             if found is not None and has_keys(found.config):
