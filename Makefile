@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
 BUILT := $(VENV)/built
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# uv takes half of pip's time; but it does not read pip's configuration, so where it fails pip does the same
+# uv is faster than pip; but it does not read pip's configuration, so where it fails pip does the same
 INSTALL = install() { { test -x $(BIN)/uv && $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python "$$@"; } || \
 	{ echo "  uv has not installed this, so pip does, which takes longer"; $(PIP) install -q "$$@"; }; }; install
 
