@@ -23,7 +23,7 @@ from ..interop.layers import check_layers
 from ..interop.mismatch import explain, own_shapes, shapes
 from ..interop.parts import plain_names
 from .saved_file import read_checkpoint
-from .without_values import WithoutValues
+from .without_values import without_values
 
 
 class Wrapper(NamedTuple):
@@ -194,7 +194,7 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
     checkpoint holds none.
     """
     check_sizes(checkpoint, teacher, dictionary)
-    with WithoutValues():
+    with without_values():
         model, weights = with_weights(checkpoint, teacher, dictionary)
     try:
         model.load_state_dict(dict(weights), strict=True)
@@ -211,7 +211,7 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
 def check_sizes(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> None:
     """Raise ValueError, before memory is allocated, unless the weights have the sizes in the configuration."""
     check_layers(f"checkpoint {checkpoint.path}", checkpoint.root["model"], checkpoint.weights)
-    with configuration_errors(checkpoint.path), torch.device("meta"), WithoutValues():
+    with configuration_errors(checkpoint.path), torch.device("meta"), without_values():
         model, weights = with_weights(checkpoint, teacher, dictionary)
     reason = explain(plain_names(model, shapes(weights)), plain_names(model, own_shapes(model)))
     if reason:

@@ -1,36 +1,36 @@
-"""Build a model without drawing initial values, which would take half of the time, if its weights are loaded anyway."""
+"""Build models whose weights are loaded next without drawing initial values, which takes most of the time."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, Optional, Sequence
+from contextlib import contextmanager
+from typing import Any, Iterator
 
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
-RANDOM = [
+RANDOM = (
     *("normal_", "uniform_", "trunc_normal_"),
-    *("xavier_normal_", "xavier_uniform_"),
-    "kaiming_normal_",
-    "kaiming_uniform_",
-]
-DRAWN = {*(getattr(nn.init, name) for name in RANDOM), Tensor.normal_, Tensor.uniform_}
-"""Functions that fill weights with random numbers. If one calls another, a mode only sees the outer one."""
+    *("xavier_normal_", "xavier_uniform_", "kaiming_normal_", "kaiming_uniform_"),
+)
+"""The functions of `torch.nn.init` that fill weights with random numbers."""
 
 
-class WithoutValues(TorchFunctionMode):
-    """Mode in which random initial values are not drawn: weights stay uninitialised.
+@contextmanager
+def without_values() -> Iterator[None]:
+    """Context in which `torch.nn.init` draws nothing: weights keep what their memory held.
 
-    Use it only if all weights of the model are loaded afterwards, with ``strict=True``.
+    Only for a model all of whose weights are loaded afterwards, with ``strict=True``. The functions are replaced for
+    the whole process, so no other thread may build a model meanwhile. It must be these, not the tensors' methods that
+    they call: `trunc_normal_` may draw until all values are in range, and memory's may never be.
     """
+    stock = {name: getattr(nn.init, name) for name in RANDOM}
+    for name in RANDOM:
+        setattr(nn.init, name, _unchanged)
+    try:
+        yield
+    finally:
+        for name, function in stock.items():
+            setattr(nn.init, name, function)
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Optional[Mapping[str, Any]] = None,
-    ) -> Any:
-        """Return the tensor unchanged for a function in ``DRAWN``; call any other function."""
-        if func in DRAWN:
-            return args[0] if args else (kwargs or {})["tensor"]
-        return func(*args, **(kwargs or {}))
+
+def _unchanged(tensor: Tensor, *_: Any, **__: Any) -> Tensor:
+    return tensor

@@ -9,7 +9,7 @@ from fairseq.data import Dictionary
 from torch import Tensor, nn
 
 from ..checkpoints.encoder_checkpoint import Checkpoint, untrained
-from ..checkpoints.without_values import WithoutValues
+from ..checkpoints.without_values import without_values
 from ..core.teacher import FORMAT_KEY, UPDATES_KEY
 from ..interop.fairseq.text_v1 import VERSION
 from ..interop.layout import Layout
@@ -84,7 +84,7 @@ def outline(root: Mapping[str, Any], symbols: int) -> Any:
     dictionary.add_symbol("<mask>")
     for number in range(symbols - len(dictionary)):
         dictionary.add_symbol(f"{number}")  # the embedding depends on their number
-    with torch.device("meta"), WithoutValues():
+    with torch.device("meta"), without_values():
         return untrained(root, dictionary)
 
 
