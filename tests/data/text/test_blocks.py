@@ -65,7 +65,7 @@ def test_empty_lines_are_left_out_and_counted_where_a_line_is_a_sample(
     caplog.clear()
     blocks(config(tmp_path, "complete_doc"), words)  # there they part documents
     blocks(config(tmp_path, "eos"), words, lines())
-    assert "empty" not in caplog.text
+    assert "empty lines" not in caplog.text
 
 
 def test_a_corpus_of_empty_lines_is_refused(tmp_path: Path, words: Dictionary) -> None:
