@@ -36,7 +36,7 @@ $(STAMP): setup.py pyproject.toml $(wildcard requirements/*.txt)
 	echo "installed into $(VENV) in $$seconds s"
 
 $(TOOLS): $(STAMP)
-	@echo "installing what tests and checks require"; $(INSTALL) -e '.[dev]'; touch $@
+	@echo "installing what tests and checks require"; $(PIP) install -q -e '.[dev]'; touch $@  # pip: uv moves torch here
 
 doctor: $(STAMP)  ## show what is installed, patched or missing
 	@$(BIN)/data2vec doctor
@@ -70,15 +70,15 @@ quickstart: $(STAMP)  ## pre-train on synthesised speech and compare, ten minute
 
 quickstart-%: $(STAMP)  ## the same for text, image (METHOD=2: data2vec 2.0) or multimodal, with data from pip packages
 	@test -f examples/$*/run.py || { echo "no such target; expected quickstart, quickstart-text, -image or -multimodal"; exit 2; }
-	@test $* != text || $(BIN)/python -c 'import gensim' 2>/dev/null || { $(INSTALL) 'gensim>=4.3'; }
+	@test $* != text || $(BIN)/python -c 'import gensim' 2>/dev/null || $(PIP) install -q 'gensim>=4.3'
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/$*/run.py $(if $(METHOD),--method $(METHOD))
 
 docs: $(STAMP)  ## build the documents as a site, with a check of links: outputs/site/index.html
-	@$(BIN)/python -c 'import material' 2>/dev/null || { $(INSTALL) -e '.[docs]'; }
+	@$(BIN)/python -c 'import material' 2>/dev/null || $(PIP) install -q -e '.[docs]'
 	@$(BIN)/python docs/build_site.py
 
 dist: $(STAMP)  ## build source archive and wheel in dist/ (HOSTS="3.11 3.13": test them in empty environments)
-	@$(BIN)/python -c 'import build, twine' 2>/dev/null || { $(INSTALL) build twine; }
+	@$(BIN)/python -c 'import build, twine' 2>/dev/null || $(PIP) install -q build twine
 	@rm -rf dist && $(BIN)/python -m build -q && $(BIN)/python -m twine check --strict dist/*
 	@test -z "$(HOSTS)" || (cd tests && $(abspath $(BIN))/python -m hosts.packages $(HOSTS))
 
