@@ -8,9 +8,7 @@ STAMP := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
 BUILT := $(VENV)/built
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# uv is faster than pip; but it does not read pip's configuration, so where it fails pip does the same
-INSTALL = install() { { test -x $(BIN)/uv && $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python "$$@"; } || \
-	{ echo "  uv has not installed this, so pip does, which takes longer"; $(PIP) install -q "$$@"; }; }; install
+INSTALL := sh requirements/install.sh $(BIN)
 
 .DEFAULT_GOAL := help
 .PHONY: help install doctor test matrix test-main test-fairseq check smoke quickstart docs dist bench fuzz clean
@@ -26,17 +24,17 @@ $(STAMP): setup.py pyproject.toml $(wildcard requirements/*.txt)
 	echo "1/4 torch (the largest part), while fairseq is built from source"; rm -rf $(BUILT); \
 	$(PIP) wheel -q --no-deps -w $(BUILT) fairseq==0.12.2 & building=$$!; \
 	$(INSTALL) -r requirements/torch.txt; \
-	echo "2/4 what fairseq needs"; install -r requirements/fairseq.txt; \
-	echo "3/4 fairseq"; wait $$building; install --no-deps $(BUILT)/fairseq-*.whl; rm -rf $(BUILT); \
-	echo "4/4 this plugin"; install -e '.[audio,text,image]' -r requirements/commands.txt; \
-	install --only-binary :all: 'flashlight-text>=0.0.7' 2>/dev/null >&2 || \
+	echo "2/4 what fairseq needs"; $(INSTALL) -r requirements/fairseq.txt; \
+	echo "3/4 fairseq"; wait $$building; $(INSTALL) --no-deps $(BUILT)/fairseq-*.whl; rm -rf $(BUILT); \
+	echo "4/4 this plugin"; $(INSTALL) -e '.[audio,text,image]' -r requirements/commands.txt; \
+	$(INSTALL) --only-binary :all: 'flashlight-text>=0.0.7' >/dev/null 2>&1 || \
 	echo "installed without beam search: flashlight-text has no wheel for this Python (only for 3.9 to 3.12)"; \
 	seconds=$$(( $$(date +%s) - started )); \
 	echo $$seconds > $(VENV)/.install_seconds; touch $@; \
 	echo "installed into $(VENV) in $$seconds s"
 
 $(TOOLS): $(STAMP)
-	@echo "installing what tests and checks require"; $(PIP) install -q -e '.[dev]'; touch $@  # pip: uv moves torch here
+	@echo "installing what tests and checks require"; $(INSTALL) -e '.[dev]'; touch $@
 
 doctor: $(STAMP)  ## show what is installed, patched or missing
 	@$(BIN)/data2vec doctor
@@ -70,15 +68,15 @@ quickstart: $(STAMP)  ## pre-train on synthesised speech and compare, ten minute
 
 quickstart-%: $(STAMP)  ## the same for text, image (METHOD=2: data2vec 2.0) or multimodal, with data from pip packages
 	@test -f examples/$*/run.py || { echo "no such target; expected quickstart, quickstart-text, -image or -multimodal"; exit 2; }
-	@test $* != text || $(BIN)/python -c 'import gensim' 2>/dev/null || $(PIP) install -q 'gensim>=4.3'
+	@test $* != text || $(BIN)/python -c 'import gensim' 2>/dev/null || $(INSTALL) 'gensim>=4.3'
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/$*/run.py $(if $(METHOD),--method $(METHOD))
 
 docs: $(STAMP)  ## build the documents as a site, with a check of links: outputs/site/index.html
-	@$(BIN)/python -c 'import material' 2>/dev/null || $(PIP) install -q -e '.[docs]'
+	@$(BIN)/python -c 'import material' 2>/dev/null || $(INSTALL) -e '.[docs]'
 	@$(BIN)/python docs/build_site.py
 
 dist: $(STAMP)  ## build source archive and wheel in dist/ (HOSTS="3.11 3.13": test them in empty environments)
-	@$(BIN)/python -c 'import build, twine' 2>/dev/null || $(PIP) install -q build twine
+	@$(BIN)/python -c 'import build, twine' 2>/dev/null || $(INSTALL) build twine
 	@rm -rf dist && $(BIN)/python -m build -q && $(BIN)/python -m twine check --strict dist/*
 	@test -z "$(HOSTS)" || (cd tests && $(abspath $(BIN))/python -m hosts.packages $(HOSTS))
 

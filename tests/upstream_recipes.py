@@ -121,17 +121,19 @@ RECIPES_2: Dict[str, Dict[str, str]] = {
     },
 }
 """What fairseq's main branch sets for data2vec 2.0, in its words; the release has no such files."""
-SMALL_2 = (*("model.depth=2", "model.average_top_k_layers=2", "model.clone_batch=2"),)
+SMALL_2 = ("model.depth=2", "model.average_top_k_layers=2", "model.clone_batch=2")
 FEW, FEW_HEADS = "model.embed_dim=16", "model.num_heads=2"  # hydra 1.0 has no `++` for what a recipe may or may not set
 OF_RECIPE_2: Dict[str, Sequence[str]] = {
     "base_audio": (
-        *(FEW, f"+{FEW_HEADS}"),
+        FEW,
+        f"+{FEW_HEADS}",
         *("dataset.max_tokens=32000", "task.max_sample_size=8000", "task.min_sample_size=4000"),
         "model.modalities.audio.feature_encoder_spec='[(16,10,5)]+[(16,3,2)]*4+[(16,2,2)]*2'",
         "model.modalities.audio.decoder.decoder_dim=16",
     ),
     "base_images": (
-        *(f"+{FEW}", f"+{FEW_HEADS}"),
+        f"+{FEW}",
+        f"+{FEW_HEADS}",
         *("+task.input_size=32", "+model.modalities.image.input_size=32", "+model.modalities.image.patch_size=4"),
         *("+model.modalities.image.embed_dim=16", "model.modalities.image.decoder.decoder_dim=16"),
         "dataset.batch_size=2",
