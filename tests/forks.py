@@ -127,7 +127,7 @@ def _connect(name: str) -> socket.socket:
             return connection
         connection.close()
         if "Traceback" in (SERVER / "errors").read_text():
-            break
+            break  # it ended, for a reason that it wrote there
         time.sleep(0.1)
     raise ConnectionError(f"no process forks: {(SERVER / 'errors').read_text()}")
 
