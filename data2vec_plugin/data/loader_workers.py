@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from multiprocessing import parent_process
 from typing import Any, Callable, Iterator, List
 
 from torch import Tensor
@@ -77,10 +78,14 @@ def _no_room(needed: int) -> str:
 
 
 def end_with_parent() -> None:
-    """End this process as soon as its parent process is gone; does nothing if called again."""
-    if not _watching.is_set():
+    """End this process as soon as its parent process is gone; does nothing if called again.
+
+    The parent is the process that multiprocessing names: ``os.getppid()`` would be another one's if it is gone already.
+    """
+    parent = parent_process()
+    if parent is not None and parent.pid is not None and not _watching.is_set():
         _watching.set()
-        threading.Thread(target=_end_without, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=_end_without, args=(parent.pid,), daemon=True).start()
 
 
 def _end_without(parent: int) -> None:

@@ -32,6 +32,14 @@ for batch in DataLoader(range(64), 2, num_workers=2, collate_fn=InWorkers(collat
 """
 
 
+LATE = """
+import os, time
+forks = []
+os.register_at_fork(before=lambda: forks.append(1), after_in_child=lambda: time.sleep(len(forks) - 1))
+"""
+"""Makes the second worker begin a second after it was forked: by then the run has been killed."""
+
+
 def collate(samples: List[Any]) -> Any:
     return {"id": torch.tensor(samples), "net_input": [torch.ones(3), torch.zeros(0)], "name": "a"}
 
@@ -76,7 +84,7 @@ def test_a_run_in_a_small_container_ends_instead_of_waiting(tmp_path: Path) -> N
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks Linux which processes there are")
 def test_workers_of_a_killed_run_end_within_a_second() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", RUN, "8", "30"], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", LATE + RUN, "8", "30"], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "batch\n"
