@@ -5,7 +5,7 @@ requests a million layers, and tensors of a petabyte on a storage of four bytes.
 """
 
 import re
-from typing import Any, Dict, Iterator, List, Mapping, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 MOST_VALUES = 1_000_000
 DEEPEST = 64
@@ -26,8 +26,11 @@ class UnbelievableError(ValueError):
     """The content of a loaded file is impossible or unsafe; the message continues "it is …"."""
 
 
-def check_loaded(state: Any) -> None:
+def check_loaded(state: Any, size: Optional[int] = None) -> None:
     """Check a loaded checkpoint before it is used; runs and resolves nothing.
+
+    ``size`` is the number of bytes in its file, if there is one: torch 2.1 reads what lies behind it for a
+    storage that claims more.
 
     Raises:
         UnbelievableError: its content is impossible or unsafe.
@@ -45,6 +48,8 @@ def check_loaded(state: Any) -> None:
     _check_layers(values, [name for name, _ in tensors])
     for name, tensor in tensors:
         _check_storage(name, tensor)
+    if size is not None:
+        _check_size([tensor for _, tensor in tensors], size)
 
 
 def leaves(section: Any, name: str) -> Iterator[Tuple[str, Any]]:
@@ -146,8 +151,21 @@ def most_layers(names: List[str]) -> int:
     return max((int(number[:9]) + 1 for name in names for number in LAYER.findall(name)), default=0)
 
 
+def _check_size(tensors: List[Any], size: int) -> None:
+    storages = {
+        each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in tensors if _has_bytes(each)
+    }
+    claimed = sum(storages.values())
+    if claimed > size:
+        raise UnbelievableError(f"a checkpoint whose tensors take {claimed:,} bytes, of which the file has {size:,}")
+
+
+def _has_bytes(tensor: Any) -> bool:
+    return not tensor.is_meta and str(tensor.layout) == "torch.strided"
+
+
 def _check_storage(name: str, tensor: Any) -> None:
-    if tensor.is_meta or str(tensor.layout) != "torch.strided":
+    if not _has_bytes(tensor):
         return
     wanted = tensor.numel() * tensor.element_size()
     held = tensor.untyped_storage().nbytes()

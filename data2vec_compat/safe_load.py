@@ -53,7 +53,7 @@ def load_allowed(torch: ModuleType, f: Any, *args: Any, **kwargs: Any) -> Any:
         raise unreadable(f, kind)
     loaded = _load_listed(torch, f, *args, **kwargs)
     try:
-        check_loaded(loaded)
+        check_loaded(loaded, _size(f))
     except UnbelievableError as error:
         raise unreadable(f, FileKind("unbelievable", str(error), "use another one")) from error
     return loaded
@@ -112,6 +112,19 @@ def _read(torch: ModuleType, wanted: List[Entry], f: Any, *args: Any, **kwargs: 
         with _Allow(torch, wanted):
             return torch.load(f, *args, weights_only=True, **kwargs)
     return torch.load(f, *args, weights_only=False, pickle_module=pickle_module(torch, wanted), **kwargs)
+
+
+def _size(f: Any) -> int:
+    """Bytes in a file, unpacked if it is a zip archive."""
+    with opened(f) as file:
+        start = file.tell()
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return sum(member.file_size for member in archive.infolist())
+        except zipfile.BadZipFile:
+            return file.seek(0, os.SEEK_END)
+        finally:
+            file.seek(start)
 
 
 def _begins_with_pickles(f: Any) -> bool:

@@ -30,6 +30,8 @@ def norm_gelu(x: Tensor, norm: Optional[nn.LayerNorm] = None) -> Tensor:
     weight, bias, eps = weights_of(norm)
     if not keeps_less(x, *(() if weight is None else (weight,))):
         channels = int(x.shape[-1])  # an ONNX trace would otherwise record the shape, for which it has no norm
+        if weight is None and is_traced():  # ONNX requires a scale, which torch 2.1 leaves out
+            weight, bias = x.new_ones(channels), x.new_zeros(channels)
         return F.gelu(F.layer_norm(x, (channels,), weight, bias, eps))
     result: Tensor = _NormGelu.apply(x, weight, bias, eps)  # type: ignore[no-untyped-call]
     return result

@@ -23,7 +23,7 @@ from ..decoding.for_fairseq import check_decodable, ctc_generator, is_ctc, refus
 from ..files.text.transcripts import check_symbols, read_labels
 from ..host.examining.before_runs import before_decoding, trained_on
 from ..host.generation import Generation, current_generation
-from ..interop.identify import MULTI, identify
+from ..interop.identify import MULTI, as_mapping, identify
 from ..modalities.conv_spec import receptive_field
 from .audio_config import AsrTaskConfig, refuse_unsupported
 from .data2vec_audio_pretraining import text_compression
@@ -175,7 +175,7 @@ class Data2VecAsrTask(SpeechTask, AudioFinetuningTask):
             self._training = trained_on(task_cfg)
         manifest = os.path.join(self.cfg.data, f"{split}.tsv")
         options = {
-            "sample_rate": cfg.get("sample_rate", self.cfg.sample_rate),
+            "sample_rate": as_mapping(cfg).get("sample_rate", self.cfg.sample_rate),
             "shortest": self.shortest_clip,
             "bad_limit": self.cfg.bad_audio_limit,
             "max_sample_size": self.cfg.max_sample_size,

@@ -9,6 +9,7 @@ from fairseq.tasks.audio_pretraining import AudioPretrainingTask
 from ..config_keys import FRAME_KEYS, errors_by_key
 from ..data.audio.clips import LoaderMasks, SeededAudioDataset
 from ..data.sample_seeds import SampleSeeds
+from ..interop.identify import as_mapping
 from .audio_config import AudioTaskConfig, refuse_unsupported
 from .multi.masks import check_trains
 from .speech import SpeechTask, is_speech, loader_masks, visible_masks
@@ -54,7 +55,7 @@ class Data2VecAudioPretrainingTask(SpeechTask, AudioPretrainingTask):
         cfg = task_cfg or self.cfg
         dataset = SeededAudioDataset(
             os.path.join(self.cfg.data, f"{split}.tsv"),
-            sample_rate=cfg.get("sample_rate", self.cfg.sample_rate),
+            sample_rate=as_mapping(cfg).get("sample_rate", self.cfg.sample_rate),
             seeds=self.seeds,
             masks=self.masks,
             bad_limit=self.cfg.bad_audio_limit,

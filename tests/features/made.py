@@ -32,6 +32,7 @@ def speech_checkpoint(path: Path, normalize: bool = True, task: Dict[str, Any] |
     follow(model)
     cfg = {"model": speech_section(model), "task": {"_name": "audio_pretraining", "data": "gone", **(task or {})}}
     cfg["task"].setdefault("normalize", normalize)
+    cfg.update(criterion=None, lr_scheduler=None)  # sections that fairseq replaces
     torch.save(trainer_state(cfg, model.state_dict()), path)
     return model.eval()
 

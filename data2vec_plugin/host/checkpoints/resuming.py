@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, List, Mapping, Optional, Tuple
 
 from fairseq.file_io import PathManager
-from omegaconf import OmegaConf
 
 from data2vec_compat.safe_load import UnreadableCheckpointError
 
+from ...interop.identify import as_mapping
 from ..watching.advice import is_about_the_checkpoint, mismatch
 from ..watching.task import WatchedTask
 from .saving import LAST
@@ -72,7 +72,7 @@ def tell_other_seed(trainer: Any, path: str, state: Mapping[str, Any]) -> None:
     on."""
     if not isinstance(trainer.task, WatchedTask):
         return
-    saved = OmegaConf.select(OmegaConf.create({"cfg": state.get("cfg")}), "cfg.common.seed")
+    saved = as_mapping(as_mapping(state.get("cfg")).get("common")).get("seed")
     if saved is None:
         return
     seed = trainer.cfg.common.seed

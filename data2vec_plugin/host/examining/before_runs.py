@@ -12,6 +12,7 @@ import numpy as np
 
 from ...files.text.manifests import manifest_entries, manifest_root
 from ...files.unusable import UnusableFileError
+from ...interop.identify import as_mapping
 from ...preflight.finding import ERROR, WARNING, Findings
 from ...preflight.label_lengths import check_labels
 from ...preflight.resources import check_disk, check_memory
@@ -110,7 +111,8 @@ def check_decoding(task: Any, model: Any, training: Optional[Path], findings: Fi
 
 def trained_on(task_cfg: Any) -> Optional[Path]:
     """Return the manifest of a checkpoint's training from its task's configuration, or None if that names none."""
-    folder, split = (task_cfg.get(key) for key in ("data", "train_split"))
+    section = as_mapping(task_cfg)
+    folder, split = (section.get(key) for key in ("data", "train_split"))
     return Path(folder) / f"{split}.tsv" if folder and split else None
 
 
