@@ -54,3 +54,11 @@ def test_tensors_may_share_and_expand_a_little() -> None:
         {"model": {"a": whole, "b": whole[:10], "c": torch.zeros(1).expand(512), "d": torch.zeros(2).to_sparse()}}
     )
     check_loaded([1, 2])
+
+
+def test_tensors_have_no_more_bytes_than_their_file() -> None:
+    whole = torch.zeros(100)
+    state = {"model": {"a": whole, "b": whole[:10], "c": torch.zeros(50)}}
+    check_loaded(state, 600)
+    with pytest.raises(UnbelievableError, match="tensors take 600 bytes, of which the file has 599"):
+        check_loaded(state, 599)
