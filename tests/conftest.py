@@ -16,8 +16,10 @@ import forks  # noqa: E402, F401  # by which pytest's first process says that it
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
+from data2vec_compat.patches.torch import GARBAGE  # noqa: E402
+
 torch.set_num_threads(1)
-if torch.__version__.startswith("2.1."):  # as every training has it: see data2vec_compat/patches/torch.py
+if torch.__version__.startswith(GARBAGE):  # as in every training
     torch.backends.mkldnn.enabled = False
 settings.register_profile("any machine", deadline=None)  # how busy one is says nothing of an example
 settings.load_profile("any machine")
