@@ -23,7 +23,7 @@ class DigitProfile:
     updates_image: int = 250
     updates_text: int = 200
     updates_audio: int = 200
-    updates_fusion: int = 500
+    updates_fusion: int = 400
     batch: int = 64
     image: tuple[str, ...] = (
         *IMAGE,
