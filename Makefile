@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
 BUILT := $(VENV)/built
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-INSTALL := sh requirements/install.sh $(BIN)
+INSTALL := $(BIN)/python requirements/install.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install doctor test matrix test-main test-fairseq check smoke quickstart docs dist bench fuzz clean
@@ -20,7 +20,7 @@ install: $(STAMP)  ## make .venv with torch, torchaudio, torchvision, fairseq an
 
 $(STAMP): setup.py pyproject.toml $(wildcard requirements/*.txt)
 	@started=$$(date +%s); set -e; \
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); $(PIP) install -q uv || true; \
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); $(PIP) install -q uv 2>/dev/null || true; \
 	echo "1/4 torch (the largest part), while fairseq is built from source"; rm -rf $(BUILT); \
 	$(PIP) wheel -q --no-deps -w $(BUILT) fairseq==0.12.2 & building=$$!; \
 	$(INSTALL) -r requirements/torch.txt; \

@@ -116,13 +116,14 @@ def _read(torch: ModuleType, wanted: List[Entry], f: Any, *args: Any, **kwargs: 
 
 def _size(f: Any) -> int:
     """Bytes in a file, unpacked if it is a zip archive."""
+    zipped = not _begins_with_pickles(f)
     with opened(f) as file:
         start = file.tell()
         try:
+            if not zipped:
+                return file.seek(0, os.SEEK_END) - start
             with zipfile.ZipFile(file) as archive:
                 return sum(member.file_size for member in archive.infolist())
-        except zipfile.BadZipFile:
-            return file.seek(0, os.SEEK_END)
         finally:
             file.seek(start)
 

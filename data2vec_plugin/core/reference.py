@@ -60,10 +60,10 @@ class ReferenceView(VisibleView):
     """Masking only affects the computation of positions; the tokens themselves are unchanged, also masked ones and
     channels."""
 
-    def forward(self, tokens: Tokens, mask: Optional[Mask] = None) -> Tokens:
+    def blanked(self, tokens: Tokens, mask: Mask) -> Tokens:
         """See :class:`VisibleView`."""
-        seen = super().forward(tokens, mask)
-        if mask is not None and mask.visible is not None and seen.x is not tokens.x:
+        seen = super().blanked(tokens, mask)
+        if mask.visible is not None:
             copies = mask.indices.size(0) // tokens.x.size(0)
             seen.x = AsItWas(seen.x, tokens.x.repeat_interleave(copies, 0))  # type: ignore[assignment]
         return seen

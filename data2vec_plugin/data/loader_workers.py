@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from multiprocessing import parent_process
+from multiprocessing.connection import wait
 from typing import Any, Callable, Iterator, List
 
 from torch import Tensor
@@ -78,17 +79,15 @@ def _no_room(needed: int) -> str:
 
 
 def end_with_parent() -> None:
-    """End this process as soon as its parent process is gone; does nothing if called again.
-
-    The parent is the process that multiprocessing names: ``os.getppid()`` would be another one's if it is gone already.
-    """
-    parent = parent_process()
-    if parent is not None and parent.pid is not None and not _watching.is_set():
+    """End this process as soon as the process that started it is gone; does nothing if called again."""
+    if parent_process() is not None and not _watching.is_set():
         _watching.set()
-        threading.Thread(target=_end_without, args=(parent.pid,), daemon=True).start()
+        threading.Thread(target=_end_without_parent, daemon=True).start()
 
 
-def _end_without(parent: int) -> None:
-    while os.getppid() == parent:
+def _end_without_parent() -> None:
+    parent: Any = parent_process()
+    while os.getppid() == parent.pid:  # its sentinel may be inherited by other processes, and stay open
         time.sleep(POLL_SECONDS)
+    wait([parent.sentinel])  # it is gone, or a fork server started this process for it
     os._exit(1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from threading import Barrier, Thread
 from typing import Any, Callable, Dict
 
 import pytest
@@ -71,3 +73,19 @@ def test_afterwards_they_are_drawn_as_before() -> None:
     with without_values():
         nn.Linear(3, 3)
     assert torch.equal(nn.Linear(3, 3).weight, expected)
+
+
+def test_threads_do_not_leave_the_functions_replaced() -> None:
+    stock, both = nn.init.normal_, Barrier(2)
+
+    def build() -> None:
+        both.wait()
+        with without_values():
+            time.sleep(0.02)
+
+    threads = [Thread(target=build) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert nn.init.normal_ is stock

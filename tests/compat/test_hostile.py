@@ -1,7 +1,9 @@
 """What cannot be a checkpoint, or must not be followed, is told in one line that names the file, at once."""
 
+import io
 import resource
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,14 @@ def test_tensors_have_no_more_bytes_than_their_file() -> None:
     check_loaded(state, 600)
     with pytest.raises(UnbelievableError, match="tensors take 600 bytes, of which the file has 599"):
         check_loaded(state, 599)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_tensor_may_hold_an_archive(zipped: bool, tmp_path: Path) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("a", "abc")
+    state = {"model": {"w": torch.ones(1000), "z": torch.tensor(list(inner.getvalue()), dtype=torch.uint8)}}
+    torch.save(state, tmp_path / "model.pt", _use_new_zipfile_serialization=zipped)
+    loaded = safe_load.load_allowed(torch, str(tmp_path / "model.pt"))
+    assert torch.equal(loaded["model"]["z"], state["model"]["z"])

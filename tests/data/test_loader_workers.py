@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Optional
 
 import pytest
 import torch
@@ -44,9 +44,12 @@ def collate(samples: List[Any]) -> Any:
     return {"id": torch.tensor(samples), "net_input": [torch.ones(3), torch.zeros(0)], "name": "a"}
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_batch_is_what_the_collater_made(workers: int) -> None:
-    (batch,) = DataLoader(range(3), 3, num_workers=workers, collate_fn=InWorkers(collate))
+@pytest.mark.parametrize("context", [None, "fork", "forkserver"])
+def test_a_batch_is_what_the_collater_made(context: Optional[str]) -> None:
+    workers = int(context is not None)
+    (batch,) = DataLoader(
+        range(3), 3, num_workers=workers, collate_fn=InWorkers(collate), multiprocessing_context=context
+    )
     assert batch["id"].tolist() == [0, 1, 2]
     assert batch["net_input"][1].numel() == 0
     assert [each.tolist() for each in tensors(batch)] == [[0, 1, 2], [1, 1, 1]]

@@ -196,9 +196,9 @@ IN_RUNS = (
     ),
     Fault(  # a worker that begins when the run has been killed waits for its new parent's end
         "R9c",
-        "loader_workers.end_with_parent",
-        "(parent.pid,)",
-        "(os.getppid(),)",
+        "loader_workers._end_without_parent",
+        "parent.pid",
+        "os.getppid()",
         (f"{WORKERS}::test_workers_of_a_killed_run_end_within_a_second",),
     ),
     Fault(  # ranks give the first one up after training's ten minutes, while it encodes a corpus

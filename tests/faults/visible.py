@@ -8,7 +8,7 @@ VISIBLE = (
     Fault(  # blocks that are to stay visible are hidden
         "B6",
         "ExactMasker.sample",
-        "return ~mask if config.inverse and config.length > 1 else mask",
+        "return ~mask if config.inverse and not single else mask",
         "return mask",
         ("tests/core/masks/test_exact_masking.py::test_statistics_are_the_recorded_ones",),
     ),

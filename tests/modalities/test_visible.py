@@ -187,6 +187,18 @@ def test_blocks_with_norms_first_keep_their_residual(compat: bool, kept: bool) -
     torch.testing.assert_close(out["block"], x + out["attention"] if kept else torch.zeros_like(x))
 
 
+@pytest.mark.parametrize("copies", [1, COPIES])
+def test_the_references_view_keeps_the_dropout_of_tokens(copies: int) -> None:
+    """Its masks only change what positions are computed from."""
+    model = visible_model("TEXT", own={"dropout": 0.5}, clone_batch=copies, reference_compat=True)
+    inputs, _ = batch_of(model, source_of("TEXT"))
+    view, seen = method_of(model).encoder.view, []
+    view.register_forward_hook(lambda *call: seen.append(call[-1].x))
+    assert all(bool(loss.isfinite()) for loss in model(**inputs)["losses"].values())
+    (dropped,) = seen
+    assert 0.3 < float((dropped == 0).float().mean()) < 0.7
+
+
 def test_parts_that_do_not_fit_each_other_are_named() -> None:
     method = method_of(visible_model("TEXT"))
     method.encoder.view = MaskedView(DIM)

@@ -96,18 +96,18 @@ class ExactMasker(Masker):
 
     def sample(self, shape: Shape, prob: float, rng: Generator) -> Flags:
         """One mask of this shape, True where hidden."""
-        config = self.config
+        config, single = self.config, self.config.length == 1
         chosen = 1 - prob if config.inverse else prob
-        if config.length == 1:
-            mask, config = np.zeros(shape, dtype=bool), ExactMaskConfig(prob, 1)
+        if single:
+            mask = np.zeros(shape, dtype=bool)
         else:
             mask = self.tiles(shape, chosen, rng) if config.separate else self.blocks(shape, chosen, rng)
-        if config.same_share:
+        if single or config.same_share:
             size = math.prod(shape)
             # for single positions the reference counts the visible ones
-            goal = size - int(size * (1 - prob)) if config.length == 1 else int(size * chosen)
+            goal = size - int(size * (1 - prob)) if single else int(size * chosen)
             self.meet(mask, min(max(goal, 1), size - 1), rng)
-        return ~mask if config.inverse and config.length > 1 else mask
+        return ~mask if config.inverse and not single else mask
 
     def blocks(self, shape: Shape, chosen: float, rng: Generator) -> Flags:
         """Squares around centres that may coincide; squares that would leave the grid are moved to its border."""

@@ -232,10 +232,10 @@ class BatchMasker:
 
     def drawn(self, tokens: Tokens) -> Mask:
         """A mask on the tokens' device if the batch has none, seeded by torch's CPU generator."""
-        rows, width = tokens.x.size(0) * self.copies, tokens.x.size(1)
-        mask = self.masker.draw(tokens.sizes(), batch_generators(rows), self.copies, width)
+        rows, width, sizes = tokens.x.size(0) * self.copies, tokens.x.size(1), tokens.sizes()
+        mask = self.masker.draw(sizes, batch_generators(rows), self.copies, width)
         mask.channels = self.drawn_channels(rows)
-        return (self.with_visible(mask, tokens.sizes()) if self.visible_only else mask).to(tokens.x.device)
+        return (self.with_visible(mask, sizes) if self.visible_only else mask).to(tokens.x.device)
 
     def drawn_channels(self, rows: int) -> Optional[Tensor]:
         """Masked channels (B, C) bool; None where none are configured."""

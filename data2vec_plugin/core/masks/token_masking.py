@@ -75,7 +75,7 @@ class TokenMasker:
         return seen, hidden
 
     def hidden(self, ids: Ids, rng: Generator) -> Flags:
-        """Spans over tokens, or over words (T,); a row without a drawn span hides one."""
+        """Spans over tokens, or over words (T,); `spans.min_masks` are hidden in every row."""
         if self.word_starts is None:
             return self._runs(len(ids), rng)
         starts = self.word_starts[ids]

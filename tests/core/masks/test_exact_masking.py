@@ -81,6 +81,12 @@ def test_a_share_may_be_drawn_anew_for_each_batch() -> None:
     assert all(0.2 <= share <= 0.8 for share in (*shares, *other.tolist()))
 
 
+def test_a_drawn_share_may_be_very_small() -> None:
+    made = ExactMasker(ExactMaskConfig(0.05, 1, least=0.0))
+    counts = [int(made.rows([100], 100, [np.random.default_rng(seed)]).sum()) for seed in range(100)]
+    assert {1, 5} <= set(counts) <= {1, 2, 3, 4, 5}
+
+
 def test_growing_goes_ring_by_ring() -> None:
     mask = np.zeros((5, 5), dtype=bool)
     mask[2, 2] = True
