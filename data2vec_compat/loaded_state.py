@@ -30,7 +30,7 @@ def check_loaded(state: Any, size: Optional[int] = None) -> None:
     """Check a loaded checkpoint before it is used; runs and resolves nothing.
 
     ``size`` is the number of bytes in its file, if it has one. Tensors with more are refused: torch 2.1 reads whatever
-    memory lies behind a storage that claims too much. A storage may still claim another one's bytes.
+    memory follows a storage that claims too much. A storage may still claim another one's bytes.
 
     Raises:
         UnbelievableError: its content is impossible or unsafe.

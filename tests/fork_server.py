@@ -6,6 +6,7 @@ listens at FOLDER/torch, FOLDER/fairseq and FOLDER/plugin until process PID has 
 arguments of `become`; the answers are the program's process id and, once it has ended, its exit code, a line each.
 """
 
+import atexit
 import gc
 import json
 import os
@@ -37,6 +38,7 @@ def become(words: List[str], cwd: str, env: Dict[str, str], streams: List[str], 
     os.setsid()
     for number, path in enumerate([os.devnull, *streams]):
         os.dup2(os.open(path, os.O_RDWR | os.O_APPEND), number)
+    atexit.register(silence)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
@@ -53,6 +55,12 @@ def become(words: List[str], cwd: str, env: Dict[str, str], streams: List[str], 
         program.__file__ = name
     sys.argv = words
     exec(compile(source, name, "exec"), program.__dict__)
+
+
+def silence() -> None:
+    """Say nothing more: what is frozen for the garbage collector is never freed, which nanobind, in triton, reports."""
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def alive(process: int) -> bool:
