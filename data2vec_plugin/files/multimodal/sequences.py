@@ -176,7 +176,9 @@ def read_stats(folder: Path, modalities: Sequence[str]) -> Dict[str, Features]:
         return {f"{name}_{kind}": finite(arrays[f"{name}_{kind}"], path, name) for name in modalities for kind in KINDS}
     except (UnusableFileError, KeyError) as error:
         raise UnusableFileError.of(
-            path, f"cannot be used ({error}); `task.normalize` needs mean and deviation of {', '.join(modalities)}"
+            path,
+            f"cannot be used ({error}); `task.normalize` requires mean and deviation of {', '.join(modalities)}, which "
+            "are written together with a split named train; write it, or set `task.normalize=false`",
         ) from error
 
 
