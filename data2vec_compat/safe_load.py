@@ -51,9 +51,10 @@ def load_allowed(torch: ModuleType, f: Any, *args: Any, **kwargs: Any) -> Any:
     kind = other_kind(f)
     if kind is not None:
         raise unreadable(f, kind)
+    size = _size(f)
     loaded = _load_listed(torch, f, *args, **kwargs)
     try:
-        check_loaded(loaded, _size(f))
+        check_loaded(loaded, size)
     except UnbelievableError as error:
         raise unreadable(f, FileKind("unbelievable", str(error), "use another one")) from error
     return loaded
@@ -116,14 +117,16 @@ def _read(torch: ModuleType, wanted: List[Entry], f: Any, *args: Any, **kwargs: 
 
 def _size(f: Any) -> int:
     """Bytes in a file, unpacked if it is a zip archive."""
-    zipped = not _begins_with_pickles(f)
+    old = _begins_with_pickles(f)  # its last bytes may be an archive's, which one of its tensors holds
     with opened(f) as file:
         start = file.tell()
         try:
-            if not zipped:
+            if old:
                 return file.seek(0, os.SEEK_END) - start
             with zipfile.ZipFile(file) as archive:
                 return sum(member.file_size for member in archive.infolist())
+        except zipfile.BadZipFile as error:
+            raise unreadable(f, TRUNCATED) from error
         finally:
             file.seek(start)
 

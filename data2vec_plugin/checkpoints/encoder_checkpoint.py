@@ -197,7 +197,7 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
     with without_values():
         model, weights = with_weights(checkpoint, teacher, dictionary)
     try:
-        model.load_state_dict(dict(weights), strict=True)
+        model.eval().load_state_dict(dict(weights), strict=True)
     except RuntimeError as error:
         raise misfit(checkpoint, str(error)) from error
     if teacher and model.method.teacher is None:
@@ -205,7 +205,7 @@ def build_encoder(checkpoint: Checkpoint, teacher: bool, dictionary: Any = None)
             f"`--teacher`: checkpoint {checkpoint.path} holds no teacher (`_ema`), as is usual after fine-tuning; "
             "remove `--teacher`"
         )
-    return model.eval()
+    return model
 
 
 def check_sizes(checkpoint: Checkpoint, teacher: bool, dictionary: Any) -> None:

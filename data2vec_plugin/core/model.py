@@ -52,7 +52,8 @@ class Taught(nn.Module):
         """Create the teacher from the current student, then restore its entry in a checkpoint."""
         self.teacher = None
         if entry is None:
-            logger.info("the checkpoint holds no teacher: the teacher starts as a copy of the loaded student")
+            if self.training:  # otherwise there will be none
+                logger.info("the checkpoint holds no teacher: the teacher starts as a copy of the loaded student")
         else:
             self.ensure_teacher().load_state_dict(entry, fallback_updates=max(self.num_updates - 1, 0))
 
