@@ -38,3 +38,16 @@ def leave_out(module: ModuleType) -> bool:
     for message in MESSAGES:
         warnings.filterwarnings("ignore", message, module=FROM)
     return True
+
+
+@patch(
+    "notices",
+    "logging",
+    why="without tensorboardX, fairseq advises in every program to install it, for speech synthesis",
+)
+def leave_out_notices(module: ModuleType) -> bool:
+    """Filters the notice."""
+    module.getLogger("fairseq.tasks.text_to_speech").addFilter(  # type: ignore[attr-defined]
+        lambda record: not record.getMessage().startswith("Please install tensorboardX")
+    )
+    return True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from types import ModuleType
 
 import pytest
 
-from data2vec_compat.patches.foreign_warnings import leave_out
+from data2vec_compat.patches.foreign_warnings import leave_out, leave_out_notices
 
 GIVEN = {
     "\nThe version_base parameter is not specified.\nHydra will assume": "fairseq_cli.hydra_train",
@@ -45,3 +46,16 @@ def test_whoever_asks_for_warnings_gets_them(monkeypatch: pytest.MonkeyPatch) ->
         warnings.simplefilter("default")
         assert not leave_out(ModuleType("fairseq"))
         assert all(shown(message, module) for message, module in GIVEN.items())
+
+
+def test_a_notice_about_speech_synthesis_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("fairseq.tasks.text_to_speech")
+    before = list(logger.filters)
+    try:
+        assert leave_out_notices(logging)
+        with caplog.at_level(logging.INFO):
+            logger.info("Please install tensorboardX: pip install tensorboardX")
+            logger.info("a voice is learned")
+    finally:
+        logger.filters[:] = before
+    assert caplog.messages == ["a voice is learned"]
