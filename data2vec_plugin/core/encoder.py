@@ -73,7 +73,7 @@ class Encoder(nn.Module):
         T, C). Parts that this encoder lacks are taken from the ``lender``.
         """
         seen = self.entering(tokens, lender)
-        if rows is not None:
+        if rows is not None:  # each row of the batch is longer by its extra tokens, which come first
             rows = rows + (rows // (seen.x.size(1) - seen.extra) + 1) * seen.extra
         biases, own = self.biases(seen, lender)
         if (prenet := self.part("prenet", lender)) is not None:

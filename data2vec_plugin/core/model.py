@@ -74,7 +74,8 @@ class Data2Vec(Taught):
         teacher_embeds: bool = False,
     ) -> None:
         super().__init__()
-        if len({term.signal for term in terms}) != 1:
+        signals = {term.signal for term in terms}
+        if len(signals) != 1:
             read = ", ".join(f"`{term.name}` reads {term.signal}" for term in terms) or "there are none"
             raise ValueError(f"`terms` of a model read one signal of its teacher; {read}")
         self.config = config
@@ -82,6 +83,7 @@ class Data2Vec(Taught):
         self.masks = masks
         self.predictor = predictor
         self.terms = terms
+        (self.signal,) = signals
         self.gathers = self.checked_gathers()
         self.teacher_embeds = teacher_embeds or "embedder" not in SHARED_PARTS[config.teacher.scope]
 
@@ -146,12 +148,13 @@ class Data2Vec(Taught):
         """
         teacher = self.ensure_teacher()
         teacher.match(self)
-        (signal,) = {term.signal for term in self.terms}
-        alone = mask is not None and self.config.copies == 1 and all(term.rows_suffice for term in self.terms)
-        rows = mask.positions if mask is not None and alone else None
+        rows_suffice = self.config.copies == 1 and all(term.rows_suffice for term in self.terms)
+        rows = mask.positions if mask is not None and rows_suffice else None
         first = max(self.config.transformer.layers - max(term.top_k for term in self.terms), 0)
-        encoded = teacher.encode(self.encoder, whole, padding_mask, local, rows=rows, record=(signal,), first=first)
-        return encoded.signal(signal)
+        encoded = teacher.encode(
+            self.encoder, whole, padding_mask, local, rows=rows, record=(self.signal,), first=first
+        )
+        return encoded.signal(self.signal)
 
     def make_teacher(self, num_updates: int) -> Teacher:
         """A copy of the averaged parts."""

@@ -88,7 +88,7 @@ ASKED_BY_DEVICE = _asked_by_device()
 
 
 def autocasts() -> bool:
-    """Whether operations choose their own precision, on any device."""
+    """Whether operations choose their own precision, on a CPU or a CUDA device."""
     if ASKED_BY_DEVICE:
         return torch.is_autocast_enabled("cuda") or torch.is_autocast_enabled("cpu")
     return torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled()

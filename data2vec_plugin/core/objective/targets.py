@@ -109,7 +109,10 @@ def normalisation_axes(config: TargetConfig) -> Tuple[List[Axes], List[Axes]]:
 def _normalised(
     x: Tensor, axes_list: Sequence[Axes], padding_mask: Optional[Tensor], rows: Optional[_Rows] = None
 ) -> Tensor:
-    """Normalise (B, T, C) over each of ``axes_list``; with ``rows`` return (N, C), gathered as early as possible."""
+    """Normalise (B, T, C) over each of ``axes_list``; with ``rows`` return (N, C), gathered as early as possible.
+
+    ``rows`` are for lists in which not all are CHANNEL: otherwise (N, C) can be gathered before anything is normalised.
+    """
     last_full = max((i for i, axes in enumerate(axes_list) if axes != CHANNEL), default=-1)
     for i, axes in enumerate(axes_list):
         mean, deviation = moments(x, axes, padding_mask)

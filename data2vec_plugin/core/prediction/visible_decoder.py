@@ -48,6 +48,7 @@ class VisibleDecoder(nn.Module):
         if padding_mask is not None:
             padding_mask = self.seen_padding(padding_mask, mask)
         x, decoders = self.dropout(student.x), [each for each in (self.shared, self.own) if each is not None]
+        # each decoder starts from noise of its own
         outputs = [decoder(self.restored(x, mask), mask, padding_mask) for decoder in decoders]
         if self.further is not None:
             outputs.append(self.further(outputs[0]))
