@@ -29,6 +29,9 @@ HOST = {*TORCH, "fairseq", "fairseq_cli", "hydra", "numpy", "omegaconf", "rich",
 """What is there before an extra is asked for, or comes from torch's index only."""
 FOR_FAIRSEQ = {"regex"}
 """Imported by fairseq when it cuts text by GPT-2's BPE."""
+FAIRSEQ = Path(str(getattr(find_spec("fairseq"), "origin", "")))
+FOR_MAIN = ["scikit-learn"] if FAIRSEQ.with_name("tasks").joinpath("audio_classification.py").exists() else []
+"""Imported by all commands of fairseq's main branch."""
 DEVELOPMENT = {"dev", "docs"}
 
 
@@ -194,7 +197,11 @@ def test_an_extra_is_of_use_without_the_others(extra: str, tmp_path: Path) -> No
     missing = [name for name in mine if find_spec(name) is None]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
-    others = {name for names in CAPABILITIES.values() for name in names} - all_modules_of(EXTRAS[extra]) - FOR_FAIRSEQ
+    others = (
+        {name for names in CAPABILITIES.values() for name in names}
+        - all_modules_of(EXTRAS[extra] + FOR_MAIN)
+        - FOR_FAIRSEQ
+    )
     lines = "\n".join(line[8:] for line in ALONE[extra].splitlines())
     code = f"import sys\nsys.modules.update(dict.fromkeys({sorted(others)}))\nimport data2vec_plugin\n{lines}"
     done = forks.python(["-W", "ignore", "-c", code], imported="torch", cwd=tmp_path)

@@ -8,6 +8,8 @@ reports a failure. Runs that stop within an epoch and use no loader workers are 
 import atexit
 import copy
 import functools
+import logging
+import os
 import queue
 import threading
 import time
@@ -130,4 +132,18 @@ def own_groups(module: ModuleType) -> bool:
         stock(self, *args, **kwargs)
 
     optimizer.__init__ = init
+    return True
+
+
+@patch(
+    "log level",
+    "fairseq.models.wav2vec.wav2vec2_classification",
+    why="a model of fairseq's main branch sets the level of all logs to DEBUG when it is imported",
+)
+def not_for_debugging(module: ModuleType) -> bool:
+    """Sets the level that fairseq's commands have, unless LOGLEVEL requests DEBUG."""
+    root = logging.getLogger()
+    if root.level != logging.DEBUG or os.environ.get("LOGLEVEL", "").upper() == "DEBUG":
+        return False
+    root.setLevel(logging.INFO)
     return True

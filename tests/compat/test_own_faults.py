@@ -1,6 +1,8 @@
 """What fails in fairseq itself works; what works is as it was."""
 
-from typing import Any, List, Tuple
+import logging
+from types import ModuleType
+from typing import Any, List, Optional, Tuple
 
 import forks
 import pytest
@@ -13,6 +15,8 @@ from fairseq.dataclass.configs import EMAConfig  # noqa: E402
 from fairseq.dataclass.utils import merge_with_parent  # noqa: E402
 from fairseq.optim import composite  # noqa: E402
 from omegaconf import OmegaConf  # noqa: E402
+
+from data2vec_compat.patches import own_faults  # noqa: E402
 
 RATIO = [0.03, 0.9, 0.07]
 
@@ -134,3 +138,18 @@ def test_a_second_optimizer_does_not_step_the_first() -> None:
     assert [value.item() for value in others] == [1.0, 1.0]
     assert [value.item() for value in parameters] == pytest.approx([0.9, 0.9])
     assert [list(optimizer.optimizers) for optimizer in (first, second)] == [["decoder"], ["default"]]
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(None, logging.INFO), ("debug", logging.DEBUG)])
+def test_no_import_sets_the_level_of_all_logs(asked: Optional[str], kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = logging.getLogger()
+    before = root.level
+    monkeypatch.setenv("LOGLEVEL", asked) if asked else monkeypatch.delenv("LOGLEVEL", raising=False)
+    try:
+        root.setLevel(logging.DEBUG)  # as fairseq main's module does
+        assert own_faults.not_for_debugging(ModuleType("module")) == (asked is None)
+        assert root.level == kept
+        root.setLevel(logging.WARNING)
+        assert not own_faults.not_for_debugging(ModuleType("module"))
+    finally:
+        root.setLevel(before)

@@ -119,8 +119,10 @@ def test_an_ensemble_shares_a_dictionary(data: Path) -> None:
 def test_a_clip_that_no_batch_can_hold_is_named_with_its_line_and_option(data: Path) -> None:
     task = make_task(data)
     task.load_dataset("train")
+    limits = {"max_tokens": 9_000, "max_positions": task.max_positions()}
     with pytest.raises(ValueError, match=r"train\.tsv:2: .*a\.wav: 16,000 samples \(1\.0 s\), but .*`--max-tokens`"):
-        task.get_batch_iterator(task.dataset("train"), max_tokens=9_000, max_positions=task.max_positions())
+        # fairseq main cuts batches in the second call
+        task.get_batch_iterator(task.dataset("train"), **limits).next_epoch_itr(shuffle=False)
 
 
 def test_such_clips_are_left_out_and_counted_where_that_is_asked_for(

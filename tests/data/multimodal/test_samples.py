@@ -196,5 +196,5 @@ def test_normalised_features_leave_gaps_alone(tmp_path: Path) -> None:
     np.savez(tmp_path / "stats.npz", vision_mean=np.full(4, 3.0), vision_std=np.full(4, 2.0))
     data = opened(tmp_path, modalities=["vision"], stats=read_stats(tmp_path, ["vision"]))
     assert data[0]["features"]["vision"].tolist() == [[1.0] * 4, [0.0] * 4, [1.0] * 4]
-    with pytest.raises(UnusableFileError, match=r"stats\.npz: cannot be used .*`task.normalize` needs"):
+    with pytest.raises(UnusableFileError, match=r"stats\.npz: cannot be used .*`task.normalize` requires"):
         read_stats(tmp_path, MODALITIES)
