@@ -3,7 +3,7 @@
     BIN/python requirements/install.py WORDS
 
 installs into the environment of BIN/python. uv does not read pip's configuration: what it has for a setting is passed
-to it, and where it has nothing, or where it fails, pip installs.
+to it. Pip installs where uv has nothing for one, as for several indexes, from which they choose differently, or fails.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ KEPT = ("torch", "torchaudio", "torchvision")
 
 FOR_UV = {
     "index-url": "UV_DEFAULT_INDEX",
-    "extra-index-url": "UV_INDEX",
     "find-links": "UV_FIND_LINKS",
     "trusted-host": "UV_INSECURE_HOST",
     "cert": "SSL_CERT_FILE",
@@ -72,8 +71,7 @@ def main(words: list[str]) -> int:
         words = ["-q", *words] if asks_for_torch else ["-q", "-c", str(constraints), *words]
         variables = for_uv(settings()) if UV.exists() else None
         if variables is not None:
-            # from the index with the best release, as pip does
-            options = ("--compile-bytecode", "--index-strategy", "unsafe-best-match", "--python", sys.executable)
+            options = ("--compile-bytecode", "--python", sys.executable)
             done = subprocess.run(
                 (UV, "pip", "install", *options, *words), env={**variables, **os.environ}, check=False
             )

@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).resolve().parents[1] / "requirements" / "install.py"
 PROGRAM = """#!/bin/sh
 cd "$(dirname "$0")"
 echo "$(basename "$0")" >> calls
-echo "$UV_INDEX" > index
+echo "$UV_FIND_LINKS" > links
 : > kept
 while [ $# -gt 0 ]; do
     [ "$1" != -c ] || cat "$2" > kept
@@ -66,10 +66,10 @@ def test_uv_installs_and_pip_what_uv_cannot(install: ModuleType, tmp_path: Path)
 def test_pips_settings_reach_uv_or_pip_installs(
     install: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(install, "settings", lambda: {"extra-index-url": "https://a/simple\nhttps://b/simple"})
+    monkeypatch.setattr(install, "settings", lambda: {"find-links": "/a\n/b"})
     assert install.main(["tqdm"]) == 0
-    assert (tmp_path / "index").read_text() == "https://a/simple https://b/simple\n"
-    monkeypatch.setattr(install, "settings", lambda: {"proxy": "here:80"})
+    assert (tmp_path / "links").read_text() == "/a,/b\n"
+    monkeypatch.setattr(install, "settings", lambda: {"extra-index-url": "https://b/simple"})
     assert install.main(["tqdm"]) == 0
     assert calls(tmp_path) == ["uv", "pip"]
 

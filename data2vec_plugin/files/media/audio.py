@@ -100,9 +100,10 @@ def _opened(entry: str) -> Iterator[soundfile.SoundFile]:
         if size == 0:
             raise UnusableFileError.of(entry, EMPTY)
         try:
-            # libsndfile reads a descriptor itself, and from memory by calling back
-            source: Union[int, BinaryIO] = file if isinstance(file, io.BytesIO) else file.fileno()
-            sound = soundfile.SoundFile(source, closefd=False)
+            # libsndfile reads a descriptor itself, and from memory by calling back; it gets a descriptor of its own,
+            # because before 1.2.1 it also closes one that it should not if it cannot read the file
+            source: Union[int, BinaryIO] = file if isinstance(file, io.BytesIO) else os.dup(file.fileno())
+            sound = soundfile.SoundFile(source, closefd=True)
         except soundfile.LibsndfileError as error:
             raise _unreadable(entry, error) from error
         with sound:
