@@ -101,7 +101,7 @@ def _opened(entry: str) -> Iterator[soundfile.SoundFile]:
             raise UnusableFileError.of(entry, EMPTY)
         try:
             # libsndfile reads a descriptor itself, and from memory by calling back; it gets a descriptor of its own,
-            # because before 1.2.1 it also closes one that it should not if it cannot read the file
+            # because 1.2.0 also closes one that it should not if it cannot read the file
             source: Union[int, BinaryIO] = file if isinstance(file, io.BytesIO) else os.dup(file.fileno())
             sound = soundfile.SoundFile(source, closefd=True)
         except soundfile.LibsndfileError as error:
