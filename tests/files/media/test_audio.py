@@ -80,6 +80,28 @@ def test_a_missing_package_is_no_bad_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert data.bad_files.indices == []
 
 
+def test_a_libsndfile_that_closes_what_it_cannot_read_is_no_other_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As 1.2.0 does, whatever it was told."""
+    stock = soundfile.SoundFile
+
+    def closing(file: int, closefd: bool) -> soundfile.SoundFile:
+        try:
+            return stock(file, closefd=closefd)
+        except soundfile.LibsndfileError:
+            if not closefd:
+                os.close(file)
+            raise
+
+    monkeypatch.setattr(soundfile, "SoundFile", closing)
+    (tmp_path / "bad.wav").write_bytes(b"no audio" * 10)
+    opened = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    with pytest.raises(UnusableFileError, match=r"bad\.wav: cannot be read"):
+        read_samples(str(tmp_path / "bad.wav"))
+    assert not opened or len(os.listdir("/proc/self/fd")) == opened
+
+
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.wav")
     (tmp_path / "zero.wav").symlink_to("/dev/zero")
