@@ -7,8 +7,9 @@ import re
 import struct
 import zipfile
 from argparse import Namespace
+from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, List, Tuple
+from typing import Any, BinaryIO, Iterator, List, Tuple
 
 from data2vec_compat.allowed import Entry, ForbiddenCallError, allowed_globals, harmless_globals
 from data2vec_compat.file_kinds import AGAIN, PICKLES, TRUNCATED, FileKind, opened, other_kind
@@ -115,41 +116,44 @@ def _read(torch: ModuleType, wanted: List[Entry], f: Any, *args: Any, **kwargs: 
     return torch.load(f, *args, weights_only=False, pickle_module=pickle_module(torch, wanted), **kwargs)
 
 
-def _size(f: Any) -> int:
-    """Bytes in a file, unpacked if it is a zip archive."""
-    old = _begins_with_pickles(f)  # its last bytes may be an archive's, which one of its tensors holds
+@contextmanager
+def _looked_at(f: Any) -> Iterator[BinaryIO]:
+    """Opens a path; an open file is afterwards where it was before."""
     with opened(f) as file:
         start = file.tell()
         try:
-            if old:
-                return file.seek(0, os.SEEK_END) - start
-            with zipfile.ZipFile(file) as archive:
-                return sum(member.file_size for member in archive.infolist())
-        except zipfile.BadZipFile as error:
-            raise unreadable(f, TRUNCATED) from error
+            yield file
         finally:
             file.seek(start)
 
 
+def _size(f: Any) -> int:
+    """Bytes in a file, unpacked if it is a zip archive."""
+    old = _begins_with_pickles(f)  # its last bytes may be an archive's, which one of its tensors holds
+    with _looked_at(f) as file:
+        if old:
+            start = file.tell()
+            return file.seek(0, os.SEEK_END) - start
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return sum(member.file_size for member in archive.infolist())
+        except zipfile.BadZipFile as error:
+            raise unreadable(f, TRUNCATED) from error
+
+
 def _begins_with_pickles(f: Any) -> bool:
     """Whether it is torch's older format, of which torch's weights-only loader accepts more than this one."""
-    with opened(f) as file:
-        start = file.tell()
-        head = file.read(2)
-        file.seek(start)
-    return head in PICKLES
+    with _looked_at(f) as file:
+        return file.read(2) in PICKLES
 
 
 def _check_bounded(f: Any) -> None:
     """Raise UnpicklingError for functions that torch allows but that can allocate any amount of memory."""
-    with opened(f) as file:
-        start = file.tell()
-        with zipfile.ZipFile(file) as archive:
-            members = [member for member in archive.infolist() if member.filename.endswith("data.pkl")]
-            for member in members:
-                member.CRC = member.CRC or None  # type: ignore[assignment]  # torch may leave it out
-            pickles = [archive.read(member) for member in members]
-        file.seek(start)
+    with _looked_at(f) as file, zipfile.ZipFile(file) as archive:
+        members = [member for member in archive.infolist() if member.filename.endswith("data.pkl")]
+        for member in members:
+            member.CRC = member.CRC or None  # type: ignore[assignment]  # torch may leave it out
+        pickles = [archive.read(member) for member in members]
     for name in UNBOUNDED:
         if any(f"\n{name}\n".encode() in content for content in pickles):
             raise pickle.UnpicklingError(f"GLOBAL {name} is not allowed")
