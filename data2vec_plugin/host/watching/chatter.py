@@ -32,6 +32,16 @@ CHATTER = {
     "fairseq.utils": ("***", "rank "),
 }
 """How they begin, by logger. Their content is also in the plan or the lines of statistics, or is obvious."""
+OF_MAIN = {
+    "fairseq.tasks.fairseq_task": (
+        "can_reuse_epoch_itr = ",
+        "reuse_dataloader = ",
+        "rebuild_batches = ",
+        "batches will be rebuilt for each epoch",
+        "creating new batches for epoch ",
+    ),
+}
+"""The same for messages that only fairseq's main branch logs."""
 
 SAVED = re.compile(
     r"Saved checkpoint (?P<path>.+) \(epoch \d+ @ (?P<updates>\d+) updates, score .+\) "
@@ -41,7 +51,7 @@ SAVED = re.compile(
 
 def is_chatter(record: logging.LogRecord) -> bool:
     """Whether a console for people omits a record."""
-    beginnings = CHATTER.get(record.name, ())
+    beginnings = (*CHATTER.get(record.name, ()), *OF_MAIN.get(record.name, ()))
     return record.levelno <= logging.INFO and record.getMessage().startswith(beginnings)
 
 

@@ -22,23 +22,16 @@ from .chatter import is_chatter, reworded
 
 FOR_PEOPLE = ("fairseq_cli.train", "fairseq_cli.generate")
 """The loggers of commands whose console is for people."""
-LOGGERS = (
-    *(*FOR_PEOPLE, "fairseq_cli.validate", "fairseq.trainer", "fairseq.models.wav2vec.wav2vec2_asr"),
-    "fairseq.tasks.fairseq_task",
-)
-"""Those that log configurations, models, parameters and iterators."""
+LOGGERS = (*FOR_PEOPLE, "fairseq_cli.validate", "fairseq.trainer", "fairseq.models.wav2vec.wav2vec2_asr")
+"""Those that log configurations, models and parameters."""
 STOCK_FORMATS = (
     "%(asctime)s | %(levelname)s | %(name)s | %(message)s",
     "[%(asctime)s][%(name)s][%(levelname)s] - %(message)s",
 )
 """fairseq's and hydra's: a console with one of these has not been configured by the user."""
 OURS = ("data2vec_plugin", "data2vec_compat", "fairseq", "fairseq_cli")
-FOR_FILES = (
-    "detected shared parameter: ",  # of every bias that is None, too
-    *("can_reuse_epoch_itr = ", "reuse_dataloader = ", "rebuild_batches = ", "batches will be rebuilt for each epoch"),
-    "creating new batches for epoch ",
-)
-"""How fairseq's messages about parameters, and its main branch's about iterators, begin."""
+SHARED = "detected shared parameter: "
+"""fairseq logs it for every bias that is None, too."""
 
 DIM, BOLD, GREEN, YELLOW, RED = 2, 1, 32, 33, 31
 COLOURS = {logging.WARNING: YELLOW, logging.ERROR: RED, logging.CRITICAL: RED}
@@ -157,10 +150,10 @@ def is_configuration(message: Any) -> bool:
 
 
 def is_for_files(record: logging.LogRecord) -> bool:
-    """Whether a record is a whole configuration or model, or is about parameters or iterators."""
+    """Whether a record is a whole configuration or model, or is about shared parameters."""
     message: Any = record.msg
     if isinstance(message, str):
-        return message.startswith(FOR_FILES)
+        return message.startswith(SHARED)
     return isinstance(message, (nn.Module, dict)) or OmegaConf.is_config(message)
 
 

@@ -1,21 +1,36 @@
 """Which of fairseq's lines a console for people leaves out."""
 
 import logging
+from importlib.util import find_spec
 
 import pytest
 
-from data2vec_plugin.host.watching.chatter import CHATTER, is_chatter, reworded
+from data2vec_plugin.host.watching.chatter import CHATTER, OF_MAIN, is_chatter, reworded
 
 
 def record(name: str, message: str, level: int = logging.INFO) -> logging.LogRecord:
     return logging.makeLogRecord({"name": name, "msg": message, "levelno": level})
 
 
+def source_of(name: str) -> str:
+    path = __import__(name, fromlist=["x"]).__file__
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+@pytest.mark.parametrize("name", OF_MAIN)
+def test_so_does_its_main_branch(name: str) -> None:
+    for beginning in OF_MAIN[name]:
+        assert is_chatter(record(name, f"{beginning}1"))
+    if find_spec("fairseq.tasks.audio_classification") is None:
+        pytest.skip("this fairseq is the release")
+    text = source_of(name)
+    assert all(beginning in text for beginning in OF_MAIN[name])
+
+
 @pytest.mark.parametrize("name", CHATTER)
 def test_fairseq_still_logs_what_is_left_out(name: str) -> None:
-    source = __import__(name, fromlist=["x"]).__file__
-    with open(source, encoding="utf-8") as file:
-        text = file.read()
+    text = source_of(name)
     for beginning in CHATTER[name]:
         assert beginning.partition(" due to num")[0].rstrip("*") in text
 
