@@ -6,21 +6,13 @@ error and drops the batch, for which the run then waits forever. The workers of 
 
 from __future__ import annotations
 
-import os
-import threading
-import time
-from multiprocessing import parent_process
-from multiprocessing.connection import wait
 from typing import Any, Callable, Iterator, List
 
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from ..files import shared_memory
-
-POLL_SECONDS = 0.2
-
-_watching = threading.Event()
+from ..files.parent_process import end_with_parent
 
 
 class SharedMemoryError(RuntimeError):
@@ -76,18 +68,3 @@ def _no_room(needed: int) -> str:
         f"shared by all workers: {shared_memory.ENLARGE}, lower `dataset.num_workers` (0 needs none) or "
         "`dataset.max_tokens`"
     )
-
-
-def end_with_parent() -> None:
-    """End this process as soon as the process that started it is gone; does nothing if called again."""
-    if parent_process() is not None and not _watching.is_set():
-        _watching.set()
-        threading.Thread(target=_end_without_parent, daemon=True).start()
-
-
-def _end_without_parent() -> None:
-    parent: Any = parent_process()
-    while os.getppid() == parent.pid:  # its sentinel may be inherited by other processes, and stay open
-        time.sleep(POLL_SECONDS)
-    wait([parent.sentinel])  # it is gone, or a fork server started this process for it
-    os._exit(1)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, Callable, List, Optional, Type, TypeVar
 
@@ -17,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..files.parent_process import end_with_parent
 from .decoded import Decoded, Decoder
 
 Self = TypeVar("Self", bound="ForkedWorkers")
@@ -129,14 +128,7 @@ def _begin(work: Callable[[Any], Any], everybody: Any) -> None:
     _work, _everybody = work, everybody
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
+    end_with_parent()
 
 
 def _arrived() -> int:

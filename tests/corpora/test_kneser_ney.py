@@ -28,6 +28,7 @@ SENTENCES = [
         "a",
     )
 ]
+KENLM = Path(__file__).resolve().parents[1] / "fixtures" / "kenlm"
 HELD_OUT = [line.split() for line in ("six dogs wait over the bridge", "zebras jump", "the the")]
 
 
@@ -106,6 +107,17 @@ def test_kenlm_reads_it_and_says_the_same(tmp_path: Path) -> None:
             total += score
         total += kenlm.finish(state)[1]
         assert total == pytest.approx(Arpa(text).of_sentence(sentence), rel=1e-5)
+
+
+def test_it_is_what_lmplz_writes() -> None:
+    """tests/fixtures/kenlm/README.md; ``<s>`` is never predicted, so its own probability means nothing."""
+    sentences = [line.split() for line in (KENLM / "sentences.txt").read_text().splitlines()]
+    model = KneserNey(sentences, 3)
+    assert not model.guessed
+    ours, theirs = Arpa(written(model)), Arpa((KENLM / "sentences.arpa").read_text())
+    assert ours.backoff == pytest.approx(theirs.backoff, abs=2e-6)
+    ours.probability[("<s>",)] = theirs.probability[("<s>",)]
+    assert ours.probability == pytest.approx(theirs.probability, abs=2e-6)
 
 
 def test_what_is_pruned_is_not_listed(tmp_path: Path) -> None:

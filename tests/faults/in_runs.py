@@ -196,7 +196,7 @@ IN_RUNS = (
     ),
     Fault(  # a worker that begins when the run has been killed waits for its new parent's end
         "R9c",
-        "loader_workers._end_without_parent",
+        "parent_process._end_without_parent",
         "parent.pid",
         "os.getppid()",
         (f"{WORKERS}::test_workers_of_a_killed_run_end_within_a_second",),
