@@ -1,1 +1,1 @@
-"""The data2vec method: student, teacher, targets, loss. Imports torch only, never fairseq."""
+"""The data2vec method: student, teacher, targets, loss. Imports torch and NumPy, never fairseq."""

@@ -22,8 +22,8 @@ class Encoder(nn.Module):
     modality's own layers before the shared ones.
     """
 
-    LENT = ("embedder", "positions", "extra_tokens", "prenet")
-    """The parts that can come from another encoder."""
+    BORROWED = ("embedder", "positions", "extra_tokens", "prenet")
+    """The parts that a teacher without its own borrows from the student."""
 
     extra_tokens: Optional[nn.Parameter]
     positions: Positions
@@ -72,8 +72,8 @@ class Encoder(nn.Module):
         The outputs of the extra tokens are returned separately, and ``with_extra`` also in front of the others: (B, E +
         T, C). Parts that this encoder lacks are taken from the ``lender``.
         """
-        seen = self.entering(tokens, lender)
-        if rows is not None:  # each row of the batch is longer by its extra tokens, which come first
+        seen = self.first_input(tokens, lender)
+        if rows is not None:  # the flat positions shift, since each input begins with its extra tokens
             rows = rows + (rows // (seen.x.size(1) - seen.extra) + 1) * seen.extra
         biases, own = self.biases(seen, lender)
         if (prenet := self.part("prenet", lender)) is not None:
@@ -81,14 +81,14 @@ class Encoder(nn.Module):
         encoded: EncoderOutput = self.transformer(seen.x, seen.padding_mask, own, rows=rows, **options)
         return encoded if with_extra or rows is not None or not seen.extra else encoded.without_first(seen.extra)
 
-    def entering(self, tokens: Tokens, lender: Optional[Encoder]) -> Tokens:
-        """The input of the first layer: positions are added before the visible tokens are selected, so they see all
-        tokens."""
-        placed = self.placed(tokens, self.part("positions", lender))
-        return placed.gathered().led_by(self.part("extra_tokens", lender))
+    def first_input(self, tokens: Tokens, lender: Optional[Encoder]) -> Tokens:
+        """The input of the first layer: positions are added first, since convolutional ones need all tokens; then the
+        visible tokens are selected."""
+        positioned = self.with_positions(tokens, self.part("positions", lender))
+        return positioned.gathered().led_by(self.part("extra_tokens", lender))
 
-    def placed(self, tokens: Tokens, positions: Positions) -> Tokens:
-        """Tokens with their positions; padding must not leak into neighbouring tokens."""
+    def with_positions(self, tokens: Tokens, positions: Positions) -> Tokens:
+        """Adds positions; padding is zeroed first, so that it cannot leak into neighbouring tokens."""
         silent = tokens.silenced()
         return replace(silent, x=positions.added(silent.x, silent.padding_mask))
 

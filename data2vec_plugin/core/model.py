@@ -118,7 +118,8 @@ class Data2Vec(Taught):
         return Data2VecOutput({term.name: term(step) for term in self.terms}, mask, local.detached())
 
     def checked(self, mask: Mask, tokens: Tokens) -> Mask:
-        """Returns the mask; raises ValueError if it hides nothing, or for a mask or a K that cannot train."""
+        """The mask, with its visible positions if the student needs them; raises ValueError if it hides nothing, has
+        another shape, or if K exceeds the number of layers."""
         self.config.check_targets()
         rows, width = tokens.x.shape[:2]
         if mask.indices.shape != (rows * self.config.copies, width):
@@ -148,8 +149,10 @@ class Data2Vec(Taught):
         """
         teacher = self.ensure_teacher()
         teacher.match(self)
+        # the last layer then computes masked positions only
         rows_suffice = self.config.copies == 1 and all(term.rows_suffice for term in self.terms)
         rows = mask.positions if mask is not None and rows_suffice else None
+        # layers below are not recorded, since no target reads them
         first = max(self.config.transformer.layers - max(term.top_k for term in self.terms), 0)
         encoded = teacher.encode(
             self.encoder, whole, padding_mask, local, rows=rows, record=(self.signal,), first=first
@@ -157,7 +160,7 @@ class Data2Vec(Taught):
         return encoded.signal(self.signal)
 
     def make_teacher(self, num_updates: int) -> Teacher:
-        """A copy of the averaged parts."""
+        """A teacher with a copy of all parts that it does not share with the student."""
         return Teacher(self, self.config.teacher, num_updates, self.shared_parts(), self.copied_parts())
 
     def shared_parts(self) -> Tuple[object, ...]:
@@ -171,6 +174,6 @@ class Data2Vec(Taught):
         return tuple(part for part in parts if part is not None)
 
     def copied_parts(self) -> Tuple[str, ...]:
-        """Prefixes of parameters that the teacher copies instead of averaging: with scope "layers", all except the
-        layers."""
+        """Prefixes of parameters that the teacher copies instead of averaging: with scope "layers", positions and
+        embedder."""
         return ("encoder.positions.", "encoder.embedder.") if self.config.teacher.scope == "layers" else ()

@@ -1,4 +1,8 @@
-"""The data passed between the steps of the method. B batch, T positions, C channels, N masked positions."""
+"""The data passed between the steps of the method.
+
+Shapes: B inputs, R rows (B times the copies of each input, each with a mask of its own), T positions, C channels,
+N masked positions, V visible tokens, E extra tokens, K averaged layers, H heads.
+"""
 
 from __future__ import annotations
 

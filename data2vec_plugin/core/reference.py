@@ -79,7 +79,7 @@ class AsItWas(NamedTuple):
 class ReferenceEncoder(Encoder):
     """Padding is not set to zero, and leaks through position convolutions."""
 
-    def placed(self, tokens: Tokens, positions: Positions) -> Tokens:
+    def with_positions(self, tokens: Tokens, positions: Positions) -> Tokens:
         """See :class:`Encoder`."""
         if not isinstance(tokens.x, AsItWas):
             return replace(tokens, x=positions.added(tokens.x, tokens.padding_mask))

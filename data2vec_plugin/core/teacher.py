@@ -32,7 +32,7 @@ class Teacher:
 
     Modules and parameters in ``shared`` are not copied; parameters with a prefix in ``copied`` are copied instead of
     averaged, like buffers. The count of followed updates ensures exactly one step per update: not one per micro-batch,
-    no second one after an overflow, and on resume the one step that is still due.
+    and no second one after an overflow of fp16. If a checkpoint was saved before its last step, that is made on resume.
     """
 
     def __init__(
@@ -82,16 +82,17 @@ class Teacher:
     ) -> EncoderOutput:
         """Encode the full input with the teacher's parts, and the ``student``'s where they are shared.
 
-        The encoder is the one ``of`` the module of this name within what the teacher copies.
-
+        ``of`` names the submodule whose encoder is used, that of one modality; empty: the model's own encoder.
         ``local`` are the student's tokens, read by a teacher without its own embedder. See
         :meth:`Encoder.encode` for ``options``.
         """
         encoder: Any = self.module.get_submodule(of).encoder
         dtype = next(self.module.parameters()).dtype
-        tokens = local.detached() if encoder.embedder is None else encoder.embed(of_dtype(source, dtype), padding_mask)
-        tokens.x = of_dtype(tokens.x, dtype)
-        lent = [getattr(student, name) for name in Encoder.LENT if getattr(encoder, name) is None]
+        tokens = (
+            local.detached() if encoder.embedder is None else encoder.embed(cast_floats(source, dtype), padding_mask)
+        )
+        tokens.x = cast_floats(tokens.x, dtype)
+        lent = [getattr(student, name) for name in Encoder.BORROWED if getattr(encoder, name) is None]
         with evaluating(lent):
             encoded: EncoderOutput = encoder.encode(tokens, lender=student, **options)
         return encoded
@@ -123,7 +124,7 @@ class Teacher:
         return averaged, copied
 
     def match(self, source: nn.Module) -> None:
-        """Move to the student's device, and compute in its precision unless it is to be fp32, as the master stays."""
+        """Move to the student's device and precision (fp32 unless ``same_dtype``); the stored average stays fp32."""
         theirs = next(source.parameters())
         ours = next(self.module.parameters())
         dtype = theirs.dtype if self.config.same_dtype else torch.float32
@@ -177,7 +178,7 @@ class Teacher:
 
 
 class TeacherPart:
-    """One student's part of a teacher that follows several together: the module named ``of``."""
+    """The teacher of one modality's method, within a teacher that is shared by several; ``of`` names the submodule."""
 
     def __init__(self, whole: Teacher, of: str) -> None:
         self.whole = whole
@@ -209,7 +210,7 @@ def _frozen_copy(source: nn.Module, shared: Collection[object]) -> nn.Module:
     return module.eval()
 
 
-def of_dtype(x: Tensor, dtype: torch.dtype) -> Tensor:
+def cast_floats(x: Tensor, dtype: torch.dtype) -> Tensor:
     """Cast floating-point tensors to another precision; ids are unchanged."""
     return x.to(dtype) if x.is_floating_point() else x
 

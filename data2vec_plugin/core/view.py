@@ -1,4 +1,4 @@
-"""How the student sees tokens of which some are masked (section 3.1)."""
+"""Applies a mask to the student's tokens (section 3.1)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .outputs import Tokens
 
 
 class PlainView(nn.Module):
-    """Unmasked tokens, with dropout only: for sources that are already masked, or without masking."""
+    """Applies dropout only: the source is already masked, or nothing is."""
 
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()
@@ -24,8 +24,10 @@ class PlainView(nn.Module):
 
 
 class MaskedView(PlainView):
-    """A learned embedding in place of masked tokens; masked channels are zero, with ``channels_first`` except in the
-    embedding."""
+    """Replaces masked tokens by a learned embedding, and sets masked channels to zero.
+
+    With ``channels_first`` the channels are zeroed before the embedding is inserted, so that it keeps its own.
+    """
 
     def __init__(self, dim: int, dropout: float = 0.0, channels_first: bool = False) -> None:
         super().__init__(dropout)
@@ -50,18 +52,18 @@ def zero_channels(x: Tensor, channels: Optional[Tensor]) -> Tensor:
 
 
 class VisibleView(PlainView):
-    """Keeps only visible tokens, for each copy of a mask (data2vec 2.0, section 3.2).
+    """Marks the visible tokens of each masked copy; the encoder then selects them (data2vec 2.0, section 3.2).
 
-    If positions depend on neighbouring tokens (``spreads``), masked tokens are set to zero, or to noise of standard
-    deviation ``noise``, before positions are computed. The same applies to masks without visible positions, as in
-    fine-tuning, where masked tokens are kept.
+    If positions depend on neighbouring tokens (``positions_mix``), masked tokens are set to zero, or to noise of
+    standard deviation ``noise``, before positions are computed. The same applies to masks without visible positions, as
+    in fine-tuning, where masked tokens are kept.
     """
 
     gathers = True
 
-    def __init__(self, dropout: float = 0.0, spreads: bool = False, noise: Optional[float] = None) -> None:
+    def __init__(self, dropout: float = 0.0, positions_mix: bool = False, noise: Optional[float] = None) -> None:
         super().__init__(dropout)
-        self.spreads = spreads
+        self.positions_mix = positions_mix
         self.noise = noise
 
     def forward(self, tokens: Tokens, mask: Optional[Mask] = None) -> Tokens:
@@ -69,7 +71,7 @@ class VisibleView(PlainView):
         seen = super().forward(tokens)
         if mask is None:
             return seen
-        if self.spreads or mask.visible is None or mask.channels is not None:
+        if self.positions_mix or mask.visible is None or mask.channels is not None:
             seen = self.blanked(seen, mask)
         return Tokens(seen.x, seen.padding_mask, mask.visible, mask.absent)
 

@@ -5,7 +5,7 @@ discounts for counts of 1, 2, and 3 or more, by order; lower orders count the di
 unigrams are interpolated with the uniform distribution over the vocabulary and ``<unk>``. The whole count of a pruned
 n-gram goes to the back-off, so that the probabilities after every context add up to 1, pruned or not.
 
-`lmplz` writes the same numbers but for two differences. When it estimates discounts, it takes the last n-gram of each
+`lmplz` writes the same numbers, with two exceptions. When it estimates discounts, it takes the last n-gram of each
 lower order by its own count, which changes the numbers noticeably for a few hundred sentences only. With
 `--limit_vocab_file` it drops n-grams with other words and their probability; here other words count as ``<unk>``.
 """

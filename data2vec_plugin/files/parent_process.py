@@ -1,4 +1,4 @@
-"""Processes of ours that end with the one that started them, however that ends: loader workers, decoding processes."""
+"""Worker processes that end with the process that started them, however that ends (loading, decoding)."""
 
 from __future__ import annotations
 

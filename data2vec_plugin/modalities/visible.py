@@ -63,7 +63,7 @@ class Modality:
 
     embedder: nn.Module
     signal: nn.Module
-    spreads: bool = False
+    positions_mix: bool = False
     grid: Optional[Grid] = None
     table: Optional[Tensor] = None
     further: Optional[nn.Module] = None
@@ -80,8 +80,8 @@ def visible_data2vec(
     """The method on one modality, with layers and perhaps a decoder that others share."""
     parts = visible_parts(config)
     dim = config.transformer.dim
-    spreads = modality.spreads or visible.keep > 0
-    view = parts.view(config.input_dropout, spreads, visible.noise if visible.noisy else None)
+    positions_mix = modality.positions_mix or visible.keep > 0
+    view = parts.view(config.input_dropout, positions_mix, visible.noise if visible.noisy else None)
     prenet = None if visible.prenet is None else Transformer(visible.prenet, parts.block)
     positions = AlibiPositions(modality.signal, None if visible.alibi is None else Alibi(visible.alibi))
     encoder = parts.encoder(transformer, view, modality.embedder, config.extra_tokens, positions, prenet)

@@ -67,7 +67,7 @@ def test_teacher(tmp_path: Path, data: Path, whole: bool) -> None:
     assert features(tmp_path / "model.pt", data, tmp_path / "teacher", "--teacher") == 0
     assert features(tmp_path / "model.pt", data, tmp_path / "student") == 0
     averaged = model.method.ensure_teacher().module.encoder
-    for part in ("transformer", *model.encoder.LENT):
+    for part in ("transformer", *model.encoder.BORROWED):
         if getattr(averaged, part) is not None:
             setattr(model.encoder, part, getattr(averaged, part))
     assert (averaged.embedder is not None) == whole

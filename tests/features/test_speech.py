@@ -79,7 +79,7 @@ def test_teacher(tmp_path: Path, scope: Dict[str, bool]) -> None:
     assert features(tmp_path / "model.pt", data, tmp_path / "teacher", "--teacher") == 0
     assert features(tmp_path / "model.pt", data, tmp_path / "student") == 0
     averaged = model.method.ensure_teacher().module.encoder
-    for part in ("transformer", *model.encoder.LENT):
+    for part in ("transformer", *model.encoder.BORROWED):
         if getattr(averaged, part) is not None:
             setattr(model.encoder, part, getattr(averaged, part))
     wanted = by_hand_of_core(model.encoder, data)
@@ -102,7 +102,7 @@ def by_hand_of_core(encoder: Any, folder: Path) -> Dict[str, np.ndarray]:
         clip = torch.from_numpy(soundfile.read(path, dtype="float32")[0])
         with torch.no_grad():
             tokens = encoder.embed(F.layer_norm(clip, clip.shape).unsqueeze(0))
-            encoded = encoder.transformer(encoder.entering(tokens, None).x)
+            encoded = encoder.transformer(encoder.first_input(tokens, None).x)
             found[path.relative_to(folder).with_suffix("").as_posix()] = encoded.x[0].numpy()
     return found
 

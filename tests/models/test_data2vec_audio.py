@@ -63,7 +63,7 @@ def test_mask_hides_the_frames_from_the_student_and_not_from_the_teacher() -> No
     tokens = model.encoder.embed(batch(1))
     torch.testing.assert_close(student[~indices], tokens.x[~indices])
     assert (tokens.x[indices] - model.encoder.view.mask_emb).abs().amax(-1).min() > 0.01
-    torch.testing.assert_close(whole, teacher.encoder.entering(tokens, model.encoder).x)
+    torch.testing.assert_close(whole, teacher.encoder.first_input(tokens, model.encoder).x)
 
 
 @pytest.mark.parametrize("before", [False, True])
@@ -190,7 +190,7 @@ def test_any_signal_of_a_layer_can_be_the_target(signal: str) -> None:
     model = tiny_model(target_signal=signal)
     result = model(batch(), mask_indices=hidden(range(5, 15), range(20, 26)))
     teacher: Any = model.method.ensure_teacher().module
-    whole = model.encoder.entering(model.encoder.embed(batch()), None).x
+    whole = model.encoder.first_input(model.encoder.embed(batch()), None).x
     recorded = teacher.encoder.transformer(whole, record=(signal,)).signal(signal)
     wanted = torch.stack(recorded[-2:]).mean(0)[hidden(range(5, 15), range(20, 26))]
     torch.testing.assert_close(result["targets"], wanted)

@@ -81,7 +81,7 @@ def encoded(case: Case, compat: bool, part: str) -> Dict[str, Tensor]:
     with torch.no_grad():
         source, padding = (inputs["alone.source"], None) if alone else (inputs["source"], inputs["padding_mask"])
         result = model.extract_features(source, padding_mask=padding)
-        entered = model.encoder.entering(model.encoder.embed(source, padding), None)
+        entered = model.encoder.first_input(model.encoder.embed(source, padding), None)
     layers = {f"features.layer_results.{index}": layer for index, layer in enumerate(result["layer_results"])}
     return {"features.x": result["x"], "context_input": entered.x, **layers}
 

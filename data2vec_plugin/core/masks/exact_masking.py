@@ -1,5 +1,4 @@
-"""Masks of data2vec 2.0: blocks on a line or a grid, then single positions, until exactly the requested share is
-hidden.
+"""Masks of data2vec 2.0: blocks on a line or a grid, then single positions, until the requested share is hidden.
 
 Section 3.4 of its paper: "inverse" blocks stay visible, so that visible tokens are contiguous.
 """
@@ -23,24 +22,26 @@ Shape = Tuple[int, ...]
 
 @dataclass(frozen=True)
 class ExactMaskConfig:
-    """A share ``prob`` of every row is hidden, in blocks of ``length`` on each axis; 1 masks single positions.
-
-    Blocks are drawn for a share larger by ``adjust``, since they overlap, and by ``dropout``, before positions are
-    hidden or shown at random until the share is reached; ``adjacent`` hides neighbours of a block first. ``inverse``
-    blocks stay visible instead. ``separate`` blocks are tiles that do not overlap. With ``same_share`` false, a row's
-    blocks are left as drawn, without adjusting the share. With ``least``, each batch's share is drawn between that and
-    ``prob``.
-    """
+    """How the masks of data2vec 2.0 are drawn: in blocks, then position by position until the share is reached."""
 
     prob: float = 0.7
+    """Share of every row that is hidden."""
     length: int = 5
+    """Length of a block on each axis; 1 masks single positions."""
     adjust: float = 0.0
+    """Additional share for which blocks are drawn, since they overlap."""
     inverse: bool = False
+    """Whether blocks stay visible, and the rest is hidden."""
     dropout: float = 0.0
+    """Share of blocks that are drawn in addition, so that positions are shown again at random."""
     adjacent: bool = False
+    """Whether positions next to a block are hidden first."""
     separate: bool = False
+    """Whether blocks are tiles, which do not overlap."""
     same_share: bool = True
+    """Whether the share is reached exactly; if not, a row's blocks stay as drawn."""
     least: Optional[float] = None
+    """If given, each batch's share is drawn between this and ``prob``."""
 
     def __post_init__(self) -> None:
         if self.length < 1:
@@ -56,11 +57,11 @@ class ExactMaskConfig:
             raise SettingError("dropout", self.dropout, "a share in [0, 1)")
 
     def check_share(self) -> None:
-        """Nothing to check: exactly this share is hidden."""
+        """Nothing to check: the share is ``prob``, whose range is checked above."""
 
 
 class ExactMasker(Masker):
-    """Hides the same share of every row; of a ``grid``, whose positions follow one another row by row, in squares.
+    """Hides a share of every row; of a ``grid``, whose positions follow one another row by row, in squares.
 
     >>> ExactMasker(ExactMaskConfig(0.5, 5)).draw([40], [np.random.default_rng(0)]).count
     20

@@ -18,11 +18,11 @@ from ..pytree import pytree
 class Mask:
     """Positions hidden from the student.
 
-    ``indices`` is (B, T) bool; ``positions`` are the same as ascending flat indices into B·T (N,), so that no count has
-    to be read from the device; ``channels`` (B, C) or (B, T, C) bool zeroes whole channels. If the student encodes
-    visible tokens only, ``visible`` (B, V) int64 holds their positions in each row, ascending (followed by those
-    encoded although hidden), and ``absent`` (B, V) bool is True after the last position of a row with fewer; None if
-    all rows have V. An input may be masked in several copies, in consecutive rows.
+    ``indices`` (B, T) bool, upstream's name, is True where hidden; ``positions`` are the same as ascending flat indices
+    into B·T (N,), so that no count has to be read from the device; ``channels`` (B, C) or (B, T, C) bool zeroes whole
+    channels. If the student encodes visible tokens only, ``visible`` (B, V) int64 holds their positions in each row,
+    ascending (followed by those encoded although hidden), and ``absent`` (B, V) bool is True after the last position of
+    a row with fewer; None if all rows have V. An input may be masked in several copies, in consecutive rows.
     """
 
     indices: Tensor

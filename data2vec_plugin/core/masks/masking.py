@@ -1,10 +1,10 @@
-"""Base classes that draw masks, and span masks as pure functions of explicit generators (section 4.2; wav2vec 2.0,
-section 3.2).
+"""Base classes that draw masks, and span masks as functions of the generators passed to them (section 4.2; wav2vec
+2.0, section 3.2).
 
-Sampling is NumPy's, on the host: the model receives ready indices and never waits for the device.
+Sampling is NumPy's, on the CPU: the model receives ready indices and never waits for the device.
 A row's generator comes from (seed, epoch, sample id), so a mask's spans depend neither on batch nor on worker. The
 later steps depend on the batch: ``same_share`` trims to its smallest share, and like ``dropout`` draws from the last
-row's generator; recorded masks pin this.
+row's generator. This stays so, since recorded masks depend on it.
 """
 
 from __future__ import annotations
@@ -152,9 +152,9 @@ def _resize(masked: Indices, goal: Optional[int], size: int, rng: Generator) -> 
 
 
 class Masker(ABC):
-    """Draws the masks of a batch on the host; a subclass defines how rows are masked.
+    """Draws the masks of a batch on the CPU; a subclass defines how rows are masked.
 
-    A row of fewer than ``shortest`` positions cannot have both a hidden (span of) and a visible position.
+    Rows shorter than ``shortest`` cannot hold both a masked span and a visible position.
     """
 
     shortest = 2

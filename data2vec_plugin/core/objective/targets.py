@@ -74,7 +74,7 @@ def whole_targets(signals: Sequence[Tensor], config: TargetConfig, padding_mask:
 
 
 def rows_suffice(config: TargetConfig) -> bool:
-    """Whether no statistic runs over time or batch, so that only masked positions are needed."""
+    """Whether all statistics run over channels only, so that the masked positions are enough."""
     per_layer, averaged = normalisation_axes(config)
     return all(axes == CHANNEL for axes in per_layer + averaged)
 
@@ -90,9 +90,9 @@ def normalisation_axes(config: TargetConfig) -> Tuple[List[Axes], List[Axes]]:
     The reference's speech model holds (T, B, C) unless batch or instance norm transposed it, so its group norm and its
     averaged instance norm run over the batch; ``reference_axes`` reproduces this.
     """
-    slipped = config.reference_axes and not (config.batch_norm or config.instance_norm)
-    group: Axes = (0, 2) if slipped else TIME_AND_CHANNEL
-    instance_average: Axes = (0,) if slipped else TIME
+    swapped_axes = config.reference_axes and not (config.batch_norm or config.instance_norm)
+    group: Axes = (0, 2) if swapped_axes else TIME_AND_CHANNEL
+    instance_average: Axes = (0,) if swapped_axes else TIME
     per_layer: Dict[Axes, bool] = {
         BATCH_AND_TIME: config.batch_norm,
         TIME: config.instance_norm,
@@ -111,7 +111,7 @@ def _normalised(
 ) -> Tensor:
     """Normalise (B, T, C) over each of ``axes_list``; with ``rows`` return (N, C), gathered as early as possible.
 
-    ``rows`` are for lists in which not all are CHANNEL: otherwise (N, C) can be gathered before anything is normalised.
+    Only pass ``rows`` if some statistic runs over time or batch; otherwise gather (N, C) before normalising.
     """
     last_full = max((i for i, axes in enumerate(axes_list) if axes != CHANNEL), default=-1)
     for i, axes in enumerate(axes_list):

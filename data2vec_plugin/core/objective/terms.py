@@ -22,8 +22,8 @@ from .targets import average_targets, rows_suffice, whole_targets
 class Step:
     """The inputs of a term: ``signals`` of the teacher, lowest layer first, each (B, T, C) or (N, C).
 
-    Each row of them is masked ``copies`` times. ``outputs`` are the predictor's, ``student`` is its input, ``source``
-    the input of the student's embedder.
+    Each input was masked ``copies`` times. ``outputs`` are the predictor's, ``student`` is its input, ``source`` the
+    input of the student's embedder. ``kept`` holds the targets that several terms share.
     """
 
     mask: Mask
@@ -60,7 +60,8 @@ class Average:
     """Targets: the average of the teacher's top K normalised signals, computed once per step for all terms that share
     it.
 
-    ``whole`` rows are computed if a term needs more than the masked positions, or if there are many copies of the mask.
+    ``whole`` rows are computed if a term needs more than the masked positions, or if an input has more than one
+    mask.
     """
 
     def __init__(self, config: TargetConfig, whole: bool = False) -> None:
@@ -112,7 +113,7 @@ class Regression:
         return Scored(self.score(predictions, targets), step.mask.count, predictions, targets)
 
     def score(self, predictions: Tensor, targets: Tensor) -> Tensor:
-        """The summed loss of (N, C), weighed."""
+        """The summed loss of (N, C), weighted."""
         scale = loss_scale(predictions.size(-1), self.loss.scale) * self.loss.weight
         return regression_loss(predictions, targets, self.loss.beta, scale)
 
@@ -122,7 +123,7 @@ class Regression:
 
 
 class Utterance(Regression):
-    """The output of the last extra token regresses the mean of the targets over the full input.
+    """The output of the last extra token regresses the mean of the targets over the full input (upstream: CLS loss).
 
     The loss is the mean over rows times the number of masked positions, since all terms are divided by that number in
     the end.

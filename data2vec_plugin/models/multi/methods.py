@@ -238,7 +238,7 @@ def audio_parts(cfg: Data2VecMultiConfig, keys: Any, dictionary: Any) -> Parts:
     )
     if keys.conv_pos_pre_ln:
         signal = NormedPositions(signal, cfg.embed_dim)  # type: ignore[arg-type]
-    return Parts(AudioEmbedder(audio, cfg.embed_dim), signal, spreads=True)
+    return Parts(AudioEmbedder(audio, cfg.embed_dim), signal, positions_mix=True)
 
 
 def image_parts(cfg: Data2VecMultiConfig, keys: Any, dictionary: Any) -> Parts:
