@@ -31,7 +31,7 @@ $(STAMP): setup.py pyproject.toml $(wildcard requirements/*.txt)
 	echo "installed without beam search: flashlight-text has no wheel for this Python (only for 3.9 to 3.12)"; \
 	seconds=$$(( $$(date +%s) - started )); \
 	echo $$seconds > $(VENV)/.install_seconds; touch $@; \
-	echo "installed into $(VENV) in $$seconds s"
+	echo "installed into $(VENV) in $$seconds s; \`. $(VENV)/bin/activate\` puts data2vec on the PATH"
 
 $(TOOLS): $(STAMP)
 	@echo "installing what tests and checks require"; $(INSTALL) -e '.[dev]'; touch $@

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,9 +36,9 @@ class Numbers(nn.Linear):
         return Tokens(super().forward(source), padding_mask)  # type: ignore[arg-type]
 
 
-def method(top_k: int = 2) -> Data2Vec:
+def method(**targets: bool) -> Data2Vec:
     transformer = TransformerConfig(3, DIM, 64, 4, dropout=0.0, attention_dropout=0.0)
-    config = Data2VecConfig(transformer, TargetConfig(top_k=top_k, instance_norm=True))
+    config = Data2VecConfig(transformer, TargetConfig(top_k=2, instance_norm=True, **targets))
     encoder = Encoder(Transformer(transformer), MaskedView(DIM), Numbers(6, DIM))
     masks = BatchMasker(SpanMasker(SpanMaskConfig(prob=0.5, length=3)))
     return Data2Vec(config, encoder, masks, nn.Linear(DIM, DIM), [Regression(config.targets, config.loss)])
@@ -46,7 +48,7 @@ def method(top_k: int = 2) -> Data2Vec:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page's package, and readings for it."""
     made = tmp_path_factory.mktemp("extended")
-    assert len(write_files(PAGE, made)) == 4
+    assert len(write_files(PAGE, made)) == 5
     rng = np.random.default_rng(1)
     for number in range(12):
         path = made / "data" / ("valid" if number > 9 else "train") / f"{number}.npy"
@@ -74,19 +76,40 @@ def test_a_modality_and_a_data_set_of_ones_own_train_and_resume(folder: Path) ->
     teacher = saved["_ema.transformer.layers.0.fc1.weight"]
     assert student.shape == teacher.shape == (256, 64)
     assert not torch.equal(student, teacher)
+    assert "torch.Size([1, 160, 64])" in run([sys.executable, "features.py"], cwd=folder)
 
 
-def test_a_target_of_ones_own() -> None:
+def test_masks_are_drawn_in_the_loader() -> None:
+    scope, model = run_block(PAGE, "# masks from the loader"), method()
+    source = torch.randn(2, 20, 6)
+
+    def net_input(epoch: int) -> dict[str, Any]:
+        batch = {"id": torch.tensor([3, 7]), "net_input": {"source": source}}
+        return scope["with_mask"](batch, model.masks, [20, 16], epoch)["net_input"]
+
+    first, again, later = net_input(1), net_input(1), net_input(2)
+    assert torch.equal(first["mask"]["indices"], again["mask"]["indices"])
+    assert not torch.equal(first["mask"]["indices"], later["mask"]["indices"])
+    output = scope["forward"](SimpleNamespace(pretrained=model), **first)
+    assert torch.equal(output.mask.indices, first["mask"]["indices"])
+    assert not output.mask.indices[1, 16:].any()
+
+
+@pytest.mark.parametrize("normalised", [False, True])
+def test_a_target_of_ones_own(normalised: bool) -> None:
     torch.manual_seed(0)
     scope = run_block(PAGE, "# a target")
-    own, plain = method(), method()
+    own, plain = method(layer_norm_average=normalised), method(layer_norm_average=normalised)
     plain.load_state_dict(own.state_dict())
     scope["with_weighted_target"](SimpleNamespace(method=own))
     source = torch.randn(2, 20, 6)
     mask = plain.masks.drawn(plain.encoder.embed(source))
     seen = signals(plain, source)
     layers = [(x - x.mean(1, True)) / (x.var(1, correction=0, keepdim=True) + 1e-5).sqrt() for x in seen]
-    expected = ((layers[-2] + 2 * layers[-1]) / 3).reshape(-1, DIM)[mask.positions]
+    expected = (layers[-2] + 2 * layers[-1]) / 3
+    if normalised:
+        expected = torch.nn.functional.layer_norm(expected, (DIM,))
+    expected = expected.reshape(-1, DIM)[mask.positions]
     output = own(source, mask=mask)
     assert torch.allclose(output.targets, expected, atol=1e-4)
     assert not torch.allclose(plain(source, mask=mask).targets, expected, atol=1e-2)

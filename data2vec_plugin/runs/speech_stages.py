@@ -106,7 +106,7 @@ def generate(data: str, trained: str, folder: str, post_process: str = "letter",
 def beam_stages(root: Path, out: str, decode: Callable[[str, str], Command]) -> list[Stage]:
     """List the commands that build a lexicon and a 3-gram from labelled sentences, and decode both starts with them.
 
-    None if flashlight-text is not installed, which does not have a wheel for every Python.
+    Empty if flashlight-text is not installed, which does not have a wheel for every Python.
 
     Args:
         root: where the commands run.
