@@ -68,6 +68,7 @@ def fresh_recogniser(path: Path) -> None:
     weights = {f"w2v_encoder.w2v_model.{name}": value for name, value in model.state_dict().items()}
     weights["w2v_encoder.proj.weight"] = torch.randn(len(dictionary), 768) * 0.05
     weights["w2v_encoder.proj.bias"] = torch.zeros(len(dictionary))
+    weights["w2v_encoder.proj.bias"][1 : dictionary.nspecial] = -100  # which only the pipeline prints
     pretraining = {"model": section, "task": {"_name": "audio_pretraining", "data": "", "normalize": True}}
     task = {"_name": "audio_finetuning", "data": "", "normalize": True, "labels": "ltr"}
     state = {
