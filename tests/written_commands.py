@@ -171,6 +171,9 @@ def _python(words: List[str], parts_only: bool) -> None:
         missing = [name for name in words[3:] if not (ROOT / "benchmarks" / f"{name}.py").exists()]
         if missing:
             raise ValueError(f"there is no benchmark {missing[0]}")
+    elif words[1] == "-m" and words[2].startswith("benchmarks."):  # one of them, with arguments of its own
+        if not (ROOT / f"{words[2].replace('.', '/')}.py").exists():
+            raise ValueError(f"there is no {words[2]}")
     elif words[1].endswith(".py"):
         script = ROOT / words[1]
         if not script.exists():
