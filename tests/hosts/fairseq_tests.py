@@ -24,7 +24,9 @@ VERSION = matrix.RELEASE.split("==")[1]
 COPIED = ("tests", "examples", "scripts")
 """Tests import what stands beside them, too; the checkout's fairseq itself must not be found."""
 TESTS = (*matrix.TESTS, "-W", "ignore", "--tb", "short", "--continue-on-collection-errors")
-ON_A_CPU = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+ON_A_CPU = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "MKL_CBWR": "COMPATIBLE"}
+"""MKL computes alike for all shapes: tests compare one position with all positions to 1e-6, while its fastest kernels
+differ by more on some processors. Without patches torch 2.1 would use oneDNN instead."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ LEFT_OUT = (
     LeftOut(
         "it needs a transformers that still has Transformer-XL",
         ("tests/test_binaries.py::TestLanguageModeling::test_transformer_xl_bptt_lm",),
+    ),
+    LeftOut(
+        "its model begins with uninitialised memory, which makes it fail at random",
+        ("tests/test_binaries.py::TestTranslation::test_multilingual_translation_latent_depth",),
     ),
     LeftOut("it needs iopath", ("tests/test_file_io.py::TestFileIO::test_file_io_async",)),
 )
