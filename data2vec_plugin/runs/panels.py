@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ STYLE = {
     "axes.grid": True,
     "axes.axisbelow": True,
 }
+
+CHARACTERS_PER_INCH = 14.5
+"""Of captions."""
 
 
 def draw_loss(axes: Any, log: dict[str, Series], part: str, normal: str, valid: str = "valid") -> None:
@@ -81,5 +85,7 @@ def finish(axes: Any, title: str, unit: str) -> None:
 
 
 def caption(axes: Any, text: str) -> None:
-    """Write below a panel what is normal."""
-    axes.text(0, -0.21, text, transform=axes.transAxes, va="top", fontsize=9, color=GREY)
+    """Write below a panel what is normal; lines are wrapped before the next panel."""
+    room = int(CHARACTERS_PER_INCH * axes.figure.get_figwidth() / axes.get_gridspec().ncols)
+    wrapped = "\n".join(textwrap.fill(part, room) for part in text.splitlines())
+    axes.text(0, -0.21, wrapped, transform=axes.transAxes, va="top", fontsize=9, color=GREY)
