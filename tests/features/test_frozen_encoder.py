@@ -137,8 +137,9 @@ def test_in_a_fresh_interpreter(tmp_path: Path, run_python: RunPython) -> None: 
 
 def test_the_readmes_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (code,) = re.findall(r"```python\n(.*?load\(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
-    (tmp_path / "outputs" / "audio_base").mkdir(parents=True)
-    speech_checkpoint(tmp_path / "outputs" / "audio_base" / "checkpoint_last.pt", encoder_layers=8)
+    checkpoint = tmp_path / "outputs" / "quickstart" / "pretrain" / "checkpoint_last.pt"
+    checkpoint.parent.mkdir(parents=True)
+    speech_checkpoint(checkpoint, encoder_layers=4)  # as many as the quickstart's
     write_clip(tmp_path / "clip.flac", 900)
     monkeypatch.chdir(tmp_path)
     names: Any = {"waveform": waveform(1200)}
