@@ -21,6 +21,7 @@ NEXT: Dict[Tuple[str, str], Tuple[str, ...]] = {
         "fairseq-hydra-train --config-dir configs --config-name {recognition} model.w2v_path={file} task.data=DATA",
     ),
     ("fine-tuned", "speech"): (
+        "data2vec transcribe {file} RECORDINGS",
         "fairseq-generate DATA --user-dir data2vec_plugin --task data2vec_asr --path {file} --scoring data2vec_asr "
         "--gen-subset SPLIT --max-tokens 4000000{asr}",
         "data2vec features {file} --input CLIPS --out features",

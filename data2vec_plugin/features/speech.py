@@ -45,7 +45,7 @@ class SpeechReader:
         if info.sample_rate != self.sizes_per_unit:
             raise BadItemError(
                 f"sample rate {info.sample_rate}, the model's is {self.sizes_per_unit}: write copies with "
-                f"`data2vec manifest --resample-to`"
+                f"`data2vec manifest FOLDER --resample-to NEW_FOLDER`"
             )
         stated = info.frames if item.samples is None else item.samples
         if info.frames < TRUNCATED * stated:

@@ -77,7 +77,8 @@ def clip_of(recogniser: Recogniser, manifest: Path, entry: Entry) -> NDArray[np.
     samples, rate = read_samples(str(manifest_root(manifest) / entry.path))
     if rate != recogniser.sample_rate:
         fault = (
-            f"{entry.path} has {rate} Hz, not {recogniser.sample_rate} as the model: `data2vec manifest --resample-to`"
+            f"{entry.path} has {rate} Hz, not {recogniser.sample_rate} as the model: write copies with "
+            "`data2vec manifest FOLDER --resample-to NEW_FOLDER`"
         )
         raise UnusableFileError.of(manifest, fault, entry.line)
     if len(samples) < recogniser.shortest:

@@ -98,7 +98,7 @@ def test_a_model_of_data2vec_2_goes_on_with_recipes_of_its_own(modality: str, re
 )
 def test_a_recogniser_is_told_of_its_own_labels(labels: Any, post_process: Any, options: list[str]) -> None:
     facts = {"kind": "fine-tuned", "modality": "speech", "file": "a.pt"}
-    decoding, _ = next_steps({**facts, "labels": labels, "post_process": post_process})
+    _, decoding, _ = next_steps({**facts, "labels": labels, "post_process": post_process})
     words = shlex.split(decoding)
     assert words[words.index("--max-tokens") + 2 :] == options
 
