@@ -155,14 +155,25 @@ def test_a_recogniser_that_went_through_hugging_face_says_the_same(
 SUBSETS = ("dataset.train_subset=train-labelled", "dataset.valid_subset=valid")
 
 
+def recording(data: Path) -> Path:
+    """The first clip of the valid split."""
+    root, first = (data / "valid.tsv").read_text().splitlines()[:2]
+    return Path(root) / first.split("\t")[0]
+
+
 def test_what_inspect_prints_is_what_to_do(
     speech_data: Path, finetuned: Path, pretrained: Path, tmp_path: Path
 ) -> None:
-    filled = {"CLIPS": speech_data / "valid.tsv", "DATA": speech_data, "SPLIT": "valid"}
+    filled = {
+        "CLIPS": speech_data / "valid.tsv",
+        "DATA": speech_data,
+        "SPLIT": "valid",
+        "RECORDINGS": recording(speech_data),
+    }
     narrow = ("model.mask_channel_length=16",)
     _, trained = follow(pretrained / "checkpoint_last.pt", filled, tmp_path / "a", *SUBSETS, *narrow)
     assert "valid_loss" in trained
-    decoded, _ = follow(finetuned / "checkpoint_last.pt", filled, tmp_path / "b")
+    _, decoded, _ = follow(finetuned / "checkpoint_last.pt", filled, tmp_path / "b")
     words = (speech_data / "valid.wrd").read_text().splitlines()
     assert set(re.findall(r"^T-\d+\t(.*)", decoded, re.M)) == set(words)
 
@@ -183,9 +194,8 @@ def test_so_it_is_for_labels_of_another_name_without_word_ends(
     torch.save(state, tmp_path / "phonemes.pt")
     (tmp_path / "dict.phn.txt").write_text((tmp_path / "dict.phn.txt").read_text().replace("|", "ʔ"))
     (tmp_path / "valid.phn").write_text(labels.replace("|", "ʔ"))
-    decoded, _ = follow(
-        tmp_path / "phonemes.pt", {"DATA": tmp_path, "SPLIT": "valid", "CLIPS": tmp_path / "valid.tsv"}, tmp_path
-    )
+    filled = {"DATA": tmp_path, "SPLIT": "valid", "CLIPS": tmp_path / "valid.tsv", "RECORDINGS": recording(speech_data)}
+    _, decoded, _ = follow(tmp_path / "phonemes.pt", filled, tmp_path)
     assert set(re.findall(r"^T-\d+\t(.*)", decoded, re.M)) == set(labels.replace("|", "ʔ").splitlines())
 
 
