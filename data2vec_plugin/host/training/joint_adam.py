@@ -1,13 +1,16 @@
-"""fairseq's Adam for many parameters at a time: the same numbers from a fraction of the kernels.
+"""fairseq's Adam for many parameters at a time.
 
-Where apex is missing fairseq goes through the parameters one by one, eight kernels each, which costs a GPU more time to
-launch than to compute. Its state stays what it is, so checkpoints go from one to the other.
+Where apex is missing, fairseq goes through the parameters one by one, eight kernels each, which costs more time to
+launch than to compute, on a GPU and for small models. torch's fused AdamW computes the same in one kernel, up to
+rounding; where it is missing, eight kernels for all parameters give fairseq's numbers to the last bit. The state is
+fairseq's own, so checkpoints go from one to the other.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from functools import cache
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from fairseq.optim.adam import Adam
@@ -36,6 +39,16 @@ def suits(inner: Any) -> bool:
     return len(parameters) > 1 and all(parameter.dtype == torch.float32 for parameter in parameters)
 
 
+class Moving(NamedTuple):
+    """A parameter in its step: its gradient, the running means of the gradient and of its square, the step's number."""
+
+    value: Tensor
+    gradient: Tensor
+    mean: Tensor
+    square: Tensor
+    step: int
+
+
 class JointAdam(Adam):
     """fairseq's Adam, decoupled weight decay included, on fp32 parameters and without `amsgrad`."""
 
@@ -53,21 +66,22 @@ class JointAdam(Adam):
 
     def _step(self, group: Dict[str, Any], parameters: List[Parameter]) -> None:
         """Update some parameters of a group, all of which have gradients."""
-        states = [self._state(parameter) for parameter in parameters]
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        values: List[Tensor] = [*parameters]
-        means, squares = ([state[field] for state in states] for field in ("exp_avg", "exp_avg_sq"))
-        beta1, beta2 = group["betas"]
-        torch._foreach_mul_(means, beta1)
-        torch._foreach_add_(means, gradients, alpha=1 - beta1)
-        torch._foreach_mul_(squares, beta2)
-        torch._foreach_addcmul_(squares, gradients, gradients, value=1 - beta2)
-        denominators = torch._foreach_sqrt(squares)
-        torch._foreach_add_(denominators, group["eps"])
-        if group["weight_decay"] != 0:
-            torch._foreach_add_(values, values, alpha=-group["weight_decay"] * group["lr"])
-        sizes = [-group["lr"] * unbiased(state["step"], beta1, beta2) for state in states]
-        torch._foreach_addcdiv_(values, means, denominators, sizes)
+        fused: Dict[int, List[Moving]] = {}
+        rest: List[Moving] = []
+        for parameter in parameters:
+            moving = self._moving(parameter)
+            (fused.setdefault(moving.step, []) if suits_fused(moving) else rest).append(moving)
+        for step, together in fused.items():
+            step_fused(group, together, step)
+        if rest:
+            step_each_kernel(group, rest)
+
+    def _moving(self, parameter: Parameter) -> Moving:
+        """Return a parameter with a gradient and its state, with one more step counted."""
+        state, gradient = self._state(parameter), parameter.grad
+        if gradient is None:
+            raise ValueError("a parameter without a gradient has no step")
+        return Moving(parameter, gradient, state["exp_avg"], state["exp_avg_sq"], state["step"])
 
     def _state(self, parameter: Parameter) -> Dict[str, Any]:
         """Return a parameter's state, on its device, with one more step counted."""
@@ -78,9 +92,81 @@ class JointAdam(Adam):
             state.update(step=0, exp_avg=torch.zeros_like(parameter), exp_avg_sq=torch.zeros_like(parameter))
         for field in ("exp_avg", "exp_avg_sq"):
             moment: Tensor = state[field]
-            state[field] = moment.to(parameter)
+            if moment.dtype != parameter.dtype or moment.device != parameter.device:
+                state[field] = moment.to(parameter)
         state["step"] += 1
         return state
+
+
+def suits_fused(moving: Moving) -> bool:
+    """Whether torch's kernel can be used: it requires one order in memory."""
+    value, gradient, mean, square, _ = moving
+    order = value.stride()
+    same = gradient.stride() == order and mean.stride() == order and square.stride() == order
+    return same and value.is_contiguous() and has_fused(value.device.type)
+
+
+@cache
+def has_fused(device: str) -> bool:
+    """Whether this torch has a fused AdamW on a type of device; on CPUs it has since 2.4."""
+    value, gradient, mean, square = (torch.zeros(1, device=device) for _ in range(4))
+    group = {"lr": 0.0, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
+    try:
+        step_fused(group, [Moving(value, gradient, mean, square, 1)], 1)
+    except (AttributeError, RuntimeError):
+        return False
+    return True
+
+
+def columns(moving: Sequence[Moving]) -> Tuple[List[Tensor], List[Tensor], List[Tensor], List[Tensor]]:
+    """Values, gradients, means and squares, as torch's functions for many tensors take them."""
+    return (
+        [each.value for each in moving],
+        [each.gradient for each in moving],
+        [each.mean for each in moving],
+        [each.square for each in moving],
+    )
+
+
+def step_fused(group: Dict[str, Any], moving: Sequence[Moving], step: int) -> None:
+    """Update parameters that all take the same step, in one kernel.
+
+    fairseq adds eps before the second moment's bias is corrected, torch after it.
+    """
+    values, gradients, means, squares = columns(moving)
+    beta1, beta2 = group["betas"]
+    count = torch.full((), float(step), device=moving[0].value.device)
+    torch._fused_adamw_(
+        values,
+        gradients,
+        means,
+        squares,
+        [],
+        [count] * len(values),
+        lr=group["lr"],
+        beta1=beta1,
+        beta2=beta2,
+        weight_decay=group["weight_decay"],
+        eps=group["eps"] / math.sqrt(1 - beta2**step),
+        amsgrad=False,
+        maximize=False,
+    )
+
+
+def step_each_kernel(group: Dict[str, Any], moving: Sequence[Moving]) -> None:
+    """Update parameters with fairseq's kernels, each for all of them."""
+    values, gradients, means, squares = columns(moving)
+    beta1, beta2 = group["betas"]
+    torch._foreach_mul_(means, beta1)
+    torch._foreach_add_(means, gradients, alpha=1 - beta1)
+    torch._foreach_mul_(squares, beta2)
+    torch._foreach_addcmul_(squares, gradients, gradients, value=1 - beta2)
+    denominators = torch._foreach_sqrt(squares)
+    torch._foreach_add_(denominators, group["eps"])
+    if group["weight_decay"] != 0:
+        torch._foreach_add_(values, values, alpha=-group["weight_decay"] * group["lr"])
+    sizes = [-group["lr"] * unbiased(each.step, beta1, beta2) for each in moving]
+    torch._foreach_addcdiv_(values, means, denominators, sizes)
 
 
 def portions(parameters: List[Parameter]) -> Iterator[List[Parameter]]:

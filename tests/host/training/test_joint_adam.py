@@ -1,4 +1,4 @@
-"""Adam for many parameters at a time: the numbers of fairseq's, its state, and where it stands in."""
+"""Adam for many parameters at a time: the numbers of fairseq's, its state, and which optimizers it replaces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from host.tiny_trainer import COMPOSITE, trainer
 from torch.nn import Parameter
 
 from data2vec_plugin.host.training import joint_adam
-from data2vec_plugin.host.training.joint_adam import JointAdam, portions, step_jointly
+from data2vec_plugin.host.training.joint_adam import JointAdam, has_fused, portions, step_jointly
 from data2vec_plugin.host.training.optimizer import torch_optimizers
 
 SHAPES = [(3, 4), (4,), (2, 3, 2), (1,), (5, 5)]
@@ -37,17 +37,31 @@ def train(optimizer: Any, steps: range) -> None:
         optimizer.step()
 
 
-def assert_same(ours: Any, theirs: Any) -> None:
+def assert_same(ours: Any, theirs: Any, relative: float = 0.0) -> None:
+    """The same parameters and state, or up to a relative difference."""
+
+    def assert_close(one: Any, other: Any) -> None:
+        torch.testing.assert_close(torch.as_tensor(one), torch.as_tensor(other), rtol=relative, atol=relative)
+
     first, second = ours.state_dict(), theirs.state_dict()
     assert first["param_groups"] == second["param_groups"]
     assert first["state"].keys() == second["state"].keys()
     for place, entry in second["state"].items():
         assert entry.keys() == first["state"][place].keys()
-        assert all(torch.equal(torch.as_tensor(first["state"][place][f]), torch.as_tensor(entry[f])) for f in entry)
+        for field, value in entry.items():
+            assert_close(first["state"][place][field], value)
     for group, expected in zip(ours.param_groups, theirs.param_groups):
-        assert all(torch.equal(*pair) for pair in zip(group["params"], expected["params"]))
+        for pair in zip(group["params"], expected["params"]):
+            assert_close(*pair)
 
 
+@pytest.fixture
+def each_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A torch without the fused kernel."""
+    monkeypatch.setattr(joint_adam, "has_fused", lambda device: False)
+
+
+@pytest.mark.usefixtures("each_kernel")
 @pytest.mark.parametrize("at_a_time", [1 << 25, 7])
 def test_numbers_and_state_are_fairseqs_to_the_last_bit(at_a_time: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(joint_adam, "AT_A_TIME", at_a_time)
@@ -57,6 +71,35 @@ def test_numbers_and_state_are_fairseqs_to_the_last_bit(at_a_time: int, monkeypa
     assert_same(ours, theirs)
 
 
+@pytest.mark.parametrize("eps", [1e-8, 1e-2])
+def test_one_kernel_gives_fairseqs_numbers_up_to_rounding(eps: float) -> None:
+    ours, theirs = JointAdam(groups(), lr=0.1, eps=eps), Adam(groups(), lr=0.1, eps=eps)
+    for optimizer in (ours, theirs):
+        train(optimizer, range(30))
+    assert_same(ours, theirs, 1e-5)
+
+
+def test_todays_torch_has_the_kernel() -> None:
+    assert has_fused("cpu") == (tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 4))
+
+
+def test_parameters_and_gradients_of_another_order_in_memory_get_the_same_numbers() -> None:
+    torch.manual_seed(0)
+    values, gradients = torch.randn(3, 4, 5), torch.randn(3, 5, 4).transpose(1, 2)
+    results = []
+    for kind in (JointAdam, Adam):
+        parameters = [Parameter(values.clone()), Parameter(values.clone().transpose(0, 2)), Parameter(values.clone())]
+        optimizer = kind(parameters, lr=0.1)
+        parameters[0].grad, parameters[2].grad = gradients, gradients.contiguous()
+        parameters[1].grad = gradients.permute(2, 1, 0)
+        optimizer.step()
+        results.append(parameters)
+    for ours, theirs in zip(*results):
+        torch.testing.assert_close(ours, theirs)
+    assert torch.allclose(results[0][0], results[0][2])
+
+
+@pytest.mark.usefixtures("each_kernel")
 def test_state_goes_from_one_to_the_other() -> None:
     first, second = Adam(groups(), lr=0.1), JointAdam(groups(), lr=0.1)
     train(first, range(3))
