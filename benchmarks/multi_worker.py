@@ -1,7 +1,8 @@
 """One data2vec 2.0 model, of this plugin or of upstream, that is updated and measured on command.
 
-python multi_worker.py ours|upstream CONFIG INPUTS [STATE], with one command per line: update, kernels, bytes. It
-answers in JSON. Upstream's side runs with upstream's checkout and Python, without this plugin.
+python multi_worker.py ours|upstream CONFIG INPUTS [STATE], with one command per line: update NUMBER, kernels, bytes. It
+answers in JSON; to `update`, with the seconds of one. Upstream's side runs with upstream's checkout and Python, without
+this plugin.
 """
 
 import json
@@ -116,11 +117,13 @@ def main():
 
     print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads()}), flush=True)
     for line in sys.stdin:
-        if line.strip() == "update":
-            start, cpu = time.perf_counter(), time.process_time()
-            update()
-            answer = {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
-        elif line.strip() == "kernels":
+        name, *number = line.split()
+        if name == "update":
+            times, start = int(number[0]), time.perf_counter()
+            for _ in range(times):
+                update()
+            answer = {"seconds": (time.perf_counter() - start) / times}
+        elif name == "kernels":
             answer = {"kernels": kernels(learn)}
         else:
             optimizer.zero_grad(set_to_none=True)
