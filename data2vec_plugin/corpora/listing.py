@@ -72,6 +72,7 @@ def _write_manifests(args: Listing) -> None:
     if args.resample_to:
         root, copies = resample_all(good, args.resample_to, args.sample_rate, args.threads)
         good = without_faults(copies, [], args.csv or root)
+        print(f"{root}: {len(good)} copies at {args.sample_rate} Hz, which the manifests list")
     check_sample_rate(good, args.sample_rate)
     for name, members in sorted(split(good, args).items()):
         clips = tuple(Clip(header.source.name, header.frames) for header in members)

@@ -18,14 +18,17 @@ Layers = Tuple[Optional[int], ...]
 Features = NDArray[np.floating]
 
 
-def parse_layers(text: str, count: int) -> Layers:
-    """``"3,6,last"`` -> (3, 6, None) for an encoder of ``count`` blocks; raises ValueError for a block it lacks."""
+def parse_layers(text: str, count: int, name: str = "--layer") -> Layers:
+    """``"3,6,last"`` -> (3, 6, None) for an encoder of ``count`` blocks.
+
+    Raises ValueError, which calls the setting ``name``, for a block that the encoder lacks.
+    """
     layers: List[Optional[int]] = []
     for word in text.split(","):
         word = word.strip()
         if word != LAST and not (word.isdigit() and int(word) < count):
             raise ValueError(
-                f"`--layer` is {text!r}; expected comma-separated numbers from 0 to {count - 1}, or {LAST!r}: "
+                f"`{name}` is {text!r}; expected comma-separated numbers from 0 to {count - 1}, or {LAST!r}: "
                 f"the encoder's output, after its final norm if it has one"
             )
         layers.append(None if word == LAST else int(word))

@@ -78,7 +78,7 @@ class FrozenEncoder:
             ValueError: an item without features (the message names it), or an option out of range.
         """
         self._check_rate(sample_rate)
-        wanted = Wanted(parse_layers(as_text(layer), self.layers), self.teacher, pool)
+        wanted = Wanted(parse_layers(as_text(layer), self.layers, "layer"), self.teacher, pool)
         check_pool(pool, self.model, self.name)
         several = isinstance(source, (list, tuple))
         inputs = self._sized_up(source if several else [source], several)

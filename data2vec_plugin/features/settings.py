@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Mapping
 
 from ..files.writing import write_atomically
 from .index import INDEX
@@ -42,7 +42,19 @@ def read_settings(path: Path) -> Dict[str, object]:
 
 
 def difference(kept: Dict[str, object], settings: Dict[str, object]) -> str:
-    """The settings that differ, for a message; empty if none do."""
-    wanted = json.loads(json.dumps(settings))
-    different = [key for key in {**kept, **wanted} if kept.get(key) != wanted.get(key)]
-    return "; ".join(f"`{key}` was {kept.get(key)!r}, is {wanted.get(key)!r}" for key in different)
+    """The settings that differ, for a message, those in groups as `group.key`; empty if none do."""
+    was, now = flat(kept), flat(json.loads(json.dumps(settings)))
+    different = [key for key in {**was, **now} if was.get(key) != now.get(key)]
+    return "; ".join(f"`{key}` was {was.get(key)!r}, is {now.get(key)!r}" for key in different)
+
+
+def flat(settings: Mapping[str, object], prefix: str = "") -> Dict[str, object]:
+    """Settings without nesting.
+
+    >>> flat({"cut": {"way": "pauses", "window": 20}, "beam": 5})
+    {'cut.way': 'pauses', 'cut.window': 20, 'beam': 5}
+    """
+    found: Dict[str, object] = {}
+    for key, value in settings.items():
+        found.update(flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value})
+    return found

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data.audio.clips import TRUNCATED
+from ..data.audio.clips import TRUNCATED, rate_fault
 from ..files.media.audio import read_info, read_samples
 from ..files.unusable import UnusableFileError
 from ..modalities.conv_spec import ConvSpec, output_length, receptive_field
@@ -43,10 +43,7 @@ class SpeechReader:
         except UnusableFileError as error:
             raise BadItemError(error.fault) from error
         if info.sample_rate != self.sizes_per_unit:
-            raise BadItemError(
-                f"sample rate {info.sample_rate}, the model's is {self.sizes_per_unit}: write copies with "
-                f"`data2vec manifest FOLDER --resample-to NEW_FOLDER`"
-            )
+            raise BadItemError(rate_fault(info.sample_rate, self.sizes_per_unit))
         stated = info.frames if item.samples is None else item.samples
         if info.frames < TRUNCATED * stated:
             raise BadItemError(f"{info.frames} samples on disk but {stated} in the manifest: the file is truncated")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from ..data.audio.clips import rate_fault
 from ..files.arrays import LARGEST, read_arrays, write_arrays
 from ..files.media.audio import read_samples
 from ..files.text.manifests import Entry, check_manifest, manifest_digest, manifest_root
@@ -76,11 +77,8 @@ def clip_of(recogniser: Recogniser, manifest: Path, entry: Entry) -> NDArray[np.
     """Samples of a clip, mono."""
     samples, rate = read_samples(str(manifest_root(manifest) / entry.path))
     if rate != recogniser.sample_rate:
-        fault = (
-            f"{entry.path} has {rate} Hz, not {recogniser.sample_rate} as the model: write copies with "
-            "`data2vec manifest FOLDER --resample-to NEW_FOLDER`"
-        )
-        raise UnusableFileError.of(manifest, fault, entry.line)
+        fault = rate_fault(rate, recogniser.sample_rate)
+        raise UnusableFileError.of(manifest, f"{entry.path} has {fault}", entry.line)
     if len(samples) < recogniser.shortest:
         fault = f"{entry.path} has {len(samples)} samples; expected at least {recogniser.shortest}: remove the line"
         raise UnusableFileError.of(manifest, fault, entry.line)

@@ -91,7 +91,8 @@ class LiveLine:
     def __init__(self, title: str, updates: int, alone: bool = True) -> None:
         self.title, self.updates = title, updates
         self.begin, self.first = time.monotonic(), -1
-        self.values: dict[str, float] = {}
+        self.values: dict[str, tuple[float, int]] = {}
+        """By title: the last value, and the update it is of."""
         self.tenth, self.last = -1, 0
         self.live = alone and sys.stdout.isatty()
 
@@ -102,7 +103,7 @@ class LiveLine:
             return
         for name, value in entry.stats.items():
             if f"{entry.split}/{name}" in SHOWN:
-                self.values[SHOWN[f"{entry.split}/{name}"]] = value
+                self.values[SHOWN[f"{entry.split}/{name}"]] = value, entry.update
         self.first = entry.update if self.first < 0 else self.first
         if entry.update < self.last:  # the next job of a sweep
             self.tenth = -1
@@ -119,7 +120,8 @@ class LiveLine:
         """Write the update, the metrics, and the time."""
         elapsed = time.monotonic() - self.begin
         parts = [f"{self.title}: update {update}/{self.updates}"]
-        parts += [f"{name} {value:.3g}" for name, value in self.values.items()]
+        for name, (value, of) in self.values.items():
+            parts.append(f"{name} {value:.3g}" + (f" (update {of})" if of < update else ""))
         parts.append(clock(elapsed))
         if update > self.first:  # a resumed run begins at another update than 0
             left = elapsed * (self.updates - update) / (update - self.first)

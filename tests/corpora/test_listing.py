@@ -133,7 +133,9 @@ def test_resample_to_writes_mono_copies_with_their_transcripts(tmp_path: Path, c
     assert (info.samplerate, info.channels) == (16000, 1)
     copies = {path.name for path in (tmp_path / "new" / "train").iterdir()}
     assert copies == {"a.flac", "a.txt", "x.trans.txt"}
-    assert "1 files have several channels; they are mixed down" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "1 files have several channels; they are mixed down" in told.err
+    assert f"{tmp_path / 'new'}: 1 copies at 16000 Hz, which the manifests list" in told.out
 
 
 def test_resampling_keeps_a_tone_and_cuts_what_the_new_rate_cannot_hold(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_bad_clips_are_skipped_by_name(tmp_path: Path, capsys: pytest.CaptureFix
     told = capsys.readouterr()
     assert "6 of 14 items (0 already there, 8 skipped)" in told.out
     for line in (
-        f"train.tsv:8: {data}/fast.wav: sample rate 44100, the model's is 16000: write copies with `data2vec manifest",
+        f"train.tsv:8: {data}/fast.wav: sample rate 44100, expected 16000: write copies at the right rate",
         f"train.tsv:9: {data}/short.wav: 3 samples; one frame of this model requires",
         f"train.tsv:10: {data}/noise.wav: cannot be read",
         f"train.tsv:11: {data}/empty.wav: cannot be read",

@@ -30,7 +30,7 @@ def test_another_sample_rate_is_an_error_in_the_words_of_reading_the_file(tmp_pa
     with pytest.raises(AudioFileError) as raised:
         audio[0]
     assert str(raised.value).startswith(error)
-    assert "sample rate 8000, expected 16000: run `data2vec manifest --resample-to NEW_FOLDER`" in error
+    assert "sample rate 8000, expected 16000: write copies at the right rate with `data2vec manifest FOLDER" in error
 
 
 def test_what_a_run_would_leave_out_is_a_warning(tmp_path: Path) -> None:

@@ -18,6 +18,14 @@ def test_progress_is_one_line_per_tenth_without_a_terminal(capsys: pytest.Captur
     assert said[-1].startswith("  train: update 1000/1000  loss 0.05  valid loss 0.05")
 
 
+def test_a_value_that_is_older_than_the_line_says_of_which_update_it_is() -> None:
+    live = LiveLine("train", 100)
+    valid, train = log_lines(10, wer=400.0).splitlines()[1], log_lines(20, loss=40.0).splitlines()[2]
+    for line in (valid, train):
+        live.feed(line)
+    assert "valid WER 40 (update 10)  loss 2  " in live.text(20)
+
+
 def test_half_a_line_waits_for_its_end(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(b"before\n")

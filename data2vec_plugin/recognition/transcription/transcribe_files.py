@@ -19,6 +19,7 @@ from ...files.content import digest_of
 from ...files.locks import FolderLock
 from ...files.skipped import print_skipped, tell_skipped
 from ...files.unusable import UnusableFileError
+from ...runs.following import clock
 from ..pieces.cutting import Cutting
 from ..pieces.listening import seconds_of
 from ..recogniser import Recogniser, open_recogniser
@@ -116,7 +117,7 @@ def to_folder(job: Job, out: Path, transcriber: Transcriber, results: ResultsFol
 def summary(done: Done, seconds: float) -> str:
     """The number of skipped recordings, the amount of audio, and the speed."""
     speed = done.seconds / max(seconds, 1e-9)
-    return f"{len(done.skipped):,} skipped; {done.seconds / 60:,.1f} minutes of audio, {speed:.1f} x real time"
+    return f"{len(done.skipped):,} skipped; {clock(done.seconds)} of audio, {speed:.1f} x real time"
 
 
 def transcripts(transcriber: Transcriber, items: Sequence[Item], done: Done) -> Iterator[tuple[Item, Transcript]]:

@@ -175,7 +175,7 @@ def test_another_rate_is_refused_with_the_command_that_resamples(tmp_path: Path)
     data = dataset(write_manifest(tmp_path / "train.tsv", tmp_path, {"a.wav": 30_000}))
     with pytest.raises(
         AudioFileError,
-        match=r"train\.tsv:2: .*a\.wav.*8000, expected 16000.*`data2vec manifest --resample-to NEW_FOLDER`",
+        match=r"train\.tsv:2: .*a\.wav.*8000, expected 16000.*`data2vec manifest FOLDER --resample-to NEW_FOLDER`",
     ):
         data[0]
 

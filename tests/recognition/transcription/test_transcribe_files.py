@@ -119,9 +119,13 @@ def test_another_setting_is_refused_until_all_is_to_be_made_anew(
 ) -> None:
     clip = made / "in" / "s0"
     assert run(made, clip, "--out", tmp_path) == 0
-    for other in (("--format", "srt"), ("--window", "30"), ("--cut", "windows")):
+    for name, *other in (
+        ("formats", "--format", "srt"),
+        ("cutting.window", "--window", "30"),
+        ("cutting.way", "--cut", "windows"),
+    ):
         assert run(made, clip, "--out", tmp_path, *other) == 1
-        assert "holds transcripts that were made with other settings: `" in capsys.readouterr().err
+        assert f"holds transcripts that were made with other settings: `{name}` was " in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.srt"))
     assert run(made, clip, "--out", tmp_path, "--format", "srt", "--overwrite") == 0
     assert len(list(tmp_path.rglob("*.srt"))) == 3
