@@ -40,7 +40,7 @@ class Voice:
 class Job:
     """The part of one voice in one split: these sentences, up to the given number of seconds.
 
-    A file holds one sentence, or as many as fill ``recording`` seconds.
+    A file holds one sentence, or as many as fill ``recording`` seconds. It begins and ends with sound.
     """
 
     folder: Path  # SPLIT/SPEAKER, there once the job is complete
@@ -89,10 +89,18 @@ def utterances(job: Job) -> Iterator[tuple[str, Any]]:
         texts.append(text)
         parts.append(clip.clip(-1, 1))
         if sum(map(len, parts)) >= job.recording * SAMPLE_RATE:
-            yield " ".join(texts), numpy.concatenate(parts)
+            yield " ".join(texts), trimmed(numpy.concatenate(parts))
             texts, parts = [], []
         else:
             parts.append(numpy.zeros(int(generator.uniform(*PAUSE) * SAMPLE_RATE)))
+
+
+def trimmed(clip: Any) -> Any:
+    """Samples from the first to the last that are not zero in 16 bits, so that they are found again in any silence."""
+    import numpy
+
+    sound = numpy.flatnonzero(numpy.rint(clip * 32767))
+    return clip[sound[0] : sound[-1] + 1] if len(sound) else clip
 
 
 def claim(out: Path, wanted: Mapping[str, Any]) -> None:
