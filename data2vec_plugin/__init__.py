@@ -68,7 +68,7 @@ def load_recogniser(
         checkpoint: fine-tuned with CTC, ours or upstream's; a folder of Hugging Face's; or an ONNX file.
         device: cpu, cuda or cuda:N; a GPU by default if there is one.
         dictionary: of its labels, where the checkpoint holds none.
-        search: options of beam search, as `data2vec transcribe` has them (``beam=100, lexicon=Path("lexicon.txt")``);
+        search: options of beam search, as `data2vec transcribe` has them (``beam=100, lexicon="lexicon.txt"``);
             without any, greedy decoding.
 
     Raises:
@@ -79,7 +79,8 @@ def load_recogniser(
     from .recognition.transcription.transcribing import Transcriber
 
     recogniser = open_recogniser(Path(checkpoint), device, None if dictionary is None else Path(dictionary))
-    options = BeamOptions(**search) if search else None
+    files = {name: Path(search[name]) for name in ("lexicon", "lm_model") if search.get(name) is not None}
+    options = BeamOptions(**{**search, **files}) if search else None
     return Transcriber(recogniser, build_decoder(options, recogniser.symbols, recogniser.blank))
 
 

@@ -244,6 +244,14 @@ def test_from_python(made: Path) -> None:
         data2vec_plugin.load_recogniser(made / "model.pt", beam=2, nbest=3)
 
 
+@pytest.mark.parametrize("name", ["lexicon", "lm_model"])
+def test_from_python_files_of_beam_search_are_paths_or_strings(made: Path, name: str) -> None:
+    pytest.importorskip("flashlight")
+    for kind in (str, Path):
+        with pytest.raises(ValueError, match="no-such-file"):
+            data2vec_plugin.load_recogniser(made / "model.pt", **{name: kind("no-such-file")})
+
+
 def test_text_goes_to_standard_output(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = made / "in" / "s0" / "c0.wav", made / "in" / "s1" / "c3.wav"
     assert run(made, first) == 0
