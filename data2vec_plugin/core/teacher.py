@@ -50,6 +50,7 @@ class Teacher:
         self.module = _frozen_copy(source, shared)
         self.fp32: Dict[str, Tensor] = {}
         self._take_fp32()
+        self.buffers = dict(self.module.named_buffers())
 
     def _take_fp32(self) -> None:
         """Make the fp32 master of the module's parameters; the module shares its memory when it is fp32 too."""
@@ -119,8 +120,9 @@ class Teacher:
             if name in self.fp32:
                 verbatim = name.startswith(self.copied) or not param.requires_grad
                 (copied if verbatim else averaged).append((self.fp32[name], param.detach()))
-        ours = dict(self.module.named_buffers())
-        copied.extend((ours[name], buffer) for name, buffer in source.named_buffers() if name in ours)
+        if self.buffers:
+            theirs = source.named_buffers()
+            copied.extend((self.buffers[name], buffer) for name, buffer in theirs if name in self.buffers)
         return averaged, copied
 
     def match(self, source: nn.Module) -> None:
@@ -132,6 +134,7 @@ class Teacher:
             return
         self.fp32 = {name: tensor.to(theirs.device) for name, tensor in self.fp32.items()}
         self.module.to(device=theirs.device, dtype=dtype)
+        self.buffers = dict(self.module.named_buffers())
         if dtype == torch.float32:
             for name, param in self.module.named_parameters():
                 param.data = self.fp32[name]
@@ -140,13 +143,10 @@ class Teacher:
 
     @torch.no_grad()
     def _refresh_module(self) -> None:
-        """Cast the master into the module, unless they are the same memory."""
-        stale = [
-            (p, self.fp32[n]) for n, p in self.module.named_parameters() if p.data_ptr() != self.fp32[n].data_ptr()
-        ]
-        if stale:
-            ours, theirs = zip(*stale)
-            torch._foreach_copy_(list(ours), list(theirs))
+        """Cast the master into the module, unless that is fp32, too: then they are the same memory."""
+        ours = dict(self.module.named_parameters()) if next(self.module.parameters()).dtype != torch.float32 else {}
+        if ours:
+            torch._foreach_copy_(list(ours.values()), [self.fp32[name] for name in ours])
 
     def state_dict(self) -> Dict[str, Tensor]:
         """The fp32 average by parameter name, the updates followed and the format number."""
