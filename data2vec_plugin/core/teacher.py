@@ -50,7 +50,7 @@ class Teacher:
         self.module = _frozen_copy(source, shared)
         self.fp32: Dict[str, Tensor] = {}
         self._take_fp32()
-        self.buffers = dict(self.module.named_buffers())
+        self.parameters, self.buffers = dict(self.module.named_parameters()), dict(self.module.named_buffers())
 
     def _take_fp32(self) -> None:
         """Make the fp32 master of the module's parameters; the module shares its memory when it is fp32 too."""
@@ -143,10 +143,15 @@ class Teacher:
 
     @torch.no_grad()
     def _refresh_module(self) -> None:
-        """Cast the master into the module, unless that is fp32, too: then they are the same memory."""
-        ours = dict(self.module.named_parameters()) if next(self.module.parameters()).dtype != torch.float32 else {}
-        if ours:
-            torch._foreach_copy_(list(ours.values()), [self.fp32[name] for name in ours])
+        """Cast the master into the module, unless they are the same memory."""
+        stale = [
+            (param, self.fp32[name])
+            for name, param in self.parameters.items()
+            if param.data_ptr() != self.fp32[name].data_ptr()
+        ]
+        if stale:
+            ours, theirs = zip(*stale)
+            torch._foreach_copy_(list(ours), list(theirs))
 
     def state_dict(self) -> Dict[str, Tensor]:
         """The fp32 average by parameter name, the updates followed and the format number."""

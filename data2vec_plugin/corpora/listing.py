@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional
 
+from ..files.durations import duration
 from ..files.folders import PACKED, Walk
 from ..files.locks import writing
 from ..files.media.audio_headers import Header, Source, is_utf8, read_headers, resample_all
@@ -232,8 +233,3 @@ def top(header: Header) -> str:
     """Return the top-level folder of a file, or nothing if it lies in the root."""
     folder, slash, _ = header.source.name.partition("/")
     return folder if slash else ""
-
-
-def duration(seconds: float) -> str:
-    """A duration as text, in hours or minutes."""
-    return f"{seconds / 3600:.1f} h" if seconds >= 7200 else f"{seconds / 60:.1f} min"

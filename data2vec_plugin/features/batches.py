@@ -51,11 +51,11 @@ class Batching:
             yield group
 
 
-def batch_limit(given: Optional[float], reader: Reader) -> int:
-    """The limit of a batch; raises ValueError unless it is positive."""
+def batch_limit(given: Optional[float], reader: Reader, option: str = "--batch") -> int:
+    """The limit of a batch; raises ValueError, which names the ``option``, unless it is positive."""
     batch = reader.default_batch if given is None else given
     if not batch > 0:
-        raise ValueError(f"`--batch` is {batch:g}; expected more than 0 {reader.unit}")
+        raise ValueError(f"`{option}` is {batch:g}; expected more than 0 {reader.unit}")
     return max(int(batch * reader.sizes_per_unit), 1)
 
 

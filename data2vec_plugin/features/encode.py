@@ -18,17 +18,17 @@ Layers = Tuple[Optional[int], ...]
 Features = NDArray[np.floating]
 
 
-def parse_layers(text: str, count: int, name: str = "--layer") -> Layers:
+def parse_layers(text: str, count: int, option: str = "--layer") -> Layers:
     """``"3,6,last"`` -> (3, 6, None) for an encoder of ``count`` blocks.
 
-    Raises ValueError, which calls the setting ``name``, for a block that the encoder lacks.
+    Raises ValueError, which names the ``option``, for a block that the encoder lacks.
     """
     layers: List[Optional[int]] = []
     for word in text.split(","):
         word = word.strip()
         if word != LAST and not (word.isdigit() and int(word) < count):
             raise ValueError(
-                f"`{name}` is {text!r}; expected comma-separated numbers from 0 to {count - 1}, or {LAST!r}: "
+                f"`{option}` is {text!r}; expected comma-separated numbers from 0 to {count - 1}, or {LAST!r}: "
                 f"the encoder's output, after its final norm if it has one"
             )
         layers.append(None if word == LAST else int(word))
@@ -45,12 +45,12 @@ class Wanted:
     half: bool = False
 
 
-def check_pool(pool: str, model: Any, name: str) -> None:
-    """Raise ValueError for an unknown ``--pool``, or for the class token if the model ``name`` has none."""
+def check_pool(pool: str, model: Any, name: str, option: str = "--pool") -> None:
+    """Raise ValueError for an unknown ``option``, or for the class token if the model ``name`` has none."""
     if pool not in POOLS:
-        raise ValueError(f"`--pool` is {pool!r}; expected {', '.join(POOLS)}")
+        raise ValueError(f"`{option}` is {pool!r}; expected {', '.join(POOLS)}")
     if pool == CLASS_TOKEN and model.encoder.extra_tokens is None:
-        raise ValueError(f"`--pool` is {pool}, but model `{name}` has no class token; expected {NONE} or {MEAN}")
+        raise ValueError(f"`{option}` is {pool}, but model `{name}` has no class token; expected {NONE} or {MEAN}")
 
 
 @torch.inference_mode()

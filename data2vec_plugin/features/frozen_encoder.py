@@ -79,10 +79,10 @@ class FrozenEncoder:
         """
         self._check_rate(sample_rate)
         wanted = Wanted(parse_layers(as_text(layer), self.layers, "layer"), self.teacher, pool)
-        check_pool(pool, self.model, self.name)
+        check_pool(pool, self.model, self.name, "pool")
         several = isinstance(source, (list, tuple))
         inputs = self._sized_up(source if several else [source], several)
-        batching = Batching(batch_limit(batch, self.reader), self.model.config.reference_compat)
+        batching = Batching(batch_limit(batch, self.reader, "batch"), self.model.config.reference_compat)
         found: List[Optional[Tensor]] = [None] * len(inputs)
         for group in batching.groups(inputs):
             rows = [_loaded(each) for each in group]

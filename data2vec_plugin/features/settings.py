@@ -56,5 +56,5 @@ def flat(settings: Mapping[str, object], prefix: str = "") -> Dict[str, object]:
     """
     found: Dict[str, object] = {}
     for key, value in settings.items():
-        found.update(flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value})
+        found.update(flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) and value else {prefix + key: value})
     return found

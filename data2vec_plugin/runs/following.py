@@ -101,12 +101,12 @@ class LiveLine:
         entry = parse_line(line)
         if entry is None:
             return
+        if entry.update < self.last:  # the next job of a sweep
+            self.tenth, self.values = -1, {}
         for name, value in entry.stats.items():
             if f"{entry.split}/{name}" in SHOWN:
                 self.values[SHOWN[f"{entry.split}/{name}"]] = value, entry.update
         self.first = entry.update if self.first < 0 else self.first
-        if entry.update < self.last:  # the next job of a sweep
-            self.tenth = -1
         self.last = entry.update
         tenth = 10 * entry.update // self.updates
         if self.live:
@@ -120,13 +120,22 @@ class LiveLine:
         """Write the update, the metrics, and the time."""
         elapsed = time.monotonic() - self.begin
         parts = [f"{self.title}: update {update}/{self.updates}"]
-        for name, (value, of) in self.values.items():
-            parts.append(f"{name} {value:.3g}" + (f" (update {of})" if of < update else ""))
-        parts.append(clock(elapsed))
+        current, older = self.shown(update)
+        parts += [*current, clock(elapsed)]
         if update > self.first:  # a resumed run begins at another update than 0
             left = elapsed * (self.updates - update) / (update - self.first)
             parts.append(f"about {clock(max(left, 0))} left")
-        return "  " + "  ".join(parts)
+        return "  " + "  ".join([*parts, *older])
+
+    def shown(self, update: int) -> tuple[list[str], list[str]]:
+        """The values of this update, and those of earlier ones, which say so."""
+        current, older = [], []
+        for name, (value, of) in self.values.items():
+            if of == update:
+                current.append(f"{name} {value:.3g}")
+            else:
+                older.append(f"{name} {value:.3g} at {of}")
+        return current, older
 
     def close(self) -> None:
         """Leave the last state on the terminal."""

@@ -11,7 +11,7 @@ from data2vec_plugin.runs.following import clock
 from data2vec_plugin.runs.panels import STYLE, caption, draw_loss, draw_variance, finish, line
 from data2vec_plugin.runs.quickstart import write_results
 from data2vec_plugin.runs.speech_stages import Score, read_score
-from data2vec_plugin.runs.stages import Runner, below
+from data2vec_plugin.runs.stages import Runner, below, shown
 from data2vec_plugin.runs.tables import print_table
 from data2vec_plugin.runs.training_log import Series, last_update, read_training_log
 from data2vec_plugin.runs.two_methods import Measure, compare_methods
@@ -67,15 +67,17 @@ def write_report(
     compare_methods(out, other_out, report, Measure("WER", "wer", "valid/wer"))
     write_results(out / "report.json", report)
     print(f"\n{out / 'report.json'}\n{out / 'report.png'}")
-    print(f"\nnext, a transcript: {' '.join(transcribe(runner))}")
+    if command := transcribe(runner):
+        print(f"\nnext, a transcript:\n{shown(command)}")
 
 
 def transcribe(runner: Runner) -> tuple[str, ...]:
-    """The command that transcribes the first test sentence with the pre-trained recogniser."""
-    speakers = runner.out / "corpus" / "test"
-    first = min(speakers.rglob("*.flac"), default=speakers)
-    files = (below(runner.root, path) for path in (runner.out / "finetune" / "checkpoint_best.pt", first))
-    return ("data2vec", "transcribe", *files)
+    """The command that transcribes the first test sentence with the pre-trained recogniser; empty without sentences."""
+    first = min((runner.out / "corpus" / "test").rglob("*.flac"), default=None)
+    if first is None:
+        return ()
+    files = (runner.out / "finetune" / "checkpoint_best.pt", first)
+    return ("data2vec", "transcribe", *(below(runner.root, file) for file in files))
 
 
 def read_beam_scores(out: Path) -> dict[str, Score]:

@@ -46,6 +46,15 @@ def assert_same(left: Dict[str, Tensor], right: Dict[str, Tensor]) -> None:
         assert torch.equal(value, right[key]), key
 
 
+def test_a_deep_copy_encodes_with_what_it_follows() -> None:
+    module = student()
+    copied = copy.deepcopy(Teacher(module, CONFIG))
+    drift(module, 1)
+    assert copied.follow(module, 1)
+    for name, parameter in copied.module.named_parameters():
+        assert torch.equal(parameter.data, copied.fp32[name])
+
+
 def test_step_is_the_weighted_mean() -> None:
     module = student()
     teacher = Teacher(module, CONFIG)

@@ -65,6 +65,10 @@ def test_writes_the_report(
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "test.tsv").write_text(f"/root\na.flac\t{16000 * 60}\n")
     (tmp_path / "installed").write_text("30.5\n")
+    for name in ("301-1-0001", "301-1-0000") if variance else ():
+        sentence = tmp_path / "corpus" / "test" / "301" / "1" / f"{name}.flac"
+        sentence.parent.mkdir(parents=True, exist_ok=True)
+        sentence.touch()
     quickstart.report_speech.write_report(runner, {"seed": 1, "method": 1}, None, tmp_path / "installed", 61.0)
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["wer_pretrained"] == 40.0
@@ -77,6 +81,8 @@ def test_writes_the_report(
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
     said = capsys.readouterr().out
     assert "WER ratio 0.50; 1:30 in all" in said
+    following = "data2vec transcribe finetune/checkpoint_best.pt corpus/test/301/1/301-1-0000.flac\n"
+    assert said.endswith(following) is variance
     assert (report.get("wer_pretrained_beam"), report.get("wer_scratch_beam")) == (
         (8.0, 9.0) if variance else (None, None)
     )

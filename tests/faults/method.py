@@ -6,7 +6,7 @@ METHOD = (
     Fault(  # a teacher's buffers never follow the student's
         "D1",
         "Teacher._pairs",
-        "copied.extend((ours[name], buffer) for name, buffer in source.named_buffers() if name in ours)",
+        "copied.extend((self.buffers[name], buffer) for name, buffer in theirs if name in self.buffers)",
         "None",
         ("tests/core/test_teacher.py::test_buffers_follow",),
     ),

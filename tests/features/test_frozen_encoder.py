@@ -95,9 +95,9 @@ def test_text_of_another_dictionary_is_told_each_time(tmp_path: Path) -> None:
         (3, {}, r"`source`: is a int; expected a waveform"),
         (waveform(900), {"sample_rate": 8000}, r"`sample_rate` is 8000, the model's 16000: resample"),
         (waveform(900), {"layer": 99}, r"`layer` is '99'; expected comma-separated numbers from 0"),
-        (waveform(900), {"pool": "max"}, r"`--pool` is 'max'; expected none, mean, class_token"),
-        (waveform(900), {"pool": "class_token"}, r"has no class token"),
-        (waveform(900), {"batch": 0}, r"`--batch` is 0; expected more than 0 seconds"),
+        (waveform(900), {"pool": "max"}, r"`pool` is 'max'; expected none, mean, class_token"),
+        (waveform(900), {"pool": "class_token"}, r"`pool` is class_token, but model .* has no class token"),
+        (waveform(900), {"batch": 0}, r"`batch` is 0; expected more than 0 seconds"),
     ],
 )
 def test_what_has_no_features_is_named(tmp_path: Path, source: Any, options: Any, message: str) -> None:

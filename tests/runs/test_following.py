@@ -15,7 +15,8 @@ def test_progress_is_one_line_per_tenth_without_a_terminal(capsys: pytest.Captur
     live.feed("a line without statistics")
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 11
-    assert said[-1].startswith("  train: update 1000/1000  loss 0.05  valid loss 0.05")
+    assert said[-1].startswith("  train: update 1000/1000  loss 0.05  ")
+    assert said[-1].endswith("  valid loss 0.0505 at 990")
 
 
 def test_a_value_that_is_older_than_the_line_says_of_which_update_it_is() -> None:
@@ -23,7 +24,9 @@ def test_a_value_that_is_older_than_the_line_says_of_which_update_it_is() -> Non
     valid, train = log_lines(10, wer=400.0).splitlines()[1], log_lines(20, loss=40.0).splitlines()[2]
     for line in (valid, train):
         live.feed(line)
-    assert "valid WER 40 (update 10)  loss 2  " in live.text(20)
+    assert live.text(20) == "  train: update 20/100  loss 2  0:00  about 0:00 left  valid WER 40 at 10"
+    live.feed(log_lines(10, loss=30.0).splitlines()[0])  # the next job of a sweep
+    assert live.text(10) == "  train: update 10/100  loss 3  0:00"
 
 
 def test_half_a_line_waits_for_its_end(tmp_path: Path) -> None:

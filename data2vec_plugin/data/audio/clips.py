@@ -37,15 +37,15 @@ TRUNCATED = 0.99
 """A file with less than this share of the samples that the manifest states is truncated; some formats round."""
 
 
-WRITE_COPIES = "write copies at the right rate with `data2vec manifest FOLDER --resample-to NEW_FOLDER`"
-"""What to do about a sample rate, for messages."""
-
-
 def rate_fault(found: int, expected: int) -> str:
     """Return the fault of a file's sample rate in Hz, or an empty string."""
     if found == expected:
         return ""
-    return f"sample rate {found}, expected {expected}: {WRITE_COPIES}"
+    option = "" if expected == 16_000 else f" --sample-rate {expected}"
+    return (
+        f"sample rate {found}, expected {expected}: write copies at the right rate with "
+        f"`data2vec manifest FOLDER --resample-to NEW_FOLDER{option}`"
+    )
 
 
 def truncation_fault(found: int, stated: int, shortest: int) -> str:

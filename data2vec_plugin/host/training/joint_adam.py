@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, cast
 
 import torch
 from fairseq.optim.adam import Adam
@@ -20,7 +20,7 @@ from torch.nn import Parameter
 from .optimizer import wrappers
 
 AT_A_TIME = 1 << 25
-"""Numbers in a chunk of parameters, whose denominators are in memory together (128 MiB)."""
+"""Numbers in a chunk of parameters; without the fused kernel, the chunk's denominators are in memory (128 MiB)."""
 
 
 def step_jointly(optimizer: Any) -> None:
@@ -39,7 +39,7 @@ def suits(inner: Any) -> bool:
     return len(parameters) > 1 and all(parameter.dtype == torch.float32 for parameter in parameters)
 
 
-class Moving(NamedTuple):
+class Stepped(NamedTuple):
     """A parameter in its step: its gradient, the running means of the gradient and of its square, the step's number."""
 
     value: Tensor
@@ -66,22 +66,20 @@ class JointAdam(Adam):
 
     def _step(self, group: Dict[str, Any], parameters: List[Parameter]) -> None:
         """Update some parameters of a group, all of which have gradients."""
-        fused: Dict[int, List[Moving]] = {}
-        rest: List[Moving] = []
+        fused: Dict[Tuple[int, torch.device], List[Stepped]] = {}
+        rest: List[Stepped] = []
         for parameter in parameters:
-            moving = self._moving(parameter)
-            (fused.setdefault(moving.step, []) if suits_fused(moving) else rest).append(moving)
-        for step, together in fused.items():
+            each = self._stepped(parameter)
+            (fused.setdefault((each.step, each.value.device), []) if suits_fused(each) else rest).append(each)
+        for (step, _), together in fused.items():
             step_fused(group, together, step)
         if rest:
             step_each_kernel(group, rest)
 
-    def _moving(self, parameter: Parameter) -> Moving:
+    def _stepped(self, parameter: Parameter) -> Stepped:
         """Return a parameter with a gradient and its state, with one more step counted."""
-        state, gradient = self._state(parameter), parameter.grad
-        if gradient is None:
-            raise ValueError("a parameter without a gradient has no step")
-        return Moving(parameter, gradient, state["exp_avg"], state["exp_avg_sq"], state["step"])
+        state, gradient = self._state(parameter), cast(Tensor, parameter.grad)
+        return Stepped(parameter, gradient, state["exp_avg"], state["exp_avg_sq"], state["step"])
 
     def _state(self, parameter: Parameter) -> Dict[str, Any]:
         """Return a parameter's state, on its device, with one more step counted."""
@@ -98,9 +96,9 @@ class JointAdam(Adam):
         return state
 
 
-def suits_fused(moving: Moving) -> bool:
+def suits_fused(stepped: Stepped) -> bool:
     """Whether torch's kernel can be used: it requires one order in memory."""
-    value, gradient, mean, square, _ = moving
+    value, gradient, mean, square, _ = stepped
     order = value.stride()
     same = gradient.stride() == order and mean.stride() == order and square.stride() == order
     return same and value.is_contiguous() and has_fused(value.device.type)
@@ -109,33 +107,33 @@ def suits_fused(moving: Moving) -> bool:
 @cache
 def has_fused(device: str) -> bool:
     """Whether this torch has a fused AdamW on a type of device; on CPUs it has since 2.4."""
-    value, gradient, mean, square = (torch.zeros(1, device=device) for _ in range(4))
+    value, gradient, mean, square = (torch.zeros(1, device=device, dtype=torch.float32) for _ in range(4))
     group = {"lr": 0.0, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
     try:
-        step_fused(group, [Moving(value, gradient, mean, square, 1)], 1)
-    except (AttributeError, RuntimeError):
+        step_fused(group, [Stepped(value, gradient, mean, square, 1)], 1)
+    except (AttributeError, NotImplementedError):
         return False
     return True
 
 
-def columns(moving: Sequence[Moving]) -> Tuple[List[Tensor], List[Tensor], List[Tensor], List[Tensor]]:
+def columns(stepped: Sequence[Stepped]) -> Tuple[List[Tensor], List[Tensor], List[Tensor], List[Tensor]]:
     """Values, gradients, means and squares, as torch's functions for many tensors take them."""
     return (
-        [each.value for each in moving],
-        [each.gradient for each in moving],
-        [each.mean for each in moving],
-        [each.square for each in moving],
+        [each.value for each in stepped],
+        [each.gradient for each in stepped],
+        [each.mean for each in stepped],
+        [each.square for each in stepped],
     )
 
 
-def step_fused(group: Dict[str, Any], moving: Sequence[Moving], step: int) -> None:
+def step_fused(group: Dict[str, Any], stepped: Sequence[Stepped], step: int) -> None:
     """Update parameters that all take the same step, in one kernel.
 
     fairseq adds eps before the second moment's bias is corrected, torch after it.
     """
-    values, gradients, means, squares = columns(moving)
+    values, gradients, means, squares = columns(stepped)
     beta1, beta2 = group["betas"]
-    count = torch.full((), float(step), device=moving[0].value.device)
+    count = torch.full((), step, dtype=torch.float32, device=stepped[0].value.device)
     torch._fused_adamw_(
         values,
         gradients,
@@ -153,9 +151,9 @@ def step_fused(group: Dict[str, Any], moving: Sequence[Moving], step: int) -> No
     )
 
 
-def step_each_kernel(group: Dict[str, Any], moving: Sequence[Moving]) -> None:
+def step_each_kernel(group: Dict[str, Any], stepped: Sequence[Stepped]) -> None:
     """Update parameters with fairseq's kernels, each for all of them."""
-    values, gradients, means, squares = columns(moving)
+    values, gradients, means, squares = columns(stepped)
     beta1, beta2 = group["betas"]
     torch._foreach_mul_(means, beta1)
     torch._foreach_add_(means, gradients, alpha=1 - beta1)
@@ -165,7 +163,7 @@ def step_each_kernel(group: Dict[str, Any], moving: Sequence[Moving]) -> None:
     torch._foreach_add_(denominators, group["eps"])
     if group["weight_decay"] != 0:
         torch._foreach_add_(values, values, alpha=-group["weight_decay"] * group["lr"])
-    sizes = [-group["lr"] * unbiased(each.step, beta1, beta2) for each in moving]
+    sizes = [-group["lr"] * unbiased(each.step, beta1, beta2) for each in stepped]
     torch._foreach_addcdiv_(values, means, denominators, sizes)
 
 

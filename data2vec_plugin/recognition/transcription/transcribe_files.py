@@ -16,10 +16,10 @@ from ...decoding.options import BeamOptions, build_decoder
 from ...features.extract import terminated_as_interrupted
 from ...features.items import Item
 from ...files.content import digest_of
+from ...files.durations import duration
 from ...files.locks import FolderLock
 from ...files.skipped import print_skipped, tell_skipped
 from ...files.unusable import UnusableFileError
-from ...runs.following import clock
 from ..pieces.cutting import Cutting
 from ..pieces.listening import seconds_of
 from ..recogniser import Recogniser, open_recogniser
@@ -117,7 +117,7 @@ def to_folder(job: Job, out: Path, transcriber: Transcriber, results: ResultsFol
 def summary(done: Done, seconds: float) -> str:
     """The number of skipped recordings, the amount of audio, and the speed."""
     speed = done.seconds / max(seconds, 1e-9)
-    return f"{len(done.skipped):,} skipped; {clock(done.seconds)} of audio, {speed:.1f} x real time"
+    return f"{len(done.skipped):,} skipped; {duration(done.seconds)} of audio, {speed:.1f} x real time"
 
 
 def transcripts(transcriber: Transcriber, items: Sequence[Item], done: Done) -> Iterator[tuple[Item, Transcript]]:

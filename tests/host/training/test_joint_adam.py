@@ -99,8 +99,10 @@ def test_parameters_and_gradients_of_another_order_in_memory_get_the_same_number
     assert torch.allclose(results[0][0], results[0][2])
 
 
-@pytest.mark.usefixtures("each_kernel")
-def test_state_goes_from_one_to_the_other() -> None:
+@pytest.mark.parametrize(("fused", "relative"), [(False, 0.0), (True, 1e-5)])
+def test_state_goes_from_one_to_the_other(fused: bool, relative: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not fused:
+        monkeypatch.setattr(joint_adam, "has_fused", lambda device: False)
     first, second = Adam(groups(), lr=0.1), JointAdam(groups(), lr=0.1)
     train(first, range(3))
     second.load_state_dict(copy.deepcopy(first.state_dict()))
@@ -110,7 +112,7 @@ def test_state_goes_from_one_to_the_other() -> None:
                 parameter.copy_(value)
     for optimizer in (first, second):
         train(optimizer, range(3, 6))
-    assert_same(second, first)
+    assert_same(second, first, relative)
 
 
 def test_portions_hold_what_has_a_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
