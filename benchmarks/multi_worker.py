@@ -70,7 +70,7 @@ def upstream(cfg, inputs, task):
 
 
 def adam_of(kind):
-    """The optimizer of each: fairseq's Adam, and this plugin's, which gives the same numbers."""
+    """The optimizer of each: fairseq's Adam, and this plugin's, which gives the same numbers up to rounding."""
     if kind == "ours":
         from data2vec_plugin.host.training.joint_adam import JointAdam
 
