@@ -1,8 +1,9 @@
 """Accuracy of `data2vec align`: errors of word times, and whether its score detects wrong texts.
 
-eSpeak reports the sample at which each word begins. The quickstart's test sentences are synthesised again, with
-the settings of its corpus, and joined into recordings of about a minute, with pauses of 0.05 to 1.2 seconds; each is aligned
-with its text. Then each sentence is scored with its own text, with others, and with its own with one word changed.
+eSpeak reports the sample at which each word begins. The quickstart's test sentences are synthesised again, with the
+settings of its corpus, and joined into recordings of about a minute, with pauses of 0.05 to 1.2 seconds; each is
+aligned with its text. Then each sentence is scored with its own text, with others, and with its own with one word
+changed.
 
     python examples/quickstart/word_times.py outputs/quickstart
 """
