@@ -29,7 +29,7 @@ RATES = {
     "CER, beam search + 3-gram": "cer_{}_beam",
 }
 """Rows of the table, and the report's keys."""
-NORMAL = "a plateau, then a loss that stays high or rises again, while both variances rise"
+NORMAL = "a plateau, then a high or rising loss, while both variances rise"
 
 
 def write_report(
