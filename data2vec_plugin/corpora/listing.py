@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional
 
-from ..files.durations import duration
 from ..files.folders import PACKED, Walk
 from ..files.locks import writing
 from ..files.media.audio_headers import Header, Source, is_utf8, read_headers, resample_all
+from ..files.media.durations import duration
 from ..files.text.delimited import Row, read_table
 from ..files.text.manifests import Clip, Manifest
 from ..files.unusable import UnusableFileError, some

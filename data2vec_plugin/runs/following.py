@@ -128,7 +128,7 @@ class LiveLine:
         return "  " + "  ".join([*parts, *older])
 
     def shown(self, update: int) -> tuple[list[str], list[str]]:
-        """The values of this update, and those of earlier ones, which say so."""
+        """The values of this update, and those of earlier ones with the update that each is of."""
         current, older = [], []
         for name, (value, of) in self.values.items():
             if of == update:

@@ -16,8 +16,8 @@ from ...decoding.options import BeamOptions, build_decoder
 from ...features.extract import terminated_as_interrupted
 from ...features.items import Item
 from ...files.content import digest_of
-from ...files.durations import duration
 from ...files.locks import FolderLock
+from ...files.media.durations import duration
 from ...files.skipped import print_skipped, tell_skipped
 from ...files.unusable import UnusableFileError
 from ..pieces.cutting import Cutting
