@@ -1,4 +1,4 @@
-"""`data2vec transcribe` and the CTC pipeline of `transformers` with the same weights: speed, text; a long recording.
+"""`data2vec transcribe` and the CTC pipeline of `transformers` with the same weights: speed, text; long recordings.
 
     python -m benchmarks.transcribe CHECKPOINT FOLDER [MINUTES]
 
@@ -33,6 +33,7 @@ RATE, THREADS, WINDOW = 16_000, 2, 20.0
 PAUSES = 0.5, 1.5
 """Seconds between the sentences of the long recording."""
 HISS = 1e-3
+SHIFTS = 1, 80, 320
 HEAR = """
 import json, sys, torch, data2vec_plugin
 def memory(name):
@@ -175,6 +176,17 @@ def at_length(checkpoint: Path, files: List[Path], minutes: float, folder: Path)
         )
 
 
+def shifted(checkpoint: Path, files: List[Path]) -> None:
+    """Print how many words change when the first samples are left out: how far a text depends on where frames begin."""
+    clips = [soundfile.read(path, dtype="float32")[0] for path in files]
+    recogniser = data2vec_plugin.load_recogniser(checkpoint, device="cpu")
+    texts = [recogniser.transcribe(clip).text.split() for clip in clips]
+    for samples in SHIFTS:
+        others = [recogniser.transcribe(clip[samples:]).text.split() for clip in clips]
+        share = sum(map(editdistance.eval, others, texts)) / max(sum(map(len, texts)), 1)
+        print(f"without the first {samples} samples {100 * share:.1f} % of the words change")
+
+
 def inputs(folder: Path) -> Tuple[Path, List[Path], float]:
     """Checkpoint, files and minutes, from the command line or synthetic."""
     given = sys.argv[1:] if sys.argv[0].endswith("transcribe.py") else []
@@ -193,6 +205,7 @@ def main() -> None:
         checkpoint, files, minutes = inputs(Path(name))
         beside(checkpoint, files, Path(name) / "theirs")
         at_length(checkpoint, files, minutes, Path(name))
+        shifted(checkpoint, files)
 
 
 if __name__ == "__main__":

@@ -57,10 +57,11 @@ def last_attention(model: Any, batch: Any) -> Any:
     encoder(batch)
     hook.remove()
     x, bias, _ = seen
-    split = (len(x), x.size(1), attention.heads, -1)
-    q, k = (project(x).view(split).transpose(1, 2) for project in (attention.q_proj, attention.k_proj))
+    q, k, _ = attention.queries_keys_values(x)
     weights = (q @ k.transpose(-2, -1) * q.size(-1) ** -0.5 + (0 if bias is None else bias)).softmax(-1)
-    return weights[:, :, 1:, 1:].mean((1, 2)).unflatten(1, encoder.embedder.image.grid)  # the first is the class token
+    grid = encoder.embedder.image.grid
+    first = x.size(1) - grid[0] * grid[1]  # after the class token
+    return weights[:, :, first:, first:].mean((1, 2)).unflatten(1, grid)
 
 
 def draw_strips(left: Any, right: Any, strips: Strips) -> None:

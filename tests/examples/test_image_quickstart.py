@@ -13,6 +13,7 @@ pytest.importorskip("sklearn")
 
 import torch
 from examples.scripts import scripts
+from models import tiny_multi
 from models.tiny_text import trainer_state
 from models.tiny_vision import PIXELS, SIDE, section, tiny_vision
 from runs.log_lines import log_lines
@@ -145,10 +146,28 @@ def test_attention_is_what_the_last_layer_multiplies_values_with(image: SimpleNa
     torch.testing.assert_close(found.flatten(1)[:, 4], seen[0][:, 1:].mean((1, 2)))  # the class token comes first
 
 
+@pytest.fixture(scope="module")
+def checkpoint_2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of data2vec 2.0, whose attention has one matrix for queries, keys and values."""
+    path = tmp_path_factory.mktemp("pretrain2") / "checkpoint_last.pt"
+    model = tiny_multi.section("image", of={"image": {"input_size": PIXELS}})
+    task = {"_name": "image_pretraining", "normalization_mean": [0.3] * 3, "normalization_std": [0.4] * 3}
+    weights = tiny_multi.tiny_multi("image", of={"image": {"input_size": PIXELS}}).state_dict()
+    torch.save(trainer_state({"model": model, "task": task}, weights), path)
+    return path
+
+
+@pytest.mark.parametrize("made", ["checkpoint", "checkpoint_2"])
 def test_writes_the_report(
-    image: SimpleNamespace, folder: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+    image: SimpleNamespace,
+    folder: Path,
+    made: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+    request: pytest.FixtureRequest,
 ) -> None:
     pytest.importorskip("matplotlib")
+    checkpoint = request.getfixturevalue(made)
     runner = Runner(tmp_path, tmp_path)
     runner.records["pretrain"] = Record("x", True, 60.0, 1.5)
     (tmp_path / "logs").mkdir()
