@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(BIN)/python requirements/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install doctor test matrix test-main test-fairseq check smoke quickstart docs dist bench fuzz clean
+.PHONY: help install doctor tools test matrix test-main test-fairseq check smoke quickstart docs dist bench fuzz clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z%-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -38,6 +38,8 @@ $(TOOLS): $(STAMP)
 
 doctor: $(STAMP)  ## show what is installed, patched or missing
 	@$(BIN)/data2vec doctor
+
+tools: $(TOOLS)  ## install what tests and checks require: pytest, ruff, mypy
 
 test: $(TOOLS)  ## install if needed, then run the tests
 	@$(BIN)/python -m pytest -q -n 3 --dist loadgroup -m "not source"

@@ -199,6 +199,9 @@ def split(headers: list[Header], args: Listing) -> dict[str, list[Header]]:
         if loose:
             raise ValueError(f"--split-by-folder yes: {some(loose)} is in no top-level folder")
         return group(headers, top)
+    if args.valid_percent is None and len(headers) == 1:
+        print("no valid.tsv: there is one file only", file=sys.stderr)
+        return {"train": headers}
     percent = DEFAULT_VALID_PERCENT if args.valid_percent is None else args.valid_percent
     return split_at_random(headers, percent, args.seed)
 

@@ -97,16 +97,16 @@ def model_device(model: Any) -> torch.device:
     return next(model.parameters()).device
 
 
-def chosen_device(name: Optional[str]) -> torch.device:
-    """The device, by default a GPU if there is one; raises ValueError for a GPU that does not exist."""
+def chosen_device(name: Optional[str], option: str = "--device") -> torch.device:
+    """The device, by default a GPU if there is one; raises ValueError, which names the ``option``, if it is missing."""
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     kind, _, number = (name or ("cuda" if count else "cpu")).partition(":")
     if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
-        raise ValueError(f"`--device` is {name}; expected cpu, cuda or cuda:N")
+        raise ValueError(f"`{option}` is {name}; expected cpu, cuda or cuda:N")
     if kind == "cpu":
         return torch.device(kind)
     if int(number or 0) >= count:
         found = f"{count} GPUs" if count else "no GPU (run `data2vec doctor` to see why)"
-        raise ValueError(f"`--device` is {name}, but torch finds {found}; use cpu")
+        raise ValueError(f"`{option}` is {name}, but torch finds {found}; use cpu")
     torch.backends.cudnn.allow_tf32 = False  # so that fp32 results equal those on a CPU
     return torch.device(kind, int(number or 0))

@@ -39,7 +39,7 @@ class FrozenEncoder:
         self.modality = checkpoint.modality
         self.name = checkpoint.name
         model, self.reader = prepare(checkpoint, teacher, path.parent, text, truncate)
-        self.model = model.to(chosen_device(device)).requires_grad_(False)
+        self.model = model.to(chosen_device(device, "device")).requires_grad_(False)
         self.teacher = teacher
         self.sample_rate: Optional[int] = self.reader.sizes_per_unit if self.modality == "speech" else None
         self.layers = len(list(self.model.encoder.transformer.layers))  # type: ignore[arg-type]

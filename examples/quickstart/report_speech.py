@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,8 @@ def write_report(
     write_results(out / "report.json", report)
     print(f"\n{out / 'report.json'}\n{out / 'report.png'}")
     if command := transcribe(runner):
-        print(f"\nnext, a transcript:\n{shown(command)}")
+        activate = below(runner.root, Path(sys.prefix) / "bin" / "activate")
+        print(f"\nnext, a transcript:\n. {activate}\n{shown(command)}")
 
 
 def transcribe(runner: Runner) -> tuple[str, ...]:

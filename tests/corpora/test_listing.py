@@ -121,6 +121,13 @@ def test_another_sample_rate_is_refused(corpus: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_a_single_file_is_listed_without_a_valid_split(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    write_audio(tmp_path / "in" / "talk.wav", 800, rate=8000)
+    run(tmp_path / "in", "--out", tmp_path / "data", "--resample-to", tmp_path / "new")
+    assert [path.name for path in (tmp_path / "data").glob("*.tsv")] == ["train.tsv"]
+    assert "no valid.tsv: there is one file only" in capsys.readouterr().err
+
+
 def test_resample_to_writes_mono_copies_with_their_transcripts(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     write_audio(tmp_path / "in" / "train" / "a.wav", 800, rate=8000, channels=2)
     (tmp_path / "in" / "train" / "a.txt").write_text("hello")
