@@ -39,7 +39,7 @@ $(TOOLS): $(STAMP)
 doctor: $(STAMP)  ## show what is installed, patched or missing
 	@$(BIN)/data2vec doctor
 
-tools: $(TOOLS)  ## install what tests and checks require: pytest, ruff, mypy
+tools: $(TOOLS)
 
 test: $(TOOLS)  ## install if needed, then run the tests
 	@$(BIN)/python -m pytest -q -n 3 --dist loadgroup -m "not source"
