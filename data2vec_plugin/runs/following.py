@@ -14,8 +14,8 @@ from .training_log import parse_line
 
 SHOWN = {
     "train_inner/loss": "loss",
-    "train_inner/target_var": "target variance",
-    "train_inner/pred_var": "prediction variance",
+    "train_inner/target_var": "deviation of targets",
+    "train_inner/pred_var": "of predictions",
     "valid/loss": "valid loss",
     "valid/wer": "valid WER",
     "valid/accuracy": "valid accuracy",

@@ -41,10 +41,10 @@ def draw_loss(axes: Any, log: dict[str, Series], part: str, normal: str, valid: 
 
 
 def draw_variance(axes: Any, log: dict[str, Series], part: str) -> None:
-    """Variance of targets and predictions over updates, between inputs' parts, such as frames."""
+    """Standard deviation of targets and predictions over updates, between inputs' parts, such as frames."""
     line(axes, log.get("train_inner/target_var"), "targets (target_var)", BLUE)
     line(axes, log.get("train_inner/pred_var"), "predictions (pred_var)", ORANGE)
-    finish(axes, "Target and prediction variance", "mean standard deviation")
+    finish(axes, "Deviation of targets and predictions", "mean standard deviation")
     caption(
         axes,
         "Normal: targets stay well above 0 and predictions climb towards them.\n"

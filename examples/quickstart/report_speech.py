@@ -30,7 +30,7 @@ RATES = {
     "CER, beam search + 3-gram": "cer_{}_beam",
 }
 """Rows of the table, and the report's keys."""
-NORMAL = "a plateau, then a high or rising loss, while both variances rise"
+NORMAL = "a plateau, then a high or rising loss, while both deviations rise"
 
 
 def write_report(
@@ -74,12 +74,24 @@ def write_report(
 
 
 def transcribe(runner: Runner) -> tuple[str, ...]:
-    """The command that transcribes the first test sentence with the pre-trained recogniser; empty without sentences."""
+    """The command that transcribes the first test sentence with the pre-trained recogniser; empty without sentences.
+
+    With the 3-gram if the quickstart has used it.
+    """
     first = min((runner.out / "corpus" / "test").rglob("*.flac"), default=None)
     if first is None:
         return ()
-    files = (runner.out / "finetune" / "checkpoint_best.pt", first)
-    return ("data2vec", "transcribe", *(below(runner.root, file) for file in files))
+    checkpoint, sentence, lexicon, lm = (
+        below(runner.root, file)
+        for file in (
+            runner.out / "finetune" / "checkpoint_best.pt",
+            first,
+            runner.out / "lexicon.txt",
+            runner.out / "lm.arpa",
+        )
+    )
+    beam = ("--lexicon", lexicon, "--lm-model", lm) if read_beam_scores(runner.out) else ()
+    return ("data2vec", "transcribe", checkpoint, sentence, *beam)
 
 
 def read_beam_scores(out: Path) -> dict[str, Score]:
