@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 HERE = Path(__file__).resolve().parent
 CASES = HERE.parent / "tests" / "fixtures" / "parity"
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
+SIZE = os.environ.get("BENCH_SIZE", "tiny")
 UPDATES = {"tiny": 10, "base": 1}
 """In a turn: what the other process left in the caches matters for the first of several short ones."""
 BASE: Dict[str, Dict[str, Any]] = {
@@ -72,7 +73,7 @@ class Worker:
 def files_of(case: str, folder: Path) -> List[str]:
     """Configuration, inputs and, for the recorded size, weights."""
     source = CASES / case
-    if os.environ.get("BENCH_SIZE", "tiny") == "tiny":
+    if SIZE == "tiny":
         return [str(source / name) for name in ("config.json", "inputs.safetensors", "state.safetensors")]
     cfg = json.loads((source / "config.json").read_text())["model"]
     cfg.update(BASE[case])
@@ -101,7 +102,6 @@ def main() -> None:
     if not {"UPSTREAM", "UPSTREAM_PYTHON"} <= set(os.environ):
         print("multi_update compares with upstream: set UPSTREAM and UPSTREAM_PYTHON (see benchmarks/multi_update.py)")
         return
-    size = os.environ.get("BENCH_SIZE", "tiny")
     for case in BASE:
         with tempfile.TemporaryDirectory() as folder:
             files = files_of(case, Path(folder))
@@ -109,7 +109,7 @@ def main() -> None:
             seconds: Dict[str, List[float]] = {kind: [] for kind in workers}
             for number in range(ROUNDS + 2):
                 for kind, worker in workers.items():
-                    answer = worker.do(f"update {UPDATES[size]}")
+                    answer = worker.do(f"update {UPDATES[SIZE]}")
                     if number >= 2:
                         seconds[kind].append(answer["seconds"])
             medians = {kind: statistics.median(values) for kind, values in seconds.items()}
@@ -117,7 +117,7 @@ def main() -> None:
             for worker in workers.values():
                 worker.process.stdin.close()  # type: ignore[union-attr]
         torches = {kind: worker.about["torch"] for kind, worker in workers.items()}
-        print(f"{case} {size}, torch {torches}")
+        print(f"{case} {SIZE}, torch {torches}")
         ratio = medians["upstream"] / medians["ours"]
         print(f"  upstream {medians['upstream']:.4f} s, ours {medians['ours']:.4f} s: {ratio:.2f} x")
         for what in ("kernels", "bytes"):

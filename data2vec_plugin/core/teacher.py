@@ -48,13 +48,13 @@ class Teacher:
         self.num_updates = num_updates
         self.decay = config.decay
         self.module = _frozen_copy(source, shared)
-        self.fp32: Dict[str, Tensor] = {}
-        self._take_fp32()
-        self.parameters, self.buffers = dict(self.module.named_parameters()), dict(self.module.named_buffers())
+        self._take_tensors()
+        self.fp32 = {name: param.data.float() for name, param in self.parameters.items()}
+        """The master of the parameters; the module shares its memory when it is fp32 too."""
 
-    def _take_fp32(self) -> None:
-        """Make the fp32 master of the module's parameters; the module shares its memory when it is fp32 too."""
-        self.fp32 = {name: param.data.float() for name, param in self.module.named_parameters()}
+    def _take_tensors(self) -> None:
+        """Look up the module's parameters and buffers, which a move may replace, so that a step need not."""
+        self.parameters, self.buffers = dict(self.module.named_parameters()), dict(self.module.named_buffers())
 
     def follow(self, source: nn.Module, num_updates: int) -> bool:
         """Make the step of update ``num_updates`` unless it was already made; returns whether it was made now.
@@ -134,9 +134,9 @@ class Teacher:
             return
         self.fp32 = {name: tensor.to(theirs.device) for name, tensor in self.fp32.items()}
         self.module.to(device=theirs.device, dtype=dtype)
-        self.buffers = dict(self.module.named_buffers())
+        self._take_tensors()
         if dtype == torch.float32:
-            for name, param in self.module.named_parameters():
+            for name, param in self.parameters.items():
                 param.data = self.fp32[name]
         else:
             self._refresh_module()

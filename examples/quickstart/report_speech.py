@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,30 +69,23 @@ def write_report(
     compare_methods(out, other_out, report, Measure("WER", "wer", "valid/wer"))
     write_results(out / "report.json", report)
     print(f"\n{out / 'report.json'}\n{out / 'report.png'}")
-    if command := transcribe(runner):
+    if command := transcribe(runner, bool(beam)):
         activate = below(runner.root, Path(sys.prefix) / "bin" / "activate")
         print(f"\nnext, a transcript:\n. {activate}\n{shown(command)}")
 
 
-def transcribe(runner: Runner) -> tuple[str, ...]:
+def transcribe(runner: Runner, beam: bool) -> tuple[str, ...]:
     """The command that transcribes the first test sentence with the pre-trained recogniser; empty without sentences.
 
-    With the 3-gram if the quickstart has used it.
+    With the quickstart's 3-gram if ``beam``.
     """
-    first = min((runner.out / "corpus" / "test").rglob("*.flac"), default=None)
-    if first is None:
+    at = partial(below, runner.root)
+    sentence = min((runner.out / "corpus" / "test").rglob("*.flac"), default=None)
+    if sentence is None:
         return ()
-    checkpoint, sentence, lexicon, lm = (
-        below(runner.root, file)
-        for file in (
-            runner.out / "finetune" / "checkpoint_best.pt",
-            first,
-            runner.out / "lexicon.txt",
-            runner.out / "lm.arpa",
-        )
-    )
-    beam = ("--lexicon", lexicon, "--lm-model", lm) if read_beam_scores(runner.out) else ()
-    return ("data2vec", "transcribe", checkpoint, sentence, *beam)
+    checkpoint, lexicon, lm = (runner.out / name for name in ("finetune/checkpoint_best.pt", "lexicon.txt", "lm.arpa"))
+    search = ("--lexicon", at(lexicon), "--lm-model", at(lm)) if beam else ()
+    return ("data2vec", "transcribe", at(checkpoint), at(sentence), *search)
 
 
 def read_beam_scores(out: Path) -> dict[str, Score]:
