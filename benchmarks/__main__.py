@@ -4,6 +4,7 @@ import sys
 from importlib import import_module
 
 NAMES = (
+    "kernels",
     "feature_extractor",
     "audio_update",
     "text_update",

@@ -80,11 +80,20 @@ def adam_of(kind):
     return Adam
 
 
+def as_the_trainer(kind):
+    """What the trainer does at first on a CPU."""
+    if kind == "ours":
+        from data2vec_plugin.host.training.freed_memory import keep_freed_memory
+
+        keep_freed_memory()
+
+
 def main():
     """Answer commands until the input ends."""
     kind, config, given, *state = sys.argv[1:]
     from safetensors.torch import load_file
 
+    as_the_trainer(kind)
     torch.manual_seed(1)
     cfg, inputs = json.loads(Path(config).read_text())["model"], load_file(given)
     weights = load_file(state[0]) if state else {}

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import TransformerConfig
+from .kernels.products import Linear
 from .outputs import at_rows
 
 
@@ -19,10 +20,10 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.heads = config.heads
         self.dropout = config.attention_dropout
-        self.k_proj = nn.Linear(config.dim, config.dim, bias=config.key_bias)
-        self.v_proj = nn.Linear(config.dim, config.dim)
-        self.q_proj = nn.Linear(config.dim, config.dim)
-        self.out_proj = nn.Linear(config.dim, config.dim)
+        self.k_proj = Linear(config.dim, config.dim, bias=config.key_bias)
+        self.v_proj = Linear(config.dim, config.dim)
+        self.q_proj = Linear(config.dim, config.dim)
+        self.out_proj = Linear(config.dim, config.dim)
 
     def forward(self, x: Tensor, mask: Optional[Tensor] = None, rows: Optional[Tensor] = None) -> Tensor:
         """(B, T, C) -> (B, T, C), or (N, C) at the flat positions ``rows`` (N,) of B·T."""
@@ -47,8 +48,8 @@ class FusedSelfAttention(SelfAttention):
         nn.Module.__init__(self)
         self.heads = config.heads
         self.dropout = config.attention_dropout
-        self.qkv = nn.Linear(config.dim, 3 * config.dim)
-        self.out_proj = nn.Linear(config.dim, config.dim)
+        self.qkv = Linear(config.dim, 3 * config.dim)
+        self.out_proj = Linear(config.dim, config.dim)
 
     def queries_keys_values(self, x: Tensor) -> Tuple[Tensor, ...]:
         """(B, T, C) -> three times (B, H, T, C/H)."""

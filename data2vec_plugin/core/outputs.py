@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .masks.mask import Mask
-from .pytree import HasX, pytree
+from .tracing import HasX, pytree
 
 
 @pytree

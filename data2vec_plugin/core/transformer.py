@@ -11,8 +11,9 @@ from torch.utils.checkpoint import checkpoint
 
 from .attention import FusedSelfAttention, SelfAttention, attention_mask
 from .config import TransformerConfig
+from .kernels.products import Linear
+from .kernels.recompute import gelu_linear
 from .outputs import EncoderOutput, at_rows, if_whole
-from .recompute import gelu_linear
 
 GELUS = {"gelu": "none", "gelu_accurate": "tanh", "gelu_fast": "tanh"}
 """Names of GELU variants, and the approximation that each uses."""
@@ -57,8 +58,8 @@ class Block(nn.Module):
         self.approximate = GELUS.get(config.activation)
         self.self_attn = (FusedSelfAttention if config.fused else SelfAttention)(config)
         self.self_attn_layer_norm = layer_norm(config)
-        self.fc1 = nn.Linear(config.dim, config.ffn_dim)
-        self.fc2 = nn.Linear(config.ffn_dim, config.dim)
+        self.fc1 = Linear(config.dim, config.ffn_dim)
+        self.fc2 = Linear(config.ffn_dim, config.dim)
         self.final_layer_norm = layer_norm(config)
         self.dropout = nn.Dropout(config.dropout)
         self.ffn_dropout = nn.Dropout(config.dropout if config.ffn_dropout is None else config.ffn_dropout)

@@ -8,8 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..core.kernels.products import input_gradient, linear_map, weight_gradients
+from ..core.kernels.recompute import keeps_less, norm_gelu
 from ..core.objective.targets import TIME, moments
-from ..core.recompute import is_traced, keeps_less, linear_backward, norm_gelu
+from ..core.tracing import is_traced
 from .conv_spec import ConvSpec
 
 
@@ -75,7 +77,7 @@ def convolve(x: Tensor, conv: nn.Module) -> Tensor:
     if kernel > stride and x.size(-1) > 1 and conv.bias is None and keeps_less(x, weight):
         result: Tensor = _WindowsLinear.apply(x, weight, kernel, stride)  # type: ignore[no-untyped-call]
         return result
-    return F.linear(windows(x, kernel, stride), weight, conv.bias)
+    return linear_map(windows(x, kernel, stride), weight, conv.bias)
 
 
 def windows(x: Tensor, kernel: int, stride: int) -> Tensor:
@@ -95,17 +97,17 @@ class _WindowsLinear(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, kernel: int, stride: int) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.kernel, ctx.stride = kernel, stride
-        return F.linear(overlapping(x, kernel, stride), weight)
+        return linear_map(overlapping(x, kernel, stride), weight)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
         x, weight = ctx.saved_tensors
-        of_weight, _ = linear_backward(
+        of_weight, _ = weight_gradients(
             (ctx.needs_input_grad[1], False), gradient, overlapping(x, ctx.kernel, ctx.stride)
         )
         if not ctx.needs_input_grad[0]:
             return None, of_weight, None, None
-        return summed(gradient @ weight, x.shape, ctx.kernel, ctx.stride), of_weight, None, None
+        return summed(input_gradient(gradient, weight), x.shape, ctx.kernel, ctx.stride), of_weight, None, None
 
 
 def overlapping(x: Tensor, kernel: int, stride: int) -> Tensor:

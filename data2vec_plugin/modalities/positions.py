@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from ..core.kernels.convolution import convolution, convolve_time
+from ..core.kernels.recompute import norm_gelu
 from ..core.outputs import Tokens
 from ..core.positions.order import Biases
-from ..core.recompute import norm_gelu
 
 
 class PositionConv(nn.Sequential):
@@ -21,9 +22,8 @@ class PositionConv(nn.Sequential):
         super().__init__(nn.Conv1d(dim, dim, kernel, padding=kernel // 2, groups=groups))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T) -> (B, C, T)."""
-        same_length = self[0](x)[..., : x.size(-1)]
-        return norm_gelu(same_length.transpose(1, 2)).transpose(1, 2)
+        """(B, T, C) -> (B, T, C)."""
+        return norm_gelu(convolve_time(x, self[0]))
 
 
 class ConvPositions(nn.Sequential):
@@ -47,12 +47,11 @@ class ConvPositions(nn.Sequential):
 
     def forward(self, x: Tensor, padding_mask: Optional[Tensor] = None) -> Tensor:
         """(B, T, C) with silenced padding -> the signal to add, (B, T, C)."""
-        channels = x.transpose(1, 2)
         for index, conv in enumerate(self):
             if index and padding_mask is not None and not self.leaky:
-                channels = channels.masked_fill(padding_mask.unsqueeze(1), 0)
-            channels = conv(channels)
-        return channels.transpose(1, 2)
+                x = x.masked_fill(padding_mask.unsqueeze(-1), 0)
+            x = conv(x)
+        return x
 
     def added(self, x: Tensor, padding_mask: Optional[Tensor]) -> Tensor:
         """Tokens with their positions: (B, T, C) -> (B, T, C)."""
@@ -95,6 +94,5 @@ class SinglePositionConv(nn.Conv1d):
         weight_norm(self, name="weight", dim=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T) -> (B, C, T)."""
-        same_length = super().forward(x)[..., : x.size(-1)]
-        return F.gelu(same_length)
+        """(B, T, C) -> (B, T, C)."""
+        return F.gelu(convolution(x, self.weight, self.bias, int(self.padding[0]), self.groups))

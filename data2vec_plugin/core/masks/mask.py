@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..pytree import pytree
+from ..tracing import pytree
 
 
 @pytree

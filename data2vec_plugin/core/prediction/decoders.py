@@ -11,8 +11,10 @@ from typing import Optional, Tuple
 from torch import Tensor, nn
 
 from ..config import SettingError
+from ..kernels.convolution import convolve_time
+from ..kernels.products import Linear
+from ..kernels.recompute import norm_gelu
 from ..masks.mask import Mask
-from ..recompute import norm_gelu
 from ..transformer import Transformer, init_bert
 from .visible_decoder import at_hidden
 
@@ -66,20 +68,18 @@ class ConvDecoder(nn.Module):
         for conv in self.blocks:
             if padding_mask is not None:
                 x = x.masked_fill(padding_mask.unsqueeze(-1), 0)
-            y = norm_gelu(self.convolved(conv, x))
+            y = norm_gelu(self.of_same_length(conv, x))
             x = x + y if self.config.residual and x.shape == y.shape else y
         predictions: Tensor = self.proj(at_hidden(x, mask))
         return predictions
 
-    def convolved(self, conv: nn.Module, x: Tensor) -> Tensor:
+    def of_same_length(self, conv: nn.Module, x: Tensor) -> Tensor:
         """(R, T, C) -> (R, T, C'); an even kernel gives one position too many on each axis."""
-        y = x.transpose(1, 2)
         if self.grid is None:
-            y = conv(y)[..., : x.size(1)]
-        else:
-            rows, columns = self.grid
-            y = conv(y.reshape(*y.shape[:2], rows, columns))[..., :rows, :columns].flatten(2)
-        same_length: Tensor = y.transpose(1, 2)
+            return convolve_time(x, conv[0])  # type: ignore[index]
+        rows, columns = self.grid
+        y = x.transpose(1, 2).reshape(x.size(0), x.size(2), rows, columns)
+        same_length: Tensor = conv(y)[..., :rows, :columns].flatten(2).transpose(1, 2)
         return same_length
 
 
@@ -88,9 +88,9 @@ def projection(config: DecoderConfig, dim: int) -> nn.Module:
     width, layers = config.dim, nn.Sequential()
     for index in range(config.projections - 1):
         wider = int(width * config.ratio) if index == 0 else width
-        layers.extend([nn.Linear(width, wider), nn.GELU()])
+        layers.extend([Linear(width, wider), nn.GELU()])
         width = wider
-    layers.append(nn.Linear(width, dim))
+    layers.append(Linear(width, dim))
     return layers if len(layers) > 1 else layers[0]
 
 
@@ -99,9 +99,9 @@ class TransformerDecoder(nn.Module):
 
     def __init__(self, transformer: Transformer, dim: int) -> None:
         super().__init__()
-        self.input_proj = nn.Linear(dim, transformer.config.dim)
+        self.input_proj = Linear(dim, transformer.config.dim)
         self.encoder = transformer
-        self.proj = nn.Linear(transformer.config.dim, dim)
+        self.proj = Linear(transformer.config.dim, dim)
         self.apply(init_bert)
 
     def forward(self, x: Tensor, mask: Mask, padding_mask: Optional[Tensor] = None) -> Tensor:

@@ -23,6 +23,7 @@ from ..watching.plan import model_line, peak_memory, plan
 from ..watching.task import WatchedTask, faults_explained, let_observe
 from ..watching.together import listen, stop_together, stops_together
 from .average import WeightAverage
+from .freed_memory import keep_freed_memory
 from .joint_adam import step_jointly
 from .optimizer import group_parameters
 
@@ -35,6 +36,11 @@ class Data2VecTrainer(Trainer):
     announced = measured = False
     bad_file: Optional[BadFileError] = None
     """The error of too many bad files in this process, if several train; see :mod:`..watching.together`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.cuda:
+            keep_freed_memory()
 
     def _build_optimizer(self) -> None:
         super()._build_optimizer()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ..tracing import autocasts, compiles, is_plain, is_traced
+from .products import Linear, input_gradient, linear_map, weight_gradients
 
 aten: Any = torch.ops.aten
 Gradients = Tuple[Optional[Tensor], ...]
@@ -18,7 +21,7 @@ def gelu_linear(x: Tensor, linear: nn.Linear, approximate: str = "none") -> Tens
     >>> gelu_linear(torch.zeros(1, 2), nn.Linear(2, 3)).shape
     torch.Size([1, 3])
     """
-    if not (keeps_less(x, linear.weight) and is_plain(linear)):
+    if not (keeps_less(x, linear.weight) and is_plain(linear, nn.Linear, Linear)):
         projected: Tensor = linear(F.gelu(x, approximate=approximate))
         return projected
     result: Tensor = _GeluLinear.apply(x, linear.weight, linear.bias, approximate)  # type: ignore[no-untyped-call]
@@ -52,75 +55,21 @@ def keeps_less(*tensors: Tensor) -> bool:
     return not (autocasts() or compiles() or is_traced())
 
 
-def _compiling() -> Callable[[], bool]:
-    """The function that says whether a compiler is tracing: torch before 2.3 has it in another module."""
-    found: Any = getattr(torch.compiler, "is_compiling", None)
-    if found is None:
-        from torch._dynamo import is_compiling as found
-    return found  # type: ignore[no-any-return]
-
-
-IS_COMPILING = _compiling()
-
-
-def compiles() -> bool:
-    """Whether a compiler is tracing."""
-    return bool(IS_COMPILING())
-
-
-def is_traced() -> bool:
-    """Whether operations are traced, as by torch's ONNX exporter, which only knows torch's own."""
-    traced: bool = torch.jit.is_tracing()  # type: ignore[no-untyped-call]
-    return traced
-
-
-def _asked_by_device() -> bool:
-    """Whether torch says for which device it casts, as it does from 2.4 on."""
-    try:
-        torch.is_autocast_enabled("cpu")
-    except TypeError:
-        return False
-    return True
-
-
-ASKED_BY_DEVICE = _asked_by_device()
-"""Found out once: torch.compile of earlier versions does not trace the attempt."""
-
-
-def autocasts() -> bool:
-    """Whether operations choose their own precision, on a CPU or a CUDA device."""
-    if ASKED_BY_DEVICE:
-        return torch.is_autocast_enabled("cuda") or torch.is_autocast_enabled("cpu")
-    return torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled()
-
-
-def is_plain(linear: nn.Module) -> bool:
-    """Whether a layer is a plain linear map: not replaced by an adapter, and without hooks."""
-    return type(linear) is nn.Linear and not linear._forward_hooks and not linear._forward_pre_hooks
-
-
-def linear_backward(ctx_needs: Tuple[bool, bool], gradient: Tensor, made: Tensor) -> Tuple[Optional[Tensor], ...]:
-    """Gradients of weight and bias of a linear map that read ``made``, as far as they are needed."""
-    rows = gradient.reshape(-1, gradient.size(-1))
-    of_weight = rows.t() @ made.reshape(-1, made.size(-1)) if ctx_needs[0] else None
-    return of_weight, rows.sum(0) if ctx_needs[1] else None
-
-
 class _GeluLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Optional[Tensor], approximate: str) -> Tensor:
         ctx.approximate = approximate
         ctx.save_for_backward(x, weight)
-        return F.linear(F.gelu(x, approximate=approximate), weight, bias)
+        return linear_map(F.gelu(x, approximate=approximate), weight, bias)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Gradients:  # type: ignore[override]
         x, weight = ctx.saved_tensors
         made = F.gelu(x, approximate=ctx.approximate)
-        of_weight, of_bias = linear_backward(ctx.needs_input_grad[1:3], gradient, made)
+        of_weight, of_bias = weight_gradients(ctx.needs_input_grad[1:3], gradient, made)
         of_x = None
         if ctx.needs_input_grad[0]:
-            of_x = aten.gelu_backward(gradient @ weight, x, approximate=ctx.approximate)
+            of_x = aten.gelu_backward(input_gradient(gradient, weight), x, approximate=ctx.approximate)
         return of_x, of_weight, of_bias, None
 
 
@@ -136,7 +85,8 @@ class _NormGelu(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Gradients:  # type: ignore[override]
         x, mean, scale, weight, bias = ctx.saved_tensors
         normed = F.layer_norm(x, x.shape[-1:], weight, bias, ctx.eps)
-        of_normed = aten.gelu_backward(gradient, normed)
+        # a convolution's gradient has its channels elsewhere, and the norm would copy it later, after a slow GELU
+        of_normed = aten.gelu_backward(gradient.contiguous(), normed)
         return (*norm_backward(ctx.needs_input_grad[:3], of_normed, x, mean, scale, weight, bias), None)
 
 

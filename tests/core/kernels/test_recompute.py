@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from data2vec_plugin.core.recompute import gelu_linear, norm_gelu
+from data2vec_plugin.core.kernels.recompute import gelu_linear, norm_gelu
 
 
 def gradients(result: Tensor, inputs: List[Tensor]) -> List[Tensor]:
