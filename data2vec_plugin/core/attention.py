@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import TransformerConfig
-from .kernels.products import Linear
+from .kernels.products import project
 from .outputs import at_rows
 
 
@@ -20,23 +20,22 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.heads = config.heads
         self.dropout = config.attention_dropout
-        self.k_proj = Linear(config.dim, config.dim, bias=config.key_bias)
-        self.v_proj = Linear(config.dim, config.dim)
-        self.q_proj = Linear(config.dim, config.dim)
-        self.out_proj = Linear(config.dim, config.dim)
+        self.k_proj = nn.Linear(config.dim, config.dim, bias=config.key_bias)
+        self.v_proj = nn.Linear(config.dim, config.dim)
+        self.q_proj = nn.Linear(config.dim, config.dim)
+        self.out_proj = nn.Linear(config.dim, config.dim)
 
     def forward(self, x: Tensor, mask: Optional[Tensor] = None, rows: Optional[Tensor] = None) -> Tensor:
         """(B, T, C) -> (B, T, C), or (N, C) at the flat positions ``rows`` (N,) of B·T."""
         q, k, v = self.queries_keys_values(x)
         attended = attend(q, k, v, mask, self.dropout if self.training else 0.0)
-        projected: Tensor = self.out_proj(at_rows(attended.transpose(1, 2).reshape(x.shape), rows))
-        return projected
+        return project(at_rows(attended.transpose(1, 2).reshape(x.shape), rows), self.out_proj)
 
     def queries_keys_values(self, x: Tensor) -> Tuple[Tensor, ...]:
         """(B, T, C) -> three times (B, H, T, C/H)."""
         batch, time, _ = x.shape
         return tuple(
-            proj(x).view(batch, time, self.heads, -1).transpose(1, 2)
+            project(x, proj).view(batch, time, self.heads, -1).transpose(1, 2)
             for proj in (self.q_proj, self.k_proj, self.v_proj)
         )
 
@@ -48,14 +47,14 @@ class FusedSelfAttention(SelfAttention):
         nn.Module.__init__(self)
         self.heads = config.heads
         self.dropout = config.attention_dropout
-        self.qkv = Linear(config.dim, 3 * config.dim)
-        self.out_proj = Linear(config.dim, config.dim)
+        self.qkv = nn.Linear(config.dim, 3 * config.dim)
+        self.out_proj = nn.Linear(config.dim, config.dim)
 
     def queries_keys_values(self, x: Tensor) -> Tuple[Tensor, ...]:
         """(B, T, C) -> three times (B, H, T, C/H)."""
         batch, time, _ = x.shape
         # (B, T, 3C) -> (3, B, H, T, C/H)
-        return self.qkv(x).view(batch, time, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)  # type: ignore[no-any-return]
+        return project(x, self.qkv).view(batch, time, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Optional[Tensor], dropout: float) -> Tensor:

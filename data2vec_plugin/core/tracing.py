@@ -1,5 +1,5 @@
-"""What torch's tracers (`torch.export`, `torch.compile`, ONNX, module hooks) need: dataclasses that they can look into,
-and functions that say whether one is at work."""
+"""What torch's tracers (`torch.export`, `torch.compile`, ONNX, module hooks) need: dataclasses that they can look into.
+And functions that say whether a tracer, autocast, a counter of operations or a hook is at work."""
 
 from __future__ import annotations
 
@@ -83,6 +83,17 @@ def autocasts() -> bool:
     return torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled()
 
 
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+OF_ALL_MODULES = tuple(getattr(torch.nn.modules.module, f"_global{name}") for name in HOOKS)
+
+
 def is_plain(layer: nn.Module, *kinds: type) -> bool:
-    """Whether a layer is of one of the ``kinds``, not an adapter of another class, and without hooks."""
-    return type(layer) in kinds and not layer._forward_hooks and not layer._forward_pre_hooks
+    """Whether a layer is of one of the ``kinds``, not an adapter of another class, and nothing waits for its call."""
+    own = vars(layer)
+    hooked = any(own[name] for name in HOOKS) or any(OF_ALL_MODULES)
+    return type(layer) in kinds and "forward" not in own and not hooked
+
+
+def is_watched() -> bool:
+    """Whether operations are counted or replaced, as by torch's counter of FLOPs, which only knows torch's own."""
+    return bool(torch._C._len_torch_dispatch_stack())

@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .attention import FusedSelfAttention, SelfAttention, attention_mask
 from .config import TransformerConfig
-from .kernels.products import Linear
+from .kernels.products import project
 from .kernels.recompute import gelu_linear
 from .outputs import EncoderOutput, at_rows, if_whole
 
@@ -58,8 +58,8 @@ class Block(nn.Module):
         self.approximate = GELUS.get(config.activation)
         self.self_attn = (FusedSelfAttention if config.fused else SelfAttention)(config)
         self.self_attn_layer_norm = layer_norm(config)
-        self.fc1 = Linear(config.dim, config.ffn_dim)
-        self.fc2 = Linear(config.ffn_dim, config.dim)
+        self.fc1 = nn.Linear(config.dim, config.ffn_dim)
+        self.fc2 = nn.Linear(config.ffn_dim, config.dim)
         self.final_layer_norm = layer_norm(config)
         self.dropout = nn.Dropout(config.dropout)
         self.ffn_dropout = nn.Dropout(config.dropout if config.ffn_dropout is None else config.ffn_dropout)
@@ -93,11 +93,10 @@ class Block(nn.Module):
 
     def feed_forward(self, x: Tensor) -> Tensor:
         """The two-layer perceptron, without its final dropout: (B, T, C) -> (B, T, C)."""
-        hidden: Tensor = self.fc1(x)
+        hidden = project(x, self.fc1)
         if self.approximate is not None and not (self.training and self.activation_dropout.p > 0):
             return gelu_linear(hidden, self.fc2, self.approximate)
-        projected: Tensor = self.fc2(self.activation_dropout(self.activation(hidden)))
-        return projected
+        return project(self.activation_dropout(self.activation(hidden)), self.fc2)
 
 
 def scaled(x: Tensor, scale: Optional[Tensor]) -> Tensor:

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from ..core.config import Data2VecConfig
 from ..core.encoder import Encoder
-from ..core.kernels.products import Linear
 from ..core.model import Data2Vec
 from ..core.outputs import Tokens
 from ..core.reference import regression, span_masks
@@ -49,7 +48,7 @@ class AudioEmbedder(nn.Module):
         )
         channels = self.feature_extractor.out_channels
         self.layer_norm = nn.LayerNorm(channels)
-        self.post_extract_proj = Linear(channels, dim)
+        self.post_extract_proj = nn.Linear(channels, dim)
 
     def forward(self, source: Tensor, padding_mask: Optional[Tensor] = None) -> Tokens:
         """(B, samples), (B, samples) True where padded -> tokens (B, T, C)."""
@@ -81,6 +80,6 @@ def audio_data2vec(config: Data2VecConfig, audio: AudioConfig) -> Data2Vec:
         dim, audio.position_width, audio.position_groups, audio.position_depth, leaky=audio.padding_leaks
     )
     view = MaskedView(dim, config.input_dropout, config.channel_mask_before)
-    predictor = Linear(dim, dim)
+    predictor = nn.Linear(dim, dim)
     encoder = Encoder(transformer, view, AudioEmbedder(audio, dim), positions=positions)
     return Data2Vec(config, encoder, span_masks(config), predictor, [regression(config)])

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from ..core.config import Data2VecConfig, TransformerConfig
 from ..core.encoder import Encoder
-from ..core.kernels.products import Linear
 from ..core.masks.block_masking import BlockMaskConfig, BlockMasker
 from ..core.masks.masking import BatchMasker
 from ..core.model import Data2Vec
@@ -95,7 +94,7 @@ class ResizedPatches(nn.Module):
         super().__init__()
         self.image = image
         self.patches = ImageEmbedder(image, width)
-        self.resize = Linear(width, dim)
+        self.resize = nn.Linear(width, dim)
 
     def forward(self, img: Tensor, padding_mask: Optional[Tensor] = None) -> Tokens:
         """(B, channels, size, size) -> tokens (B, R·C, dim)."""
@@ -164,7 +163,7 @@ def image_data2vec(config: Data2VecConfig, image: ImageConfig) -> Data2Vec:
     dim = config.transformer.dim
     transformer = image_transformer(config.transformer, image)
     view = MaskedView(dim, config.input_dropout, config.channel_mask_before)
-    head = Linear(dim, dim)
+    head = nn.Linear(dim, dim)
     positions = grid_positions(config.transformer, image)
     encoder = Encoder(transformer, view, ImageEmbedder(image, dim), config.extra_tokens, positions)
     for parameter in (view.mask_emb, encoder.extra_tokens):

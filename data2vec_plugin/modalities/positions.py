@@ -18,12 +18,13 @@ from ..core.positions.order import Biases
 class PositionConv(nn.Sequential):
     """One grouped convolution as child ``0`` (its checkpoint name), same length, then norm and GELU."""
 
-    def __init__(self, dim: int, kernel: int, groups: int) -> None:
+    def __init__(self, dim: int, kernel: int, groups: int, small_too: bool) -> None:
         super().__init__(nn.Conv1d(dim, dim, kernel, padding=kernel // 2, groups=groups))
+        self.small_too = small_too
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C) -> (B, T, C)."""
-        return norm_gelu(convolve_time(x, self[0]))
+        return norm_gelu(convolve_time(x, self[0], self.small_too))
 
 
 class ConvPositions(nn.Sequential):
@@ -32,6 +33,7 @@ class ConvPositions(nn.Sequential):
     Padded frames are set to zero before every convolution, so that a padded utterance gives the same result as an
     unpadded one; with ``leaky`` only before the first, as in the reference, which lets padding leak in. Depth 1 is
     wav2vec 2.0's single weight-normalised convolution, unless ``stacked``: then it is a stack of one.
+    These, data2vec 2.0's, take faster kernels for small convolutions, too; data2vec 1 keeps those of its recorded runs.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class ConvPositions(nn.Sequential):
         if depth == 1 and not stacked:
             super().__init__(SinglePositionConv(dim, width, groups))
         else:
-            super().__init__(*(PositionConv(dim, max(3, width // depth), groups) for _ in range(depth)))
+            super().__init__(*(PositionConv(dim, max(3, width // depth), groups, stacked) for _ in range(depth)))
         self.leaky = leaky
 
     def forward(self, x: Tensor, padding_mask: Optional[Tensor] = None) -> Tensor:
@@ -95,4 +97,4 @@ class SinglePositionConv(nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C) -> (B, T, C)."""
-        return F.gelu(convolution(x, self.weight, self.bias, int(self.padding[0]), self.groups))
+        return F.gelu(convolution(x, self.weight, self.bias, self.groups, small_too=False))

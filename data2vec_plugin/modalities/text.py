@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from ..core.config import Data2VecConfig
 from ..core.encoder import Encoder
-from ..core.kernels.products import Linear
 from ..core.masks.masking import BatchMasker, BoolRows, Masker
 from ..core.model import Data2Vec
 from ..core.outputs import Tokens
@@ -118,9 +117,9 @@ def regression_head(dim: int, layers: int) -> nn.Sequential:
     head = nn.Sequential()
     width = dim
     for _ in range(layers - 1):
-        head.extend([Linear(width, 2 * dim), nn.GELU()])
+        head.extend([nn.Linear(width, 2 * dim), nn.GELU()])
         width = 2 * dim
-    head.append(Linear(width, dim))
+    head.append(nn.Linear(width, dim))
     return head.apply(init_bert)
 
 

@@ -6,51 +6,43 @@ faster on AMD's, for the products of a base model (`benchmarks/kernels.py`).
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils import flop_counter
 
-from ..tracing import autocasts, compiles, is_traced
+from ..tracing import autocasts, compiles, is_plain, is_traced, is_watched
 
 LARGE = 1 << 29
-"""Multiplications of a product from which other kernels are chosen: those of base models.
+"""Multiplications from which a product or a convolution uses another kernel than torch's own: those of base models.
 
-oneDNN is the faster one from 2²⁵ on, but small models, of which a product takes a few milliseconds, shall give the same
+oneDNN is the faster one from 2²⁵ on, but there it saves less than a millisecond, and small models should give the same
 numbers with and without it.
 """
 PROCESSORS = Path("/proc/cpuinfo")
 
 
 def _faster() -> bool:
-    """Whether oneDNN is there and multiplies faster than MKL."""
+    """Whether torch has oneDNN's product and the processor is one of AMD's."""
     if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
-    return PROCESSORS.is_file() and "AuthenticAMD" in PROCESSORS.read_text()
+    try:
+        return b"AuthenticAMD" in PROCESSORS.read_bytes()
+    except OSError:
+        return False
 
 
 FASTER = _faster()
 
 
-def _flops(x: Sequence[int], weight: Sequence[int], *_: Any, **__: Any) -> int:
-    """What torch's counter of FLOPs, which does not know oneDNN's product, adds for one of these shapes."""
-    return 2 * math.prod(x) * weight[0]
-
-
-if FASTER and hasattr(flop_counter, "register_flop_formula"):  # torch 2.1 has none
-    flop_counter.register_flop_formula(torch.ops.mkldnn._linear_pointwise)(_flops)
-
-
-class Linear(nn.Linear):
-    """torch's linear map, by :func:`linear_map`."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(…, C) -> (…, C')."""
-        return linear_map(x, self.weight, self.bias)
+def project(x: Tensor, linear: nn.Module) -> Tensor:
+    """``linear(x)``: (…, C) -> (…, C'). Adapters of another class, and layers with hooks, are called."""
+    if isinstance(linear, nn.Linear) and suits(x, linear.weight) and is_plain(linear, nn.Linear):
+        return linear_map(x, linear.weight, linear.bias)
+    projected: Tensor = linear(x)
+    return projected
 
 
 def linear_map(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> Tensor:
@@ -62,28 +54,35 @@ def linear_map(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> Tens
     if not suits(x, weight):
         return F.linear(x, weight, bias)
     if not torch.is_grad_enabled():
-        return _multiplied(x, weight, bias)
+        return multiplied(x, weight, bias)
     result: Tensor = _Linear.apply(x, weight, bias)  # type: ignore[no-untyped-call]
     return result
 
 
 def suits(x: Tensor, weight: Tensor) -> bool:
-    """Whether oneDNN is the faster one for a product; compilers and traces must see torch's own operations."""
+    """Whether to use oneDNN: for large fp32 products on a CPU where it is the faster one.
+
+    Compilers, traces and modes that count or replace operations see torch's own.
+    """
     if not FASTER or compiles() or is_traced() or x.numel() * weight.size(0) < LARGE:
         return False
-    if x.device.type != "cpu" or not x.dtype == weight.dtype == torch.float32:
+    if x.device.type != "cpu" or not x.dtype == weight.dtype == torch.float32 or is_watched():
         return False
-    return bool(torch.backends.mkldnn.enabled) and not autocasts()
+    plain = type(x) is Tensor and type(weight) in (Tensor, nn.Parameter)
+    return plain and bool(torch.backends.mkldnn.enabled) and not autocasts()
 
 
-def _multiplied(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
-    made: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-    return made
+def multiplied(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
+    """The product in oneDNN's kernel, without gradients."""
+    made = torch.ops.mkldnn._linear_pointwise(x.reshape(-1, x.size(-1)), weight, bias, "none", [], "")
+    # not a view, since what is made here may be the result of a Function, which may be changed in place
+    unfolded: Tensor = torch.ops.aten._unsafe_view(made, (*x.shape[:-1], weight.size(0)))
+    return unfolded
 
 
 def input_gradient(gradient: Tensor, weight: Tensor) -> Tensor:
     """Gradient of a linear map's input: (…, C'), (C', C) -> (…, C)."""
-    return _multiplied(gradient, weight.t(), None) if suits(gradient, weight.t()) else gradient @ weight
+    return linear_map(gradient, weight.t()) if suits(gradient, weight.t()) else gradient @ weight
 
 
 def weight_gradients(needs: Tuple[bool, bool], gradient: Tensor, x: Tensor) -> Tuple[Optional[Tensor], ...]:
@@ -99,8 +98,8 @@ def weight_gradients(needs: Tuple[bool, bool], gradient: Tensor, x: Tensor) -> T
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return _multiplied(x, weight, bias)
+        ctx.save_for_backward(x if ctx.needs_input_grad[1] else None, weight if ctx.needs_input_grad[0] else None)
+        return multiplied(x, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..tracing import autocasts, compiles, is_plain, is_traced
-from .products import Linear, input_gradient, linear_map, weight_gradients
+from .products import input_gradient, linear_map, project, weight_gradients
 
 aten: Any = torch.ops.aten
 Gradients = Tuple[Optional[Tensor], ...]
@@ -21,9 +21,8 @@ def gelu_linear(x: Tensor, linear: nn.Linear, approximate: str = "none") -> Tens
     >>> gelu_linear(torch.zeros(1, 2), nn.Linear(2, 3)).shape
     torch.Size([1, 3])
     """
-    if not (keeps_less(x, linear.weight) and is_plain(linear, nn.Linear, Linear)):
-        projected: Tensor = linear(F.gelu(x, approximate=approximate))
-        return projected
+    if not (keeps_less(x, linear.weight) and is_plain(linear, nn.Linear)):
+        return project(F.gelu(x, approximate=approximate), linear)
     result: Tensor = _GeluLinear.apply(x, linear.weight, linear.bias, approximate)  # type: ignore[no-untyped-call]
     return result
 
@@ -85,8 +84,7 @@ class _NormGelu(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Gradients:  # type: ignore[override]
         x, mean, scale, weight, bias = ctx.saved_tensors
         normed = F.layer_norm(x, x.shape[-1:], weight, bias, ctx.eps)
-        # a convolution's gradient has its channels elsewhere, and the norm would copy it later, after a slow GELU
-        of_normed = aten.gelu_backward(gradient.contiguous(), normed)
+        of_normed = aten.gelu_backward(gradient, normed)
         return (*norm_backward(ctx.needs_input_grad[:3], of_normed, x, mean, scale, weight, bias), None)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Optional, Tuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from .products import linear_map
 
@@ -21,43 +22,44 @@ def fewer_products(x: Tensor, weight: Tensor, bias: Optional[Tensor], padding: i
 
     K must be a multiple of 3.
     """
-    result: Tensor = _Winograd.apply(x, weight, bias, padding)  # type: ignore[no-untyped-call]
-    return result
+    pairs: Tensor = _Winograd.apply(x, weight, bias, padding)  # type: ignore[no-untyped-call]
+    return pairs[:, : x.size(1)]
 
 
 class _Winograd(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Optional[Tensor], padding: int) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.padding = padding
+        ctx.save_for_backward(x if ctx.needs_input_grad[1] else None, weight if ctx.needs_input_grad[0] else None)
+        ctx.time, ctx.kernel, ctx.padding = x.size(1), weight.size(2), padding
         return filtered(x, weight, bias, padding)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
         x, weight = ctx.saved_tensors
         of_x = of_weight = of_bias = None
         if ctx.needs_input_grad[0]:
-            reverse = weight.size(2) - 1 - ctx.padding
-            of_x = filtered(gradient, weight.flip(2).transpose(0, 1), None, reverse)
+            reverse = ctx.kernel - 1 - ctx.padding
+            of_x = filtered(gradient, weight.flip(2).transpose(0, 1), None, reverse)[:, : ctx.time]
         if ctx.needs_input_grad[1]:
-            of_weight = weight_gradient(gradient, x, weight.size(2), ctx.padding)
+            of_weight = weight_gradient(gradient, x, ctx.kernel, ctx.padding)
         if ctx.needs_input_grad[2]:
             of_bias = gradient.sum((0, 1))
         return of_x, of_weight, of_bias, None
 
 
 def filtered(x: Tensor, weight: Tensor, bias: Optional[Tensor], padding: int) -> Tensor:
-    """The convolution: (R, T, C), (C', C, K), (C',) -> (R, T, C')."""
-    rows, time, _ = x.shape
+    """The convolution, of one step more if T is odd: (R, T, C), (C', C, K), (C',) -> (R, 2·⌈T/2⌉, C')."""
     seen, taps = input_tiles(x, weight.size(2), padding), weight_tiles(weight)
-    # the second of four is in both outputs, which makes it the one to add a bias to
+    # the second is added to both outputs, so it carries the bias
     first, second, third, fourth = (
         linear_map(part, tap, bias if index == 1 else None) for index, (part, tap) in enumerate(zip(seen, taps))
     )
-    pairs = x.new_empty(len(first), 2, len(weight))
+    made = x.new_empty(x.size(0), 2 * ((x.size(1) + 1) // 2), len(weight))
+    pairs = made.view(len(first), 2, len(weight))
     torch.add(first, second, out=pairs[:, 0]).add_(third)
     torch.sub(second, third, out=pairs[:, 1]).sub_(fourth)
-    return pairs.view(rows, -1, len(weight))[:, :time]
+    return made
 
 
 def input_tiles(x: Tensor, kernel: int, padding: int) -> Tensor:
@@ -85,14 +87,12 @@ def weight_tiles(weight: Tensor) -> Tensor:
 
 
 def weight_gradient(gradient: Tensor, x: Tensor, kernel: int, padding: int) -> Tensor:
-    """Gradient of the weights, by the same sums: (R, T, C'), (R, T, C) -> (C', C, K)."""
-    channels = gradient.size(2)
-    if gradient.size(1) % 2:
-        gradient = F.pad(gradient, (0, 0, 0, 1))
-    even, odd = gradient.reshape(-1, 2, channels).unbind(1)
+    """Gradient of the weights, by the same sums: (R, 2·⌈T/2⌉, C'), (R, T, C) -> (C', C, K)."""
+    outputs = gradient.size(2)
+    even, odd = gradient.reshape(-1, 2, outputs).unbind(1)
     factors = even, even + odd, even - odd, odd
     first, second, third, fourth = (
-        (factor.t() @ tile).view(channels, -1, x.size(2))
+        (factor.t() @ tile).view(outputs, -1, x.size(2))
         for factor, tile in zip(factors, input_tiles(x, kernel, padding))
     )
     outer = second + third

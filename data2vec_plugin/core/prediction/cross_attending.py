@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..attention import attend, attention_mask
-from ..kernels.products import Linear
 from ..masks.mask import Mask
 from ..outputs import Tokens
 from ..transformer import init_bert
@@ -23,9 +22,9 @@ class CrossAttention(nn.Module):
 
     def __init__(self, dim: int, seen_dim: int) -> None:
         super().__init__()
-        self.q_proj = Linear(dim, dim)
-        self.kv_proj = Linear(seen_dim, 2 * dim)
-        self.proj = Linear(dim, dim)
+        self.q_proj = nn.Linear(dim, dim)
+        self.kv_proj = nn.Linear(seen_dim, 2 * dim)
+        self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, seen: Tokens) -> Tensor:
         """(R, T, C) and visible tokens (R, V, C') -> (R, T, C)."""
@@ -43,8 +42,8 @@ class Mlp(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.fc1 = Linear(dim, RATIO * dim)
-        self.fc2 = Linear(RATIO * dim, dim)
+        self.fc1 = nn.Linear(dim, RATIO * dim)
+        self.fc2 = nn.Linear(RATIO * dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """(R, T, C) -> (R, T, C)."""
@@ -78,9 +77,9 @@ class CrossAttendingDecoder(nn.Module):
 
     def __init__(self, config: DecoderConfig, dim: int, questions: Tensor) -> None:
         super().__init__()
-        self.input_proj = Linear(dim, config.dim)
+        self.input_proj = nn.Linear(dim, config.dim)
         self.blocks = nn.ModuleList(CrossBlock(config.dim, dim, index > 0) for index in range(config.layers))
-        self.proj = Linear(config.dim, dim)
+        self.proj = nn.Linear(config.dim, dim)
         self.register_buffer("questions", questions, persistent=False)
         self.apply(init_bert)
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from ..config import SettingError
 from ..kernels.convolution import convolve_time
-from ..kernels.products import Linear
 from ..kernels.recompute import norm_gelu
 from ..masks.mask import Mask
+from ..tracing import is_plain
 from ..transformer import Transformer, init_bert
 from .visible_decoder import at_hidden
 
@@ -68,15 +68,16 @@ class ConvDecoder(nn.Module):
         for conv in self.blocks:
             if padding_mask is not None:
                 x = x.masked_fill(padding_mask.unsqueeze(-1), 0)
-            y = norm_gelu(self.of_same_length(conv, x))
+            y = norm_gelu(self.convolved(conv, x))
             x = x + y if self.config.residual and x.shape == y.shape else y
         predictions: Tensor = self.proj(at_hidden(x, mask))
         return predictions
 
-    def of_same_length(self, conv: nn.Module, x: Tensor) -> Tensor:
+    def convolved(self, conv: nn.Module, x: Tensor) -> Tensor:
         """(R, T, C) -> (R, T, C'); an even kernel gives one position too many on each axis."""
         if self.grid is None:
-            return convolve_time(x, conv[0])  # type: ignore[index]
+            alone = isinstance(conv, nn.Sequential) and is_plain(conv, nn.Sequential) and len(conv) == 1
+            return convolve_time(x, conv[0] if alone else conv)  # type: ignore[index]
         rows, columns = self.grid
         y = x.transpose(1, 2).reshape(x.size(0), x.size(2), rows, columns)
         same_length: Tensor = conv(y)[..., :rows, :columns].flatten(2).transpose(1, 2)
@@ -88,9 +89,9 @@ def projection(config: DecoderConfig, dim: int) -> nn.Module:
     width, layers = config.dim, nn.Sequential()
     for index in range(config.projections - 1):
         wider = int(width * config.ratio) if index == 0 else width
-        layers.extend([Linear(width, wider), nn.GELU()])
+        layers.extend([nn.Linear(width, wider), nn.GELU()])
         width = wider
-    layers.append(Linear(width, dim))
+    layers.append(nn.Linear(width, dim))
     return layers if len(layers) > 1 else layers[0]
 
 
@@ -99,9 +100,9 @@ class TransformerDecoder(nn.Module):
 
     def __init__(self, transformer: Transformer, dim: int) -> None:
         super().__init__()
-        self.input_proj = Linear(dim, transformer.config.dim)
+        self.input_proj = nn.Linear(dim, transformer.config.dim)
         self.encoder = transformer
-        self.proj = Linear(transformer.config.dim, dim)
+        self.proj = nn.Linear(transformer.config.dim, dim)
         self.apply(init_bert)
 
     def forward(self, x: Tensor, mask: Mask, padding_mask: Optional[Tensor] = None) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import List, Optional
 
 import pytest
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from data2vec_plugin.core.kernels import convolution
 from data2vec_plugin.core.kernels.convolution import convolve_time, takes_fewer_products
+from data2vec_plugin.core.kernels.winograd import fewer_products
 
 
 def with_gradients(result: Tensor, inputs: List[Tensor]) -> List[Tensor]:
@@ -27,14 +28,48 @@ def plain(x: Tensor, conv: nn.Module) -> Tensor:
 @pytest.mark.parametrize("large", [False, True])
 def test_it_is_torchs(groups: int, kernel: int, large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
+    calls: List[int] = []
+
+    def counted(x: Tensor, weight: Tensor, bias: Optional[Tensor], padding: int) -> Tensor:
+        calls.append(padding)
+        return fewer_products(x, weight, bias, padding)
+
+    monkeypatch.setattr(convolution, "fewer_products", counted)
     if large:
         monkeypatch.setattr(convolution, "LARGE", 1)
     conv, x = nn.Conv1d(6, 4, kernel, padding=kernel // 2, groups=groups), torch.randn(3, 11, 6, requires_grad=True)
-    assert takes_fewer_products(x, conv.weight) == (large and kernel == 9)
     inputs = [x, *conv.parameters()]
     torch.testing.assert_close(with_gradients(convolve_time(x, conv), inputs), with_gradients(plain(x, conv), inputs))
+    assert calls == ([4] if large and kernel == 9 and groups == 1 else [])
 
 
+@pytest.mark.parametrize(
+    "conv",
+    [
+        nn.Conv1d(6, 4, 9, padding="same"),
+        nn.Conv1d(6, 4, 9, padding=8, dilation=2),
+        nn.Conv1d(6, 4, 9, padding=4, padding_mode="circular"),
+        nn.Conv1d(6, 4, 9, padding=2),
+    ],
+    ids=["same", "dilated", "circular", "less padding"],
+)
+def test_unusual_ones_are_called(conv: nn.Conv1d, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolution, "LARGE", 1)
+    x = torch.randn(2, 11, 6)
+    torch.testing.assert_close(convolve_time(x, conv), plain(x, conv))
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_small_ones_may_stay_torchs(large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if large:
+        monkeypatch.setattr(convolution, "LARGE", 1)
+    conv, x = nn.Conv1d(6, 4, 7, padding=3, groups=2), torch.randn(3, 11, 6)
+    made = convolve_time(x, conv, small_too=False)
+    assert torch.equal(made, plain(x, conv)) or large
+    assert made.is_contiguous() == (large and torch.backends.mkldnn.enabled)
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.enabled, reason="oneDNN is turned off")
 def test_channels_stay_last() -> None:
     made = convolve_time(torch.randn(3, 11, 6), nn.Conv1d(6, 4, 7, padding=3, groups=2))
     assert made.is_contiguous()
@@ -61,17 +96,15 @@ def test_hooks_and_adapters_are_called() -> None:
     assert len(seen) == 2
 
 
-def test_a_trace_has_torchs_own_operation() -> None:
-    class Layer(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv = nn.Conv1d(6, 4, 9, padding=4)
+def test_traces_and_compilers_see_torchs_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolution, "LARGE", 1)
+    conv, x = nn.Conv1d(6, 4, 9, padding=4).requires_grad_(False), torch.randn(3, 14, 6)
 
-        def forward(self, x: Tensor) -> Tensor:
-            return convolve_time(x, self.conv)
+    def layer(x: Tensor) -> Tensor:
+        return convolve_time(x, conv)
 
-    layer, x = Layer(), torch.randn(3, 14, 6)
-    traced = torch.jit.trace(layer, x[:, :10])  # type: ignore[no-untyped-call]
-    assert "aten::_convolution" in str(traced.inlined_graph)
+    traced = torch.jit.trace(layer, x[:, :10], check_trace=False)  # type: ignore[no-untyped-call]
     assert "aten::unsqueeze" not in str(traced.inlined_graph)
     torch.testing.assert_close(traced(x), layer(x))
+    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), layer(x))

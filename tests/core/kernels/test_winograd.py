@@ -6,6 +6,7 @@ from typing import List
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from data2vec_plugin.core.kernels.winograd import fewer_products
@@ -59,3 +60,28 @@ def test_what_it_keeps_for_the_backward_pass() -> None:
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         fewer_products(x, conv.weight, conv.bias, 4)
     assert set(kept) == {x.data_ptr(), conv.weight.data_ptr()}
+
+
+def test_strided_inputs_and_gradients() -> None:
+    conv, x = nn.Conv1d(5, 4, 3, padding=1), torch.randn(2, 5, 7).transpose(1, 2).requires_grad_()
+    inputs = [x, *conv.parameters()]
+    mine = torch.autograd.grad(fewer_products(x, conv.weight, conv.bias, 1).sum(), inputs)  # one number, expanded
+    torch.testing.assert_close(mine, torch.autograd.grad(conv(x.transpose(1, 2)).sum(), inputs))
+
+
+@pytest.mark.parametrize("time", [6, 7])
+def test_results_can_be_changed_in_place(time: int) -> None:
+    conv = nn.Conv1d(5, 4, 3, padding=1)
+    fewer_products(torch.randn(2, time, 5), conv.weight, conv.bias, 1).add_(1).sum().backward()
+    torch.testing.assert_close(conv.bias.grad, torch.full((4,), 2.0 * time))
+
+
+@pytest.mark.parametrize("padding", [0, 1, 2, 4])
+def test_another_padding(padding: int) -> None:
+    """In front; behind, as much as the length of the input requires."""
+    torch.manual_seed(0)
+    weight, x = torch.randn(4, 5, 3), torch.randn(2, 7, 5, requires_grad=True)
+    ahead = F.pad(x, (0, 0, padding, 2))[:, :9]
+    plain = F.conv1d(ahead.transpose(1, 2), weight).transpose(1, 2)
+    mine = fewer_products(x, weight, None, padding)
+    torch.testing.assert_close(with_gradients(mine, [x]), with_gradients(plain, [x]))

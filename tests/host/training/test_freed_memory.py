@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 
 import pytest
 
-from data2vec_plugin.host.training.freed_memory import CHOSEN_BY_USERS
+from data2vec_plugin.host.training.freed_memory import OF_USERS
 
+GLIBC = pytest.mark.skipif(platform.libc_ver()[0] != "glibc" or "LD_PRELOAD" in os.environ, reason="another allocator")
 FAULTS = """
 import resource, sys
 import torch
@@ -27,12 +29,12 @@ print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 def faults(*argv: str, **environment: str) -> list[str]:
-    clean = {name: value for name, value in os.environ.items() if name not in CHOSEN_BY_USERS}
+    clean = {name: value for name, value in os.environ.items() if name not in (*OF_USERS, "GLIBC_TUNABLES")}
     command = [sys.executable, "-c", FAULTS, *argv]
     return subprocess.check_output(command, text=True, env={**clean, **environment}).split()
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's setting")
+@GLIBC
 def test_a_tensor_gets_the_pages_of_the_last_one() -> None:
     kept, count = faults("keep")
     assert kept == "True"
@@ -40,5 +42,14 @@ def test_a_tensor_gets_the_pages_of_the_last_one() -> None:
     assert int(faults()[1]) > 100
 
 
-def test_settings_of_users_win() -> None:
-    assert faults("keep", MALLOC_TRIM_THRESHOLD_="131072")[0] == "False"
+@GLIBC
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("MALLOC_TRIM_THRESHOLD_", "131072", False),
+        ("GLIBC_TUNABLES", "glibc.malloc.trim_threshold=131072", False),
+        ("GLIBC_TUNABLES", "glibc.rtld.optional_static_tls=1024", True),
+    ],
+)
+def test_settings_of_users_win(name: str, value: str, kept: bool) -> None:
+    assert faults("keep", **{name: value})[0] == str(kept)

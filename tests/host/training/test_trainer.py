@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from data2vec_plugin.host.checkpoints.resuming import CheckpointMismatchError
 from data2vec_plugin.host.examining import before_runs
 from data2vec_plugin.host.examining.before_runs import SWITCH
+from data2vec_plugin.host.training import trainer as module
 from data2vec_plugin.host.training.trainer import Data2VecTrainer, build_trainer
 from data2vec_plugin.host.watching.plan import goal_updates
 from data2vec_plugin.host.watching.task import Extent, NonFiniteError, WatchedTask
@@ -236,6 +237,15 @@ def test_a_run_has_our_trainer_where_task_or_model_is_ours(
     built = build_trainer(lambda *args: args, "cfg", task, model, "criterion", None)
     assert isinstance(built, Data2VecTrainer) == ours
     assert ours or built == ("cfg", task, model, "criterion", None)
+
+
+@pytest.mark.parametrize("cuda", [False, True])
+def test_only_a_cpu_keeps_freed_memory(cuda: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: List[bool] = []
+    monkeypatch.setattr(Trainer, "__init__", lambda self: setattr(self, "cuda", cuda))
+    monkeypatch.setattr(module, "keep_freed_memory", lambda: kept.append(True))
+    Data2VecTrainer()
+    assert kept == ([] if cuda else [True])
 
 
 def test_out_of_memory_describes_the_batch(caplog: pytest.LogCaptureFixture) -> None:
