@@ -89,6 +89,8 @@ OF_ALL_MODULES = tuple(getattr(torch.nn.modules.module, f"_global{name}") for na
 
 def is_plain(layer: nn.Module, *kinds: type) -> bool:
     """Whether a layer is of one of the ``kinds``, not an adapter of another class, and nothing waits for its call."""
+    if compiles():  # which sees calls, and whose older versions cannot read what a layer has
+        return False
     own = vars(layer)
     hooked = any(own[name] for name in HOOKS) or any(OF_ALL_MODULES)
     return type(layer) in kinds and "forward" not in own and not hooked

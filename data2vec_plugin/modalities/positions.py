@@ -97,4 +97,4 @@ class SinglePositionConv(nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C) -> (B, T, C)."""
-        return F.gelu(convolution(x, self.weight, self.bias, self.groups, small_too=False))
+        return F.gelu(convolution(x, self.weight, self.bias, int(self.padding[0]), self.groups, small_too=False))

@@ -19,7 +19,7 @@ def convolve_time(x: Tensor, conv: nn.Module, small_too: bool = True) -> Tensor:
     Without ``small_too`` only large ones leave torch's own kernels, since others round differently.
     """
     if isinstance(conv, nn.Conv1d) and is_plain(conv, nn.Conv1d) and is_usual(conv):
-        return convolution(x, conv.weight, conv.bias, conv.groups, small_too)
+        return convolution(x, conv.weight, conv.bias, int(conv.padding[0]), conv.groups, small_too)
     same_length: Tensor = conv(x.transpose(1, 2))[..., : x.size(1)].transpose(1, 2)
     return same_length
 
@@ -30,14 +30,16 @@ def is_usual(conv: nn.Conv1d) -> bool:
     return conv.stride == conv.dilation == (1,) and conv.padding_mode == "zeros" and conv.padding == half
 
 
-def convolution(x: Tensor, weight: Tensor, bias: Optional[Tensor], groups: int, small_too: bool = True) -> Tensor:
-    """Convolution with stride 1, half a kernel of zeros in front, and the length of its input: (R, T, C),
+def convolution(
+    x: Tensor, weight: Tensor, bias: Optional[Tensor], padding: int, groups: int, small_too: bool = True
+) -> Tensor:
+    """Convolution with stride 1, ``padding`` zeros in front (half of K), and the length of its input: (R, T, C),
     (C', C/groups, K), (C',) -> (R, T, C').
 
     torch's one-dimensional convolution requires channels first. On a CPU a two-dimensional one takes them last, without
     copies, in faster kernels (`benchmarks/kernels.py`); compilers and traces see the former.
     """
-    time, padding, large = x.size(1), weight.size(2) // 2, x.size(0) * x.size(1) * weight.numel() >= LARGE
+    time, large = x.size(1), x.size(0) * x.size(1) * weight.numel() >= LARGE
     if compiles() or is_traced() or x.device.type != "cpu" or not (large or small_too):
         return F.conv1d(x.transpose(1, 2), weight, bias, padding=padding, groups=groups)[..., :time].transpose(1, 2)
     if large and groups == 1 and takes_fewer_products(x, weight):
