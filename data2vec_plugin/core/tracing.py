@@ -88,8 +88,11 @@ OF_ALL_MODULES = tuple(getattr(torch.nn.modules.module, f"_global{name}") for na
 
 
 def is_plain(layer: nn.Module, *kinds: type) -> bool:
-    """Whether a layer is of one of the ``kinds``, not an adapter of another class, and nothing waits for its call."""
-    if compiles():  # which sees calls, and whose older versions cannot read what a layer has
+    """Whether a layer is of one of the ``kinds``, not an adapter of another class, and nothing waits for its call.
+
+    Compilers and traces do: they name operations after layers, and old compilers cannot read what a layer has.
+    """
+    if compiles() or is_traced():
         return False
     own = vars(layer)
     hooked = any(own[name] for name in HOOKS) or any(OF_ALL_MODULES)

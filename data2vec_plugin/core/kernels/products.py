@@ -82,7 +82,7 @@ def multiplied(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
 
 def input_gradient(gradient: Tensor, weight: Tensor) -> Tensor:
     """Gradient of a linear map's input: (…, C'), (C', C) -> (…, C)."""
-    return linear_map(gradient, weight.t()) if suits(gradient, weight.t()) else gradient @ weight
+    return linear_map(gradient, weight.t())
 
 
 def weight_gradients(needs: Tuple[bool, bool], gradient: Tensor, x: Tensor) -> Tuple[Optional[Tensor], ...]:
